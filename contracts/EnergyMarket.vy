@@ -1,0 +1,212 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title A peer-to-peer energy market for a community's virtual power plant
+@custom:contract-name EnergyMarket
+@license GNU Affero General Public License v3.0 only
+@author Wattproof
+@notice Households with solar panels quote their surplus per half-hour, neighbours place
+        sealed bids, the contract matches, smart meters report, and the contract settles.
+        It implements Guo et al. 2023 (doi 10.3389/fenrg.2022.1007694) as `docs/terms.md`
+        words it; clauses are cited as `T-...`.
+@dev Wires the modules, one per concern, each of which owns its storage. A trade passes
+     them in this order: `accounts`, `ledger`, `quotes`, `bids`, `matching`, `surplus`,
+     `metering`, `settlement`; `clock`, `tariff`, `sales`, `positions` and `incentives`
+     serve them all. Every entry point is locked against re-entry.
+"""
+
+
+from snekmate.auth import ownable
+from snekmate.auth import ownable_2step
+from snekmate.utils import eip712_domain_separator as eip712
+from .interfaces import IEnergyMarket
+from .market import accounts
+from .market import bids
+from .market import clock
+from .market import incentives
+from .market import ledger
+from .market import matching
+from .market import metering
+from .market import positions
+from .market import quotes
+from .market import sales
+from .market import settlement
+from .market import surplus
+from .market import tariff
+
+
+implements: IEnergyMarket
+
+
+initializes: ownable
+initializes: ownable_2step[ownable := ownable]
+initializes: eip712
+initializes: clock
+initializes: tariff
+initializes: ledger
+initializes: accounts[ownable := ownable, eip712 := eip712, ledger := ledger]
+initializes: incentives[tariff := tariff]
+initializes: positions
+initializes: sales
+initializes: quotes[
+    accounts := accounts, clock := clock, ledger := ledger, positions := positions, tariff := tariff
+]
+initializes: bids[
+    accounts := accounts,
+    clock := clock,
+    ledger := ledger,
+    positions := positions,
+    quotes := quotes,
+    tariff := tariff
+]
+initializes: matching[
+    bids := bids,
+    clock := clock,
+    incentives := incentives,
+    ledger := ledger,
+    positions := positions,
+    quotes := quotes,
+    sales := sales,
+    tariff := tariff
+]
+initializes: metering[accounts := accounts, clock := clock]
+initializes: surplus[
+    accounts := accounts,
+    clock := clock,
+    ledger := ledger,
+    metering := metering,
+    positions := positions,
+    quotes := quotes,
+    sales := sales,
+    tariff := tariff
+]
+initializes: settlement[
+    ownable := ownable,
+    accounts := accounts,
+    clock := clock,
+    incentives := incentives,
+    ledger := ledger,
+    metering := metering,
+    positions := positions,
+    quotes := quotes,
+    sales := sales,
+    tariff := tariff
+]
+
+
+exports: (
+    # The management node. Ownership cannot be renounced, on purpose: an owner is needed
+    # to authorise users.
+    ownable_2step.owner,
+    ownable_2step.pending_owner,
+    ownable_2step.transfer_ownership,
+    ownable_2step.accept_ownership,
+    # What meters sign.
+    eip712.eip712Domain,
+    # The frame, fixed at deployment.
+    ledger.TOKEN,
+    ledger.SUPPLIER,
+    tariff.SBP,
+    tariff.SSP,
+    tariff.SERVICE_FEE,
+    clock.PERIOD_LENGTH,
+    clock.WINDOW,
+    matching.PRIORITY_STEP,
+    clock.phase,
+    # Users.
+    accounts.register,
+    accounts.authorize,
+    accounts.revoke,
+    # Money.
+    ledger.deposit,
+    ledger.withdraw,
+    ledger.clear,
+    # The auction.
+    quotes.submit_quote,
+    quotes.invalidate_quote,
+    quotes.quote,
+    quotes.quote_of,
+    quotes.quote_count,
+    quotes.supply,
+    bids.submit_bid,
+    bids.reveal_bid,
+    bids.bid,
+    bids.seal_of,
+    bids.demand,
+    matching.match_bids,
+    sales.trades,
+    surplus.buy_surplus,
+    surplus.remaining,
+    # Delivery and what follows from it.
+    metering.submit_reading,
+    metering.reading,
+    positions.position,
+    settlement.settle_quote,
+    settlement.settle_account,
+)
+
+
+@deploy
+def __init__(
+    token: address,
+    supplier: address,
+    sbp: uint256,
+    ssp: uint256,
+    service_fee: uint256,
+    period_length: uint256,
+    window: uint256,
+    priority_step: uint256,
+):
+    """
+    @dev Opens the market; the deployer is its owner.
+    @param token The ERC-20 token in which everything is settled.
+    @param supplier The energy supplier's address.
+    @param sbp The system buying price, in base units per Wh.
+    @param ssp The system selling price, in base units per Wh.
+    @param service_fee The service fee, in base units per Wh; it may be 0.
+    @param period_length The length of a delivery period, in seconds.
+    @param window The length of a window, in seconds.
+    @param priority_step What each tier adds to the weight 10,000 of a bid; 0: nothing.
+    @custom:error Those of the modules' constructors, in the order of the arguments.
+    """
+    ownable.__init__()
+    ownable_2step.__init__()
+    eip712.__init__("Wattproof", "1")
+    ledger.__init__(token, supplier)
+    tariff.__init__(sbp, ssp, service_fee)
+    clock.__init__(period_length, window)
+    matching.__init__(priority_step)
+    accounts.__init__()
+    incentives.__init__()
+    positions.__init__()
+    sales.__init__()
+    quotes.__init__()
+    bids.__init__()
+    metering.__init__()
+    surplus.__init__()
+    settlement.__init__()
+
+
+@external
+@view
+def account(user: address) -> IEnergyMarket.Account:
+    """
+    @dev Returns what the market knows of a party.
+    @param user The party; it need not be registered.
+    @return Account The account.
+    """
+    identity: accounts.Identity = accounts._identity[user]
+    standing: incentives.Standing = incentives._standing[user]
+
+    return IEnergyMarket.Account(
+        profile=identity.profile,
+        meter=identity.meter,
+        authorized=identity.authorized,
+        balance=ledger._free[user],
+        reserved=ledger._reserved[user],
+        grid_account=ledger._invoice[user],
+        performances=standing.performances,
+        defaults=standing.defaults,
+        waivers=standing.waivers,
+        tier=incentives._tier(user),
+    )

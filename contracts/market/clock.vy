@@ -1,0 +1,108 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title The clock that opens and closes every gate
+@custom:contract-name clock
+@license GNU Affero General Public License v3.0 only
+@author Wattproof
+@notice Delivery period `p` runs over `[p * L, (p + 1) * L)`, `L` the period length in
+        seconds. Its phase follows from the block's time alone (T-TIME-1 to T-TIME-9).
+"""
+
+from ..interfaces import IEnergyMarket
+
+
+# @dev How far ahead of its start a period may be quoted, in seconds (T-QUO-3).
+_HORIZON: constant(uint256) = 7 * 24 * 60 * 60
+
+
+# @dev The length `L` of a delivery period, in seconds.
+PERIOD_LENGTH: public(immutable(uint256))
+
+
+# @dev The length `W` of each window around a delivery period, in seconds.
+WINDOW: public(immutable(uint256))
+
+
+@deploy
+def __init__(period_length: uint256, window: uint256):
+    """
+    @dev Fixes the clock for ever.
+    @param period_length The length of a delivery period, in seconds.
+    @param window The length of a window, in seconds.
+    @custom:error "clock: period length is zero", "clock: window is zero".
+    """
+    assert period_length > 0, "clock: period length is zero"
+    assert window > 0, "clock: window is zero"
+
+    PERIOD_LENGTH = period_length
+    WINDOW = window
+
+
+@external
+@view
+def phase(period: uint256) -> IEnergyMarket.Phase:
+    """
+    @dev Returns the phase in which a delivery period stands now.
+    @param period The delivery period.
+    @return Phase The phase of `period`.
+    """
+    return self._phase(period)
+
+
+@internal
+@view
+def _phase(period: uint256) -> IEnergyMarket.Phase:
+    """
+    @dev Returns the phase of `period`. Lower bounds are included, upper bounds are not.
+    @notice Only differences of times are compared, so that no length can overflow: not
+            at the dawn of time (`S < 2 * W`) and not at its end (T-TIME-11).
+    """
+    # A period that would start beyond the end of all time is always ahead (T-TIME-10).
+    if period > max_value(uint256) // PERIOD_LENGTH:
+        return IEnergyMarket.Phase.BIDDING
+
+    start: uint256 = unsafe_mul(period, PERIOD_LENGTH)
+
+    if block.timestamp < start:
+        ahead: uint256 = unsafe_sub(start, block.timestamp)
+        if ahead <= WINDOW:
+            return IEnergyMarket.Phase.MATCHING
+        if unsafe_sub(ahead, WINDOW) <= WINDOW:
+            return IEnergyMarket.Phase.REVEALING
+        return IEnergyMarket.Phase.BIDDING
+
+    past: uint256 = unsafe_sub(block.timestamp, start)
+    if past < PERIOD_LENGTH:
+        return IEnergyMarket.Phase.DELIVERING
+
+    past = unsafe_sub(past, PERIOD_LENGTH)
+    if past < WINDOW:
+        return IEnergyMarket.Phase.METERING
+
+    past = unsafe_sub(past, WINDOW)
+    if past < WINDOW:
+        return IEnergyMarket.Phase.SETTLING
+
+    return IEnergyMarket.Phase.CLOSING
+
+
+@internal
+@view
+def _check_phase(period: uint256, allowed: IEnergyMarket.Phase):
+    """
+    @dev Reverts unless `period` stands in one of the phases `allowed`.
+    @custom:error "clock: wrong phase".
+    """
+    assert self._phase(period) in allowed, "clock: wrong phase"
+
+
+@internal
+@view
+def _within_horizon(period: uint256) -> bool:
+    """
+    @dev Tells whether `period` starts at most seven days ahead, bound included
+         (T-QUO-3).
+    """
+    # `period * L <= t + 7 days` without the product: it could overflow.
+    return period <= (block.timestamp + _HORIZON) // PERIOD_LENGTH

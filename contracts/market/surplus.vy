@@ -1,0 +1,110 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title Surplus: what the matching left, and what was produced beyond the quote
+@custom:contract-name surplus
+@license GNU Affero General Public License v3.0 only
+@author Wattproof
+@notice First come, first served, at the quote's price, until the end of METERING. Until
+        the prosumer's meter is read what was quoted is for sale, afterwards what was
+        exported (T-SUR-1 to T-SUR-10).
+"""
+
+from ..interfaces import IEnergyMarket
+from . import accounts
+from . import clock
+from . import ledger
+from . import metering
+from . import positions
+from . import quotes
+from . import sales
+from . import tariff
+
+uses: accounts
+uses: clock
+uses: ledger
+uses: metering
+uses: positions
+uses: quotes
+uses: sales
+uses: tariff
+
+
+@deploy
+def __init__():
+    """
+    @dev Nothing to initialise: surplus is a remainder.
+    """
+    pass
+
+
+@external
+def buy_surplus(quote_id: uint256, volume: uint256):
+    """
+    @dev Buys a part of what a matched quote has left, and reserves what it can cost.
+    @param quote_id The ID of the quote.
+    @param volume The energy wanted, in Wh.
+    @custom:error Those of `accounts._check_trader`, "quotes: unknown quote",
+                  "quotes: not matched", "clock: wrong phase", "surplus: own quote",
+                  "surplus: volume is zero", "surplus: too many trades",
+                  "surplus: not enough left", "ledger: insufficient balance".
+    """
+    accounts._check_trader(msg.sender)
+    quote: IEnergyMarket.Quote = quotes._existing(quote_id)
+    quotes._check_matched(quote)
+    clock._check_phase(quote.period, self._open_phases())
+    assert msg.sender != quote.prosumer, "surplus: own quote"
+    assert volume > 0, "surplus: volume is zero"
+    assert not sales._is_full(quote_id), "surplus: too many trades"
+    assert volume <= self._left(quote), "surplus: not enough left"
+
+    # A purchase counts as agreed only while the delivery is still ahead (T-ACC-11).
+    ahead: bool = clock._phase(quote.period) == IEnergyMarket.Phase.MATCHING
+
+    ledger._reserve(msg.sender, tariff._escrow(volume, quote.price))
+    positions._stake(msg.sender, quote.period, quote_id)
+    positions._buy(msg.sender, quote.period, volume, ahead)
+    sales._append(quote_id, msg.sender, volume, quote.price)
+    quotes._sell(quote_id, volume)
+    log IEnergyMarket.SurplusBought(quote_id=quote_id, buyer=msg.sender, volume=volume)
+
+
+@external
+@view
+def remaining(quote_id: uint256) -> uint256:
+    """
+    @dev Returns what `buy_surplus` would still sell of a quote.
+    @param quote_id The ID of the quote.
+    @return uint256 The energy left, in Wh; 0 where nothing is for sale.
+    """
+    quote: IEnergyMarket.Quote = quotes._quote[quote_id]
+    if quote.status != IEnergyMarket.QuoteStatus.MATCHED or sales._is_full(quote_id):
+        return 0
+    if clock._phase(quote.period) not in self._open_phases():
+        return 0
+
+    return self._left(quote)
+
+
+@internal
+@view
+def _open_phases() -> IEnergyMarket.Phase:
+    """
+    @dev Returns the phases in which surplus is sold.
+    """
+    return IEnergyMarket.Phase.MATCHING | IEnergyMarket.Phase.DELIVERING | IEnergyMarket.Phase.METERING
+
+
+@internal
+@view
+def _left(quote: IEnergyMarket.Quote) -> uint256:
+    """
+    @dev Returns what of a matched quote is not sold: of its volume or, once the
+         prosumer's meter is read, of what it exported.
+    """
+    offered: uint256 = quote.volume
+    reading: IEnergyMarket.Reading = metering._reading[quote.prosumer][quote.period]
+    if reading.present:
+        offered = reading.exported
+    # More may be sold than was exported: then nothing is left.
+    return offered - min(offered, quote.sold)
