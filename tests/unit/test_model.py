@@ -1,0 +1,895 @@
+"""The model of the terms, by hand-worked examples: every expected number is literal, reckoned on paper."""
+
+from copy import deepcopy
+
+import pytest
+
+from wattproof.model import (
+    MAX_UINT256,
+    ZERO_ADDRESS,
+    ZERO_BYTES32,
+    BidStatus,
+    Market,
+    Phase,
+    QuoteStatus,
+    Refused,
+    Signature,
+    Token,
+    Trade,
+)
+
+SALT = b"salt".ljust(32, b"\0")
+PERIOD = 100
+START = 180_000  # 100 * 1800
+
+# A moment in each phase of PERIOD, with windows of 600 s.
+BIDDING, REVEALING, MATCHING, DELIVERING, METERING, SETTLING, CLOSING = (
+    178_799,
+    178_800,
+    179_400,
+    180_000,
+    181_800,
+    182_400,
+    183_000,
+)
+
+TERMS = {
+    "owner": "owner",
+    "supplier": "supplier",
+    "sbp": 6,
+    "ssp": 18,
+    "service_fee": 1,
+    "period_length": 1800,
+    "window": 600,
+}
+
+
+def new_market(**terms: object) -> Market:
+    return Market(**(TERMS | terms))
+
+
+def names(market: Market) -> list[str]:
+    return [name for name, _ in market.events]
+
+
+def fund(market: Market, user: str, amount: int, now: int = 0) -> None:
+    market.token.mint(user, amount)
+    market.token.approve(user, market.address, amount)
+    market.deposit(amount, sender=user, now=now)
+
+
+def join(market: Market, user: str, money: int = 0) -> None:
+    pairing = Signature(signer=f"{user}'s meter", message=market.pairing_message(user, b"profile"))
+    market.register(b"profile", f"{user}'s meter", pairing, sender=user, now=0)
+    market.authorize(user, sender="owner", now=0)
+    fund(market, user, money)
+
+
+def quote(market: Market, volume: int, price: int, prosumer: str = "prosumer", period: int = PERIOD) -> int:
+    return market.submit_quote(period, volume, price, sender=prosumer, now=period * 1800 - 1201)
+
+
+def bid(market: Market, bidder: str, volume: int, price: int, quote_id: int = 1, period: int = PERIOD) -> None:
+    seal = market.seal_of(quote_id, bidder, price, volume, SALT)
+    market.submit_bid(quote_id, seal, sender=bidder, now=period * 1800 - 1201)
+
+
+def reveal(market: Market, bidder: str, volume: int, price: int, quote_id: int = 1, period: int = PERIOD) -> None:
+    market.reveal_bid(quote_id, price, volume, SALT, sender=bidder, now=period * 1800 - 1200)
+
+
+def match(market: Market, quote_id: int = 1, period: int = PERIOD) -> None:
+    market.match_bids(quote_id, sender="anybody", now=period * 1800 - 600)
+
+
+def read(market: Market, user: str, exported: int = 0, imported: int = 0, period: int = PERIOD) -> None:
+    message = market.reading_message(user, period, exported, imported)
+    signature = Signature(signer=f"{user}'s meter", message=message)
+    market.submit_reading(user, period, exported, imported, signature, sender="anybody", now=(period + 1) * 1800)
+
+
+def settle(market: Market, quote_id: int = 1, period: int = PERIOD) -> None:
+    market.settle_quote(quote_id, sender="owner", now=(period + 1) * 1800 + 600)
+
+
+def settle_account(market: Market, user: str, period: int = PERIOD) -> None:
+    market.settle_account(user, period, sender="owner", now=(period + 1) * 1800 + 600)
+
+
+def refused(reason: str, market: Market, call: str, *args: object, sender: str, now: int) -> None:
+    """The call is refused with exactly this reason, and changes nothing."""
+    before = deepcopy(market)
+    with pytest.raises(Refused) as refusal:
+        getattr(market, call)(*args, sender=sender, now=now)
+    assert refusal.value.reason == reason
+    assert market == before
+    assert market.events == []
+
+
+@pytest.fixture
+def market() -> Market:
+    """The example of the terms, matched: 1000 Wh at 10, won by 600 Wh at 14 and 400 of 500 Wh at 12."""
+    market = new_market()
+    join(market, "prosumer", 1800)
+    join(market, "first", 9000)
+    join(market, "second", 6500)
+    assert quote(market, 1000, 10) == 1
+    bid(market, "second", 500, 12)
+    bid(market, "first", 600, 14)
+    reveal(market, "second", 500, 12)
+    reveal(market, "first", 600, 14)
+    match(market)
+    return market
+
+
+# ---- parties and time ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("terms", "reason"),
+    [
+        ({"token": Token(address=ZERO_ADDRESS), "supplier": ZERO_ADDRESS}, "ledger: token is zero"),
+        ({"supplier": ZERO_ADDRESS, "sbp": 0}, "ledger: supplier is zero"),
+        ({"sbp": 0, "ssp": 2**96}, "tariff: sbp is zero"),
+        ({"ssp": 2**96, "service_fee": 2**96}, "tariff: ssp out of bounds"),
+        ({"sbp": 17, "period_length": 0}, "tariff: no price band"),
+        ({"period_length": 0, "window": 0}, "clock: period length is zero"),
+        ({"window": 0, "priority_step": 10_001}, "clock: window is zero"),
+        ({"priority_step": 10_001}, "matching: priority step out of bounds"),
+    ],
+)
+def test_deployment_refusals_in_order(terms: dict[str, object], reason: str) -> None:
+    with pytest.raises(Refused) as refusal:
+        new_market(**terms)
+    assert refusal.value.reason == reason
+
+
+def test_deployment_at_the_bounds() -> None:
+    assert new_market(sbp=16, priority_step=10_000).sbp == 16
+    assert new_market(ssp=2**96 - 1, service_fee=0, sbp=2**96 - 1).ssp == 2**96 - 1
+
+
+@pytest.mark.parametrize(
+    ("now", "phase"),
+    [
+        (0, Phase.BIDDING),
+        (178_799, Phase.BIDDING),
+        (178_800, Phase.REVEALING),
+        (179_399, Phase.REVEALING),
+        (179_400, Phase.MATCHING),
+        (179_999, Phase.MATCHING),
+        (180_000, Phase.DELIVERING),
+        (181_799, Phase.DELIVERING),
+        (181_800, Phase.METERING),
+        (182_399, Phase.METERING),
+        (182_400, Phase.SETTLING),
+        (182_999, Phase.SETTLING),
+        (183_000, Phase.CLOSING),
+        (2**64, Phase.CLOSING),
+    ],
+)
+def test_phase_edges(now: int, phase: Phase) -> None:
+    assert new_market().phase(PERIOD, now) == phase
+
+
+def test_phase_of_the_first_and_the_last_periods() -> None:
+    assert new_market().phase(0, 0) == Phase.DELIVERING
+    assert new_market(window=1801).phase(1, 0) == Phase.MATCHING
+    assert new_market(window=MAX_UINT256).phase(1, 1799) == Phase.MATCHING
+    assert new_market(window=MAX_UINT256).phase(0, 1800) == Phase.METERING
+    assert new_market(period_length=2**255).phase(2, MAX_UINT256) == Phase.BIDDING
+    assert new_market(period_length=2**255, window=2**255).phase(1, 0) == Phase.MATCHING
+    assert new_market(window=MAX_UINT256).phase(MAX_UINT256, 0) == Phase.BIDDING
+
+
+def test_ownership_in_two_steps() -> None:
+    market = new_market()
+    refused("ownable: caller is not the owner", market, "transfer_ownership", "heir", sender="heir", now=0)
+    market.transfer_ownership("heir", sender="owner", now=0)
+    refused("ownable_2step: caller is not the new owner", market, "accept_ownership", sender="owner", now=0)
+    assert market.owner == "owner"
+    market.accept_ownership(sender="heir", now=0)
+    assert (market.owner, market.pending_owner) == ("heir", ZERO_ADDRESS)
+    assert names(market) == ["OwnershipTransferred"]
+
+
+# ---- registration --------------------------------------------------------------------
+
+
+def test_register_refusals_in_order() -> None:
+    market = new_market()
+    good = Signature(signer="meter", message=market.pairing_message("user", b"p"))
+    register = (market, "register", b"p", "meter")
+    refused(
+        "accounts: supplier cannot register",
+        market,
+        "register",
+        b"p",
+        ZERO_ADDRESS,
+        good,
+        sender="supplier",
+        now=0,
+    )
+    refused("accounts: meter is zero", market, "register", b"p", ZERO_ADDRESS, good, sender="user", now=0)
+    for form, reason in (
+        ("malformed", "accounts: malformed signature"),
+        ("malleable", "ecdsa: invalid signature `s` value"),
+        ("unrecoverable", "ecdsa: invalid signature"),
+    ):
+        refused(reason, *register, Signature(form, good.signer, good.message), sender="user", now=0)  # type: ignore[arg-type]
+    refused("accounts: wrong meter", *register, Signature("ok", "other", good.message), sender="user", now=0)
+    refused("accounts: wrong meter", *register, good, sender="stranger", now=0)
+    elsewhere = Signature(signer="meter", message=new_market(chain_id=2).pairing_message("user", b"p"))
+    refused("accounts: wrong meter", *register, elsewhere, sender="user", now=0)
+    market.register(b"p", "meter", good, sender="user", now=0)
+    assert market.events == [("Registered", {"user": "user", "meter": "meter", "profile": b"p"})]
+    refused("accounts: already registered", *register, good, sender="user", now=0)
+    refused("accounts: meter already paired", *register, good, sender="stranger", now=0)
+
+
+def test_authorisation_comes_and_goes() -> None:
+    market = new_market()
+    refused("ownable: caller is not the owner", market, "authorize", "user", sender="user", now=0)
+    refused("accounts: not registered", market, "authorize", "user", sender="owner", now=0)
+    join(market, "user")
+    refused("accounts: already authorised", market, "authorize", "user", sender="owner", now=0)
+    refused("ownable: caller is not the owner", market, "revoke", "user", sender="user", now=0)
+    market.revoke("user", sender="owner", now=0)
+    refused("accounts: not authorised", market, "revoke", "user", sender="owner", now=0)
+    market.authorize("user", sender="owner", now=0)
+    assert market.account("user").authorized
+
+
+# ---- money ---------------------------------------------------------------------------
+
+
+def test_the_token_refuses_for_its_own_reasons_allowance_first() -> None:
+    market = new_market()
+    refused("erc20: insufficient allowance", market, "deposit", 1, sender="user", now=0)
+    market.token.approve("user", "market", 5)
+    refused("erc20: transfer amount exceeds balance", market, "deposit", 5, sender="user", now=0)
+    market.token.mint("user", 9)
+    market.deposit(2, sender="user", now=0)
+    assert market.token.allowances["user", "market"] == 3
+    market.token.approve("user", "market", MAX_UINT256)
+    market.deposit(7, sender="user", now=0)
+    assert market.token.allowances["user", "market"] == MAX_UINT256
+    assert (market.held, market.owed, market.account("user").balance) == (9, 9, 9)
+    refused("ledger: insufficient balance", market, "withdraw", 10, sender="user", now=0)
+    market.withdraw(9, sender="user", now=0)
+    assert (market.held, market.token.balances["user"]) == (0, 9)
+    market.withdraw(0, sender="nobody in particular", now=0)
+    assert names(market) == ["Withdrawn"]
+
+
+def test_clearing_pays_as_far_as_free_money_goes(market: Market) -> None:
+    # The first buyer wins 600 Wh and imports 1000; of the 600 it receives all.
+    read(market, "prosumer", exported=1000)
+    read(market, "first", imported=1000)
+    settle(market)
+    settle_account(market, "first")  # 400 * 18 = 7200 to pay, nothing free
+    assert names(market) == ["PerformanceRecorded", "AccountSettled"]
+    assert market.account("first")[3:6] == (0, 0, -7200)
+    refused("ledger: in arrears", market, "withdraw", 0, sender="first", now=CLOSING)
+    refused("ledger: in arrears", market, "submit_bid", 9, b"", sender="first", now=CLOSING)
+    fund(market, "first", 5000)
+    assert names(market) == ["Deposited", "Cleared"]
+    assert market.events[1] == ("Cleared", {"user": "first", "amount": -5000})
+    assert market.account("first")[3:6] == (0, 0, -2200)
+    fund(market, "first", 2300)
+    assert market.account("first")[3:6] == (100, 0, 0)
+    assert market.account("supplier").balance == 7200
+    market.clear("first", sender="anybody", now=0)
+    assert market.events == []
+
+
+def test_the_supplier_pays_as_far_as_it_has_deposited(market: Market) -> None:
+    read(market, "prosumer", exported=1100)
+    settle(market)
+    settle_account(market, "prosumer")  # 100 * 6 = 600 to receive
+    assert market.account("prosumer").grid_account == 600
+    fund(market, "supplier", 250)
+    assert names(market) == ["Deposited"]
+    market.clear("prosumer", sender="anybody", now=0)
+    assert market.events == [("Cleared", {"user": "prosumer", "amount": 250})]
+    fund(market, "supplier", 1000)
+    # 1800 + 8400 + 4800 - 1000 + 250 free; withdrawing clears 350 more first
+    market.withdraw(14_600, sender="prosumer", now=0)
+    assert names(market) == ["Cleared", "Withdrawn"]
+    assert market.account("prosumer")[3:6] == (0, 0, 0)
+    assert market.account("supplier").balance == 650
+
+
+# ---- quotation and sealed bid --------------------------------------------------------
+
+
+def test_quote_bounds() -> None:
+    market = new_market()
+    refused("accounts: not authorised", market, "submit_quote", 0, 0, 0, sender="prosumer", now=0)
+    join(market, "prosumer", 2)
+    horizon = 336  # 7 * 48
+    submit = (market, "submit_quote")
+    refused("quotes: period too far ahead", *submit, horizon + 1, 0, 0, sender="prosumer", now=0)
+    refused("quotes: period too far ahead", *submit, horizon + 1, 0, 0, sender="prosumer", now=1799)
+    refused("clock: wrong phase", *submit, 0, 0, 0, sender="prosumer", now=0)
+    refused("clock: wrong phase", *submit, PERIOD, 0, 0, sender="prosumer", now=REVEALING)
+    for volume in (0, 2**48):
+        refused("quotes: volume out of bounds", *submit, horizon, volume, 0, sender="prosumer", now=0)
+    for price in (6, 18):
+        refused("quotes: price out of band", *submit, horizon, 1, price, sender="prosumer", now=0)
+    refused("ledger: insufficient balance", *submit, horizon, 2, 7, sender="prosumer", now=0)
+    assert market.submit_quote(horizon, 1, 7, sender="prosumer", now=0) == 1  # collateral floor(1.8)
+    assert market.account("prosumer")[3:5] == (1, 1)
+    refused("quotes: already quoted", *submit, horizon, 1, 17, sender="prosumer", now=0)
+    assert market.submit_quote(horizon + 1, 1, 17, sender="prosumer", now=1800) == 2
+    assert market.quote(2) == ("prosumer", 337, 1, 17, 1800, 0, QuoteStatus.VALID)
+    assert market.quote(0) == market.quote(3) == (ZERO_ADDRESS, 0, 0, 0, 0, 0, 0)
+
+
+def test_taking_a_quote_back() -> None:
+    market = new_market()
+    join(market, "prosumer", 1800)
+    join(market, "bidder", 1500)
+    quote(market, 1000, 10)
+    bid(market, "bidder", 100, 14)
+    assert (market.supply(PERIOD), market.position("prosumer", PERIOD).open) == (1000, 1)
+    take_back = (market, "invalidate_quote")
+    refused("quotes: unknown quote", *take_back, 0, sender="prosumer", now=BIDDING)
+    refused("quotes: not the prosumer", *take_back, 1, sender="bidder", now=BIDDING)
+    refused("clock: wrong phase", *take_back, 1, sender="prosumer", now=REVEALING)
+    market.revoke("prosumer", sender="owner", now=0)
+    market.invalidate_quote(1, sender="prosumer", now=BIDDING)
+    refused("quotes: not valid", *take_back, 1, sender="prosumer", now=BIDDING)
+    assert market.account("prosumer")[3:5] == (1800, 0)
+    assert (market.supply(PERIOD), market.position("prosumer", PERIOD).open) == (0, 0)
+    assert market.bid(1, "bidder").status == BidStatus.REJECTED
+    assert market.bid(1, "bidder").seal != ZERO_BYTES32
+    refused("quotes: not valid", market, "match_bids", 1, sender="owner", now=MATCHING)
+    market.authorize("prosumer", sender="owner", now=0)
+    refused("quotes: already quoted", market, "submit_quote", PERIOD, 1, 10, sender="prosumer", now=0)
+    assert market.quote_of("prosumer", PERIOD) == 1
+
+
+def test_sealed_bid_refusals_in_order() -> None:
+    market = new_market()
+    join(market, "prosumer", 1800)
+    join(market, "bidder", 1499)
+    quote(market, 1000, 10)
+    submit, opening = (market, "submit_bid"), (market, "reveal_bid")
+    refused("accounts: not authorised", *submit, 9, b"", sender="nobody", now=BIDDING)
+    refused("quotes: unknown quote", *submit, 2, b"", sender="bidder", now=BIDDING)
+    refused("clock: wrong phase", *submit, 1, b"", sender="prosumer", now=REVEALING)
+    refused("bids: own quote", *submit, 1, b"", sender="prosumer", now=BIDDING)
+    seal = market.seal_of(1, "bidder", 14, 100, SALT)
+    market.submit_bid(1, seal, sender="bidder", now=BIDDING)
+    refused("bids: already bid", *submit, 1, b"", sender="bidder", now=BIDDING)
+    assert market.bid(1, "bidder") == (seal, 0, 0, 0, BidStatus.CREATED)
+    assert market.account("bidder").reserved == 0
+
+    refused("clock: wrong phase", *opening, 1, 14, 100, SALT, sender="bidder", now=BIDDING)
+    refused("clock: wrong phase", *opening, 1, 14, 100, SALT, sender="bidder", now=MATCHING)
+    refused("bids: nothing to open", *opening, 1, 14, 100, SALT, sender="prosumer", now=REVEALING)
+    refused("bids: seal does not match", *opening, 1, 14, 101, SALT, sender="bidder", now=REVEALING)
+    refused("bids: seal does not match", *opening, 1, 14, 100, b"other", sender="bidder", now=REVEALING)
+    refused("ledger: insufficient balance", *opening, 1, 14, 100, SALT, sender="bidder", now=REVEALING)
+    fund(market, "bidder", 1)
+    market.reveal_bid(1, 14, 100, SALT, sender="bidder", now=REVEALING)
+    assert market.bid(1, "bidder") == (ZERO_BYTES32, 14, 100, 0, BidStatus.RESERVED)
+    assert market.account("bidder")[3:5] == (0, 1500)
+    assert (market.demand(PERIOD), market.position("bidder", PERIOD).open) == (100, 1)
+    refused("bids: nothing to open", *opening, 1, 14, 100, SALT, sender="bidder", now=REVEALING)
+
+
+@pytest.mark.parametrize(
+    ("volume", "price", "reason"),
+    [
+        (0, 10, "bids: volume out of bounds"),
+        (1001, 9, "bids: volume out of bounds"),
+        (1, 9, "bids: price out of bounds"),
+        (1000, 18, "bids: price out of bounds"),
+    ],
+)
+def test_opened_bid_out_of_bounds(volume: int, price: int, reason: str) -> None:
+    market = new_market()
+    join(market, "prosumer", 1800)
+    join(market, "bidder")
+    quote(market, 1000, 10)
+    bid(market, "bidder", volume, price)
+    refused(reason, market, "reveal_bid", 1, price, volume, SALT, sender="bidder", now=REVEALING)
+
+
+def test_the_book_holds_128_opened_bids() -> None:
+    market = new_market()
+    join(market, "prosumer", 1800)
+    quote(market, 1000, 10)
+    for number in range(129):
+        join(market, f"bidder {number}", 11)
+        bid(market, f"bidder {number}", 1, 10)
+    for number in range(128):
+        reveal(market, f"bidder {number}", 1, 10)
+    refused("bids: book is full", market, "reveal_bid", 1, 10, 1, SALT, sender="bidder 128", now=REVEALING)
+    match(market)
+    assert market.quote(1).sold == 128
+    assert market.bid(1, "bidder 128").status == BidStatus.REJECTED
+
+
+# ---- matching ------------------------------------------------------------------------
+
+
+def test_match_fills_down_the_ranking(market: Market) -> None:
+    assert names(market) == ["BidConfirmed", "BidConfirmed", "QuoteMatched"]
+    assert market.trades(1) == [Trade("first", 600, 14), Trade("second", 400, 12)]
+    assert market.bid(1, "second") == (ZERO_BYTES32, 12, 500, 400, BidStatus.CONFIRMED)
+    assert market.account("first")[3:5] == (0, 9000)
+    assert market.account("second")[3:5] == (1300, 5200)
+    assert market.quote(1).sold == 1000
+    assert market.position("second", PERIOD) == (400, 400, 0, 0, 1, False)
+    assert (market.supply(PERIOD), market.demand(PERIOD)) == (1000, 1100)
+    refused("quotes: not valid", market, "match_bids", 1, sender="owner", now=MATCHING)
+
+
+def test_match_waits_for_its_phase_and_then_takes_no_offence_at_delay() -> None:
+    market = new_market()
+    join(market, "prosumer", 1800)
+    quote(market, 1000, 10)
+    refused("quotes: unknown quote", market, "match_bids", 2, sender="anybody", now=0)
+    for now in (BIDDING, REVEALING, MATCHING - 1):
+        refused("clock: wrong phase", market, "match_bids", 1, sender="anybody", now=now)
+    for now in (MATCHING, DELIVERING, METERING, SETTLING, CLOSING):
+        later = deepcopy(market)
+        later.match_bids(1, sender="anybody", now=now)
+        assert later.events == [("QuoteMatched", {"quote_id": 1, "sold": 0})]
+
+
+def test_ties_go_to_volume_then_to_the_earlier_opening() -> None:
+    market = new_market()
+    join(market, "prosumer", 2000)
+    for bidder in ("dear", "late", "early", "large"):
+        join(market, bidder, 3000)
+    quote(market, 300, 10)
+    for bidder, volume, price in (("dear", 100, 15), ("late", 120, 12), ("early", 120, 12), ("large", 150, 10)):
+        bid(market, bidder, volume, price)
+    # Amounts: 1500, 1440, 1440, 1500.
+    for bidder, volume, price in (("dear", 100, 15), ("early", 120, 12), ("late", 120, 12), ("large", 150, 10)):
+        reveal(market, bidder, volume, price)
+    match(market)
+    assert market.trades(1) == [Trade("large", 150, 10), Trade("dear", 100, 15), Trade("early", 50, 12)]
+    assert names(market)[-2:] == ["BidRejected", "QuoteMatched"]
+    assert market.bid(1, "late") == (ZERO_BYTES32, 12, 120, 0, BidStatus.REJECTED)
+    assert market.account("late")[3:5] == (3000, 0)
+    assert market.position("late", PERIOD).open == 0
+    assert market.account("early")[3:5] == (2350, 650)
+
+
+@pytest.mark.parametrize(
+    ("step", "performances", "winner"),
+    [(0, 80, "stranger"), (1000, 4, "stranger"), (1000, 5, "regular"), (999, 5, "stranger")],
+)
+def test_standing_weighs_in_the_ranking(step: int, performances: int, winner: str) -> None:
+    # 100 * 10 against 100 * 11: a tier weighs 10 % at a step of 1000, so that both reach 11 000 000; the regular
+    # opened first.
+    market = new_market(priority_step=step)
+    join(market, "prosumer", 1800)
+    for bidder in ("regular", "stranger"):
+        join(market, bidder, 2000)
+    quote(market, 100, 10)
+    for bidder, price in (("regular", 10), ("stranger", 11)):
+        bid(market, bidder, 100, price)
+        reveal(market, bidder, 100, price)
+    market.accounts["regular"].performances = performances
+    match(market)
+    assert [trade.buyer for trade in market.trades(1)] == [winner]
+
+
+def test_a_bid_never_opened_is_rejected_by_the_matching() -> None:
+    market = new_market()
+    join(market, "prosumer", 1800)
+    join(market, "bidder", 100)
+    quote(market, 1000, 10)
+    bid(market, "bidder", 5, 10)
+    assert market.bid(1, "bidder").status == BidStatus.CREATED
+    match(market)
+    assert names(market) == ["QuoteMatched"]
+    assert market.bid(1, "bidder").status == BidStatus.REJECTED
+    assert market.account("bidder")[3:5] == (100, 0)
+
+
+# ---- surplus -------------------------------------------------------------------------
+
+
+def test_surplus_before_and_after_the_reading() -> None:
+    market = new_market()
+    join(market, "prosumer", 1800)
+    join(market, "buyer", 20_000)
+    quote(market, 1000, 10)
+    buy = (market, "buy_surplus", 1)
+    refused("accounts: not authorised", *buy, 1, sender="nobody", now=MATCHING)
+    refused("quotes: not matched", *buy, 1, sender="buyer", now=MATCHING)
+    assert market.remaining(1, MATCHING) == 0
+    match(market)
+    assert market.remaining(1, MATCHING) == 1000
+    refused("surplus: own quote", *buy, 0, sender="prosumer", now=MATCHING)
+    refused("surplus: volume is zero", *buy, 0, sender="buyer", now=MATCHING)
+    refused("surplus: not enough left", *buy, 1001, sender="buyer", now=MATCHING)
+    market.buy_surplus(1, 300, sender="buyer", now=MATCHING)
+    market.buy_surplus(1, 200, sender="buyer", now=DELIVERING)
+    assert market.account("buyer")[3:5] == (14_500, 5500)
+    assert market.position("buyer", PERIOD) == (300, 500, 0, 0, 1, False)
+    assert market.remaining(1, METERING) == 500
+    read(market, "prosumer", exported=1200)
+    assert market.remaining(1, METERING) == 700
+    refused("surplus: not enough left", *buy, 701, sender="buyer", now=METERING)
+    market.buy_surplus(1, 700, sender="buyer", now=METERING)
+    assert market.quote(1).sold == 1200
+    assert market.trades(1)[-1] == Trade("buyer", 700, 10)
+    refused("clock: wrong phase", *buy, 1, sender="buyer", now=SETTLING)
+    settle(market)
+    # 1200 Wh of 1000 quoted: neither good nor in default, fee 1200, all delivered.
+    assert names(market) == ["TradeSettled"] * 3 + ["QuoteSettled"]
+    assert market.account("prosumer")[3:10] == (1800 + 12_000 - 1200, 0, 0, 0, 0, 0, 0)
+    assert market.position("buyer", PERIOD) == (300, 1200, 1200, 0, 0, False)
+    refused("quotes: not matched", *buy, 1, sender="buyer", now=METERING)
+
+
+def test_nothing_is_left_where_less_was_exported_than_sold(market: Market) -> None:
+    read(market, "prosumer", exported=999)
+    assert market.remaining(1, METERING) == 0
+    refused("surplus: not enough left", market, "buy_surplus", 1, 1, sender="second", now=METERING)
+
+
+def test_a_quote_has_at_most_256_trades() -> None:
+    market = new_market()
+    join(market, "prosumer", 1800)
+    join(market, "buyer", 20_000)
+    quote(market, 1000, 10)
+    match(market)
+    for _ in range(256):
+        market.buy_surplus(1, 1, sender="buyer", now=MATCHING)
+    refused("surplus: too many trades", market, "buy_surplus", 1, 1000, sender="buyer", now=MATCHING)
+    assert market.remaining(1, MATCHING) == 0
+
+
+# ---- metering ------------------------------------------------------------------------
+
+
+def test_reading_refusals_in_order(market: Market) -> None:
+    good = Signature(signer="first's meter", message=market.reading_message("first", PERIOD, 1, 2))
+    submit = (market, "submit_reading")
+    refused("accounts: not registered", *submit, "nobody", 0, 0, 0, good, sender="first", now=0)
+    for now in (METERING - 1, SETTLING):
+        refused("clock: wrong phase", *submit, "first", PERIOD, 2**48, 2, good, sender="first", now=now)
+    for exported, imported in ((2**48, 0), (0, 2**48)):
+        refused(
+            "metering: reading out of bounds",
+            *submit,
+            "first",
+            PERIOD,
+            exported,
+            imported,
+            good,
+            sender="first",
+            now=METERING,
+        )
+    refused("accounts: wrong meter", *submit, "first", PERIOD, 1, 3, good, sender="first", now=METERING)
+    refused("accounts: wrong meter", *submit, "second", PERIOD, 1, 2, good, sender="first", now=METERING)
+    market.submit_reading("first", PERIOD, 1, 2, good, sender="anybody", now=METERING)
+    assert market.reading("first", PERIOD) == (True, 1, 2)
+    refused("metering: already read", *submit, "first", PERIOD, 1, 2, good, sender="first", now=METERING)
+
+
+# ---- settlement of a quote: the paper's incentives 1 to 4 ----------------------------
+
+
+def test_settle_gate(market: Market) -> None:
+    refused("quotes: unknown quote", market, "settle_quote", 2, sender="owner", now=SETTLING)
+    refused("clock: wrong phase", market, "settle_quote", 1, sender="owner", now=SETTLING - 1)
+    refused("settlement: owner only", market, "settle_quote", 1, sender="anybody", now=CLOSING - 1)
+    market.settle_quote(1, sender="anybody", now=CLOSING)
+    assert market.quote(1).status == QuoteStatus.SETTLED
+    refused("quotes: not matched", market, "settle_quote", 1, sender="owner", now=CLOSING)
+
+
+def test_full_delivery(market: Market) -> None:
+    read(market, "prosumer", exported=1000)
+    settle(market)
+    assert names(market) == ["TradeSettled", "TradeSettled", "PerformanceRecorded", "QuoteSettled"]
+    assert market.account("first")[3:9] == (0, 0, 0, 0, 0, 0)  # 9000 - 8400 - 600
+    assert market.account("second")[3:9] == (1300, 0, 0, 0, 0, 0)  # 6500 - 4800 - 400
+    assert market.account("prosumer")[3:9] == (14_000, 0, 0, 1, 0, 0)  # 1800 + 13 200 - 1000
+    assert market.account("owner").balance == 2000
+    assert market.position("first", PERIOD) == (600, 600, 600, 0, 0, False)
+    assert market.position("prosumer", PERIOD) == (0, 0, 0, 1000, 0, False)
+
+
+def test_incentive_1_shortage_inside_the_tolerance(market: Market) -> None:
+    read(market, "prosumer", exported=960)
+    settle(market)
+    assert market.events == [
+        ("WaiverGranted", {"user": "first"}),
+        (
+            "TradeSettled",
+            {"quote_id": 1, "buyer": "first", "delivered": 576, "payment": 8064, "fee": 0, "compensation": 0},
+        ),
+        ("WaiverGranted", {"user": "second"}),
+        (
+            "TradeSettled",
+            {"quote_id": 1, "buyer": "second", "delivered": 384, "payment": 4608, "fee": 0, "compensation": 0},
+        ),
+        ("WaiverGranted", {"user": "prosumer"}),
+        ("PerformanceRecorded", {"user": "prosumer", "good": True}),
+        ("QuoteSettled", {"quote_id": 1, "delivered": 960, "revenue": 12_672, "fee": 0, "compensation": 0}),
+    ]
+    assert market.account("first")[3:9] == (936, 0, 0, 0, 0, 1)
+    assert market.account("second")[3:9] == (1892, 0, 0, 0, 0, 1)
+    assert market.account("prosumer")[3:9] == (14_472, 0, 0, 1, 0, 1)
+    assert market.account("owner").balance == 0
+
+
+def test_incentive_2_shortage_beyond_the_tolerance(market: Market) -> None:
+    """The example of the terms ("In short")."""
+    read(market, "prosumer", exported=900)
+    settle(market)
+    assert market.events == [
+        ("WaiverGranted", {"user": "first"}),
+        (
+            "TradeSettled",
+            {"quote_id": 1, "buyer": "first", "delivered": 540, "payment": 7560, "fee": 0, "compensation": 84},
+        ),
+        ("WaiverGranted", {"user": "second"}),
+        (
+            "TradeSettled",
+            {"quote_id": 1, "buyer": "second", "delivered": 360, "payment": 4320, "fee": 0, "compensation": 48},
+        ),
+        ("PerformanceRecorded", {"user": "prosumer", "good": False}),
+        ("QuoteSettled", {"quote_id": 1, "delivered": 900, "revenue": 11_880, "fee": 900, "compensation": 132}),
+    ]
+    assert market.account("first")[3:9] == (1524, 0, 0, 0, 0, 1)
+    assert market.account("second")[3:9] == (2228, 0, 0, 0, 0, 1)
+    assert market.account("prosumer")[3:9] == (12_648, 0, 0, 0, 1, 0)
+    assert market.account("owner").balance == 900
+    assert market.held == market.owed == 17_300
+
+
+@pytest.mark.parametrize(
+    ("exported", "performances", "defaults", "compensation"),
+    [(949, 0, 1, 67), (950, 1, 0, 0), (1050, 1, 0, 0), (1051, 0, 0, 0), (None, 0, 1, 1320)],
+)
+def test_tolerance_edges_of_the_prosumer(
+    market: Market, exported: int | None, performances: int, defaults: int, compensation: int
+) -> None:
+    # 949: parts floor(569.4) and 949 - 569, short 31 and 20 Wh, floor(43.4) + 24. None: 840 + 480.
+    if exported is not None:
+        read(market, "prosumer", exported=exported)
+    settle(market)
+    account = market.account("prosumer")
+    assert (account.performances, account.defaults) == (performances, defaults)
+    assert market.events[-1][1]["compensation"] == compensation
+
+
+def test_pro_rata_parts_add_up() -> None:
+    tiny = new_market()
+    join(tiny, "prosumer", 1800)
+    join(tiny, "buyer", 100)
+    quote(tiny, 3, 10)
+    match(tiny)
+    for _ in range(3):
+        tiny.buy_surplus(1, 1, sender="buyer", now=MATCHING)
+    read(tiny, "prosumer", exported=2)
+    settle(tiny)
+    parts = [fields["delivered"] for name, fields in tiny.events if name == "TradeSettled"]
+    assert parts == [0, 1, 1]  # floor(2/3), floor(4/3) - 0, 2 - 1
+    # The first trade's shortage grants a waiver, the second trade uses it, the third pays its fee of 1.
+    assert names(tiny)[:5] == ["WaiverGranted", "TradeSettled", "WaiverUsed", "TradeSettled", "TradeSettled"]
+    assert tiny.account("buyer")[3:9] == (100 - 20 - 1 + 1, 0, 0, 0, 0, 0)
+    # The prosumer: collateral 5 back less compensation 1, paid 20, fee 2.
+    assert tiny.account("prosumer").balance == 1800 - 1 + 20 - 2
+
+
+@pytest.mark.parametrize(
+    ("performances", "tier", "buyer_fee", "prosumer_fee"),
+    [
+        (0, 0, 7, 7),
+        (4, 0, 7, 7),
+        (5, 1, 5, 5),
+        (9, 1, 5, 5),
+        (10, 2, 4, 4),
+        (20, 3, 2, 2),
+        (39, 3, 2, 2),
+        (40, 4, 1, 1),
+        (79, 4, 1, 1),
+        (80, 5, 0, 0),
+        (1000, 5, 0, 0),
+    ],
+)
+def test_incentive_4_discounts(performances: int, tier: int, buyer_fee: int, prosumer_fee: int) -> None:
+    market = new_market()
+    join(market, "prosumer", 1800)
+    join(market, "buyer", 100)
+    quote(market, 7, 10)
+    match(market)
+    market.buy_surplus(1, 7, sender="buyer", now=MATCHING)
+    read(market, "prosumer", exported=7)
+    market.accounts["prosumer"].performances = market.accounts["buyer"].performances = performances
+    assert market.account("buyer").tier == tier
+    settle(market)
+    assert market.events[0][1]["fee"] == buyer_fee
+    assert market.events[-1][1]["fee"] == prosumer_fee
+    assert market.account("owner").balance == buyer_fee + prosumer_fee
+    assert market.account("buyer").balance == 30 - buyer_fee
+
+
+@pytest.mark.parametrize(("performances", "left"), [(0, 1), (80, 2)])
+def test_a_waiver_serves_only_where_there_is_a_fee(market: Market, performances: int, left: int) -> None:
+    for user in ("first", "prosumer"):
+        market.accounts[user].waivers = 2
+        market.accounts[user].performances = performances
+    read(market, "prosumer", exported=1000)
+    settle(market)
+    assert market.account("first")[3] == 600
+    assert (market.account("first").waivers, market.account("prosumer").waivers) == (left, left)
+    assert market.account("owner").balance == 400  # the second buyer's
+    assert ("WaiverUsed" in names(market)) == (left == 1)
+
+
+def test_a_quote_that_sold_nothing_leaves_no_trace_but_its_collateral() -> None:
+    market = new_market()
+    join(market, "prosumer", 1800)
+    quote(market, 1000, 10)
+    refused("quotes: not matched", market, "settle_quote", 1, sender="owner", now=SETTLING)
+    market.match_bids(1, sender="anybody", now=SETTLING)
+    settle(market)
+    nothing = {"quote_id": 1, "delivered": 0, "revenue": 0, "fee": 0, "compensation": 0}
+    assert market.events == [("QuoteSettled", nothing)]
+    assert market.account("prosumer")[3:10] == (1800, 0, 0, 0, 0, 0, 0)
+    settlement = "settlement: nothing to settle"
+    refused(settlement, market, "settle_account", "prosumer", PERIOD, sender="owner", now=SETTLING)
+
+
+def test_the_owner_may_trade_and_pays_itself(market: Market) -> None:
+    market.transfer_ownership("first", sender="owner", now=0)
+    market.accept_ownership(sender="first", now=0)
+    read(market, "prosumer", exported=1000)
+    market.settle_quote(1, sender="first", now=SETTLING)
+    assert market.account("first").balance == 2000  # 600 of them its own
+    assert market.held == market.owed == 17_300
+
+
+# ---- settlement of an account --------------------------------------------------------
+
+
+def test_account_gate(market: Market) -> None:
+    read(market, "first", imported=600)
+    account = (market, "settle_account", "first", PERIOD)
+    refused("clock: wrong phase", *account, sender="owner", now=SETTLING - 1)
+    refused("settlement: owner only", *account, sender="first", now=SETTLING)
+    refused("settlement: quotes still open", *account, sender="owner", now=SETTLING)
+    refused("settlement: quotes still open", *account, sender="anybody", now=CLOSING)
+    settle(market)
+    market.settle_account("first", PERIOD, sender="anybody", now=CLOSING)
+    refused("settlement: already settled", *account, sender="anybody", now=CLOSING)
+
+
+def test_a_bid_on_an_unmatched_quote_keeps_the_account_open() -> None:
+    market = new_market()
+    join(market, "prosumer", 1800)
+    join(market, "bidder", 1500)
+    quote(market, 1000, 10)
+    bid(market, "bidder", 100, 14)
+    reveal(market, "bidder", 100, 14)
+    read(market, "bidder", imported=100)
+    account = (market, "settle_account", "bidder", PERIOD)
+    refused("settlement: quotes still open", *account, sender="owner", now=SETTLING)
+    market.match_bids(1, sender="anybody", now=CLOSING)  # late: agreed all the same
+    assert market.position("bidder", PERIOD) == (100, 100, 0, 0, 1, False)
+
+
+def test_incentive_3_supplier_balances_what_trading_did_not(market: Market) -> None:
+    """The example of the terms ("In short"), to its end."""
+    fund(market, "supplier", 100)
+    read(market, "prosumer", exported=900)
+    read(market, "first", imported=600)
+    read(market, "second", imported=300)
+    settle(market)
+    settle_account(market, "first")
+    assert market.events == [
+        ("PerformanceRecorded", {"user": "first", "good": True}),
+        ("AccountSettled", {"user": "first", "period": PERIOD, "amount": -1080}),  # 60 * 18
+        ("Cleared", {"user": "first", "amount": -1080}),
+    ]
+    settle_account(market, "second")
+    assert market.events == [
+        ("PerformanceRecorded", {"user": "second", "good": False}),  # 300 of 400
+        ("AccountSettled", {"user": "second", "period": PERIOD, "amount": 360}),  # 60 * 6
+        ("Cleared", {"user": "second", "amount": 360}),
+    ]
+    settle_account(market, "prosumer")
+    assert market.events == [("AccountSettled", {"user": "prosumer", "period": PERIOD, "amount": 0})]
+    balances = {"first": 444, "second": 2588, "prosumer": 12_648, "owner": 900, "supplier": 820}
+    for user, balance in balances.items():
+        assert market.account(user)[3:6] == (balance, 0, 0)
+        market.withdraw(balance, sender=user, now=CLOSING)
+    assert market.held == market.owed == 0
+
+
+@pytest.mark.parametrize(("imported", "good"), [(569, False), (570, True), (630, True), (631, False)])
+def test_tolerance_edges_of_the_consumer(market: Market, imported: int, good: bool) -> None:
+    read(market, "first", imported=imported)
+    settle(market)
+    settle_account(market, "first")
+    assert market.events[0] == ("PerformanceRecorded", {"user": "first", "good": good})
+
+
+def test_silence_is_a_default_and_costs_the_authorisation(market: Market) -> None:
+    read(market, "prosumer", exported=900)
+    settle(market)
+    settle_account(market, "first")  # counts as importing 600, of which it received 540
+    assert names(market) == ["PerformanceRecorded", "Revoked", "AccountSettled", "Cleared"]
+    assert market.events[2][1]["amount"] == -1080
+    assert market.account("first")[2:9] == (False, 444, 0, 0, 0, 1, 1)
+    market.revoke("second", sender="owner", now=0)
+    settle_account(market, "second")
+    assert names(market) == ["PerformanceRecorded", "AccountSettled", "Cleared"]
+
+
+def test_silence_is_a_default_even_where_nothing_was_agreed() -> None:
+    market = new_market()
+    join(market, "prosumer", 1800)
+    join(market, "buyer", 110)
+    quote(market, 10, 10)
+    match(market)
+    market.buy_surplus(1, 10, sender="buyer", now=DELIVERING)
+    assert market.position("buyer", PERIOD).agreed == 0
+    spoken = deepcopy(market)
+    settle(market)
+    settle_account(market, "buyer")
+    assert names(market)[:2] == ["PerformanceRecorded", "Revoked"]
+    read(spoken, "buyer", imported=10)
+    settle(spoken)
+    settle_account(spoken, "buyer")
+    assert names(spoken) == ["AccountSettled", "Cleared"]
+
+
+def test_who_agreed_nothing_may_still_pay_more_than_the_grid() -> None:
+    """Annex C, 1: a buyer that imports less than it received is not covered by T-GUA-3."""
+    market = new_market()
+    join(market, "prosumer", 1800)
+    join(market, "buyer", 110)
+    quote(market, 10, 10)
+    match(market)
+    market.buy_surplus(1, 10, sender="buyer", now=DELIVERING)
+    read(market, "prosumer", exported=10)
+    read(market, "buyer", imported=0)
+    settle(market)
+    settle_account(market, "buyer")
+    assert market.account("buyer")[3:6] == (0, 0, 60)  # paid 110 for 10 Wh, resold at 6
+
+
+def test_a_reading_without_trades_settles_with_the_supplier_alone() -> None:
+    market = new_market()
+    join(market, "household")
+    read(market, "household", exported=5, imported=7)
+    settle_account(market, "household")
+    assert market.events == [("AccountSettled", {"user": "household", "period": PERIOD, "amount": 30 - 126})]
+    assert market.account("household")[2:10] == (True, 0, 0, -96, 0, 0, 0, 0)
+
+
+def test_waivers_make_the_order_of_two_settlements_matter() -> None:
+    """Annex C, 2: who shares a waiver does not commute."""
+    market = new_market()
+    for prosumer in ("prosumer", "neighbour"):
+        join(market, prosumer, 1800)
+        quote(market, 10, 10, prosumer)
+    join(market, "buyer", 220)
+    for quote_id in (1, 2):
+        match(market, quote_id)
+        market.buy_surplus(quote_id, 10, sender="buyer", now=MATCHING)
+    read(market, "prosumer", exported=0)
+    read(market, "neighbour", exported=10)
+    other = deepcopy(market)
+    settle(market, 1)
+    settle(market, 2)
+    settle(other, 2)
+    settle(other, 1)
+    # Compensation 10 either way: 220 - 100 + 10, less the fee of 10 in the other order.
+    assert (market.account("buyer").balance, market.account("buyer").waivers) == (130, 0)
+    assert (other.account("buyer").balance, other.account("buyer").waivers) == (120, 1)

@@ -1,0 +1,96 @@
+"""The REPL: the session that the README shows works when pasted, and prints what people read."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import boa
+import pytest
+
+from wattproof import repl
+from wattproof.clock import Phase
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+@pytest.fixture(scope="module")
+def names() -> dict[str, Any]:
+    return repl.namespace()
+
+
+def session() -> list[str]:
+    (block,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    return block.splitlines()
+
+
+def test_the_readme_session_has_ten_lines() -> None:
+    assert len(session()) == 10
+
+
+def test_the_readme_session_trades(names: dict[str, Any]) -> None:
+    for line in session():
+        exec(line, names)
+    # 1.9 of 2 kWh is exactly 95 %: delivered pro rata, no compensation, fees waived.
+    cloudy, misty, sunny = names["cloudy"], names["misty"], names["sunny"]
+    market = names["market"]
+    assert [(trade.buyer, trade.volume) for trade in market.trades(1)] == [(cloudy, 1500), (misty, 500)]
+    assert market.position(cloudy, market.quote(1).period).received == 1425
+    assert market.position(misty, market.quote(1).period).received == 475
+    # Cloudy: 1425 Wh at 11 p/kWh = 15.675 p, and 75 Wh from the grid at 18 p/kWh = 1.35 p.
+    assert cloudy.account().balance == repl.FUNDS - repl.units.pence("17.025")
+    # Misty: 475 Wh at 10 p/kWh = 4.75 p, and 225 Wh at 18 p/kWh = 4.05 p.
+    assert misty.account().balance == repl.FUNDS - repl.units.pence("8.8")
+    assert sunny.account().balance == repl.FUNDS + repl.units.pence("20.425")
+
+
+def test_structs_print_in_pence_and_kwh(names: dict[str, Any]) -> None:
+    quote_id = names["sunny"].quote(kwh=1.25, price="7.5")
+    shown = repr(names["market"].quote(quote_id))
+    assert shown.splitlines()[:1] == ["Quote"]
+    assert re.search(r"^  prosumer +sunny$", shown, re.MULTILINE)
+    assert re.search(r"^  volume +1\.250 kWh$", shown, re.MULTILINE)
+    assert re.search(r"^  price +7\.50 p/kWh$", shown, re.MULTILINE)
+    assert re.search(r"^  status +VALID$", shown, re.MULTILINE)
+    assert re.search(r"^  balance +9997\.75 p$", repr(names["sunny"].account()), re.MULTILINE)  # less 10 % of 22.5 p
+    assert re.search(r"^  reserved +2\.25 p$", repr(names["sunny"].account()), re.MULTILINE)
+    assert names["market"].phase(names["clock"].current()) is Phase.BIDDING
+
+
+def test_structs_stay_exact_tuples(names: dict[str, Any]) -> None:
+    quote_id = names["sunny"].quote(kwh=2, price=9)
+    quote = names["market"].quote(quote_id)
+    assert (quote.volume, quote.price, quote[2]) == (2000, 9 * 10**13, 2000)
+
+
+@pytest.mark.parametrize(("typed", "digits"), [(0.1, "0.1"), (1.15, "1.15"), (3, "3"), ("2.675", "2.675")])
+def test_numbers_mean_what_was_typed(typed: Any, digits: str) -> None:
+    assert Decimal(repl.exact(typed)) == Decimal(digits)
+
+
+def test_a_refusal_is_one_line_with_the_reason(names: dict[str, Any]) -> None:
+    with pytest.raises(boa.BoaError) as refused:
+        names["cloudy"].quote(kwh=1, price=99)
+    assert repl.reason_of(refused.value) == "refused: quotes: price out of band"
+
+
+def test_withdraw_without_an_amount_takes_everything(names: dict[str, Any]) -> None:
+    names["rainy"].withdraw()
+    assert names["rainy"].account().balance == 0
+    assert names["token"].balanceOf(names["rainy"]) == repl.FUNDS
+
+
+def test_the_command_opens_ipython_and_runs_the_session() -> None:
+    pasted = "\n".join([*session(), "mild.quote(kwh=1, price=1)", ""])
+    run = subprocess.run(
+        [sys.executable, "-m", "wattproof.cli", "repl"], input=pasted, capture_output=True, text=True, timeout=120
+    )
+    assert run.returncode == 0, run.stderr
+    assert "Households: sunny, bright, breezy" in run.stdout
+    assert "volume  1.500 kWh" in run.stdout
+    assert "refused: quotes: price out of band" in run.stdout
+    assert "Traceback" not in run.stdout + run.stderr

@@ -1,0 +1,81 @@
+"""The chain's clock, set to where a phase of a delivery period begins (T-TIME-2 to T-TIME-8)."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+import boa
+
+
+class Phase(enum.IntFlag):
+    """The phases of a delivery period, with the values of the contract's flag."""
+
+    BIDDING = 1
+    REVEALING = 2
+    MATCHING = 4
+    DELIVERING = 8
+    METERING = 16
+    SETTLING = 32
+    CLOSING = 64
+
+
+class Clock:
+    """Moves titanoboa's time for a market with periods of `period_length` and windows of `window` seconds."""
+
+    def __init__(self, period_length: int, window: int) -> None:
+        self.period_length = period_length
+        self.window = window
+
+    @classmethod
+    def of(cls, market: Any) -> Clock:
+        """The clock of a deployed market."""
+        return cls(market.PERIOD_LENGTH(), market.WINDOW())
+
+    @property
+    def now(self) -> int:
+        """The block's time, in seconds."""
+        return boa.env.timestamp
+
+    @now.setter
+    def now(self, second: int) -> None:
+        boa.env.timestamp = second
+
+    @property
+    def period(self) -> int:
+        """The delivery period that runs now."""
+        return self.now // self.period_length
+
+    def next_quotable(self) -> int:
+        """The earliest delivery period that is still in BIDDING."""
+        return (self.now + 2 * self.window) // self.period_length + 1
+
+    def begins(self, phase: Phase | str, period: int) -> int:
+        """The second at which `phase` of `period` begins. ValueError for BIDDING, which has no beginning."""
+        start = period * self.period_length
+        end = start + self.period_length
+        match Phase[phase] if isinstance(phase, str) else phase:
+            case Phase.REVEALING:
+                return start - 2 * self.window
+            case Phase.MATCHING:
+                return start - self.window
+            case Phase.DELIVERING:
+                return start
+            case Phase.METERING:
+                return end
+            case Phase.SETTLING:
+                return end + self.window
+            case Phase.CLOSING:
+                return end + 2 * self.window
+        raise ValueError("BIDDING has no beginning: it lasts from the dawn of time until REVEALING")
+
+    def to(self, phase: Phase | str, period: int) -> int:
+        """Moves time to the second at which `phase` of `period` begins, and returns it.
+
+        Raises ValueError where that lies in the past: time on a chain runs one way.
+        """
+        second = self.begins(phase, period)
+        if second < self.now:
+            raise ValueError(f"{phase} of period {period} began {self.now - second} s ago; time runs one way")
+        self.now = second
+        return second

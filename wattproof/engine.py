@@ -1,0 +1,229 @@
+"""The two engines that execute the contracts: titanoboa's own py-evm (the reference) and revm (the extra `fast`).
+
+`python -m wattproof.engine --rate` prints how many light transactions a second each of them makes.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import sys
+import time
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+import boa
+import boa.vm.py_evm as py_evm
+from boa.contracts.vyper.vyper_contract import VyperContract
+from boa.environment import Env
+from boa.util.abi import Address
+from eth.constants import BLANK_ROOT_HASH
+
+from wattproof.revm import EngineUnavailable, EngineUnsupported, RevmEnv
+
+__all__ = [
+    "ENGINES",
+    "EngineUnavailable",
+    "EngineUnsupported",
+    "available",
+    "engine",
+    "lean_reverts",
+    "make_env",
+    "state_digest",
+    "storage_dump",
+    "use_engine",
+]
+
+ENGINES = ("pyevm", "revm")
+
+
+def make_env(name: str) -> Env:
+    """A fresh environment, independent of every other: equal names and calls give equal addresses on both engines.
+
+    Raises:
+        EngineUnavailable: no engine of this name, or its package is not installed.
+    """
+    if name == "pyevm":
+        return _make_pyevm()
+    if name == "revm":
+        return RevmEnv()
+    raise EngineUnavailable(f"no engine called {name!r}: choose one of {', '.join(ENGINES)}")
+
+
+def available() -> tuple[str, ...]:
+    """The engines whose packages are installed; py-evm always is."""
+    try:
+        RevmEnv()
+    except EngineUnavailable:
+        return ("pyevm",)
+    return ENGINES
+
+
+def use_engine(name: str) -> Env:
+    """Makes a fresh environment of this engine titanoboa's current one, for the rest of the process."""
+    env = make_env(name)
+    boa.set_env(env)
+    return env
+
+
+@contextlib.contextmanager
+def engine(name: str) -> Iterator[Env]:
+    """A fresh environment as titanoboa's current one inside the block; the one before it is back afterwards."""
+    env = make_env(name)
+    with boa.swap_env(env):
+        yield env
+
+
+@contextlib.contextmanager
+def lean_reverts() -> Iterator[None]:
+    """Shortens `repr(contract)` of every Vyper contract inside the block to name and address.
+
+    py-evm under titanoboa formats all storage of the contract for each reverting frame; without that a refused call takes
+    half the time. revm does not need this.
+    """
+    original = VyperContract.__repr__
+
+    def brief(self: VyperContract) -> str:
+        return f"<{self.contract_name} at {self._address}>"
+
+    VyperContract.__repr__ = brief
+    try:
+        yield
+    finally:
+        VyperContract.__repr__ = original
+
+
+def storage_dump(env: Env, address: Any) -> dict[int, int]:
+    """Every storage slot of a contract that is not zero: slot -> value, the same on both engines.
+
+    However a slot was written (any call, `env.set_storage`), it is there. py-evm: about half a microsecond a slot, read
+    from the journal that titanoboa never flushes. revm: pyrevm can list slots only in the debug text of its whole state, so
+    the cost goes by all of it, about 3 ms a megabyte (100 kB for a deployed market, plus about 1 kB for each
+    storage-writing call since the outermost anchor).
+
+    Args:
+        address: the contract or its address.
+    """
+    address = Address(getattr(address, "address", address))
+    if isinstance(env, RevmEnv):
+        return env.evm.storage_dump(address)
+    if env.evm.is_forked:
+        raise EngineUnsupported("a forked chain's storage cannot be listed")
+    store = env.evm.vm.state._account_db._account_stores.get(address.canonical_address)
+    if store is None:
+        return {}
+    root = env.evm.vm.state._account_db._get_storage_root(address.canonical_address)
+    if store.has_changed_root or root != BLANK_ROOT_HASH:
+        raise EngineUnsupported("py-evm has flushed this account's storage to its trie, which cannot be listed")
+    slots: dict[int, int] = {}
+    for layer in (store._locked_changes._journal, store._journal_storage._journal):
+        if layer._ignore_wrapped_db:
+            slots.clear()
+        for key, value in layer._current_values.items():
+            slot = int.from_bytes(key, "big")
+            if type(value) is bytes:  # RLP of an integer: itself below 128, else a length byte and the digits
+                slots[slot] = value[0] if len(value) == 1 else int.from_bytes(value[1:], "big")
+            else:  # one of two marks for "deleted"
+                slots.pop(slot, None)
+    return slots
+
+
+def state_digest(env: Env, address: Any) -> bytes:
+    """32 bytes that are equal exactly when a contract's storage is equal, on the same engine or the other.
+
+    SHA-256 of the sorted slots of `storage_dump`, which is also what it costs. Balance, nonce and code are not in it.
+    """
+    digest = hashlib.sha256()
+    for slot, value in sorted(storage_dump(env, address).items()):
+        digest.update(slot.to_bytes(32, "big") + value.to_bytes(32, "big"))
+    return digest.digest()
+
+
+def _make_pyevm() -> Env:
+    env = Env.__new__(Env)
+    env._random = Random("titanoboa")  # titanoboa shares one stream among all environments
+    env.__init__()
+    # titanoboa hangs every environment's tracers into one opcode table, on top of each other: give this one its own
+    computation = env.evm.vm.state.computation_class
+    shared = computation.opcodes
+    own = dict(shared)
+    for opcode, inner, tracer in (
+        (0x20, "sha3", py_evm.Sha3PreimageTracer),
+        (0x55, "sstore", py_evm.SstoreTracer),
+    ):
+        shared[opcode] = getattr(shared[opcode], inner)
+        plain = shared[opcode]
+        while isinstance(plain, tracer):
+            plain = getattr(plain, inner)
+        own[opcode] = tracer(plain, env)
+    computation.opcodes = own
+    return env
+
+
+_COUNTER = """
+total: public(uint256)
+
+event Added:
+    amount: uint256
+
+@external
+def add(amount: uint256):
+    assert amount != 0, "counter: zero"
+    self.total += amount
+    log Added(amount=amount)
+"""
+
+
+def rates(name: str, seconds: float = 1.0) -> dict[str, float]:
+    """Light transactions (one slot written, one event) a second on an engine: raw, through titanoboa, and refused."""
+    with engine(name) as env:
+        counter = boa.loads(_COUNTER)
+        target, data = counter.address, counter.add.prepare_calldata(1)
+
+        def refused() -> None:
+            with boa.reverts("counter: zero"):
+                counter.add(0)
+
+        def refused_lean() -> None:
+            with lean_reverts():
+                refused()
+
+        return {
+            "env.execute_code": _rate(lambda: env.execute_code(to_address=target, data=data), seconds),
+            "contract.function()": _rate(lambda: counter.add(1), seconds),
+            "refused": _rate(refused, seconds),
+            "refused, lean_reverts": _rate(refused_lean, seconds),
+        }
+
+
+def _rate(call: Any, seconds: float) -> float:
+    call()
+    done, start = 0, time.perf_counter()
+    while (elapsed := time.perf_counter() - start) < seconds:
+        for _ in range(20):
+            call()
+        done += 20
+    return done / elapsed
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """`python -m wattproof.engine --rate`."""
+    parser = argparse.ArgumentParser(prog="python -m wattproof.engine", description=__doc__.split("\n")[0])
+    parser.add_argument("--rate", action="store_true", help="measure light transactions a second on each engine")
+    options = parser.parse_args(arguments)
+    if not options.rate:
+        parser.print_help()
+        return 0
+    for name in ENGINES:
+        try:
+            figures = rates(name)
+        except EngineUnavailable as exc:
+            print(f"{name}: {exc}")
+            continue
+        for what, figure in figures.items():
+            print(f"{name:6} {what:24} {figure:>9,.0f} a second")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""Smart meters: a signing key each, whose address is the meter's number (T-REG-4)."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from typing import Any
+
+from eth_abi.abi import encode
+from eth_keys import keys
+from eth_utils.crypto import keccak
+
+DOMAIN_TYPE = keccak(text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
+PAIRING_TYPE = keccak(text="Pairing(address user,bytes32 profile)")
+READING_TYPE = keccak(text="Reading(address user,uint256 period,uint256 exported,uint256 imported)")
+
+
+@functools.lru_cache(maxsize=64)
+def domain_separator(chain_id: int, market: str, name: str = "Wattproof", version: str = "1") -> bytes:
+    """The EIP-712 domain of the market at the address `market` (T-REG-7)."""
+    return keccak(
+        encode(
+            ["bytes32", "bytes32", "bytes32", "uint256", "address"],
+            [DOMAIN_TYPE, keccak(text=name), keccak(text=version), chain_id, market],
+        )
+    )
+
+
+def pairing_hash(user: str, profile: bytes) -> bytes:
+    """The EIP-712 hash of the struct that pairs a meter with `user` (T-REG-6)."""
+    return keccak(encode(["bytes32", "address", "bytes32"], [PAIRING_TYPE, user, profile]))
+
+
+def reading_hash(user: str, period: int, exported: int, imported: int) -> bytes:
+    """The EIP-712 hash of the struct of a reading, energies in Wh (T-MET)."""
+    return keccak(
+        encode(
+            ["bytes32", "address", "uint256", "uint256", "uint256"],
+            [READING_TYPE, user, period, exported, imported],
+        )
+    )
+
+
+class Meter:
+    """A smart meter with the key drawn from `seed`. Keys from a seed are for simulation and tests only."""
+
+    def __init__(self, seed: str | int) -> None:
+        self.key = keys.PrivateKey(hashlib.sha256(f"wattproof meter {seed}".encode()).digest())
+        self.address: str = self.key.public_key.to_checksum_address()
+
+    def __repr__(self) -> str:
+        return f"Meter({self.address})"
+
+    def sign(self, struct_hash: bytes, market: Any, chain_id: int | None = None) -> bytes:
+        """Signs an EIP-712 struct for `market` (a contract or an address): r, s, v, 65 bytes, low s (T-REG-8, 9).
+
+        The chain is that of titanoboa's environment unless `chain_id` names another.
+        """
+        if chain_id is None:
+            import boa
+
+            chain_id = boa.env.evm.patch.chain_id
+        address = str(getattr(market, "address", market))
+        digest = keccak(b"\x19\x01" + domain_separator(chain_id, address) + struct_hash)
+        signature = self.key.sign_msg_hash(digest).to_bytes()
+        return signature[:64] + bytes([27 + signature[64]])
+
+    def sign_pairing(self, market: Any, user: str, profile: bytes, chain_id: int | None = None) -> bytes:
+        """Signs this meter's pairing with `user` for `register`."""
+        return self.sign(pairing_hash(user, profile), market, chain_id)
+
+    def sign_reading(
+        self, market: Any, user: str, period: int, exported: int, imported: int, chain_id: int | None = None
+    ) -> bytes:
+        """Signs the reading of `user` in `period`, energies in Wh, for `submit_reading`."""
+        return self.sign(reading_hash(user, period, exported, imported), market, chain_id)

@@ -1,0 +1,818 @@
+"""The terms as a program: a pure integer model of the market.
+
+Written from ``docs/terms.md`` alone, to be read beside it clause by clause and compared with the contract, of
+which it shares nothing. Energy is in Wh, money in base units of the token, prices and the service fee in base
+units per Wh, times in seconds of the chain's clock.
+
+Every entry point takes the contract's arguments in the contract's order, then ``sender`` and ``now`` by keyword;
+it either raises `Refused` with the reason of annex A and has changed nothing, or makes its changes and leaves
+the events of annex B in `Market.events`. To make that plain, each one tests first, in the order of annex A and
+reading through the views only, and changes after. What a machine can tell and a model cannot, it is told: a
+signature arrives as a verdict (`Signature`), and seals come from a function handed in (``seal_function``).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from enum import IntFlag
+from functools import wraps
+from typing import Concatenate, Literal, NamedTuple, ParamSpec, TypeVar
+
+Address = str
+Event = tuple[str, dict[str, object]]
+
+ZERO_ADDRESS: Address = "0x" + 40 * "0"
+ZERO_BYTES32 = bytes(32)
+MAX_UINT256 = 2**256 - 1
+HORIZON = 7 * 86_400  # seconds, T-QUO-3
+ENERGY_BOUND = 2**48  # Wh, T-QUO-4 and T-MET-3
+PRICE_BOUND = 2**96  # base units per Wh, T-PARTY-11
+MAX_PRIORITY_STEP = 10_000  # T-PARTY-15
+MAX_OPENED = 128  # bids per quote, T-BID-13
+MAX_TRADES = 256  # per quote, T-SUR-7
+TIER_THRESHOLDS = (5, 10, 20, 40, 80)  # good performances, T-STD-2
+
+
+class Phase(IntFlag):
+    """T-TIME-2 to T-TIME-8."""
+
+    BIDDING = 1
+    REVEALING = 2
+    MATCHING = 4
+    DELIVERING = 8
+    METERING = 16
+    SETTLING = 32
+    CLOSING = 64
+
+
+BUYING = Phase.MATCHING | Phase.DELIVERING | Phase.METERING  # T-SUR-1
+
+
+class QuoteStatus(IntFlag):
+    """T-QUO-7; no member: no such quote."""
+
+    VALID = 1
+    INVALID = 2
+    MATCHED = 4
+    SETTLED = 8
+
+
+class BidStatus(IntFlag):
+    """T-BID-7; no member: no bid."""
+
+    CREATED = 1
+    RESERVED = 2
+    CONFIRMED = 4
+    REJECTED = 8
+
+
+class Refused(Exception):
+    """A call that the terms refuse; `reason` is annex A's."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def require(condition: bool, reason: str) -> None:
+    """Refuse the call with this reason unless the condition holds."""
+    if not condition:
+        raise Refused(reason)
+
+
+# ---- what the views answer, field by field as in the interface -----------------------
+
+
+class AccountView(NamedTuple):
+    """A party: identity, money and standing."""
+
+    profile: bytes
+    meter: Address
+    authorized: bool
+    balance: int
+    reserved: int
+    grid_account: int
+    performances: int
+    defaults: int
+    waivers: int
+    tier: int
+
+
+class QuoteView(NamedTuple):
+    """A quote."""
+
+    prosumer: Address
+    period: int
+    volume: int
+    price: int
+    created_at: int
+    sold: int
+    status: QuoteStatus
+
+
+class Bid(NamedTuple):
+    """T-BID: sealed until opened, then with a price and a volume."""
+
+    seal: Hashable = ZERO_BYTES32
+    price: int = 0
+    volume: int = 0
+    filled: int = 0
+    status: BidStatus = BidStatus(0)
+
+
+class Trade(NamedTuple):
+    """A sale of part of a quote."""
+
+    buyer: Address
+    volume: int
+    price: int
+
+
+class Reading(NamedTuple):
+    """What a meter reported for a user and period."""
+
+    present: bool
+    exported: int
+    imported: int
+
+
+class PositionView(NamedTuple):
+    """A user's energy in one period; `open` counts quotes."""
+
+    agreed: int
+    bought: int
+    received: int
+    delivered: int
+    open: int
+    settled: bool
+
+
+# ---- what is remembered --------------------------------------------------------------
+
+
+@dataclass
+class Account:
+    """T-REG, T-MON-4, T-MON-7, T-STD: a party, whether registered or not."""
+
+    profile: bytes = ZERO_BYTES32
+    meter: Address = ZERO_ADDRESS
+    authorized: bool = False
+    balance: int = 0
+    reserved: int = 0
+    grid_account: int = 0
+    performances: int = 0
+    defaults: int = 0
+    waivers: int = 0
+
+    @property
+    def tier(self) -> int:
+        """T-STD-2: the number of thresholds reached."""
+        return sum(self.performances >= threshold for threshold in TIER_THRESHOLDS)
+
+
+@dataclass
+class Quote:
+    """T-QUO, with its bids, the opened ones in the order of opening, and its trades in the order made."""
+
+    prosumer: Address = ZERO_ADDRESS
+    period: int = 0
+    volume: int = 0
+    price: int = 0
+    created_at: int = 0
+    sold: int = 0
+    status: QuoteStatus = QuoteStatus(0)
+    collateral: int = 0
+    bids: dict[Address, Bid] = field(default_factory=dict)
+    opened: list[Address] = field(default_factory=list)
+    trades: list[Trade] = field(default_factory=list)
+
+
+@dataclass
+class Position:
+    """T-ACC: `stakes` holds the numbers of the quotes that T-ACC-5 counts as open."""
+
+    agreed: int = 0
+    bought: int = 0
+    received: int = 0
+    delivered: int = 0
+    stakes: set[int] = field(default_factory=set)
+    settled: bool = False
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A verdict on the bytes: their form and, if that is "ok", who signed what (T-REG-8 to T-REG-10).
+
+    A message is the tuple that `Market.pairing_message` or `Market.reading_message` makes. Over another
+    message than the expected one, even the right key's signature leads back to some other address.
+    """
+
+    form: Literal["ok", "malformed", "malleable", "unrecoverable"] = "ok"
+    signer: Address = ZERO_ADDRESS
+    message: tuple[object, ...] = ()
+
+
+@dataclass
+class Token:
+    """A plain ERC-20 token outside the market, with the refusals of a common implementation."""
+
+    address: Address = "token"
+    balances: defaultdict[Address, int] = field(default_factory=lambda: defaultdict(int))
+    allowances: defaultdict[tuple[Address, Address], int] = field(default_factory=lambda: defaultdict(int))
+
+    def mint(self, owner: Address, amount: int) -> None:
+        """Make tokens."""
+        self.balances[owner] += amount
+
+    def approve(self, owner: Address, spender: Address, amount: int) -> None:
+        """Let the spender take up to the amount; 2^256 - 1 is without limit."""
+        self.allowances[owner, spender] = amount
+
+    def transfer(self, owner: Address, to: Address, amount: int) -> None:
+        """Move tokens of the owner."""
+        require(self.balances.get(owner, 0) >= amount, "erc20: transfer amount exceeds balance")
+        self.balances[owner] -= amount
+        self.balances[to] += amount
+
+    def transfer_from(self, spender: Address, owner: Address, to: Address, amount: int) -> None:
+        """Move tokens of the owner by its allowance, which is tested before its balance."""
+        allowance = self.allowances.get((owner, spender), 0)
+        require(allowance >= amount, "erc20: insufficient allowance")
+        self.transfer(owner, to, amount)
+        if allowance != MAX_UINT256:
+            self.allowances[owner, spender] = allowance - amount
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def entry_point(method: Callable[Concatenate[Market, P], R]) -> Callable[Concatenate[Market, P], R]:
+    """Mark a call of the interface: the events are those of the last call, none if it was refused."""
+
+    @wraps(method)
+    def call(market: Market, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        market.events = []
+        return method(market, *args, **kwargs)
+
+    return call
+
+
+@dataclass(kw_only=True)
+class Market:
+    """The market. Constructing it is deploying it: `owner` deploys; raises `Refused` as annex A says."""
+
+    owner: Address
+    supplier: Address
+    sbp: int
+    ssp: int
+    service_fee: int
+    period_length: int
+    window: int
+    priority_step: int = 0
+    token: Token = field(default_factory=Token)
+    address: Address = "market"
+    chain_id: int = 1
+    seal_function: Callable[[tuple[object, ...]], Hashable] = field(default=tuple, compare=False)
+
+    pending_owner: Address = ZERO_ADDRESS
+    accounts: defaultdict[Address, Account] = field(default_factory=lambda: defaultdict(Account))
+    user_of: dict[Address, Address] = field(default_factory=dict)  # by meter
+    quotes: list[Quote] = field(default_factory=list)  # number n at place n - 1
+    quoted: dict[tuple[Address, int], int] = field(default_factory=dict)  # by prosumer and period
+    readings: dict[tuple[Address, int], Reading] = field(default_factory=dict)
+    positions: defaultdict[tuple[Address, int], Position] = field(default_factory=lambda: defaultdict(Position))
+    supplies: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
+    demands: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
+    events: list[Event] = field(default_factory=list, compare=False)  # of the last call
+
+    def __post_init__(self) -> None:
+        """Deploy (annex A, "deployment")."""
+        require(self.token.address != ZERO_ADDRESS, "ledger: token is zero")  # T-PARTY-8
+        require(self.supplier != ZERO_ADDRESS, "ledger: supplier is zero")  # T-PARTY-9
+        require(self.sbp > 0, "tariff: sbp is zero")  # T-PARTY-10
+        require(self.ssp < PRICE_BOUND, "tariff: ssp out of bounds")  # T-PARTY-11
+        require(self.sbp + 2 * self.service_fee <= self.ssp, "tariff: no price band")  # T-PARTY-12
+        require(self.period_length > 0, "clock: period length is zero")  # T-PARTY-13
+        require(self.window > 0, "clock: window is zero")  # T-PARTY-14
+        step_in_bounds = self.priority_step <= MAX_PRIORITY_STEP
+        require(step_in_bounds, "matching: priority step out of bounds")  # T-PARTY-15
+        self._log("OwnershipTransferred", previous_owner=ZERO_ADDRESS, new_owner=self.owner)
+
+    # ---- views (T-PARTY-18) ----------------------------------------------------------
+
+    def account(self, user: Address) -> AccountView:
+        """Of anybody; the tier follows from the performances (T-STD-2)."""
+        a = self.accounts.get(user) or Account()
+        money = (a.balance, a.reserved, a.grid_account)
+        return AccountView(a.profile, a.meter, a.authorized, *money, a.performances, a.defaults, a.waivers, a.tier)
+
+    def quote(self, quote_id: int) -> QuoteView:
+        """All zero where no quote has the number (T-QUO-7)."""
+        q = self._quote(quote_id)
+        return QuoteView(q.prosumer, q.period, q.volume, q.price, q.created_at, q.sold, q.status)
+
+    def bid(self, quote_id: int, bidder: Address) -> Bid:
+        """With the status that holds now (T-BID-8): taking back and matching reach every bid."""
+        return self._quote(quote_id).bids.get(bidder, Bid())
+
+    def trades(self, quote_id: int) -> list[Trade]:
+        """In the order made."""
+        return list(self._quote(quote_id).trades)
+
+    def reading(self, user: Address, period: int) -> Reading:
+        """Not present, and zero, where there is none."""
+        return self.readings.get((user, period), Reading(False, 0, 0))
+
+    def position(self, user: Address, period: int) -> PositionView:
+        """T-ACC-5, T-ACC-10 to T-ACC-13."""
+        p = self.positions.get((user, period)) or Position()
+        return PositionView(p.agreed, p.bought, p.received, p.delivered, len(p.stakes), p.settled)
+
+    def quote_of(self, prosumer: Address, period: int) -> int:
+        """The number of the prosumer's quote, taken back or not; 0: none."""
+        return self.quoted.get((prosumer, period), 0)
+
+    def quote_count(self) -> int:
+        """T-QUO-8."""
+        return len(self.quotes)
+
+    def remaining(self, quote_id: int, now: int) -> int:
+        """T-SUR-10: what is left, 0 where nobody could buy it."""
+        quote = self.quote(quote_id)
+        on_sale = quote.status == QuoteStatus.MATCHED and bool(self.phase(quote.period, now) & BUYING)
+        return self._left(quote_id) if on_sale and len(self.trades(quote_id)) < MAX_TRADES else 0
+
+    def supply(self, period: int) -> int:
+        """T-QUO-16."""
+        return self.supplies.get(period, 0)
+
+    def demand(self, period: int) -> int:
+        """T-BID-16."""
+        return self.demands.get(period, 0)
+
+    def phase(self, period: int, now: int) -> Phase:
+        """T-TIME-1 to T-TIME-11."""
+        start = period * self.period_length
+        if start > MAX_UINT256 or now < start - 2 * self.window:
+            return Phase.BIDDING
+        if now < start - self.window:
+            return Phase.REVEALING
+        if now < start:
+            return Phase.MATCHING
+        if now < start + self.period_length:
+            return Phase.DELIVERING
+        if now < start + self.period_length + self.window:
+            return Phase.METERING
+        if now < start + self.period_length + 2 * self.window:
+            return Phase.SETTLING
+        return Phase.CLOSING
+
+    def seal_of(self, quote_id: int, bidder: Address, price: int, volume: int, salt: bytes) -> Hashable:
+        """T-BID-4."""
+        return self.seal_function((self.chain_id, self.address, quote_id, bidder, price, volume, salt))
+
+    def pairing_message(self, user: Address, profile: bytes) -> tuple[object, ...]:
+        """T-REG-6, in the domain of T-REG-7."""
+        return ("Pairing", self.chain_id, self.address, user, profile)
+
+    def reading_message(self, user: Address, period: int, exported: int, imported: int) -> tuple[object, ...]:
+        """T-MET-4, in the domain of T-REG-7."""
+        return ("Reading", self.chain_id, self.address, user, period, exported, imported)
+
+    @property
+    def held(self) -> int:
+        """The tokens that the market holds (T-MON-23)."""
+        return self.token.balances.get(self.address, 0)
+
+    @property
+    def owed(self) -> int:
+        """All free balances and reserved amounts (T-MON-23)."""
+        return sum(account.balance + account.reserved for account in self.accounts.values())
+
+    # ---- accounts and ownership ------------------------------------------------------
+
+    @entry_point
+    def register(self, profile: bytes, meter: Address, signature: Signature, *, sender: Address, now: int) -> None:
+        """T-REG-1 to T-REG-11."""
+        require(sender != self.supplier, "accounts: supplier cannot register")  # T-REG-11
+        require(self.account(sender).meter == ZERO_ADDRESS, "accounts: already registered")  # T-REG-1
+        require(meter != ZERO_ADDRESS, "accounts: meter is zero")  # T-REG-4
+        require(meter not in self.user_of, "accounts: meter already paired")  # T-REG-5
+        self._require_signed(signature, meter, self.pairing_message(sender, profile))  # T-REG-6
+        self.user_of[meter] = sender
+        self.accounts[sender].profile = profile
+        self.accounts[sender].meter = meter
+        self._log("Registered", user=sender, meter=meter, profile=profile)
+
+    @entry_point
+    def authorize(self, user: Address, *, sender: Address, now: int) -> None:
+        """T-REG-12, T-REG-14."""
+        require(sender == self.owner, "ownable: caller is not the owner")
+        require(self.account(user).meter != ZERO_ADDRESS, "accounts: not registered")
+        require(not self.account(user).authorized, "accounts: already authorised")
+        self.accounts[user].authorized = True
+        self._log("Authorized", user=user)
+
+    @entry_point
+    def revoke(self, user: Address, *, sender: Address, now: int) -> None:
+        """T-REG-13, T-REG-17."""
+        require(sender == self.owner, "ownable: caller is not the owner")
+        require(self.account(user).authorized, "accounts: not authorised")
+        self._revoke(user)
+
+    @entry_point
+    def transfer_ownership(self, new_owner: Address, *, sender: Address, now: int) -> None:
+        """T-PARTY-3, T-PARTY-4."""
+        require(sender == self.owner, "ownable: caller is not the owner")
+        self.pending_owner = new_owner
+        self._log("OwnershipTransferStarted", previous_owner=self.owner, new_owner=new_owner)
+
+    @entry_point
+    def accept_ownership(self, *, sender: Address, now: int) -> None:
+        """T-PARTY-3."""
+        require(sender == self.pending_owner, "ownable_2step: caller is not the new owner")
+        previous, self.owner, self.pending_owner = self.owner, sender, ZERO_ADDRESS
+        self._log("OwnershipTransferred", previous_owner=previous, new_owner=sender)
+
+    # ---- money -----------------------------------------------------------------------
+
+    @entry_point
+    def deposit(self, amount: int, *, sender: Address, now: int) -> None:
+        """T-MON-1, T-MON-3, T-MON-9. The token tests before it changes anything."""
+        self.token.transfer_from(self.address, sender, self.address, amount)
+        self.accounts[sender].balance += amount
+        self._log("Deposited", account=sender, amount=amount)
+        self._clear(sender)
+
+    @entry_point
+    def withdraw(self, amount: int, *, sender: Address, now: int) -> None:
+        """T-MON-2, T-MON-10, T-MON-15: what clearing will move is reckoned before the tests, moved after."""
+        account, cleared = self.account(sender), self._clearable(sender)
+        require(account.grid_account - cleared >= 0, "ledger: in arrears")
+        require(account.balance + cleared >= amount, "ledger: insufficient balance")
+        self.token.transfer(self.address, sender, amount)
+        self._clear(sender)
+        self.accounts[sender].balance -= amount
+        self._log("Withdrawn", account=sender, amount=amount)
+
+    @entry_point
+    def clear(self, user: Address, *, sender: Address, now: int) -> None:
+        """T-MON-12, T-MON-13."""
+        self._clear(user)
+
+    # ---- quotation -------------------------------------------------------------------
+
+    @entry_point
+    def submit_quote(self, period: int, volume: int, price: int, *, sender: Address, now: int) -> int:
+        """T-QUO-1 to T-QUO-10; returns the quote's number."""
+        self._require_trader(sender)
+        require(period <= (now + HORIZON) // self.period_length, "quotes: period too far ahead")  # T-QUO-3
+        self._require_phase(period, now, Phase.BIDDING)  # T-QUO-2
+        require(0 < volume < ENERGY_BOUND, "quotes: volume out of bounds")  # T-QUO-4
+        in_band = self.sbp + self.service_fee <= price <= self.ssp - self.service_fee
+        require(in_band, "quotes: price out of band")  # T-QUO-5
+        require((sender, period) not in self.quoted, "quotes: already quoted")  # T-QUO-6, T-QUO-15
+        collateral = volume * self.ssp * 10 // 100  # T-QUO-10, T-UNIT-4
+        require(self.account(sender).balance >= collateral, "ledger: insufficient balance")  # T-MON-6
+
+        self._reserve(sender, collateral)
+        quote = Quote(sender, period, volume, price, now, 0, QuoteStatus.VALID, collateral)  # T-QUO-7, T-QUO-9
+        self.quotes.append(quote)
+        quote_id = len(self.quotes)  # T-QUO-8
+        self.quoted[sender, period] = quote_id
+        self.positions[sender, period].stakes.add(quote_id)  # T-ACC-5
+        self.supplies[period] += volume  # T-QUO-16
+        offer = {"prosumer": sender, "period": period, "volume": volume, "price": price}
+        self._log("QuoteSubmitted", quote_id=quote_id, **offer)
+        return quote_id
+
+    @entry_point
+    def invalidate_quote(self, quote_id: int, *, sender: Address, now: int) -> None:
+        """T-QUO-11 to T-QUO-14."""
+        self._require_quote(quote_id)
+        require(sender == self.quote(quote_id).prosumer, "quotes: not the prosumer")
+        require(self.quote(quote_id).status == QuoteStatus.VALID, "quotes: not valid")
+        self._require_phase(self.quote(quote_id).period, now, Phase.BIDDING)
+
+        quote = self._quote(quote_id)
+        quote.status = QuoteStatus.INVALID
+        self._release(sender, quote.collateral)  # T-QUO-12
+        for bidder, bid in quote.bids.items():
+            quote.bids[bidder] = bid._replace(status=BidStatus.REJECTED)  # T-QUO-13
+        self.positions[sender, quote.period].stakes.remove(quote_id)  # T-ACC-5
+        self.supplies[quote.period] -= quote.volume  # T-QUO-16
+        self._log("QuoteInvalidated", quote_id=quote_id)
+
+    # ---- sealed bid ------------------------------------------------------------------
+
+    @entry_point
+    def submit_bid(self, quote_id: int, seal: Hashable, *, sender: Address, now: int) -> None:
+        """T-BID-1 to T-BID-6."""
+        self._require_trader(sender)
+        self._require_quote(quote_id)
+        require(self.quote(quote_id).status == QuoteStatus.VALID, "quotes: not valid")  # T-BID-1
+        self._require_phase(self.quote(quote_id).period, now, Phase.BIDDING)  # T-BID-1
+        require(sender != self.quote(quote_id).prosumer, "bids: own quote")  # T-BID-2
+        require(not self.bid(quote_id, sender).status, "bids: already bid")  # T-BID-3
+        self.quotes[quote_id - 1].bids[sender] = Bid(seal, status=BidStatus.CREATED)
+        self._log("BidSealed", quote_id=quote_id, bidder=sender, seal=seal)
+
+    @entry_point
+    def reveal_bid(self, quote_id: int, price: int, volume: int, salt: bytes, *, sender: Address, now: int) -> None:
+        """T-BID-9 to T-BID-14."""
+        self._require_trader(sender)
+        self._require_quote(quote_id)
+        offer, sealed = self.quote(quote_id), self.bid(quote_id, sender)
+        require(offer.status == QuoteStatus.VALID, "quotes: not valid")  # T-BID-9
+        self._require_phase(offer.period, now, Phase.REVEALING)  # T-BID-9
+        require(sealed.status == BidStatus.CREATED, "bids: nothing to open")  # T-BID-9
+        seal = self.seal_of(quote_id, sender, price, volume, salt)
+        require(sealed.seal == seal, "bids: seal does not match")  # T-BID-4, T-BID-9
+        require(0 < volume <= offer.volume, "bids: volume out of bounds")  # T-BID-10
+        require(offer.price <= price <= self.ssp - self.service_fee, "bids: price out of bounds")  # T-BID-11
+        require(len(self._quote(quote_id).opened) < MAX_OPENED, "bids: book is full")  # T-BID-13
+        reserve = volume * (price + self.service_fee)  # T-BID-12
+        require(self.account(sender).balance >= reserve, "ledger: insufficient balance")  # T-MON-6
+
+        self._reserve(sender, reserve)
+        quote = self._quote(quote_id)
+        quote.bids[sender] = Bid(ZERO_BYTES32, price, volume, 0, BidStatus.RESERVED)  # T-BID-7, T-BID-14
+        quote.opened.append(sender)
+        self.positions[sender, quote.period].stakes.add(quote_id)  # T-ACC-5
+        self.demands[quote.period] += volume  # T-BID-16
+        self._log("BidRevealed", quote_id=quote_id, bidder=sender, price=price, volume=volume)
+
+    # ---- matching and surplus --------------------------------------------------------
+
+    @entry_point
+    def match_bids(self, quote_id: int, *, sender: Address, now: int) -> None:
+        """T-MAT-1 to T-MAT-10."""
+        self._require_quote(quote_id)
+        require(self.quote(quote_id).status == QuoteStatus.VALID, "quotes: not valid")  # T-MAT-1
+        self._require_phase(self.quote(quote_id).period, now, ~(Phase.BIDDING | Phase.REVEALING))  # T-MAT-1
+
+        quote = self._quote(quote_id)
+        quote.status = QuoteStatus.MATCHED
+        for bidder, bid in quote.bids.items():  # opened or not, until it wins: T-BID-15, T-MAT-9
+            quote.bids[bidder] = bid._replace(status=BidStatus.REJECTED)
+
+        def rank(bidder: Address) -> tuple[int, int]:
+            bid, tier = quote.bids[bidder], self.account(bidder).tier  # T-MAT-3
+            weighted = bid.volume * bid.price * (10_000 + self.priority_step * tier)  # T-MAT-2
+            return -weighted, -bid.volume  # T-MAT-4; sorting keeps the order of opening: T-MAT-5
+
+        for bidder in sorted(quote.opened, key=rank):
+            bid = quote.bids[bidder]
+            filled = min(bid.volume, quote.volume - quote.sold)  # T-MAT-6
+            unfilled = bid.volume - filled
+            self._release(bidder, unfilled * (bid.price + self.service_fee))  # T-MAT-9, T-MAT-10
+            if filled > 0:
+                quote.bids[bidder] = bid._replace(filled=filled, status=BidStatus.CONFIRMED)  # T-MAT-8
+                self._sell(quote_id, Trade(bidder, filled, bid.price), agreed=True)
+                self._log("BidConfirmed", quote_id=quote_id, bidder=bidder, filled=filled)
+            else:
+                self.positions[bidder, quote.period].stakes.remove(quote_id)  # T-ACC-5
+                self._log("BidRejected", quote_id=quote_id, bidder=bidder)
+        self._log("QuoteMatched", quote_id=quote_id, sold=quote.sold)
+
+    @entry_point
+    def buy_surplus(self, quote_id: int, volume: int, *, sender: Address, now: int) -> None:
+        """T-SUR-1 to T-SUR-9."""
+        self._require_trader(sender)
+        self._require_quote(quote_id)
+        offer = self.quote(quote_id)
+        require(offer.status == QuoteStatus.MATCHED, "quotes: not matched")  # T-SUR-1
+        self._require_phase(offer.period, now, BUYING)  # T-SUR-1
+        require(sender != offer.prosumer, "surplus: own quote")  # T-SUR-2
+        require(volume > 0, "surplus: volume is zero")  # T-SUR-4
+        require(len(self.trades(quote_id)) < MAX_TRADES, "surplus: too many trades")  # T-SUR-7
+        require(volume <= self._left(quote_id), "surplus: not enough left")  # T-SUR-5, T-SUR-6
+        reserve = volume * (offer.price + self.service_fee)  # T-SUR-8
+        require(self.account(sender).balance >= reserve, "ledger: insufficient balance")  # T-MON-6
+
+        self._reserve(sender, reserve)
+        in_advance = self.phase(offer.period, now) == Phase.MATCHING  # T-ACC-11
+        self._sell(quote_id, Trade(sender, volume, offer.price), agreed=in_advance)  # T-SUR-3, T-SUR-9
+        self._log("SurplusBought", quote_id=quote_id, buyer=sender, volume=volume)
+
+    # ---- metering and settlement -----------------------------------------------------
+
+    @entry_point
+    def submit_reading(
+        self,
+        user: Address,
+        period: int,
+        exported: int,
+        imported: int,
+        signature: Signature,
+        *,
+        sender: Address,
+        now: int,
+    ) -> None:
+        """T-MET-1 to T-MET-5."""
+        meter = self.account(user).meter
+        require(meter != ZERO_ADDRESS, "accounts: not registered")  # T-MET-1
+        self._require_phase(period, now, Phase.METERING)  # T-MET-1
+        require(not self.reading(user, period).present, "metering: already read")  # T-MET-2
+        in_bounds = exported < ENERGY_BOUND and imported < ENERGY_BOUND
+        require(in_bounds, "metering: reading out of bounds")  # T-MET-3
+        message = self.reading_message(user, period, exported, imported)
+        self._require_signed(signature, meter, message)  # T-MET-4
+        self.readings[user, period] = Reading(True, exported, imported)
+        self._log("ReadingSubmitted", user=user, period=period, exported=exported, imported=imported)
+
+    @entry_point
+    def settle_quote(self, quote_id: int, *, sender: Address, now: int) -> None:
+        """T-SET-1 to T-SET-21."""
+        self._require_quote(quote_id)
+        require(self.quote(quote_id).status == QuoteStatus.MATCHED, "quotes: not matched")  # T-SET-2
+        self._require_settler(self.quote(quote_id).period, sender, now)  # T-SET-1
+
+        quote = self._quote(quote_id)
+        quote.status = QuoteStatus.SETTLED
+        period, prosumer, owner = quote.period, self.accounts[quote.prosumer], self.accounts[self.owner]
+        exported = self.reading(quote.prosumer, period).exported  # G, 0 where there is none: T-MET-6
+        delivered = min(quote.sold, exported)  # D: T-SET-3
+        in_default = 100 * exported < 95 * quote.volume  # T-SET-8, T-STD-5
+        shared = revenue = compensation = 0  # Q, and the sums over all trades
+
+        for trade in quote.trades:  # in the order made: T-SET-17
+            buyer, position = self.accounts[trade.buyer], self.positions[trade.buyer, period]
+            before, shared = shared, shared + trade.volume
+            part = shared * delivered // quote.sold - before * delivered // quote.sold  # T-SET-4
+            shortage = trade.volume - part  # T-SET-7
+            payment = part * trade.price  # T-SET-5
+            damages = shortage * trade.price * 10 // 100 if in_default else 0  # T-SET-8
+            if shortage > 0:
+                fee = 0  # T-SET-11
+                self._grant_waiver(trade.buyer)  # T-SET-12
+            else:
+                fee = self._charge(trade.buyer, part)  # T-SET-13, T-SET-14
+
+            self._release(trade.buyer, trade.volume * (trade.price + self.service_fee))  # T-SET-6
+            buyer.balance -= payment + fee
+            prosumer.balance += payment
+            owner.balance += fee  # T-SET-19
+            prosumer.reserved -= damages
+            buyer.balance += damages
+            position.received += part  # T-ACC-12
+            position.stakes.discard(quote_id)  # once, however many trades: T-ACC-5
+            revenue += payment
+            compensation += damages
+            outcome = {"delivered": part, "payment": payment, "fee": fee, "compensation": damages}
+            self._log("TradeSettled", quote_id=quote_id, buyer=trade.buyer, **outcome)
+
+        self._release(quote.prosumer, quote.collateral - compensation)  # T-SET-10
+        own_position = self.positions[quote.prosumer, period]
+        own_position.delivered += delivered  # T-ACC-13
+        own_position.stakes.remove(quote_id)  # T-ACC-5
+        fee = 0
+        if quote.sold > 0:  # T-SET-20
+            if delivered < quote.sold and not in_default:
+                self._grant_waiver(quote.prosumer)  # T-SET-15
+            else:
+                fee = self._charge(quote.prosumer, delivered)  # T-SET-14, T-SET-16
+            prosumer.balance -= fee
+            owner.balance += fee  # T-SET-19
+            if in_default:
+                self._record(quote.prosumer, good=False)  # T-STD-5
+            elif 100 * exported <= 105 * quote.volume:
+                self._record(quote.prosumer, good=True)  # T-STD-4; above, neither: T-STD-6
+        outcome = {"delivered": delivered, "revenue": revenue, "fee": fee, "compensation": compensation}
+        self._log("QuoteSettled", quote_id=quote_id, **outcome)
+
+    @entry_point
+    def settle_account(self, user: Address, period: int, *, sender: Address, now: int) -> None:
+        """T-ACC-1 to T-ACC-9, T-MET-7 to T-MET-10, T-STD-7 to T-STD-9."""
+        self._require_settler(period, sender, now)  # T-ACC-1
+        energy, reading = self.position(user, period), self.reading(user, period)
+        require(not energy.settled, "settlement: already settled")  # T-ACC-2
+        require(reading.present or energy.bought > 0, "settlement: nothing to settle")  # T-ACC-3
+        require(energy.open == 0, "settlement: quotes still open")  # T-ACC-4
+
+        if not reading.present:  # and so it has bought: T-MET-8, T-MET-9
+            self._record(user, good=False)
+            if self.account(user).authorized:
+                self._revoke(user)
+        elif energy.agreed > 0:  # T-STD-7, T-STD-8; agreed nothing: T-STD-9
+            self._record(user, good=95 * energy.agreed <= 100 * reading.imported <= 105 * energy.agreed)
+        imported = reading.imported if reading.present else energy.bought  # T-MET-7
+        amount = (
+            (reading.exported - energy.delivered) * self.sbp  # T-ACC-7
+            + max(energy.received - imported, 0) * self.sbp  # T-ACC-8
+            - max(imported - energy.received, 0) * self.ssp  # T-ACC-6
+        )
+        self.positions[user, period].settled = True
+        self.accounts[user].grid_account += amount  # T-ACC-9
+        self._log("AccountSettled", user=user, period=period, amount=amount)
+        self._clear(user)  # T-MON-11
+
+    # ---- tests that several calls share (annex A) ------------------------------------
+
+    def _require_signed(self, signature: Signature, meter: Address, message: tuple[object, ...]) -> None:
+        """T-REG-8 to T-REG-10."""
+        require(signature.form != "malformed", "accounts: malformed signature")
+        require(signature.form != "malleable", "ecdsa: invalid signature `s` value")
+        require(signature.form != "unrecoverable", "ecdsa: invalid signature")
+        require(signature.signer == meter and signature.message == message, "accounts: wrong meter")
+
+    def _require_trader(self, user: Address) -> None:
+        """T-REG-15, T-REG-16."""
+        require(self.account(user).authorized, "accounts: not authorised")
+        require(self.account(user).grid_account >= 0, "ledger: in arrears")
+
+    def _require_quote(self, quote_id: int) -> None:
+        """T-QUO-7, T-QUO-8."""
+        require(0 < quote_id <= len(self.quotes), "quotes: unknown quote")
+
+    def _require_phase(self, period: int, now: int, phases: Phase) -> None:
+        """T-TIME-1: one clock for every call."""
+        require(bool(self.phase(period, now) & phases), "clock: wrong phase")
+
+    def _require_settler(self, period: int, sender: Address, now: int) -> None:
+        """T-TIME-7, T-TIME-8: the owner in SETTLING, anybody in CLOSING."""
+        self._require_phase(period, now, Phase.SETTLING | Phase.CLOSING)
+        anybody = self.phase(period, now) == Phase.CLOSING
+        require(anybody or sender == self.owner, "settlement: owner only")
+
+    # ---- what several calls share ----------------------------------------------------
+
+    def _quote(self, quote_id: int) -> Quote:
+        """The quote with this number, or an empty one (T-QUO-7)."""
+        return self.quotes[quote_id - 1] if 0 < quote_id <= len(self.quotes) else Quote()
+
+    def _left(self, quote_id: int) -> int:
+        """T-SUR-5, T-SUR-6."""
+        quote = self.quote(quote_id)
+        reading = self.reading(quote.prosumer, quote.period)
+        return max((reading.exported if reading.present else quote.volume) - quote.sold, 0)
+
+    def _sell(self, quote_id: int, trade: Trade, *, agreed: bool) -> None:
+        """T-MAT-8, T-SUR-9; T-ACC-5, T-ACC-10, T-ACC-11. The buyer's escrow is in place already."""
+        quote = self._quote(quote_id)
+        quote.trades.append(trade)
+        quote.sold += trade.volume
+        position = self.positions[trade.buyer, quote.period]
+        position.bought += trade.volume
+        position.agreed += trade.volume if agreed else 0
+        position.stakes.add(quote_id)
+
+    def _reserve(self, user: Address, amount: int) -> None:
+        """T-MON-5: from free to reserved."""
+        self.accounts[user].balance -= amount
+        self.accounts[user].reserved += amount
+
+    def _release(self, user: Address, amount: int) -> None:
+        """From reserved to free."""
+        self._reserve(user, -amount)
+
+    def _clearable(self, user: Address) -> int:
+        """T-MON-8, T-MON-17: what clearing would move now; above 0 to the user, below 0 to the supplier."""
+        account = self.account(user)
+        if account.grid_account >= 0:
+            return min(account.grid_account, self.account(self.supplier).balance)
+        return -min(-account.grid_account, account.balance)
+
+    def _clear(self, user: Address) -> None:
+        """T-MON-8, T-MON-13."""
+        amount = self._clearable(user)
+        if amount != 0:
+            self.accounts[user].grid_account -= amount
+            self.accounts[user].balance += amount
+            self.accounts[self.supplier].balance -= amount
+            self._log("Cleared", user=user, amount=amount)
+
+    def _charge(self, user: Address, delivered: int) -> int:
+        """T-SET-13, T-SET-14, T-SET-16, T-SET-18: the fee to pay, 0 where a waiver takes its place."""
+        account = self.accounts[user]
+        fee = delivered * self.service_fee * (100 - 20 * account.tier) // 100  # T-STD-3
+        if fee > 0 and account.waivers > 0:
+            account.waivers -= 1  # T-STD-11
+            self._log("WaiverUsed", user=user)
+            return 0
+        return fee
+
+    def _grant_waiver(self, user: Address) -> None:
+        """T-SET-12, T-SET-15."""
+        self.accounts[user].waivers += 1
+        self._log("WaiverGranted", user=user)
+
+    def _record(self, user: Address, *, good: bool) -> None:
+        """T-STD-1, T-STD-10."""
+        if good:
+            self.accounts[user].performances += 1
+        else:
+            self.accounts[user].defaults += 1
+        self._log("PerformanceRecorded", user=user, good=good)
+
+    def _revoke(self, user: Address) -> None:
+        """T-REG-13, T-MET-9."""
+        self.accounts[user].authorized = False
+        self._log("Revoked", user=user)
+
+    def _log(self, name: str, **fields: object) -> None:
+        """T-PARTY-17: events of this call, in order (annex B)."""
+        self.events.append((name, fields))

@@ -1,0 +1,329 @@
+"""A market to play with: `wattproof repl` opens IPython with everything a trading day needs.
+
+    market, token    the contracts; what a view returns prints in pence and kWh and holds the exact numbers
+    sunny, cloudy... the households of the input, registered, authorised and with 100 pounds each
+    owner, supplier  the management node and the energy supplier
+    clock            `clock.to("REVEALING")`, `clock.now`, `clock.phase()`
+    tariff           the frame of the market
+
+Amounts are typed as people say them: kWh, p/kWh and pence. A number with a decimal point is read digit by digit, as
+it was typed, so that 0.1 is a tenth exactly. Whatever the market refuses shows as one line with the reason.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import boa
+
+from wattproof import units
+from wattproof.clock import Clock, Phase
+from wattproof.deployment import Deployment, deploy, fund
+from wattproof.households import DEFAULT_FILE, open_households
+from wattproof.meters import Meter
+
+START = 1_561_071_600
+"""Where the clock starts, in seconds: midnight before 21 June 2019, British Summer Time, the day of the default input."""
+
+FUNDS = units.pence(10_000)
+"""What every household and the supplier start with, in base units: 100 pounds."""
+
+_MONEY = {"balance", "reserved", "grid_account"}
+_ENERGY = {"volume", "sold", "filled", "exported", "imported", "agreed", "bought", "received", "delivered"}
+_FLAGS = {
+    "Quote": {0: "none", 1: "VALID", 2: "INVALID", 4: "MATCHED", 8: "SETTLED"},
+    "Bid": {0: "none", 1: "CREATED", 2: "RESERVED", 4: "CONFIRMED", 8: "REJECTED"},
+}
+
+Number = int | str | Decimal | float
+
+
+def exact(number: Number) -> int | str | Decimal:
+    """A number as it was typed: 0.1 becomes the decimal 0.1, not the binary fraction nearest to it."""
+    return Decimal(repr(number)) if isinstance(number, float) else number
+
+
+class Readable:
+    """A contract whose views return what people read: structs print in pence and kWh, and stay the exact tuples."""
+
+    def __init__(self, contract: Any, names: dict[str, str]) -> None:
+        self._contract = contract
+        self._names = names
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._contract, name)
+        if not callable(attribute) or name.startswith("_"):
+            return attribute
+
+        @functools.wraps(attribute, updated=())
+        def call(*args: Any, **kwargs: Any) -> Any:
+            result = attribute(*args, **kwargs)
+            return Phase(result) if name == "phase" else self._readable(result)
+
+        return call
+
+    def __dir__(self) -> list[str]:
+        return sorted({*dir(type(self)), *dir(self._contract)})
+
+    def __repr__(self) -> str:
+        return f"<{self._contract.contract_name} at {self._contract.address}>"
+
+    def _readable(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._readable(item) for item in value]
+        if not hasattr(value, "_fields"):
+            return value
+        names = self._names
+
+        class Struct(type(value)):  # type: ignore[misc]
+            def __repr__(self) -> str:
+                return _show(self, names)
+
+        Struct.__name__ = type(value).__name__
+        return Struct(*value)
+
+
+def _show(struct: Any, names: dict[str, str]) -> str:
+    """A struct of the market, a field a line, in the units that people use."""
+    kind = type(struct).__name__
+    width = max(map(len, struct._fields))
+    lines = []
+    for field, value in struct._asdict().items():
+        if field in _MONEY:
+            text = units.format_money(value)
+        elif field in _ENERGY:
+            text = units.format_energy(value)
+        elif field == "price":
+            text = units.format_price(value)
+        elif field == "status":
+            text = _FLAGS[kind][value]
+        elif isinstance(value, bytes):
+            text = "0x" + value.hex()
+        else:
+            text = names.get(str(value), str(value))
+        lines.append(f"  {field:<{width}}  {text}")
+    return "\n".join([kind, *lines])
+
+
+class ReplClock(Clock):
+    """The clock of one market; a period that is not named is the last one that anybody quoted."""
+
+    def __init__(self, market: Any) -> None:
+        super().__init__(market.PERIOD_LENGTH(), market.WINDOW())
+        self._market = market
+
+    def current(self) -> int:
+        """The period of the newest quote or, before the first one, the next that can be quoted."""
+        count = self._market.quote_count()
+        return self._market.quote(count).period if count else self.next_quotable()
+
+    def phase(self, period: int | None = None) -> Phase:
+        """The phase in which a period stands now."""
+        return Phase(self._market.phase(self.current() if period is None else period))
+
+    def to(self, phase: Phase | str, period: int | None = None) -> int:
+        """Moves to the beginning of `phase` and returns that second. ValueError where it is past."""
+        return super().to(phase, self.current() if period is None else period)
+
+    def __repr__(self) -> str:
+        period = self.current()
+        return f"<clock at {self.now} s: period {period} is in {self.phase(period).name}>"
+
+
+class BoundMeter(Meter):
+    """A household's meter."""
+
+    def __init__(self, seed: str, user: str, deployment: Deployment, clock: ReplClock) -> None:
+        super().__init__(seed)
+        self._user, self._market, self._clock = user, deployment.market, clock
+
+    def read(self, exported: Number = 0, imported: Number = 0, period: int | None = None) -> None:
+        """Signs and submits a reading, in kWh."""
+        period = self._clock.current() if period is None else period
+        out, into = units.kwh(exact(exported)), units.kwh(exact(imported))
+        signature = self.sign_reading(self._market, self._user, period, out, into)
+        self._market.submit_reading(self._user, period, out, into, signature)
+
+
+class Party(str):
+    """An address with a name, and with an account in the market. Serves wherever an address or `sender=` is asked."""
+
+    name: str
+    _deployment: Deployment
+    _clock: ReplClock
+    _view: Readable
+
+    def __new__(cls, name: str, address: str, deployment: Deployment, clock: ReplClock, view: Readable) -> Party:
+        party = super().__new__(cls, address)
+        party.name, party._deployment, party._clock, party._view = name, deployment, clock, view
+        return party
+
+    def __repr__(self) -> str:
+        return f"<{self.name} {str(self)}>"
+
+    def deposit(self, pence: Number) -> None:
+        """Buys credit for `pence` and deposits it."""
+        fund(self._deployment, str(self), units.pence(exact(pence)))
+
+    def withdraw(self, pence: Number | None = None) -> None:
+        """Withdraws `pence`, or all that is free once the account is cleared."""
+        market = self._deployment.market
+        if pence is None:
+            market.clear(self, sender=self)
+            market.withdraw(market.account(self).balance, sender=self)
+        else:
+            market.withdraw(units.pence(exact(pence)), sender=self)
+
+    def account(self) -> Any:
+        """What the market knows of this party."""
+        return self._view.account(self)
+
+
+class Household(Party):
+    """A registered household with its meter."""
+
+    meter: BoundMeter
+
+    def quote(self, kwh: Number, price: Number, period: int | None = None) -> int:
+        """Quotes `kwh` at `price` p/kWh for the next period that is open (or `period`); returns the quote's ID."""
+        period = self._clock.next_quotable() if period is None else period
+        return self._deployment.market.submit_quote(
+            period, units.kwh(exact(kwh)), units.pence_per_kwh(exact(price)), sender=self
+        )
+
+    def invalidate(self, quote_id: int) -> None:
+        """Takes a quote back."""
+        self._deployment.market.invalidate_quote(quote_id, sender=self)
+
+    def bid(self, quote_id: int, kwh: Number, price: Number) -> None:
+        """Seals a bid for `kwh` at `price` p/kWh and remembers what is in it."""
+        volume, rate = units.kwh(exact(kwh)), units.pence_per_kwh(exact(price))
+        salt = hashlib.sha256(f"{self} {quote_id}".encode()).digest()  # Secret enough for play, not for money.
+        market = self._deployment.market
+        market.submit_bid(quote_id, market.seal_of(quote_id, self, rate, volume, salt), sender=self)
+        self._sealed[quote_id] = (rate, volume, salt)
+
+    def reveal(self, quote_id: int) -> None:
+        """Opens the bid on a quote. KeyError where this household has sealed none here."""
+        if quote_id not in self._sealed:
+            raise KeyError(f"{self.name} has sealed no bid on quote {quote_id}")
+        self._deployment.market.reveal_bid(quote_id, *self._sealed[quote_id], sender=self)
+
+    def buy(self, quote_id: int, kwh: Number) -> None:
+        """Buys `kwh` of what a matched quote has left, at the quote's price."""
+        self._deployment.market.buy_surplus(quote_id, units.kwh(exact(kwh)), sender=self)
+
+    def position(self, period: int | None = None) -> Any:
+        """What this household bought, received and delivered in a period."""
+        return self._view.position(self, self._clock.current() if period is None else period)
+
+    @functools.cached_property
+    def _sealed(self) -> dict[int, tuple[int, int, bytes]]:
+        return {}
+
+
+class Owner(Party):
+    """The management node."""
+
+    def settle(self, period: int | None = None) -> None:
+        """Settles all matched quotes of a period, then every account that there is something to settle for."""
+        market, clock = self._deployment.market, self._clock
+        period = clock.current() if period is None else period
+        for quote_id in range(1, market.quote_count() + 1):
+            quote = market.quote(quote_id)
+            if quote.period == period and quote.status == 4:
+                market.settle_quote(quote_id, sender=self)
+        for household in self.households:
+            position = market.position(household, period)
+            if not position.settled and (position.bought or market.reading(household, period).present):
+                market.settle_account(household, period, sender=self)
+
+    @functools.cached_property
+    def households(self) -> list[Household]:
+        """Every household of the session."""
+        return []
+
+
+def namespace(path: Path = DEFAULT_FILE) -> dict[str, Any]:
+    """Deploys a market with the households of a CSV file, and returns the names that the REPL offers.
+
+    Runs on titanoboa's current environment. Raises `BadInput` where the file cannot be used.
+    """
+    household_names = open_households(path).names
+    boa.env.timestamp = START
+    deployment = deploy()
+    clock = ReplClock(deployment.market)
+    names: dict[str, str] = {}
+    market = Readable(deployment.market, names)
+
+    def party(kind: type[Party], name: str, address: str) -> Any:
+        names[address] = name
+        return kind(name, address, deployment, clock, market)
+
+    owner = party(Owner, "owner", deployment.owner)
+    supplier = party(Party, "supplier", deployment.supplier)
+    fund(deployment, supplier, FUNDS)
+    offered: dict[str, Any] = {
+        "market": market,
+        "token": Readable(deployment.token, names),
+        "owner": owner,
+        "supplier": supplier,
+        "clock": clock,
+        "tariff": deployment.tariff,
+        "boa": boa,
+    }
+    for name in household_names:
+        household = party(Household, name, str(boa.env.generate_address(name)))
+        household.meter = BoundMeter(name, household, deployment, clock)
+        names[household.meter.address] = f"{name}'s meter"
+        profile = hashlib.sha256(name.encode()).digest()
+        signature = household.meter.sign_pairing(deployment.market, household, profile)
+        deployment.market.register(profile, household.meter.address, signature, sender=household)
+        deployment.market.authorize(household, sender=owner)
+        fund(deployment, household, FUNDS)
+        owner.households.append(household)
+        identifier = re.sub(r"\W", "_", name)
+        if identifier in offered or not identifier.isidentifier():
+            identifier = f"household_{identifier}"
+        offered[identifier] = household
+    return offered
+
+
+def reason_of(error: boa.BoaError) -> str:
+    """Why a call was refused, in one line."""
+    frame = error.stack_trace.last_frame
+    reason = getattr(frame, "pretty_vm_reason", None) or str(frame).splitlines()[0]
+    return f"refused: {reason}"
+
+
+def banner(offered: dict[str, Any]) -> str:
+    """What the REPL says first."""
+    households = [name for name, value in offered.items() if isinstance(value, Household)]
+    return "\n".join(
+        [
+            "A market is open: SBP 6 p/kWh, SSP 18 p/kWh, service fee 0.2 p/kWh, half-hours.",
+            f"Households: {', '.join(households)}. Also: market, token, owner, supplier, clock, tariff.",
+            'Try: sunny.quote(kwh=2, price=9), then cloudy.bid(1, kwh=1.5, price=11), clock.to("REVEALING"), ...',
+        ]
+    )
+
+
+def run(path: Path = DEFAULT_FILE) -> None:
+    """Opens IPython with `namespace(path)`; returns when the user leaves it."""
+    from IPython.terminal.embed import InteractiveShellEmbed
+
+    offered = namespace(path)
+    shell = InteractiveShellEmbed(
+        banner1=banner(offered) + "\n", user_ns=offered, enable_tip=False, confirm_exit=False
+    )
+
+    def refused(_shell: Any, _kind: Any, error: boa.BoaError, _trace: Any, **_: Any) -> None:
+        print(reason_of(error))
+
+    shell.set_custom_exc((boa.BoaError,), refused)
+    shell()

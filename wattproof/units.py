@@ -1,0 +1,91 @@
+"""Units of money and energy, exact: no float ever holds an amount.
+
+Money is counted in base units of the settlement token. The default token has 18 decimals and one credit of it
+stands for one pound, so a penny is 10**16 base units. Energy is counted in whole watt-hours (Wh). A price is
+in base units per Wh, so that volume times price is exact (market rules, section 1).
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+PENCE = 10**16
+"""Base units of the token in one penny: a credit of 10**18 base units is 100 pence."""
+
+WH_PER_KWH = 1000
+
+PENCE_PER_KWH = PENCE // WH_PER_KWH
+"""Base units per Wh in a price of 1 p/kWh; exact, as 10**16 is a multiple of 1000."""
+
+Amount = int | str | Decimal
+"""An exact number as people write it: 18, "7.35" or Decimal("7.35"). Never a float."""
+
+_PLAIN = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
+_MAX_EXPONENT = 60  # Far above any sum of money; keeps Decimal("1E+999999") from filling the memory.
+
+
+def pence_per_kwh(price: Amount) -> int:
+    """A price in p/kWh as base units per Wh.
+
+    Raises TypeError for anything but int, str or Decimal, and ValueError for what is no plain number, is
+    negative, or is finer than one base unit per Wh (13 decimals of a penny).
+    """
+    return _scaled(price, PENCE_PER_KWH, "a price in p/kWh", "base units per Wh")
+
+
+def pence(amount: Amount) -> int:
+    """A sum of money in pence as base units. Raises as `pence_per_kwh` does."""
+    return _scaled(amount, PENCE, "a sum in pence", "base units")
+
+
+def kwh(energy: Amount) -> int:
+    """An amount of energy in kWh as Wh. Raises as `pence_per_kwh` does."""
+    return _scaled(energy, WH_PER_KWH, "an amount in kWh", "Wh")
+
+
+def format_money(base_units: int) -> str:
+    """Base units as pence with two decimals, "12.34 p". Rounds to the nearest, halves away from zero."""
+    return f"{_fixed(base_units, PENCE, 2)} p"
+
+
+def format_energy(wh: int) -> str:
+    """Wh as kWh with three decimals, "1.234 kWh". Exact."""
+    return f"{_fixed(wh, WH_PER_KWH, 3)} kWh"
+
+
+def format_price(base_per_wh: int) -> str:
+    """Base units per Wh as p/kWh with two decimals, "7.35 p/kWh". Rounds as `format_money` does."""
+    return f"{_fixed(base_per_wh, PENCE_PER_KWH, 2)} p/kWh"
+
+
+def _scaled(amount: Amount, scale: int, what: str, unit: str) -> int:
+    """`amount` times `scale`, where that is a whole number."""
+    if isinstance(amount, bool) or not isinstance(amount, int | str | Decimal):
+        raise TypeError(f"{what} must be an int, a str or a Decimal, not {type(amount).__name__}")
+    if isinstance(amount, str):
+        if not _PLAIN.fullmatch(amount):
+            raise ValueError(f"{what} must be a plain number such as 7.35, not {amount!r}")
+        amount = Decimal(amount)
+    if isinstance(amount, Decimal):
+        if not amount.is_finite() or abs(amount.adjusted()) > _MAX_EXPONENT:
+            raise ValueError(f"{what} is out of bounds: {amount}")
+        numerator, denominator = amount.as_integer_ratio()
+    else:
+        numerator, denominator = amount, 1
+    if numerator < 0:
+        raise ValueError(f"{what} is negative: {amount}")
+    scaled, rest = divmod(numerator * scale, denominator)
+    if rest:
+        raise ValueError(f"{what} is finer than whole {unit}: {amount}")
+    return scaled
+
+
+def _fixed(value: int, scale: int, decimals: int) -> str:
+    """`value` / `scale` with so many decimals, to the nearest, halves away from zero; zero has no sign."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"must be an int, not {type(value).__name__}")
+    unit = 10**decimals
+    rounded = (2 * abs(value) * unit + scale) // (2 * scale)
+    sign = "-" if value < 0 and rounded else ""
+    return f"{sign}{rounded // unit}.{rounded % unit:0{decimals}}"
