@@ -102,7 +102,7 @@ class Footprint:
         _forget(accounts._journaltrie)
         # What a chain does between transactions.
         accounts._reset_access_counters()
-        state.transient_storage._transient_storage.reset()
+        state.transient_storage._db.reset()
 
     def close(self) -> None:
         """Ends the storage on disk; the environment is of no use afterwards."""

@@ -1,18 +1,19 @@
 """titanoboa on revm: `RevmEnv`, a `boa.Env` that executes on pyrevm instead of py-evm.
 
-Tests and scenarios run unchanged (`boa.load`, `sender=`, `get_logs`, `boa.reverts("reason")`, `anchor`, `time_travel`),
-an order of magnitude faster. py-evm stays the default and the reference; what revm does not have or does differently:
+Tests and scenarios run unchanged (`boa.load`, `sender=`, `get_logs`, `boa.reverts("reason")`, `anchor`,
+`time_travel`), an order of magnitude faster. py-evm stays the default and the reference. What differs here:
 
-- no traces: no call tree, no source line, no local variables, no coverage, no profile; `boa.reverts` knows reasons
+- No traces: no call tree, source line, local variables, coverage or profile. `boa.reverts` knows reasons
   (`boa.reverts("...")`, `vm_error=`), not `compiler=` or `# dev:` comments. Replay on py-evm for those.
-- no SHA3 preimages: `contract._storage.some_map.get()` is empty; `wattproof.engine.storage_dump` sees every slot.
-- `boa.deal`, `boa.fork`, Python precompiles (`console.log` too) and automatic registration of contracts made by
-  `create_from_blueprint` are py-evm only.
-- transient storage is empty at the start of every call, as on a chain; titanoboa on py-evm keeps it from call to call.
+- No SHA3 preimages: `contract._storage.some_map.get()` is empty; `engine.storage_dump` sees every slot.
+- `boa.deal`, `boa.fork`, Python precompiles (`console.log` too) and the automatic registration of contracts
+  made by `create_from_blueprint` are py-evm only. `get_logs(include_child_logs=False)` goes by the address.
+- Transient storage is empty when a call starts, as on a chain; titanoboa on py-evm keeps it between calls.
 - `block.basefee` reads 0, `block.gaslimit` 2**64 - 1, and `blockhash` cannot be patched.
-- eval, internal and injected functions run by swapping the code at the address for the length of the call, so a callback
-  into that contract meets the swapped code; a call whose sender is a contract shows it with an empty `codehash`.
-- pyrevm 0.3.7 knows the rules up to Cancun (transient storage, MCOPY); it reads "PRAGUE" as "latest it knows".
+- Gas figures exclude the 21,000 of a transaction, as on py-evm, but another set of slots may be warm.
+- Eval, internal and injected functions swap the code at the address for the length of the call, so a callback
+  into that contract meets the swapped code. A sender that is a contract shows an empty `codehash` meanwhile.
+- pyrevm 0.3.7 knows the rules up to Cancun (transient storage, MCOPY); "PRAGUE" is its "latest I know".
 """
 
 import contextlib
@@ -40,6 +41,7 @@ except ImportError:  # the optional extra: reported when an environment is asked
     pyrevm = None
 
 GAS_LIMIT = 200_000_000  # gas of a call that names none: what titanoboa's py-evm environment gives
+MISSING = "the engine revm needs pyrevm: pip install 'wattproof[fast]' (py-evm is default and reference)"
 _MAX_GAS = 2**64 - 1
 _EMPTY_HASH = keccak(b"")
 _ERROR_STRING = bytes.fromhex("08c379a0")  # selector of Error(string)
@@ -69,7 +71,7 @@ _SLOT = re.compile(r"(\d+): StorageSlot \{ previous_or_original_value: \d+, pres
 
 
 class EngineUnavailable(RuntimeError):
-    """The asked-for engine does not exist or is not installed; the message is one line that says what to do."""
+    """The engine does not exist or is not installed; the message is one line that says what to do."""
 
 
 class EngineUnsupported(NotImplementedError):
@@ -106,25 +108,25 @@ class _Source(TraceSource):
 class RevmComputation:
     """What titanoboa reads of a py-evm computation, for one message executed by revm.
 
-    The gas figures are those of the message: revm's 21,000 and calldata cost of a transaction are taken off again.
+    Gas is that of the message: the cost of a transaction and its calldata, which revm adds, is taken off.
     """
 
     __slots__ = (
+        "_error",
+        "_gas_used",
+        "_logs",
+        "_result",
+        "_trace",
+        "data",
         "env",
+        "gas",
+        "is_create",
+        "is_error",
+        "is_static",
+        "output",
         "sender",
         "to",
         "value",
-        "data",
-        "gas",
-        "is_static",
-        "is_create",
-        "output",
-        "is_error",
-        "_error",
-        "_gas_used",
-        "_result",
-        "_logs",
-        "_trace",
         "vyper_error_msg",  # set only where revert data is Error(string); titanoboa asks with hasattr
     )
 
@@ -218,7 +220,7 @@ class RevmComputation:
 
     @property
     def _log_entries(self) -> list[tuple[int, bytes, tuple[int, ...], bytes]]:
-        # revm does not say which frame logged: the called contract's own address is the nearest to "not a child's"
+        # revm does not say which frame logged: the called contract's address comes nearest to "not a child's"
         own = self.to.canonical_address
         return [entry for entry in self.get_raw_log_entries() if entry[1] == own]
 
@@ -238,8 +240,8 @@ class RevmComputation:
 
     @property
     def _gas_meter(self) -> Any:
-        remaining = self.gas - self._gas_used
-        return SimpleNamespace(start_gas=self.gas, gas_remaining=remaining, gas_refunded=self.get_gas_refund())
+        remaining, refunded = self.get_gas_remaining(), self.get_gas_refund()
+        return SimpleNamespace(start_gas=self.gas, gas_remaining=remaining, gas_refunded=refunded)
 
     # ## errors
     @property
@@ -262,7 +264,7 @@ class RevmComputation:
 
 
 class RevmPatch:
-    """The block and chain values that titanoboa lets tests set (`env.evm.patch`); they are saved by `anchor`."""
+    """The block and chain values that titanoboa lets tests set (`env.evm.patch`); `anchor` saves them."""
 
     _READ_ONLY = ("prev_hashes",)
 
@@ -310,20 +312,21 @@ class RevmPatch:
 
 
 class _Checkpoint:
-    __slots__ = ("revm", "mark", "codes")
+    __slots__ = ("codes", "mark", "revm")
 
     def __init__(self, revm: Any) -> None:
         self.revm = revm
         self.mark = revm.snapshot()
-        self.codes: list[tuple[Any, Address, bytes, bytes]] = []  # code set since, which revm does not journal
+        # code set since, which revm does not journal: (instance, address, before, after)
+        self.codes: list[tuple[Any, Address, bytes, bytes]] = []
 
 
 class RevmVM:
     """The `env.evm` of a `RevmEnv`: state, snapshots and message execution on one pyrevm instance.
 
-    pyrevm keeps one everlasting journal: every call is an uncommitted frame, so `commit()` is never called (it would
-    unbalance revm's depth), and the chain ID and code-size limit can only be changed by copying the state into a new
-    instance, which happens on the next execution after they were patched.
+    pyrevm keeps one everlasting journal, and its `commit()` is never called: it would unbalance revm's depth.
+    Chain ID and code-size limit are fixed for an instance, so a change of them copies the state into a new
+    one (about 2 ms) at the next execution.
     """
 
     is_forked = False
@@ -374,7 +377,7 @@ class RevmVM:
         self._revm, self._config = new, (chain_id, code_size_limit)
 
     def compact(self) -> None:
-        """Forgets the journal. It grows by some 100 bytes a touched slot and call as long as no anchor is undone.
+        """Forgets the journal, which grows by some 100 bytes a slot written until an anchor is undone.
 
         Raises:
             RuntimeError: inside an anchor, which needs the journal.
@@ -428,7 +431,8 @@ class RevmVM:
         difference = value - revm.get_balance(address)
         if difference > 0:
             revm.set_balance(_MINT, difference)
-            revm.deploy(_MINT, b"\x73" + address.canonical_address + b"\xff", difference, 10**6)  # selfdestruct to it
+            selfdestruct_to_it = b"\x73" + address.canonical_address + b"\xff"
+            revm.deploy(_MINT, selfdestruct_to_it, difference, 10**6)
         elif difference < 0:
             revm.set_balance(_MINT, 0)
             with self._without_code_hash(address):
@@ -538,9 +542,10 @@ class RevmVM:
             return RevmComputation(
                 self.env, sender, to, value, data, gas, is_static, False, output, error, used, result
             )
-        result = revm.result
-        used = result.gas_used + result.gas_refunded - intrinsic
-        return RevmComputation(self.env, sender, to, value, data, gas, is_static, False, output, None, used, result)
+        done = revm.result
+        used = done.gas_used + done.gas_refunded - intrinsic
+        env = self.env
+        return RevmComputation(env, sender, to, value, data, gas, is_static, False, output, None, used, done)
 
     def create(
         self, sender: Address, gas: int, gas_price: int, value: int, initcode: bytes
@@ -565,7 +570,11 @@ class RevmVM:
             used = result.gas_used + result.gas_refunded - intrinsic
             output = self.get_code(target)
         except RuntimeError as exc:
-            output, error = _failure(exc.args[0])
+            try:
+                output, error = _failure(exc.args[0])
+            except eth_errors.InsufficientFunds:
+                revm.deploy(sender, b"")  # titanoboa counts this deployment in the nonce, too
+                raise
             result = revm.result
             used = gas if result is None or result.is_halt else result.gas_used - intrinsic
         computation = RevmComputation(
@@ -576,7 +585,7 @@ class RevmVM:
     def create_at(
         self, sender: Address, target: Address, gas: int, gas_price: int, value: int, initcode: bytes
     ) -> RevmComputation:
-        """Deploys at an address of the caller's choice: runs the initcode as that account's code, keeps what it returns."""
+        """Deploys at a chosen address: runs the initcode as that account's code, keeps what it returns."""
         before = self.get_code(target)
         self._put_code(target, initcode)
         computation = None
@@ -606,9 +615,7 @@ class RevmEnv(Env):
 
     def __init__(self, gas_limit: int = GAS_LIMIT) -> None:
         if pyrevm is None:
-            raise EngineUnavailable(
-                "the engine revm needs pyrevm: pip install 'wattproof[fast]' (py-evm is the default and the reference)"
-            )
+            raise EngineUnavailable(MISSING)
         # not Env.__init__: it would build a py-evm chain
         self._random = Random("titanoboa")  # titanoboa shares one stream among all environments
         self._gas_price = None
@@ -675,7 +682,7 @@ class RevmEnv(Env):
             gas = evm.patch._values["gas_limit"]
         if simulate or override_bytecode is not None or start_pc or fake_codesize is not None:
             if start_pc or fake_codesize is not None:
-                raise EngineUnsupported("revm cannot start inside the code or fake its size: use the engine pyevm")
+                raise EngineUnsupported("revm cannot start inside code nor fake its size: use pyevm")
             with contextlib.ExitStack() as stack:
                 if simulate:
                     stack.enter_context(self._anchor())
@@ -689,7 +696,7 @@ class RevmEnv(Env):
 
 
 def _failure(text: str) -> tuple[bytes, Exception]:
-    """Revert data and py-evm exception from the text of pyrevm's RuntimeError, the only place that has them."""
+    """Revert data and py-evm exception from the text of pyrevm's RuntimeError; nowhere else has them."""
     if text.startswith("Revert"):
         output = bytes.fromhex(text[text.rindex("0x") + 2 : -2])
         return output, eth_errors.Revert(output)

@@ -216,7 +216,7 @@ class Stage:
     def refuses(self, reason: str) -> Iterator[None]:
         """The block's call is refused with exactly `reason`, and nothing in the market's storage changes (T-GUA-7)."""
         before = state_digest(boa.env, self.market)
-        with boa.reverts(vm_error=reason):
+        with boa.reverts(reason):
             yield
         assert state_digest(boa.env, self.market) == before
 

@@ -1,0 +1,129 @@
+"""Options, engines, profiles and the closing report of the test run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boa
+import pytest
+from hypothesis import HealthCheck, Phase, Verbosity, settings
+
+from tests.properties import evidence, seasons
+from tests.properties.report import write_report
+from wattproof.engine import ENGINES, EngineUnavailable, make_env
+
+_FOLDER = "WATTPROOF_EVIDENCE"
+_ALL_BUT_EXPLAIN = tuple(phase for phase in Phase if phase is not Phase.explain)  # explaining costs five times a failure
+
+# A machine's step costs about a millisecond on revm and fifty on py-evm; deadlines would only measure the machine.
+_COMMON: dict[str, Any] = dict(
+    deadline=None,
+    print_blob=True,
+    phases=_ALL_BUT_EXPLAIN,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+PROFILES: dict[str, dict[str, Any]] = {
+    # Under a minute for all machines on revm: a look before a commit.
+    "quick": dict(max_examples=40, stateful_step_count=30, derandomize=True, database=None, **_COMMON),
+    # What `make test` runs: some minutes on two cores.
+    "ci": dict(max_examples=250, stateful_step_count=50, derandomize=True, database=None, **_COMMON),
+    # One pass of `make deep`, which repeats it with new seeds until its time is up.
+    "deep": dict(max_examples=2_000, stateful_step_count=80, verbosity=Verbosity.quiet, **_COMMON),
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--engine`, `--profile`."""
+    group = parser.getgroup("wattproof")
+    group.addoption("--engine", choices=ENGINES, help="engine of the property tests (default: revm where installed)")
+    group.addoption("--profile", choices=PROFILES, default="ci", help="how hard the property tests try (default: ci)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Registers the profiles, chooses one, and prepares the folder in which the processes leave their counts."""
+    for name, values in PROFILES.items():
+        settings.register_profile(name, **values)
+    settings.load_profile(config.getoption("profile"))
+    config.addinivalue_line("markers", "invariant(*ids): the invariants of invariants.md that a test checks")
+    if not hasattr(config, "workerinput"):
+        os.environ[_FOLDER] = tempfile.mkdtemp(prefix="wattproof-evidence-")
+
+
+def engine_name(config: pytest.Config) -> str:
+    """The engine of the property tests: the one asked for, or else revm where it is installed."""
+    asked = config.getoption("engine")
+    if asked:
+        return asked
+    try:
+        make_env("revm")
+    except EngineUnavailable:
+        return "pyevm"
+    return "revm"
+
+
+@pytest.fixture(scope="session")
+def property_env(pytestconfig: pytest.Config) -> Any:
+    """The environment that all property tests of this process share."""
+    return make_env(engine_name(pytestconfig))
+
+
+@pytest.fixture(autouse=True)
+def _property_engine(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Puts tests of `tests/properties` on the chosen engine, and titanoboa's own back afterwards.
+
+    The seasons that a module's machines begin in are prepared here, outside every example: whatever happens inside one
+    is undone after it.
+    """
+    if not _is_property_test(request.node):
+        yield
+        return
+    with boa.swap_env(request.getfixturevalue("property_env")):
+        machines = [value for value in vars(request.module).values() if hasattr(value, "season_names")]
+        for name in sorted({season for machine in machines for season in machine.season_names}):
+            seasons.prepared(name)
+        yield
+
+
+def _is_property_test(item: pytest.Item) -> bool:
+    return "properties" in item.path.parts
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Property tests undo what they do by themselves; titanoboa's plugin would undo the prepared markets, too."""
+    for item in items:
+        if _is_property_test(item):
+            item.add_marker("ignore_isolation")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Notes when the run began."""
+    session.config.stash[_STARTED] = time.monotonic()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Leaves this process's counts for the report."""
+    folder = os.environ.get(_FOLDER)
+    if folder and (evidence.tallies or evidence.checked):
+        Path(folder, f"{os.getpid()}.json").write_text(json.dumps(evidence.snapshot()))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Prints what was checked and how often; adds a failure where a call was starved or an invariant never reached."""
+    folder = os.environ.get(_FOLDER)
+    if hasattr(config, "workerinput") or not folder:
+        return
+    total = evidence.merge(Path(folder))
+    shutil.rmtree(folder, ignore_errors=True)
+    if total["tallies"]:
+        seconds = time.monotonic() - config.stash[_STARTED]
+        write_report(terminalreporter, total, engine_name(config), config.getoption("profile"), seconds)
+
+
+_STARTED = pytest.StashKey[float]()

@@ -1,0 +1,173 @@
+"""Where histories begin: markets that were played to a rare state beforehand, by calls alone.
+
+Each is made once per process and engine, in lockstep like everything else, and branched off for every history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import boa
+
+from tests.properties.symbols import seal_bytes
+from tests.properties.twin import HOUSEHOLDS, TARIFF, Twin
+from wattproof.deployment import Tariff
+from wattproof.engine import EngineUnsupported  # noqa: F401  (re-exported for machines that need it)
+from wattproof.revm import RevmEnv
+
+_SALT = bytes(32)
+
+_prepared: list[tuple[object, str, Twin]] = []
+
+
+def compare_every() -> int:
+    """After how many calls the whole state is compared: every one on revm, which reads it a hundred times faster."""
+    return 1 if isinstance(boa.env, RevmEnv) else 6
+
+
+def prepared(name: str) -> Twin:
+    """The market of that season on titanoboa's current environment."""
+    for env, known, twin in _prepared:
+        if env is boa.env and known == name:
+            return twin
+    twin = SEASONS[name]()
+    twin.compare()
+    twin.trace.append(f"# ---- here the season {name!r} ends and the history begins")
+    _prepared.append((boa.env, name, twin))
+    return twin
+
+
+def _fresh() -> Twin:
+    return Twin.fresh()
+
+
+def _no_fee() -> Twin:
+    """A market without fee, and whose order is the paper's plain one."""
+    return Twin.fresh(Tariff(sbp=6, ssp=18, service_fee=0, period_length=1800, window=600, priority_step=0))
+
+
+def _dear() -> Twin:
+    """Large odd prices, the largest fee that the band allows but one, and the heaviest priority step."""
+    return Twin.fresh(
+        Tariff(sbp=61, ssp=181, service_fee=59, period_length=1800, window=900, priority_step=10_000), funds=10**12
+    )
+
+
+def _poor() -> Twin:
+    """Households that can afford a few small trades only."""
+    return Twin.fresh(funds=9_000)
+
+
+def _seal(twin: Twin, quote_id: int, bidder: str, price: int, volume: int) -> bytes:
+    return seal_bytes((twin.chain, twin.target, quote_id, twin.address(bidder), price, volume, _SALT))
+
+
+def play_round(twin: Twin, prosumer: str, consumers: list[str], exported: int | None = None) -> None:
+    """One period in which `prosumer` sells 20 Wh to each consumer, everybody reports and the owner settles.
+
+    `exported` defaults to all that was sold; consumers import what they agreed. Ends in SETTLING.
+    """
+    t = twin.tariff
+    period = (twin.now + 2 * t.window) // t.period_length + 1
+    volume = 20 * len(consumers)
+    quote_id = twin.call("submit_quote", period, volume, t.lowest_price, sender=prosumer).result
+    for name in consumers:
+        twin.call("submit_bid", quote_id, _seal(twin, quote_id, name, t.lowest_price, 20), sender=name)
+    twin.at(period * t.period_length - 2 * t.window)
+    for name in consumers:
+        twin.call("reveal_bid", quote_id, t.lowest_price, 20, _SALT, sender=name)
+    twin.at(period * t.period_length - t.window)
+    twin.call("match_bids", quote_id, sender="stranger")
+    twin.at((period + 1) * t.period_length)
+    out = volume if exported is None else exported
+    twin.call("submit_reading", prosumer, period, out, 0, twin.reading(prosumer, period, out, 0), sender="stranger")
+    for name in consumers:
+        twin.call("submit_reading", name, period, 0, 20, twin.reading(name, period, 0, 20), sender="stranger")
+    twin.at((period + 1) * t.period_length + t.window)
+    twin.call("settle_quote", quote_id, sender="owner")
+    for name in (prosumer, *consumers):
+        twin.call("settle_account", name, period, sender="owner")
+
+
+def _seasoned() -> Twin:
+    """Five households stand one good performance below each tier: at 4, 9, 19, 39 and 79; the sixth far above."""
+    twin = Twin.fresh()
+    goals = dict(zip(HOUSEHOLDS[:5], (4, 9, 19, 39, 79), strict=True))
+    for turn in range(79):
+        play_round(twin, "rainy", [name for name, goal in goals.items() if turn < goal])
+    for name, goal in goals.items():
+        assert twin.model.account(twin.address(name)).performances == goal
+    return twin
+
+
+def _waivers() -> Twin:
+    """Everybody holds waivers, from shortages inside the tolerance: the prosumers one each, the consumers more."""
+    twin = Twin.fresh()
+    for prosumer in HOUSEHOLDS[:3]:
+        others = [name for name in HOUSEHOLDS if name != prosumer]
+        play_round(twin, prosumer, others, exported=95)
+    assert all(twin.model.account(twin.address(name)).waivers >= 2 for name in HOUSEHOLDS)
+    return twin
+
+
+def _arrears() -> Twin:
+    """Two households owe the supplier and have no free money left; the supplier owes a third and has none either."""
+    twin = Twin.fresh(funds=30_000)
+    t = twin.tariff
+    period = (twin.now + 2 * t.window) // t.period_length + 1
+    twin.at((period + 1) * t.period_length)
+    for name, out, into in (("sunny", 900, 0), ("cloudy", 0, 5_000), ("misty", 0, 3_000)):
+        twin.call("submit_reading", name, period, out, into, twin.reading(name, period, out, into), sender=name)
+    for name in ("cloudy", "misty"):
+        twin.call("withdraw", twin.model.account(twin.address(name)).balance, sender=name)
+    twin.call("withdraw", twin.model.account(twin.address("supplier")).balance, sender="supplier")
+    twin.at((period + 1) * t.period_length + t.window)
+    for name in ("sunny", "cloudy", "misty"):
+        twin.call("settle_account", name, period, sender="owner")
+    assert [twin.model.account(twin.address(name)).grid_account for name in ("sunny", "cloudy", "misty")] == [
+        5_400,
+        -90_000,
+        -54_000,
+    ]
+    return twin
+
+
+def _full_book() -> Twin:
+    """A quote on which 127 bids are opened already and six more are sealed, in REVEALING."""
+    twin = Twin.fresh()
+    t = twin.tariff
+    period = (twin.now + 2 * t.window) // t.period_length + 1
+    crowd = [f"household_{number}" for number in range(127)]
+    for name in crowd:
+        twin.enrol(name, 10_000, watch=False)
+    twin.watch(period)
+    quote_id = twin.call("submit_quote", period, 500, t.lowest_price, sender="sunny").result
+    twin.sealed = {}
+    for number, name in enumerate(crowd):
+        wish = (t.lowest_price + number % 3, 1 + number % 7)
+        twin.call("submit_bid", quote_id, _seal(twin, quote_id, name, *wish), sender=name)
+    from tests.properties.machine import salt_of
+
+    for name in HOUSEHOLDS[1:]:
+        wish = (t.highest_price, 20)
+        fields = (twin.chain, twin.target, quote_id, twin.address(name), *wish, salt_of(quote_id, name))
+        twin.call("submit_bid", quote_id, seal_bytes(fields), sender=name)
+        twin.sealed[quote_id, name] = wish
+    twin.at(period * t.period_length - 2 * t.window)
+    for number, name in enumerate(crowd):
+        wish = (t.lowest_price + number % 3, 1 + number % 7)
+        twin.call("reveal_bid", quote_id, *wish, _SALT, sender=name)
+    return twin
+
+
+SEASONS: dict[str, Callable[[], Twin]] = {
+    "fresh": _fresh,
+    "no fee": _no_fee,
+    "dear": _dear,
+    "poor": _poor,
+    "seasoned": _seasoned,
+    "waivers": _waivers,
+    "arrears": _arrears,
+    "full book": _full_book,
+}
+"""Every season, by name."""

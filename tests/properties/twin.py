@@ -1,0 +1,486 @@
+"""Contract and model side by side: every call goes to both, and they must agree on everything.
+
+`Twin.call` compares acceptance or refusal with its reason, the return value and the events; `Twin.compare` the whole
+state, as the published views tell it. Neither is ever fed with a value of the other.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boa
+from boa.util.abi import abi_decode
+from eth_utils.crypto import keccak
+
+from tests.properties import evidence
+from tests.properties.evidence import holds
+from tests.properties.symbols import Signed, meter, seal_bytes, word
+from wattproof import model
+from wattproof.deployment import Tariff, deploy
+from wattproof.model import Refused
+
+START = 1_561_071_600
+"""When every history begins, in seconds: the REPL's clock starts there, too."""
+
+HOUSEHOLDS = ("sunny", "bright", "breezy", "cloudy", "misty", "rainy")
+"""The users of every history, registered and authorised."""
+
+NEWCOMER = "balmy"
+"""A household that is not registered at the start."""
+
+STRANGER = "stranger"
+
+TARIFF = Tariff(sbp=6, ssp=18, service_fee=1, period_length=1800, window=600, priority_step=500)
+"""Small prices in base units per Wh, so that every percentage is rounded; the price band is [7, 17]."""
+
+MAX_UINT256 = 2**256 - 1
+
+_TOKEN_EVENTS = ("Transfer", "Approval", "Minted")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a call: `reason` is None where it was accepted."""
+
+    accepted: bool
+    reason: str | None
+    result: Any = None
+    events: tuple[model.Event, ...] = ()
+
+
+class Disagreement(AssertionError):
+    """Contract and model differ."""
+
+
+class Twin:
+    """A market, its model and the names of everybody. Build one with `Twin.fresh`, branch it with `branch`."""
+
+    def __init__(self, tariff: Tariff) -> None:
+        self.env = boa.env
+        self.tariff = tariff
+        self.env.timestamp = START
+        deployment = deploy(tariff)
+        self.market, self.token = deployment.market, deployment.token
+        self.target = str(self.market.address)
+        self.chain = self.env.evm.patch.chain_id
+        self.addresses: dict[str, str] = {"owner": deployment.owner, "supplier": deployment.supplier}
+        self.names: dict[str, str] = {address: name for name, address in self.addresses.items()}
+        self.model = model.Market(
+            owner=deployment.owner,
+            supplier=deployment.supplier,
+            sbp=tariff.sbp,
+            ssp=tariff.ssp,
+            service_fee=tariff.service_fee,
+            period_length=tariff.period_length,
+            window=tariff.window,
+            priority_step=tariff.priority_step,
+            token=model.Token(address=str(self.token.address)),
+            address=self.target,
+            chain_id=self.chain,
+            seal_function=seal_bytes,
+        )
+        self.functions = _functions(self.market)
+        self.lens = _lens(self.env)
+        self.periods: list[int] = []
+        self.watched: list[str] = [self.address(name) for name in ("owner", "supplier", STRANGER)]
+        self.users: list[str] = []
+        self.trace: list[str] = []
+        self.machine = "Twin"
+
+    @classmethod
+    def fresh(cls, tariff: Tariff = TARIFF, funds: int = 10**9) -> Twin:
+        """A market in which `HOUSEHOLDS` are registered and authorised and everybody has `funds` base units deposited."""
+        twin = cls(tariff)
+        for name in HOUSEHOLDS:
+            twin.enrol(name, funds)
+        twin.enrol(NEWCOMER, 0, register=False)
+        twin.give("supplier", funds)
+        twin.give(STRANGER, funds)
+        for name in ("supplier", STRANGER):
+            twin.call("deposit", funds // 2, sender=name)
+        return twin
+
+    # ---- people ----------------------------------------------------------------------
+
+    def address(self, name: str) -> str:
+        """The address that goes by that name."""
+        if name not in self.addresses:
+            self.addresses[name] = str(self.env.generate_address(name))
+            self.names[self.addresses[name]] = name
+        return self.addresses[name]
+
+    def give(self, name: str, amount: int) -> None:
+        """Gives somebody tokens outside the market and lets the market take any amount of them."""
+        address = self.address(name)
+        self.env.set_balance(address, self.env.get_balance(address) + amount)
+        self.token.mint(value=amount, sender=address)
+        self.token.approve(self.target, MAX_UINT256, sender=address)
+        self.model.token.mint(address, amount)
+        self.model.token.approve(address, self.target, MAX_UINT256)
+
+    def enrol(self, name: str, funds: int, register: bool = True, watch: bool = True) -> None:
+        """Brings a household into the market with `funds` deposited and as much again outside."""
+        address = self.address(name)
+        if watch:
+            self.watched.append(address)
+            self.users.append(address)
+        self.give(name, 2 * funds)
+        if register:
+            self.call("register", name.encode().ljust(32, b"."), meter(name).address, self.pairing(name), sender=name)
+            self.call("authorize", name, sender="owner")
+        if funds:
+            self.call("deposit", funds, sender=name)
+
+    def pairing(self, name: str, profile: bytes | None = None, meter_of: str | None = None, **other: Any) -> Signed:
+        """The signature that pairs a household with a meter; `other`: market, chain or form."""
+        profile = name.encode().ljust(32, b".") if profile is None else profile
+        where = {"market": self.target, "chain": self.chain} | other
+        return Signed(meter_of or name, "Pairing", (self.address(name), profile), **where)
+
+    def reading(self, name: str, period: int, exported: int, imported: int, meter_of: str | None = None, **other: Any) -> Signed:
+        """A meter's signature of a reading; `other`: market, chain or form."""
+        where = {"market": self.target, "chain": self.chain} | other
+        return Signed(meter_of or name, "Reading", (self.address(name), period, exported, imported), **where)
+
+    # ---- time ------------------------------------------------------------------------
+
+    @property
+    def now(self) -> int:
+        """The block's time, in seconds."""
+        return self.env.timestamp
+
+    def at(self, second: int) -> None:
+        """Moves time forward to `second`."""
+        if second < self.now:
+            raise ValueError(f"time runs one way: {second} is before {self.now}")
+        self.env.timestamp = second
+        self.trace.append(f"clock.now = {second}")
+
+    def phase(self, period: int) -> model.Phase:
+        """The phase of a period, by the model."""
+        return self.model.phase(period, self.now)
+
+    # ---- calls -----------------------------------------------------------------------
+
+    def call(self, function: str, *args: Any, sender: str) -> Outcome:
+        """Makes a call of contract and model; raises `Disagreement` unless they agree on all that came of it.
+
+        Arguments are ints, bytes, names of people or `Signed`. The names of people are resolved on both sides.
+        """
+        who = self.address(sender)
+        resolved = [self.address(arg) if isinstance(arg, str) and not arg.startswith("0x") else arg for arg in args]
+        self.trace.append(self._line(function, args, sender))
+
+        expected = self._ask_model(function, resolved, who)
+        data = self.functions[function].encode(
+            [arg.bytes() if isinstance(arg, Signed) else arg for arg in resolved]
+        )
+        computation = self.env.execute_code(to_address=self.target, sender=who, data=data)
+        self._count(function, expected)
+        if computation.is_error:
+            reason = revert_reason(computation.output)
+            holds("C2-REFUSE-1", not expected.accepted, call=self.trace[-1], contract=reason, model="accepted")
+            holds("C2-REFUSE-2", reason == expected.reason, call=self.trace[-1], contract=reason, model=expected.reason)
+            return expected
+        holds("C2-ACCEPT-1", expected.accepted, call=self.trace[-1], contract="accepted", model=expected.reason)
+        output = b"" if expected.result is None else word(expected.result)
+        holds("C2-RETURN-1", computation.output == output, call=self.trace[-1], contract=computation.output.hex())
+        logs = [
+            (topics, data)
+            for _, emitter, topics, data in computation.get_raw_log_entries()
+            if emitter == bytes.fromhex(self.target[2:])
+        ]
+        wanted = [_encode_event(self.market, name, fields) for name, fields in expected.events]
+        holds(
+            "C2-EVENT-1",
+            [(tuple(topics), data) for topics, data in logs] == wanted,
+            call=self.trace[-1],
+            contract=[_decode_event(self.market, topics, data) for topics, data in logs],
+            model=expected.events,
+        )
+        return expected
+
+    def _ask_model(self, function: str, args: Sequence[Any], sender: str) -> Outcome:
+        told = [arg.verdict() if isinstance(arg, Signed) else arg for arg in args]
+        try:
+            result = getattr(self.model, function)(*told, sender=sender, now=self.now)
+        except Refused as refused:
+            return Outcome(False, refused.reason)
+        return Outcome(True, None, result, tuple(self.model.events))
+
+    def _count(self, function: str, outcome: Outcome) -> None:
+        evidence.calls[f"{self.machine}.{function}"]["accepted" if outcome.accepted else outcome.reason or ""] += 1
+        evidence.tallies["calls"] += 1
+        for period in self.periods:
+            evidence.phases[self.phase(period).name or ""] += 1
+
+    def _line(self, function: str, args: Sequence[Any], sender: str) -> str:
+        shown = ", ".join(self._shown(arg) for arg in args)
+        return f"market.{function}({shown}{', ' if shown else ''}sender={sender})"
+
+    def _shown(self, arg: Any) -> str:
+        if isinstance(arg, Signed):
+            return f'bytes.fromhex("{arg.bytes().hex()}")'
+        if isinstance(arg, bytes):
+            return f'bytes.fromhex("{arg.hex()}")'
+        if isinstance(arg, str):
+            return self.names.get(arg, arg) if arg in self.names or not arg.startswith("0x") else f'"{arg}"'
+        return repr(arg)
+
+    # ---- the whole state ---------------------------------------------------------------
+
+    def watch(self, period: int) -> None:
+        """Compares readings, positions and totals of that period from now on (four periods at most)."""
+        if period not in self.periods:
+            self.periods.append(period)
+
+    def compare(self) -> None:
+        """Raises `Disagreement` unless all views of the contract answer as the model does."""
+        evidence.tallies["states compared"] += 1
+        count = len(self.model.quotes)
+        for start in range(0, len(self.watched), 16):
+            users = self.watched[start : start + 16]
+            for first in range(1, max(count, 1) + 1, 8):
+                self._compare(users, first)
+
+    def _compare(self, users: Sequence[str], first: int) -> None:
+        data = self.lens.request(self.target, str(self.token.address), users, first, self.periods)
+        computation = self.env.execute_code(to_address=self.lens.address, data=data, is_modifying=False)
+        if computation.is_error:
+            raise Disagreement(f"a view of the contract reverts: {computation.error}")
+        wanted = self._model_state(users, first)
+        if computation.output != wanted:
+            differences = self.lens.differences(computation.output, wanted)
+            holds("C2-STATE-1", False, after=self.trace[-1], **differences)
+        holds("C2-STATE-1", True)
+
+    def _model_state(self, users: Sequence[str], first: int) -> bytes:
+        """What the lens should answer, ABI-encoded, from the model alone."""
+        market, now = self.model, self.now
+        quote_ids = range(first, min(len(market.quotes), first + 7) + 1)
+        rows: list[list[bytes]] = [[] for _ in range(10)]
+        for user in users:
+            rows[0].append(_encode(market.account(user)))
+            for period in self.periods:
+                rows[5].append(_encode(market.reading(user, period)))
+                rows[6].append(_encode(market.position(user, period)))
+                rows[7].append(word(market.quote_of(user, period)))
+        for quote_id in quote_ids:
+            rows[1].append(_encode(market.quote(quote_id)))
+            rows[2].append(word(market.remaining(quote_id, now)))
+            rows[3].append(_trades_hash(tuple(market.trades(quote_id))))
+            rows[4].extend(_encode(market.bid(quote_id, user)) for user in users)
+        for period in self.periods:
+            rows[8].append(word(market.supply(period)) + word(market.demand(period)) + word(market.phase(period, now)))
+        others = (len(market.quotes), int(market.owner, 16), int(market.pending_owner, 16), market.held)
+        rows[9] = [word(value) for value in others]
+        return _encode_rows(rows)
+
+    # ---- branching ---------------------------------------------------------------------
+
+    @contextmanager
+    def branch(self) -> Iterator[Twin]:
+        """A copy to act on; when the block ends, chain and time are as they were."""
+        with self.env.anchor():
+            twin = copy.copy(self)
+            twin.model = copy.deepcopy(self.model)
+            twin.addresses, twin.names = dict(self.addresses), dict(self.names)
+            twin.periods, twin.users, twin.watched = list(self.periods), list(self.users), list(self.watched)
+            twin.trace = list(self.trace)
+            yield twin
+
+    def story(self) -> str:
+        """The history so far, as lines that replay it at the REPL."""
+        t = self.tariff
+        opening = (
+            f"market, token = replay(sbp={t.sbp}, ssp={t.ssp}, service_fee={t.service_fee}, "
+            f"period_length={t.period_length}, window={t.window}, priority_step={t.priority_step})"
+        )
+        return "\n".join([opening, *self.trace])
+
+
+# ---- encoding --------------------------------------------------------------------------
+
+
+class Function:
+    """The encoder of one entry point's arguments."""
+
+    def __init__(self, abi: dict[str, Any]) -> None:
+        self.types = [argument["type"] for argument in abi["inputs"]]
+        self.selector = keccak(text=f"{abi['name']}({','.join(self.types)})")[:4]
+
+    def encode(self, args: Sequence[Any]) -> bytes:
+        """The calldata of a call. The only dynamic type of the interface is `bytes`."""
+        head, tail = [self.selector], []
+        for kind, arg in zip(self.types, args, strict=True):
+            if kind == "bytes":
+                head.append(word(32 * len(self.types) + sum(map(len, tail))))
+                tail.append(word(len(arg)) + arg + bytes(-len(arg) % 32))
+            elif isinstance(arg, bytes):
+                head.append(arg)
+            else:
+                head.append(_field(arg))
+        return b"".join(head + tail)
+
+
+@functools.lru_cache(maxsize=64)
+def _functions(market: Any) -> dict[str, Function]:
+    return {entry["name"]: Function(entry) for entry in market.abi if entry["type"] == "function"}
+
+
+class Lens:
+    """The lens contract, with its request encoder."""
+
+    FIELDS = ("accounts", "quotes", "remaining", "trades", "bids", "readings", "positions", "quote_of", "periods", "others")
+
+    def __init__(self) -> None:
+        self.contract = _lens_deployer().deploy()
+        self.address = self.contract.address
+        self._selector = self.contract.state.prepare_calldata(self.address, self.address, [], 0, [])[:4]
+
+    def request(self, target: str, token: str, users: Sequence[str], first: int, periods: Sequence[int]) -> bytes:
+        """The calldata that asks for the state of these users, quotes and periods."""
+        return self._selector + b"".join(
+            [
+                _field(target),
+                _field(token),
+                word(160),
+                word(first),
+                word(192 + 32 * len(users)),
+                word(len(users)),
+                *(_field(user) for user in users),
+                word(len(periods)),
+                *(word(period) for period in periods),
+            ]
+        )
+
+    def differences(self, got: bytes, wanted: bytes) -> dict[str, str]:
+        """Where two answers differ, field by field, decoded."""
+        (function,) = (entry for entry in self.contract.abi if entry.get("name") == "state")
+        kind = f"({_type_of(function['outputs'][0])})"
+        (have,), (want,) = abi_decode(kind, got), abi_decode(kind, wanted)
+        found = {}
+        for name, left, right in zip(self.FIELDS, have, want, strict=True):
+            for index, (one, other) in enumerate(zip(left, right, strict=False)):
+                if one != other:
+                    found[f"{name}[{index}]"] = f"contract {one}, model {other}"
+            if len(left) != len(right):
+                found[name] = f"contract has {len(left)} entries, model {len(right)}"
+        return found
+
+
+def _type_of(entry: dict[str, Any]) -> str:
+    """The ABI type of an argument, tuples spelt out."""
+    if not entry["type"].startswith("tuple"):
+        return entry["type"]
+    return f"({','.join(map(_type_of, entry['components']))}){entry['type'][len('tuple') :]}"
+
+
+@functools.cache
+def _lens_deployer() -> Any:
+    source = Path(__file__).parents[1] / "support" / "Lens.vy"
+    return boa.loads_partial(source.read_text(), name="Lens", filename=str(source))
+
+
+_LENSES: list[tuple[Any, Lens]] = []
+
+
+def _lens(env: Any) -> Lens:
+    for known, lens in _LENSES:
+        if known is env:
+            return lens
+    _LENSES.append((env, Lens()))
+    return _LENSES[-1][1]
+
+
+def _field(value: Any) -> bytes:
+    if type(value) is str:
+        return _address_word(value)
+    if type(value) is bytes:
+        return value
+    return (value % 2**256).to_bytes(32, "big")
+
+
+@functools.lru_cache(maxsize=10_000)
+def _address_word(address: str) -> bytes:
+    return int(address, 16).to_bytes(32, "big")
+
+
+@functools.lru_cache(maxsize=50_000)
+def _encode(struct: Sequence[Any]) -> bytes:
+    return b"".join(map(_field, struct))
+
+
+@functools.lru_cache(maxsize=10_000)
+def _trades_hash(trades: tuple[model.Trade, ...]) -> bytes:
+    return keccak(word(32) + word(len(trades)) + b"".join(map(_encode, trades)))
+
+
+
+
+
+def _encode_rows(rows: Sequence[Sequence[bytes]]) -> bytes:
+    head, tail, offset = [word(32)], [], 32 * len(rows)
+    for index, row in enumerate(rows):
+        body = b"".join(row)
+        length = len(row) * (3 if index == 8 else 1)  # A period is three words of one flat array.
+        head.append(word(offset))
+        tail.append(word(length) + body)
+        offset += 32 + len(body)
+    return b"".join(head + tail)
+
+
+def revert_reason(output: bytes) -> str | None:
+    """The reason of a revert, None where it has none."""
+    if output[:4] != b"\x08\xc3\x79\xa0":
+        return None
+    length = int.from_bytes(output[36:68], "big")
+    return output[68 : 68 + length].decode()
+
+
+@functools.lru_cache(maxsize=64)
+def _events(market: Any) -> dict[str, tuple[int, list[tuple[str, str, bool]]]]:
+    known = {}
+    for entry in market.abi:
+        if entry["type"] == "event":
+            kinds = ",".join(field["type"] for field in entry["inputs"])
+            topic = int.from_bytes(keccak(text=f"{entry['name']}({kinds})"), "big")
+            known[entry["name"]] = (topic, [(f["name"], f["type"], f["indexed"]) for f in entry["inputs"]])
+    return known
+
+
+def _encode_event(market: Any, name: str, fields: dict[str, Any]) -> tuple[tuple[int, ...], bytes]:
+    topic, layout = _events(market)[name]
+    if [field for field, _, _ in layout] != list(fields):
+        fields = {field: fields[field] for field, _, _ in layout}
+    topics, data = [topic], []
+    for field, _, indexed in layout:
+        encoded = _field(fields[field])
+        if indexed:
+            topics.append(int.from_bytes(encoded, "big"))
+        else:
+            data.append(encoded)
+    return tuple(topics), b"".join(data)
+
+
+def _decode_event(market: Any, topics: Sequence[int], data: bytes) -> str:
+    for name, (topic, layout) in _events(market).items():
+        if topic == topics[0]:
+            indexed = iter(topics[1:])
+            words = (int.from_bytes(data[at : at + 32], "big") for at in range(0, len(data), 32))
+            values = [f"{field}={next(indexed if is_topic else words)}" for field, _, is_topic in layout]
+            return f"{name}({', '.join(values)})"
+    return f"unknown event {topics[0]:#x}"
+
+
+def summary(outcomes: Counter[str]) -> str:
+    """One line: accepted and refused calls."""
+    accepted = outcomes["accepted"]
+    return f"{accepted} accepted, {sum(outcomes.values()) - accepted} refused"
