@@ -62,10 +62,10 @@ def _energy(axes: Any, columns: dict[str, list[float]]) -> list[float]:
     axes.stairs(local, edges, fill=True, color=_LOCAL, alpha=0.85, label="local trades: delivered to neighbours")
     axes.stairs(demand, edges, color=_DEMAND, linewidth=2, baseline=None, label="demand: imported by households")
     axes.set_ylabel("kWh per period")
-    axes.set_ylim(0, 1.28 * max([*supply, *demand, 0.001]))
+    axes.set_ylim(0, 1.06 * max([*supply, *demand, 0.001]))
     axes.grid(axis="y", color="#E3E3E3", linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.legend(loc="upper left", ncols=3, frameon=False, fontsize=11, borderaxespad=0.2, columnspacing=1.5)
+    _legend(axes)
     return edges
 
 
@@ -82,9 +82,18 @@ def _prices(axes: Any, columns: dict[str, list[float]], edges: list[float], tari
     axes.stairs(bid, edges, color=_BID, linewidth=2.2, baseline=None, label="bid price")
     axes.stairs(quote, edges, color=_QUOTE, linewidth=2.2, linestyle=(0, (4, 1.2)), baseline=None, label="quote price")
     axes.set_ylabel("p/kWh")
-    margin = 0.22 * (ssp - sbp) if ssp > sbp else 1
+    margin = 0.17 * (ssp - sbp) if ssp > sbp else 1
     axes.set_ylim(max(0, sbp - margin), ssp + margin)
-    axes.legend(loc="upper left", ncols=2, frameon=False, fontsize=11, borderaxespad=0.2)
+    if ssp > sbp:
+        axes.set_yticks([sbp + (ssp - sbp) * quarter / 4 for quarter in range(5)])
+    axes.grid(axis="y", color="#EDEDED", linewidth=0.8)
+    axes.set_axisbelow(True)
+    _legend(axes)
+
+
+def _legend(axes: Any) -> None:
+    """Above the axes, where it hides nothing."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, fontsize=11, borderaxespad=0.1)
 
 
 def _time_axis(axes: Any, periods: Sequence[float], edges: list[float], tariff: Tariff) -> None:

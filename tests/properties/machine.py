@@ -67,6 +67,9 @@ class MarketMachine(RuleBasedStateMachine):
     season_names: tuple[str, ...] = ("fresh",)
     """Where a history may begin; see `seasons`."""
 
+    strict = False
+    """Whether a disagreement with the model ends the history at once, or only when the machine's own invariants held."""
+
     def __init__(self) -> None:
         super().__init__()
         self.twin: Twin = None  # type: ignore[assignment]
@@ -85,6 +88,7 @@ class MarketMachine(RuleBasedStateMachine):
         self._branch = seasons.prepared(season).branch()
         self.twin = self._branch.__enter__()
         self.twin.machine = type(self).__name__
+        self.twin.strict = self.strict
         self.sealed = dict(getattr(self.twin, "sealed", {}))
         first = (self.twin.now + 2 * self.twin.tariff.window) // self.twin.tariff.period_length + 1
         for period in range(first, first + PERIODS):
@@ -102,6 +106,7 @@ class MarketMachine(RuleBasedStateMachine):
             if self._pending:
                 self.twin.compare()
             self.closed()
+            self.twin.agreed()
         finally:
             self._branch.__exit__(None, None, None)
             self._branch = None
@@ -124,7 +129,7 @@ class MarketMachine(RuleBasedStateMachine):
         return outcome
 
     def act(self, function: str, args: tuple[Any, ...], sender: str) -> Outcome:
-        """The call itself; subclasses look at the state before and after it."""
+        """The call itself; subclasses look at the state before and after it, with `observe`."""
         return self.twin.call(function, *args, sender=sender)
 
     def bid(self, quote_id: int, bidder: str, price: int, volume: int) -> Outcome:

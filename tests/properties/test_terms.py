@@ -8,6 +8,7 @@ from tests.properties.machine import MarketMachine
 class Terms(MarketMachine):
     """Contract and model agree on everything that comes of any call."""
 
+    strict = True
     season_names = ("fresh", "no fee", "dear", "poor", "seasoned", "waivers", "arrears", "full book")
 
 

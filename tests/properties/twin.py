@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from eth_utils.crypto import keccak
 
 from tests.properties import evidence
 from tests.properties.evidence import holds
+from tests.properties.observation import Observation, decode
 from tests.properties.symbols import Signed, meter, seal_bytes, word
 from wattproof import model
 from wattproof.deployment import Tariff, deploy
@@ -42,21 +42,14 @@ TARIFF = Tariff(sbp=6, ssp=18, service_fee=1, period_length=1800, window=600, pr
 
 MAX_UINT256 = 2**256 - 1
 
-_TOKEN_EVENTS = ("Transfer", "Approval", "Minted")
-
-
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a call: `reason` is None where it was accepted."""
+    """What came of a call on the chain: `reason` is None where it was accepted or gave none."""
 
     accepted: bool
-    reason: str | None
-    result: Any = None
+    reason: str | None = None
+    result: int | None = None
     events: tuple[model.Event, ...] = ()
-
-
-class Disagreement(AssertionError):
-    """Contract and model differ."""
 
 
 class Twin:
@@ -93,6 +86,9 @@ class Twin:
         self.users: list[str] = []
         self.trace: list[str] = []
         self.machine = "Twin"
+        self.strict = True
+        self.divergence: AssertionError | None = None
+        self._seen: Any = None
 
     @classmethod
     def fresh(cls, tariff: Tariff = TARIFF, funds: int = 10**9) -> Twin:
@@ -170,42 +166,57 @@ class Twin:
     # ---- calls -----------------------------------------------------------------------
 
     def call(self, function: str, *args: Any, sender: str) -> Outcome:
-        """Makes a call of contract and model; raises `Disagreement` unless they agree on all that came of it.
+        """Makes a call of contract and model, compares all that came of it, and returns what the contract did.
 
-        Arguments are ints, bytes, names of people or `Signed`. The names of people are resolved on both sides.
+        Arguments are ints, bytes, names of people or `Signed`. Where the two disagree, raises `Violated`; a twin that is
+        not `strict` keeps the first disagreement in `divergence` instead, so that a machine's own invariants speak first.
         """
         who = self.address(sender)
         resolved = [self.address(arg) if isinstance(arg, str) and not arg.startswith("0x") else arg for arg in args]
         self.trace.append(self._line(function, args, sender))
-
-        expected = self._ask_model(function, resolved, who)
-        data = self.functions[function].encode(
-            [arg.bytes() if isinstance(arg, Signed) else arg for arg in resolved]
-        )
+        data = self.functions[function].encode([arg.bytes() if isinstance(arg, Signed) else arg for arg in resolved])
         computation = self.env.execute_code(to_address=self.target, sender=who, data=data)
-        self._count(function, expected)
+        self._seen = None
+        outcome = self._outcome(computation)
+        self._count(function, outcome)
+        if self.divergence is None:
+            with self._deferred():
+                self._agree(outcome, self._ask_model(function, resolved, who))
+        return outcome
+
+    def _outcome(self, computation: Any) -> Outcome:
         if computation.is_error:
-            reason = revert_reason(computation.output)
-            holds("C2-REFUSE-1", not expected.accepted, call=self.trace[-1], contract=reason, model="accepted")
-            holds("C2-REFUSE-2", reason == expected.reason, call=self.trace[-1], contract=reason, model=expected.reason)
-            return expected
-        holds("C2-ACCEPT-1", expected.accepted, call=self.trace[-1], contract="accepted", model=expected.reason)
-        output = b"" if expected.result is None else word(expected.result)
-        holds("C2-RETURN-1", computation.output == output, call=self.trace[-1], contract=computation.output.hex())
-        logs = [
-            (topics, data)
+            return Outcome(False, revert_reason(computation.output))
+        here = bytes.fromhex(self.target[2:])
+        events = tuple(
+            _decode_event(self.market, topics, data)
             for _, emitter, topics, data in computation.get_raw_log_entries()
-            if emitter == bytes.fromhex(self.target[2:])
-        ]
-        wanted = [_encode_event(self.market, name, fields) for name, fields in expected.events]
-        holds(
-            "C2-EVENT-1",
-            [(tuple(topics), data) for topics, data in logs] == wanted,
-            call=self.trace[-1],
-            contract=[_decode_event(self.market, topics, data) for topics, data in logs],
-            model=expected.events,
+            if emitter == here
         )
-        return expected
+        output = computation.output
+        return Outcome(True, None, int.from_bytes(output, "big") if output else None, events)
+
+    def _agree(self, chain: Outcome, terms: Outcome) -> None:
+        """Compares what the contract did with what the terms say."""
+        call = self.trace[-1]
+        if not chain.accepted:
+            holds("C2-REFUSE-1", not terms.accepted, call=call, contract=chain.reason, terms="accepted")
+            holds("C2-REFUSE-2", chain.reason == terms.reason, call=call, contract=chain.reason, terms=terms.reason)
+            return
+        holds("C2-ACCEPT-1", terms.accepted, call=call, contract="accepted", terms=terms.reason)
+        holds("C2-RETURN-1", chain.result == terms.result, call=call, contract=chain.result, terms=terms.result)
+        said = [(name, _normal(fields)) for name, fields in terms.events]
+        holds("C2-EVENT-1", list(chain.events) == said, call=call, contract=chain.events, terms=said)
+
+    @contextmanager
+    def _deferred(self) -> Iterator[None]:
+        """Raises at once where the twin is strict; otherwise keeps the first disagreement for the end."""
+        try:
+            yield
+        except AssertionError as divergence:
+            if self.strict:
+                raise
+            self.divergence = divergence
 
     def _ask_model(self, function: str, args: Sequence[Any], sender: str) -> Outcome:
         told = [arg.verdict() if isinstance(arg, Signed) else arg for arg in args]
@@ -242,24 +253,45 @@ class Twin:
             self.periods.append(period)
 
     def compare(self) -> None:
-        """Raises `Disagreement` unless all views of the contract answer as the model does."""
+        """Checks that all views of the contract answer as the model does; see `call` for what is raised."""
+        if self.divergence is not None:
+            return
         evidence.tallies["states compared"] += 1
-        count = len(self.model.quotes)
-        for start in range(0, len(self.watched), 16):
-            users = self.watched[start : start + 16]
-            for first in range(1, max(count, 1) + 1, 8):
-                self._compare(users, first)
+        with self._deferred():
+            for users, first, output in self._looks():
+                wanted = self._model_state(users, first)
+                if output != wanted:
+                    differences = self.lens.differences(output, wanted)
+                    holds("C2-STATE-1", False, after=self.trace[-1], **differences)
+                holds("C2-STATE-1", True)
 
-    def _compare(self, users: Sequence[str], first: int) -> None:
+    def agreed(self) -> None:
+        """Raises the disagreement that was kept, if there is one."""
+        if self.divergence is not None:
+            raise self.divergence
+
+    def observe(self) -> Observation:
+        """What the contract's views tell of everybody and everything, decoded; nothing of it comes from the model."""
+        return decode(self._looks(), tuple(self.periods))
+
+    def _looks(self) -> list[tuple[list[str], int, bytes]]:
+        """What the lens answers now, sixteen users and eight quotes at a time; asked once between two calls."""
+        key = (self.now, len(self.periods), len(self.watched))
+        if self._seen is None or self._seen[0] != key:
+            looks = []
+            for start in range(0, len(self.watched), 16):
+                users = self.watched[start : start + 16]
+                for first in range(1, max(len(self.model.quotes), 1) + 1, 8):
+                    looks.append((users, first, self._look(users, first)))
+            self._seen = (key, looks)
+        return self._seen[1]
+
+    def _look(self, users: Sequence[str], first: int) -> bytes:
         data = self.lens.request(self.target, str(self.token.address), users, first, self.periods)
         computation = self.env.execute_code(to_address=self.lens.address, data=data, is_modifying=False)
         if computation.is_error:
-            raise Disagreement(f"a view of the contract reverts: {computation.error}")
-        wanted = self._model_state(users, first)
-        if computation.output != wanted:
-            differences = self.lens.differences(computation.output, wanted)
-            holds("C2-STATE-1", False, after=self.trace[-1], **differences)
-        holds("C2-STATE-1", True)
+            raise AssertionError(f"a view of the contract reverts: {computation.error}")
+        return computation.output
 
     def _model_state(self, users: Sequence[str], first: int) -> bytes:
         """What the lens should answer, ABI-encoded, from the model alone."""
@@ -425,7 +457,6 @@ def _trades_hash(trades: tuple[model.Trade, ...]) -> bytes:
 
 
 
-
 def _encode_rows(rows: Sequence[Sequence[bytes]]) -> bytes:
     head, tail, offset = [word(32)], [], 32 * len(rows)
     for index, row in enumerate(rows):
@@ -456,31 +487,24 @@ def _events(market: Any) -> dict[str, tuple[int, list[tuple[str, str, bool]]]]:
     return known
 
 
-def _encode_event(market: Any, name: str, fields: dict[str, Any]) -> tuple[tuple[int, ...], bytes]:
-    topic, layout = _events(market)[name]
-    if [field for field, _, _ in layout] != list(fields):
-        fields = {field: fields[field] for field, _, _ in layout}
-    topics, data = [topic], []
-    for field, _, indexed in layout:
-        encoded = _field(fields[field])
-        if indexed:
-            topics.append(int.from_bytes(encoded, "big"))
-        else:
-            data.append(encoded)
-    return tuple(topics), b"".join(data)
-
-
-def _decode_event(market: Any, topics: Sequence[int], data: bytes) -> str:
+def _decode_event(market: Any, topics: Sequence[int], data: bytes) -> model.Event:
     for name, (topic, layout) in _events(market).items():
         if topic == topics[0]:
             indexed = iter(topics[1:])
             words = (int.from_bytes(data[at : at + 32], "big") for at in range(0, len(data), 32))
-            values = [f"{field}={next(indexed if is_topic else words)}" for field, _, is_topic in layout]
-            return f"{name}({', '.join(values)})"
-    return f"unknown event {topics[0]:#x}"
+            fields = {}
+            for field, kind, is_topic in layout:
+                value = next(indexed if is_topic else words)
+                fields[field] = value - 2**256 if kind == "int256" and value >> 255 else value
+            return name, fields
+    return f"unknown event {topics[0]:#x}", {}
 
 
-def summary(outcomes: Counter[str]) -> str:
-    """One line: accepted and refused calls."""
-    accepted = outcomes["accepted"]
-    return f"{accepted} accepted, {sum(outcomes.values()) - accepted} refused"
+def _normal(fields: dict[str, Any]) -> dict[str, int]:
+    """The fields of an event as whole numbers, the way they stand in a log."""
+    return {name: value if isinstance(value, int) else _number(value) for name, value in fields.items()}
+
+
+@functools.lru_cache(maxsize=10_000)
+def _number(value: str | bytes) -> int:
+    return int(value, 16) if isinstance(value, str) else int.from_bytes(value, "big")

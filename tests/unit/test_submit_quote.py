@@ -121,10 +121,13 @@ def test_rounds_the_collateral_down(ssp: int, volume: int, collateral: int) -> N
 
 
 def test_finds_the_largest_collateral_within_the_chains_numbers() -> None:
-    """T-PARTY-11: V = 2**48 - 1 at SSP = 2**96 - 1; 10 % of (2**48 - 1) * (2**96 - 1), worked out in full."""
+    """T-PARTY-11: V = 2**48 - 1 at SSP = 2**96 - 1.
+
+    281474976710655 * 79228162514264337593543950335 = 22300745198530543913373204008029292985319425, the tenth of which
+    is rounded down.
+    """
     stage = Stage(Tariff(sbp=1, ssp=2**96 - 1, service_fee=0))
-    # 281474976710655 * 79228162514264337593543950335 = 22300745198530543950898133286191333370593 425, less its last digit
-    collateral = (281_474_976_710_655 * 79_228_162_514_264_337_593_543_950_335) // 10
+    collateral = 2_230_074_519_853_054_391_337_320_400_802_929_298_531_942
     prosumer = stage.household("thrifty", funds=collateral)
 
     stage.quote(2**48 - 1, 2**96 - 1, prosumer=prosumer)
@@ -355,7 +358,7 @@ def spent(stage: Stage) -> Household:
     ("ahead", "volume", "price", "reason"),
     [
         pytest.param(400, 0, 0, TOO_FAR, id="too far, volume, price, money"),
-        pytest.param(-3, 0, 0, WRONG_PHASE, id="phase, volume, price, money"),
+        pytest.param(-4, 0, 0, WRONG_PHASE, id="phase, volume, price, money"),
         pytest.param(0, 0, 0, VOLUME, id="volume, price, quoted, money"),
         pytest.param(0, 2**48, 0, VOLUME, id="volume too large, price, quoted, money"),
         pytest.param(0, 1_000, 0, PRICE, id="price, quoted, money"),
