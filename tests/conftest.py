@@ -20,7 +20,9 @@ from tests.properties.report import write_report
 from wattproof.engine import ENGINES, EngineUnavailable, make_env
 
 _FOLDER = "WATTPROOF_EVIDENCE"
-_ALL_BUT_EXPLAIN = tuple(phase for phase in Phase if phase is not Phase.explain)  # explaining costs five times a failure
+_ALL_BUT_EXPLAIN = tuple(
+    phase for phase in Phase if phase is not Phase.explain
+)  # explaining costs five times a failure
 
 # A machine's step costs about a millisecond on revm and fifty on py-evm; deadlines would only measure the machine.
 _COMMON: dict[str, Any] = dict(
@@ -31,11 +33,11 @@ _COMMON: dict[str, Any] = dict(
 )
 PROFILES: dict[str, dict[str, Any]] = {
     # Under a minute for all machines on revm: a look before a commit.
-    "quick": dict(max_examples=40, stateful_step_count=30, derandomize=True, database=None, **_COMMON),
+    "quick": dict(max_examples=40, stateful_step_count=80, derandomize=True, database=None, **_COMMON),
     # What `make test` runs: some minutes on two cores.
-    "ci": dict(max_examples=250, stateful_step_count=50, derandomize=True, database=None, **_COMMON),
+    "ci": dict(max_examples=250, stateful_step_count=100, derandomize=True, database=None, **_COMMON),
     # One pass of `make deep`, which repeats it with new seeds until its time is up.
-    "deep": dict(max_examples=2_000, stateful_step_count=80, verbosity=Verbosity.quiet, **_COMMON),
+    "deep": dict(max_examples=2_000, stateful_step_count=150, verbosity=Verbosity.quiet, **_COMMON),
 }
 
 

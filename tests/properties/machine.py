@@ -7,7 +7,6 @@ and, where it needs them, rules of its own.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -17,8 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from tests.properties import evidence, seasons
-from tests.properties.symbols import FORMS, Signed, meter, seal_bytes
-from tests.properties.twin import HOUSEHOLDS, NEWCOMER, START, STRANGER, Outcome, Twin
+from tests.properties.symbols import seal_bytes
+from tests.properties.twin import HOUSEHOLDS, NEWCOMER, STRANGER, Outcome, Twin
 from wattproof.model import BidStatus, Phase, QuoteStatus
 
 PERIODS = 2
@@ -68,7 +67,7 @@ class MarketMachine(RuleBasedStateMachine):
     """Where a history may begin; see `seasons`."""
 
     strict = False
-    """Whether a disagreement with the model ends the history at once, or only when the machine's own invariants held."""
+    """Whether a disagreement with the model ends a history at once, or only when the machine's own invariants held."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -135,7 +134,9 @@ class MarketMachine(RuleBasedStateMachine):
     def bid(self, quote_id: int, bidder: str, price: int, volume: int) -> Outcome:
         """`bidder` seals a bid; what is in it is remembered for the reveal."""
         address = self.twin.address(bidder)
-        seal = seal_bytes((self.twin.chain, self.twin.target, quote_id, address, price, volume, salt_of(quote_id, bidder)))
+        seal = seal_bytes(
+            (self.twin.chain, self.twin.target, quote_id, address, price, volume, salt_of(quote_id, bidder))
+        )
         outcome = self.do("submit_bid", quote_id, seal, sender=bidder)
         if outcome.accepted:
             self.sealed[quote_id, bidder] = (price, volume)
@@ -241,38 +242,96 @@ class MarketMachine(RuleBasedStateMachine):
         ]
 
     # ---- rules: what a history is made of ------------------------------------------------
+    #
+    # Hypothesis switches a random half of a machine's rules off in each history. A trade needs many different steps in
+    # a row, so the base has one rule only, whose strategy weighs what could be done now.
 
     @property
     def begun(self) -> bool:
         """Whether there is a market yet."""
         return self.twin is not None
 
-    def draw_time(self) -> st.SearchStrategy[int]:
-        """Seconds at which something changes: the next edges of all phases, one before and one after them."""
+    def moves(self) -> dict[str, tuple[int, Callable[[], st.SearchStrategy[Call]]]]:
+        """What can happen next: weight and strategy by name. Subclasses may add to it."""
+        moves = {
+            "advance": (3, self.draw_time),
+            "everybody": (2, self.draw_everybody),
+            "money": (1, self.draw_money),
+            "admission": (1, self.draw_admission),
+        }
+        if self.trade_kinds():
+            moves["trade"] = (8, self.draw_trade)
+        return moves
+
+    def draw_move(self) -> st.SearchStrategy[Call]:
+        moves = self.moves()
+        names = [name for name, (weight, _) in moves.items() for _ in range(weight)]
+        return st.sampled_from(names).flatmap(lambda name: moves[name][1]())
+
+    @precondition(lambda self: self.begun)
+    @rule(call=drawn(draw_move))
+    def go(self, call: Call) -> None:
+        """Whatever happens next."""
+        self.perform(call)
+
+    def perform(self, call: Call) -> None:
+        """Does what was drawn: a call of the market, or one of the moves that are no single call."""
+        match call.function:
+            case "bid":
+                self.bid(*call.args)
+            case "advance":
+                self.advance(*call.args)
+            case "everybody":
+                self.everybody(*call.args)
+            case _:
+                self.do(call.function, *call.args, sender=call.sender)
+
+    def draw_time(self) -> st.SearchStrategy[Call]:
+        """A second at which something changes: the next edges of all phases, one before and one after them."""
         twin, tariff = self.twin, self.twin.tariff
         edges = set()
         for period in twin.periods:
             start, end = period * tariff.period_length, (period + 1) * tariff.period_length
             edges |= {start - 2 * tariff.window, start - tariff.window, start}
             edges |= {end, end + tariff.window, end + 2 * tariff.window}
-        ahead = sorted(edge for edge in edges if edge > twin.now)[:3]
+        ahead = sorted(edge for edge in edges if edge > twin.now)[:2]
         if not ahead:
-            return st.just(twin.now + tariff.period_length)
+            return st.just(Call("advance", (twin.now + tariff.period_length,), "time"))
         near = ahead[0]
         before = [near - 1] if near - 1 > twin.now else []
-        return st.sampled_from([near, near, near, *before, near + 1, *ahead[1:]])
+        seconds = st.sampled_from([near, near, near, *before, near + 1, *ahead[1:]])
+        return seconds.map(lambda second: Call("advance", (second,), "time"))
 
-    @precondition(lambda self: self.begun)
-    @rule(second=drawn(draw_time))
     def advance(self, second: int) -> None:
         """Time passes."""
         self.twin.at(second)
         note(self.twin.trace[-1])
-        if all(self.twin.phase(period) == Phase.CLOSING for period in self.twin.periods[-PERIODS:]):
-            last = max(self.twin.periods)
-            if len(self.twin.periods) + 1 <= 4:
-                first = (self.twin.now + 2 * self.twin.tariff.window) // self.twin.tariff.period_length + 1
-                self.twin.watch(max(first, last + 1))
+        self.renew()
+
+    def renew(self) -> None:
+        """Brings the next period into play where all in play are CLOSING (four in a history at most)."""
+        twin = self.twin
+        if len(twin.periods) < 4 and all(twin.phase(period) == Phase.CLOSING for period in twin.periods):
+            twin.watch((twin.now + 2 * twin.tariff.window) // twin.tariff.period_length + 1)
+
+    def trade_kinds(self) -> dict[str, Callable[[], st.SearchStrategy[Call]]]:
+        """What a trade could do next, each with the strategy that draws the call; only what is sensible now."""
+        kinds: dict[str, tuple[Any, Callable[[], st.SearchStrategy[Call]]]] = {
+            "quote": (len(self.twin.model.quotes) < 7 and self.open_offers(), self.draw_quote),
+            "invalidate": (self.quotes_in(QuoteStatus.VALID, Phase.BIDDING)[1:], self.draw_invalidation),
+            "seal": (self.open_bids(), self.draw_bid),
+            "reveal": (self.open_reveals(), self.draw_reveal),
+            "match": (self.matchable(), self.draw_match),
+            "buy": (self.on_sale(), self.draw_purchase),
+            "read": (self.unread(), self.draw_reading),
+            "settle quote": (self.settleable_quotes(), self.draw_settle_quote),
+            "settle account": (self.settleable_accounts(), self.draw_settle_account),
+        }
+        return {name: draw for name, (possible, draw) in kinds.items() if possible}
+
+    def draw_trade(self) -> st.SearchStrategy[Call]:
+        kinds = self.trade_kinds()
+        return st.sampled_from(sorted(kinds)).flatmap(lambda kind: kinds[kind]())
 
     def draw_quote(self) -> st.SearchStrategy[Call]:
         t = self.twin.tariff
@@ -287,12 +346,6 @@ class MarketMachine(RuleBasedStateMachine):
             prices,
         )
 
-    @precondition(lambda self: self.begun and len(self.twin.model.quotes) < 7 and self.open_offers())
-    @rule(call=drawn(draw_quote))
-    def quote(self, call: Call) -> None:
-        """A prosumer quotes."""
-        self.do(call.function, *call.args, sender=call.sender)
-
     def draw_invalidation(self) -> st.SearchStrategy[Call]:
         names, quotes = self.twin.names, self.twin.model.quotes
         return st.sampled_from(
@@ -302,65 +355,32 @@ class MarketMachine(RuleBasedStateMachine):
             ]
         )
 
-    @precondition(lambda self: self.begun and len(self.quotes_in(QuoteStatus.VALID, Phase.BIDDING)) > 1)
-    @rule(call=drawn(draw_invalidation))
-    def invalidate(self, call: Call) -> None:
-        """A prosumer takes its quote back."""
-        self.do(call.function, *call.args, sender=call.sender)
-
-    def draw_bid(self) -> st.SearchStrategy[tuple[int, str, int, int]]:
+    def draw_bid(self) -> st.SearchStrategy[Call]:
         twin = self.twin
 
-        def of(place: tuple[int, str]) -> st.SearchStrategy[tuple[int, str, int, int]]:
-            quote, top = twin.model.quote(place[0]), twin.tariff.highest_price
+        def of(place: tuple[int, str]) -> st.SearchStrategy[Call]:
+            number, name = place
+            quote, top = twin.model.quote(number), twin.tariff.highest_price
             prices = st.sampled_from([quote.price, quote.price, min(quote.price + 1, top), top])
-            wanted = volumes(quote.volume)
-            return st.tuples(st.just(place[0]), st.just(place[1]), prices, wanted)
+            return st.builds(
+                lambda price, volume: Call("bid", (number, name, price, volume), name), prices, volumes(quote.volume)
+            )
 
         return st.sampled_from(self.open_bids()).flatmap(of)
 
-    @precondition(lambda self: self.begun and self.open_bids())
-    @rule(bid=drawn(draw_bid))
-    def seal(self, bid: tuple[int, str, int, int]) -> None:
-        """A consumer seals a bid."""
-        self.bid(*bid)
-
-    @precondition(lambda self: self.begun and self.open_bids())
-    @rule()
-    def seal_all(self) -> None:
-        """Every household seals a bid for a third of each quote it can still bid on: books fill up, ties arise."""
-        for number, name in self.open_bids():
-            quote = self.twin.model.quote(number)
-            self.bid(number, name, quote.price, max(quote.volume // 3, 1))
-
-    def draw_reveal(self) -> st.SearchStrategy[tuple[int, str]]:
-        return st.sampled_from(self.open_reveals())
-
-    @precondition(lambda self: self.begun and self.open_reveals())
-    @rule(place=drawn(draw_reveal))
-    def reveal(self, place: tuple[int, str]) -> None:
-        """A consumer opens its bid."""
+    def reveal_call(self, place: tuple[int, str]) -> Call:
+        """The call that opens a sealed bid."""
         number, name = place
-        self.do("reveal_bid", number, *self.sealed[place], salt_of(number, name), sender=name)
+        return Call("reveal_bid", (number, *self.sealed[place], salt_of(number, name)), name)
 
-    @precondition(lambda self: self.begun and len(self.open_reveals()) > 1)
-    @rule(backwards=st.booleans())
-    def reveal_all(self, backwards: bool) -> None:
-        """All sealed bids are opened, in either order."""
-        for place in sorted(self.open_reveals(), reverse=backwards):
-            self.reveal(place)
+    def draw_reveal(self) -> st.SearchStrategy[Call]:
+        return st.sampled_from(self.open_reveals()).map(self.reveal_call)
 
     def draw_match(self) -> st.SearchStrategy[Call]:
         callers = st.sampled_from((STRANGER, "owner", HOUSEHOLDS[0]))
         return st.builds(
             lambda number, who: Call("match_bids", (number,), who), st.sampled_from(self.matchable()), callers
         )
-
-    @precondition(lambda self: self.begun and self.matchable())
-    @rule(call=drawn(draw_match))
-    def match(self, call: Call) -> None:
-        """Anybody has a quote matched."""
-        self.do(call.function, *call.args, sender=call.sender)
 
     def draw_purchase(self) -> st.SearchStrategy[Call]:
         def of(place: tuple[int, str]) -> st.SearchStrategy[Call]:
@@ -369,16 +389,15 @@ class MarketMachine(RuleBasedStateMachine):
 
         return st.sampled_from(self.on_sale()).flatmap(of)
 
-    @precondition(lambda self: self.begun and self.on_sale())
-    @rule(call=drawn(draw_purchase))
-    def buy(self, call: Call) -> None:
-        """A consumer buys what is left."""
-        self.do(call.function, *call.args, sender=call.sender)
+    def reading_call(self, name: str, period: int, exported: int, imported: int) -> Call:
+        """The call that hands in a household's reading, rightly signed."""
+        signed = self.twin.reading(name, period, exported, imported)
+        return Call("submit_reading", (name, period, exported, imported, signed), STRANGER)
 
-    def draw_reading(self) -> st.SearchStrategy[tuple[str, int, int, int]]:
+    def draw_reading(self) -> st.SearchStrategy[Call]:
         market = self.twin.model
 
-        def of(place: tuple[str, int]) -> st.SearchStrategy[tuple[str, int, int, int]]:
+        def of(place: tuple[str, int]) -> st.SearchStrategy[Call]:
             name, period = place
             address = self.twin.address(name)
             quote = market.quote(market.quote_of(address, period))
@@ -387,28 +406,13 @@ class MarketMachine(RuleBasedStateMachine):
             agreed = position.agreed or position.bought
             imports = around(0, agreed, -(-95 * agreed // 100), 105 * agreed // 100, position.bought)
             imported = st.sampled_from(imports) | st.integers(0, 2 * agreed + 10)
-            return st.tuples(st.just(name), st.just(period), exported, imported)
+            return st.builds(lambda out, into: self.reading_call(name, period, out, into), exported, imported)
 
         return st.sampled_from(self.unread()).flatmap(of)
 
-    @precondition(lambda self: self.begun and self.unread())
-    @rule(reading=drawn(draw_reading))
-    def meter_reports(self, reading: tuple[str, int, int, int]) -> None:
-        """A meter reports."""
-        self.read(*reading)
-
-    @precondition(lambda self: self.begun and len(self.unread()) > 1)
-    @rule(percent=st.sampled_from([100, 95, 94, 105, 106, 0, 50]))
-    def all_meters_report(self, percent: int) -> None:
-        """Every meter that is due reports `percent` of what was sold or agreed."""
-        market = self.twin.model
-        for name, period in sorted(set(self.unread())):
-            address = self.twin.address(name)
-            quote, position = market.quote(market.quote_of(address, period)), market.position(address, period)
-            self.read(name, period, -(-quote.volume * percent // 100), position.agreed * percent // 100)
-
     def draw_settler(self) -> st.SearchStrategy[str]:
-        return st.sampled_from(("owner", "owner", "owner", STRANGER, HOUSEHOLDS[-1]))
+        owner = self.twin.names[self.twin.model.owner]
+        return st.sampled_from((owner, owner, owner, STRANGER, HOUSEHOLDS[-1]))
 
     def draw_settle_quote(self) -> st.SearchStrategy[Call]:
         return st.builds(
@@ -417,12 +421,6 @@ class MarketMachine(RuleBasedStateMachine):
             self.draw_settler(),
         )
 
-    @precondition(lambda self: self.begun and self.settleable_quotes())
-    @rule(call=drawn(draw_settle_quote))
-    def settle_quote(self, call: Call) -> None:
-        """Somebody settles a quote; before CLOSING only the owner succeeds."""
-        self.do(call.function, *call.args, sender=call.sender)
-
     def draw_settle_account(self) -> st.SearchStrategy[Call]:
         return st.builds(
             lambda place, who: Call("settle_account", place, who),
@@ -430,21 +428,32 @@ class MarketMachine(RuleBasedStateMachine):
             self.draw_settler(),
         )
 
-    @precondition(lambda self: self.begun and self.settleable_accounts())
-    @rule(call=drawn(draw_settle_account))
-    def settle_account(self, call: Call) -> None:
-        """Somebody settles an account; before CLOSING only the owner succeeds."""
-        self.do(call.function, *call.args, sender=call.sender)
+    def draw_everybody(self) -> st.SearchStrategy[Call]:
+        share = st.sampled_from([3, 2, 1, 5])
+        percent = st.sampled_from([100, 95, 94, 105, 106, 96, 50, 0])
+        return st.tuples(share, percent, st.booleans()).map(lambda drawn: Call("everybody", drawn, "everybody"))
 
-    @precondition(lambda self: self.begun and (self.settleable_quotes() or self.settleable_accounts()))
-    @rule()
-    def settle_everything(self) -> None:
-        """The owner settles all that can be settled."""
-        owner = self.twin.names[self.twin.model.owner]
-        for number in self.settleable_quotes():
+    def everybody(self, share: int, percent: int, backwards: bool) -> None:
+        """All households do what is next: bid for 1/`share` of every quote, open, match, report `percent`, settle."""
+        market, twin = self.twin.model, self.twin
+        for number, name in self.open_bids():
+            quote = market.quote(number)
+            self.bid(number, name, quote.price, max(quote.volume // share, 1))
+        for place in sorted(self.open_reveals(), reverse=backwards):
+            call = self.reveal_call(place)
+            self.do(call.function, *call.args, sender=call.sender)
+        for number in self.matchable():
+            self.do("match_bids", number, sender=STRANGER)
+        for name, period in sorted(set(self.unread()), reverse=backwards):
+            address = twin.address(name)
+            quote, position = market.quote(market.quote_of(address, period)), market.position(address, period)
+            call = self.reading_call(name, period, -(-quote.volume * percent // 100), position.agreed * percent // 100)
+            self.do(call.function, *call.args, sender=call.sender)
+        owner = twin.names[market.owner]
+        for number in sorted(self.settleable_quotes(), reverse=backwards):
             self.do("settle_quote", number, sender=owner)
-        for place in self.settleable_accounts():
-            self.do("settle_account", *place, sender=owner)
+        for name, period in sorted(self.settleable_accounts(), reverse=backwards):
+            self.do("settle_account", name, period, sender=owner)
 
     def draw_money(self) -> st.SearchStrategy[Call]:
         market = self.twin.model
@@ -462,22 +471,14 @@ class MarketMachine(RuleBasedStateMachine):
 
         return st.sampled_from((*HOUSEHOLDS, "supplier", "owner", STRANGER)).flatmap(of)
 
-    @precondition(lambda self: self.begun)
-    @rule(call=drawn(draw_money))
-    def money(self, call: Call) -> None:
-        """Money comes in, goes out or is cleared."""
-        self.do(call.function, *call.args, sender=call.sender)
-
     def draw_admission(self) -> st.SearchStrategy[Call]:
-        owner = self.twin.names[self.twin.model.owner]
-        return st.builds(
-            lambda function, name: Call(function, (name,), owner),
-            st.sampled_from(("authorize", "revoke", "authorize")),
-            st.sampled_from((*HOUSEHOLDS, NEWCOMER)),
-        )
+        """Who is in is let out and the other way round, mostly; the last two households more often than the others."""
+        twin = self.twin
+        owner = twin.names[twin.model.owner]
 
-    @precondition(lambda self: self.begun)
-    @rule(call=drawn(draw_admission))
-    def admission(self, call: Call) -> None:
-        """The owner authorises and revokes."""
-        self.do(call.function, *call.args, sender=call.sender)
+        def of(name: str) -> st.SearchStrategy[Call]:
+            is_in = twin.model.account(twin.address(name)).authorized
+            usual, odd = ("revoke", "authorize") if is_in else ("authorize", "revoke")
+            return st.sampled_from([usual, usual, usual, odd]).map(lambda function: Call(function, (name,), owner))
+
+        return st.sampled_from((*HOUSEHOLDS[3:], *HOUSEHOLDS[-2:], NEWCOMER)).flatmap(of)

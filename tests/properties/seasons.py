@@ -10,7 +10,7 @@ from collections.abc import Callable
 import boa
 
 from tests.properties.symbols import seal_bytes
-from tests.properties.twin import HOUSEHOLDS, TARIFF, Twin
+from tests.properties.twin import HOUSEHOLDS, Twin
 from wattproof.deployment import Tariff
 from wattproof.engine import EngineUnsupported  # noqa: F401  (re-exported for machines that need it)
 from wattproof.revm import RevmEnv

@@ -42,6 +42,7 @@ TARIFF = Tariff(sbp=6, ssp=18, service_fee=1, period_length=1800, window=600, pr
 
 MAX_UINT256 = 2**256 - 1
 
+
 @dataclass(frozen=True)
 class Outcome:
     """What came of a call on the chain: `reason` is None where it was accepted or gave none."""
@@ -92,7 +93,7 @@ class Twin:
 
     @classmethod
     def fresh(cls, tariff: Tariff = TARIFF, funds: int = 10**9) -> Twin:
-        """A market in which `HOUSEHOLDS` are registered and authorised and everybody has `funds` base units deposited."""
+        """A market in which `HOUSEHOLDS` are registered and authorised, with `funds` base units deposited each."""
         twin = cls(tariff)
         for name in HOUSEHOLDS:
             twin.enrol(name, funds)
@@ -140,7 +141,9 @@ class Twin:
         where = {"market": self.target, "chain": self.chain} | other
         return Signed(meter_of or name, "Pairing", (self.address(name), profile), **where)
 
-    def reading(self, name: str, period: int, exported: int, imported: int, meter_of: str | None = None, **other: Any) -> Signed:
+    def reading(
+        self, name: str, period: int, exported: int, imported: int, meter_of: str | None = None, **other: Any
+    ) -> Signed:
         """A meter's signature of a reading; `other`: market, chain or form."""
         where = {"market": self.target, "chain": self.chain} | other
         return Signed(meter_of or name, "Reading", (self.address(name), period, exported, imported), **where)
@@ -168,8 +171,9 @@ class Twin:
     def call(self, function: str, *args: Any, sender: str) -> Outcome:
         """Makes a call of contract and model, compares all that came of it, and returns what the contract did.
 
-        Arguments are ints, bytes, names of people or `Signed`. Where the two disagree, raises `Violated`; a twin that is
-        not `strict` keeps the first disagreement in `divergence` instead, so that a machine's own invariants speak first.
+        Arguments are ints, bytes, names of people or `Signed`. Where the two disagree, raises `Violated`; a twin that
+        is not `strict` keeps the first disagreement in `divergence` instead, so that a machine's own invariants speak
+        first.
         """
         who = self.address(sender)
         resolved = [self.address(arg) if isinstance(arg, str) and not arg.startswith("0x") else arg for arg in args]
@@ -370,7 +374,18 @@ def _functions(market: Any) -> dict[str, Function]:
 class Lens:
     """The lens contract, with its request encoder."""
 
-    FIELDS = ("accounts", "quotes", "remaining", "trades", "bids", "readings", "positions", "quote_of", "periods", "others")
+    FIELDS = (
+        "accounts",
+        "quotes",
+        "remaining",
+        "trades",
+        "bids",
+        "readings",
+        "positions",
+        "quote_of",
+        "periods",
+        "others",
+    )
 
     def __init__(self) -> None:
         self.contract = _lens_deployer().deploy()
@@ -453,8 +468,6 @@ def _encode(struct: Sequence[Any]) -> bytes:
 @functools.lru_cache(maxsize=10_000)
 def _trades_hash(trades: tuple[model.Trade, ...]) -> bytes:
     return keccak(word(32) + word(len(trades)) + b"".join(map(_encode, trades)))
-
-
 
 
 def _encode_rows(rows: Sequence[Sequence[bytes]]) -> bytes:

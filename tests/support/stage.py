@@ -228,7 +228,8 @@ class Stage:
         sender = sender or self.stranger
         if value:
             boa.env.set_balance(sender, boa.env.get_balance(sender) + value)
-        computation = boa.env.execute_code(to_address=(to or self.market).address, data=data, sender=sender, value=value)
+        address = (to or self.market).address
+        computation = boa.env.execute_code(to_address=address, data=data, sender=sender, value=value)
         return computation.is_success, bytes(computation.output)
 
     def invoice(self, household: Household, exported: int = 0, imported: int = 0, period: int | None = None) -> None:
