@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 DEV    := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help day repl test lint format clean
+.PHONY: help day repl test test-one lint format clean
 
 help:
 	@echo "make day     run a trading day of ten households through the contract"
@@ -37,6 +37,10 @@ repl: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# One test, as a failure's last line names it.
+test-one: $(READY)
+	@$(BIN)/python -m pytest '$(TEST)' --engine $(or $(ENGINE),pyevm) --profile $(or $(PROFILE),ci)
 
 lint: $(DEV)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

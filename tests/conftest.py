@@ -70,6 +70,11 @@ def engine_name(config: pytest.Config) -> str:
     return "revm"
 
 
+def profile_of(config: pytest.Config) -> str:
+    """The profile of the property tests."""
+    return config.getoption("profile")
+
+
 @pytest.fixture(scope="session")
 def property_env(pytestconfig: pytest.Config) -> Any:
     """The environment that all property tests of this process share."""
@@ -90,7 +95,13 @@ def _property_engine(request: pytest.FixtureRequest) -> Iterator[None]:
         machines = [value for value in vars(request.module).values() if hasattr(value, "season_names")]
         for name in sorted({season for machine in machines for season in machine.season_names}):
             seasons.prepared(name)
+        config = request.config
+        evidence.rerun = (
+            f"make test-one TEST='{request.node.nodeid}' ENGINE={engine_name(config)} PROFILE={profile_of(config)}"
+        )
         yield
+        for failure in seasons.failures.values():
+            raise failure
 
 
 def _is_property_test(item: pytest.Item) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import json
 import os
 import shutil
@@ -350,16 +351,16 @@ class Output:
         self.folder = folder
         self._made: list[Path] = []
         if folder.exists() and not folder.is_dir():
-            raise NotADirectoryError(20, "is not a folder", str(folder))
+            raise NotADirectoryError(errno.ENOTDIR, "is not a folder", str(folder))
         try:
             for part in [folder, *folder.parents][::-1]:
                 if not part.exists():
                     part.mkdir()
                     self._made.append(part)
             self.aside = Path(tempfile.mkdtemp(prefix=".day-", dir=folder))
-        except OSError:
+        except OSError as error:
             self._unmake()
-            raise
+            raise OSError(error.errno, error.strerror, str(folder)) from error
         self._files: dict[str, TextIO] = {}
         try:
             self._trades = csv.writer(self._open("trades.csv"), lineterminator="\n")

@@ -23,7 +23,7 @@ import boa
 
 from wattproof import units
 from wattproof.clock import Clock, Phase
-from wattproof.deployment import Deployment, deploy, fund
+from wattproof.deployment import Deployment, Tariff, deploy, fund
 from wattproof.households import DEFAULT_FILE, open_households
 from wattproof.meters import Meter
 
@@ -276,6 +276,7 @@ def namespace(path: Path = DEFAULT_FILE) -> dict[str, Any]:
         "clock": clock,
         "tariff": deployment.tariff,
         "boa": boa,
+        "replay": replay,
     }
     for name in household_names:
         household = party(Household, name, str(boa.env.generate_address(name)))
@@ -292,6 +293,45 @@ def namespace(path: Path = DEFAULT_FILE) -> dict[str, Any]:
             identifier = f"household_{identifier}"
         offered[identifier] = household
     return offered
+
+
+def replay(names: dict[str, Any], **tariff: int) -> None:
+    """Starts a history anew, as failures of the property tests print it, and rebinds the REPL's names to it.
+
+    Deploys a market with this tariff, in which nobody is registered yet: `market`, `token`, `owner`, `supplier`,
+    `stranger`, the households by name and `who("any name")` are addresses; `give(somebody, amount)` hands out tokens,
+    and `clock` is the new market's.
+    """
+    boa.env.timestamp = START
+    deployment = deploy(Tariff(**tariff))
+    people: dict[str, str] = {}
+    known: dict[str, str] = {}
+
+    def who(name: str) -> str:
+        if name not in people:
+            people[name] = str(boa.env.generate_address(name))
+            known[people[name]] = name
+        return people[name]
+
+    def give(somebody: str, amount: int) -> None:
+        boa.env.set_balance(somebody, boa.env.get_balance(somebody) + amount)
+        deployment.token.mint(value=amount, sender=somebody)
+        deployment.token.approve(deployment.market.address, 2**256 - 1, sender=somebody)
+
+    people.update(owner=deployment.owner, supplier=deployment.supplier)
+    known.update({address: name for name, address in people.items()})
+    for name in ("stranger", *open_households(DEFAULT_FILE).names):
+        who(name)
+    market = Readable(deployment.market, known)
+    names.update(people)
+    names.update(
+        market=market,
+        token=Readable(deployment.token, known),
+        clock=ReplClock(deployment.market),
+        tariff=deployment.tariff,
+        who=who,
+        give=give,
+    )
 
 
 def reason_of(error: boa.BoaError) -> str:

@@ -34,6 +34,28 @@ tallies: Counter[str] = Counter()
 """Histories, steps and whatever else a machine counts."""
 
 
+rerun: str = "pytest tests/properties"
+"""The command that runs the current test again, just as it runs now."""
+
+STORIES = Path("out/failures")
+"""Where the whole history of a failure is written."""
+
+
+def tell(failure: AssertionError, story: list[str], beginning: int) -> None:
+    """Adds to a failure how to see it again: the history as lines for the REPL, and the command.
+
+    `story` is written to a file; what comes after line `beginning`, the history proper, is shown with the failure.
+    """
+    name = getattr(failure, "invariant", "failure")
+    STORIES.mkdir(parents=True, exist_ok=True)
+    path = STORIES / f"{name}.py"
+    path.write_text("\n".join(story) + "\n")
+    if not getattr(failure, "__notes__", None):
+        shown = "\n".join(f"    {line}" for line in story[beginning:])
+        failure.add_note(f"the history, for `wattproof repl` (all of it: {path}; there: %run -i {path}):\n{shown}")
+        failure.add_note(f"to run it again: {rerun}")
+
+
 class Violated(AssertionError):
     """An invariant does not hold. `invariant` is its ID."""
 

@@ -103,9 +103,12 @@ class MarketMachine(RuleBasedStateMachine):
             return
         try:
             if self._pending:
-                self.twin.compare()
+                self.compare()
             self.closed()
             self.twin.agreed()
+        except AssertionError as failure:
+            evidence.tell(failure, self.twin.story(), self.twin.beginning)
+            raise
         finally:
             self._branch.__exit__(None, None, None)
             self._branch = None
@@ -118,14 +121,26 @@ class MarketMachine(RuleBasedStateMachine):
     def do(self, function: str, *args: Any, sender: str) -> Outcome:
         """One call of contract and model, compared; then the whole state, if it was accepted."""
         evidence.tallies["steps"] += 1
-        outcome = self.act(function, args, sender)
+        try:
+            outcome = self.act(function, args, sender)
+        except AssertionError as failure:
+            evidence.tell(failure, self.twin.story(), self.twin.beginning)
+            raise
         note(self.twin.trace[-1] + ("" if outcome.accepted else f"   # refused: {outcome.reason}"))
         event(f"{function}: {'accepted' if outcome.accepted else 'refused'}")
         self._pending += 1
         if outcome.accepted and self._pending >= seasons.compare_every():
-            self.twin.compare()
-            self._pending = 0
+            self.compare()
         return outcome
+
+    def compare(self) -> None:
+        """Compares the whole state with the model's."""
+        self._pending = 0
+        try:
+            self.twin.compare()
+        except AssertionError as failure:
+            evidence.tell(failure, self.twin.story(), self.twin.beginning)
+            raise
 
     def act(self, function: str, args: tuple[Any, ...], sender: str) -> Outcome:
         """The call itself; subclasses look at the state before and after it, with `observe`."""

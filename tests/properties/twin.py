@@ -37,6 +37,9 @@ NEWCOMER = "balmy"
 
 STRANGER = "stranger"
 
+REPL_NAMES = (*HOUSEHOLDS, NEWCOMER, STRANGER, "owner", "supplier")
+"""Who is a variable of its own at the REPL; everybody else is `who("name")`."""
+
 TARIFF = Tariff(sbp=6, ssp=18, service_fee=1, period_length=1800, window=600, priority_step=500)
 """Small prices in base units per Wh, so that every percentage is rounded; the price band is [7, 17]."""
 
@@ -90,6 +93,7 @@ class Twin:
         self.strict = True
         self.divergence: AssertionError | None = None
         self._seen: Any = None
+        self._beginning = 0
 
     @classmethod
     def fresh(cls, tariff: Tariff = TARIFF, funds: int = 10**9) -> Twin:
@@ -119,6 +123,7 @@ class Twin:
         self.env.set_balance(address, self.env.get_balance(address) + amount)
         self.token.mint(value=amount, sender=address)
         self.token.approve(self.target, MAX_UINT256, sender=address)
+        self.trace.append(f"give({self._shown(address)}, {amount})")
         self.model.token.mint(address, amount)
         self.model.token.approve(address, self.target, MAX_UINT256)
 
@@ -238,7 +243,7 @@ class Twin:
 
     def _line(self, function: str, args: Sequence[Any], sender: str) -> str:
         shown = ", ".join(self._shown(arg) for arg in args)
-        return f"market.{function}({shown}{', ' if shown else ''}sender={sender})"
+        return f"market.{function}({shown}{', ' if shown else ''}sender={self._shown(self.address(sender))})"
 
     def _shown(self, arg: Any) -> str:
         if isinstance(arg, Signed):
@@ -246,7 +251,10 @@ class Twin:
         if isinstance(arg, bytes):
             return f'bytes.fromhex("{arg.hex()}")'
         if isinstance(arg, str):
-            return self.names.get(arg, arg) if arg in self.names or not arg.startswith("0x") else f'"{arg}"'
+            name = self.names.get(arg, arg)
+            if name.startswith("0x"):
+                return f'"{name}"'
+            return name if name in REPL_NAMES else f'who("{name}")'
         return repr(arg)
 
     # ---- the whole state ---------------------------------------------------------------
@@ -330,16 +338,22 @@ class Twin:
             twin.addresses, twin.names = dict(self.addresses), dict(self.names)
             twin.periods, twin.users, twin.watched = list(self.periods), list(self.users), list(self.watched)
             twin.trace = list(self.trace)
+            twin._beginning = len(self.trace) + 1
             yield twin
 
-    def story(self) -> str:
+    @property
+    def beginning(self) -> int:
+        """The line of the story with which the history proper begins, behind its season."""
+        return self._beginning
+
+    def story(self) -> list[str]:
         """The history so far, as lines that replay it at the REPL."""
         t = self.tariff
         opening = (
-            f"market, token = replay(sbp={t.sbp}, ssp={t.ssp}, service_fee={t.service_fee}, "
+            f"replay(globals(), sbp={t.sbp}, ssp={t.ssp}, service_fee={t.service_fee}, "
             f"period_length={t.period_length}, window={t.window}, priority_step={t.priority_step})"
         )
-        return "\n".join([opening, *self.trace])
+        return [opening, *self.trace]
 
 
 # ---- encoding --------------------------------------------------------------------------

@@ -130,7 +130,15 @@ def test_refuses(changes: dict[str, Any], reason: str) -> None:
 
 
 # The band has rows of its own, below: a wrong SBP or SSP comes before it.
-WRONG = {"token": ZERO, "supplier": ZERO, "sbp": 0, "ssp": 2**96, "period_length": 0, "window": 0, "priority_step": 10_001}
+WRONG = {
+    "token": ZERO,
+    "supplier": ZERO,
+    "sbp": 0,
+    "ssp": 2**96,
+    "period_length": 0,
+    "window": 0,
+    "priority_step": 10_001,
+}
 
 
 @pytest.mark.parametrize(

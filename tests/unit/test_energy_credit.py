@@ -68,6 +68,13 @@ def reason(text: str) -> bytes:
     return keccak(text="Error(string)")[:4] + encode(["string"], [text])
 
 
+def contract_holder(credit: Any, holder: str) -> Any:
+    """A contract that has minted 300 credits and has not been told yet what to do with ether."""
+    contract = tokens.deployer("EtherRefuser").deploy()
+    contract.act(credit.address, credit.mint.prepare_calldata(), value=300, sender=holder)
+    return contract
+
+
 # ---- minting ----------------------------------------------------------------------------------
 
 
@@ -163,39 +170,54 @@ def test_refuses_ether_sent_along_with_redeeming(credit: Any, holder: str) -> No
 
 def test_refuses_to_redeem_for_who_refuses_ether(credit: Any, holder: str) -> None:
     """The credits are not burnt: the contract can still pass them on."""
-    refuser = tokens.deployer("EtherRefuser").deploy()
-    refuser.act(credit.address, credit.mint.prepare_calldata(), value=300, sender=holder)
+    refuser = contract_holder(credit, holder)
 
     with boa.reverts("refuser: no ether"):
         refuser.act(credit.address, credit.redeem.prepare_calldata(300), sender=holder)
     assert (credit.balanceOf(refuser.address), credit.totalSupply(), ether(credit)) == (300, 300, 300)
 
 
-@pytest.mark.parametrize("insists", [True, False], ids=["insists", "gives in"])
-@pytest.mark.parametrize("call", ["redeem", "mint", "transfer"])
-def test_lets_nobody_back_in_while_it_pays(credit: Any, holder: str, other: str, call: str, insists: bool) -> None:
-    """A receiver that calls back is refused; it gets exactly what it redeemed, or nothing where it insists."""
+@pytest.mark.parametrize("call", ["redeem", "mint"])
+def test_lets_nobody_back_in_while_it_pays(credit: Any, holder: str, other: str, call: str) -> None:
+    """A receiver that redeems again when paid gets exactly the 100 that it redeemed first."""
     credit.mint(value=500, sender=other)
-    refuser = tokens.deployer("EtherRefuser").deploy()
-    refuser.act(credit.address, credit.mint.prepare_calldata(), value=300, sender=holder)
-    data = {
-        "redeem": credit.redeem.prepare_calldata(100),
-        "mint": credit.mint.prepare_calldata(),
-        "transfer": credit.transfer.prepare_calldata(holder, 100),
-    }[call]
-    refuser.call_back(data, insists)
-    redeem = credit.redeem.prepare_calldata(100)
+    contract = contract_holder(credit, holder)
+    data = credit.redeem.prepare_calldata(100) if call == "redeem" else credit.mint.prepare_calldata()
+    contract.call_back(data, False)
 
-    if insists:
-        with boa.reverts("refuser: call failed"):
-            refuser.act(credit.address, redeem, sender=holder)
-        assert (credit.balanceOf(refuser.address), ether(credit), ether(refuser)) == (300, 800, 0)
-    else:
-        refuser.act(credit.address, redeem, sender=holder)
-        assert refuser.succeeded() is (call == "transfer")
-        left = 100 if call == "transfer" else 200
-        assert (credit.balanceOf(refuser.address), ether(credit), ether(refuser)) == (left, 700, 100)
-    assert credit.totalSupply() == ether(credit)
+    contract.act(credit.address, credit.redeem.prepare_calldata(100), sender=holder)
+
+    assert contract.paid() == 100
+    assert contract.succeeded() is False
+    assert (credit.balanceOf(contract.address), ether(contract)) == (200, 100)
+    assert credit.totalSupply() == ether(credit) == 700
+
+
+@pytest.mark.parametrize("call", ["redeem", "mint"])
+def test_pays_nothing_to_who_insists_on_coming_back(credit: Any, holder: str, other: str, call: str) -> None:
+    credit.mint(value=500, sender=other)
+    contract = contract_holder(credit, holder)
+    data = credit.redeem.prepare_calldata(100) if call == "redeem" else credit.mint.prepare_calldata()
+    contract.call_back(data, True)
+
+    with boa.reverts("refuser: call failed"):
+        contract.act(credit.address, credit.redeem.prepare_calldata(100), sender=holder)
+    assert (credit.balanceOf(contract.address), ether(contract)) == (300, 0)
+    assert credit.totalSupply() == ether(credit) == 800
+
+
+@pytest.mark.parametrize(("moved", "succeeds"), [(200, True), (201, False)], ids=["what is left", "one more"])
+def test_has_burnt_the_credits_when_it_pays(credit: Any, holder: str, other: str, moved: int, succeeds: bool) -> None:
+    """A receiver of 100 may move its other 200 credits meanwhile, and not one of those it redeems."""
+    credit.mint(value=500, sender=other)
+    contract = contract_holder(credit, holder)
+    contract.call_back(credit.transfer.prepare_calldata(other, moved), False)
+
+    contract.act(credit.address, credit.redeem.prepare_calldata(100), sender=holder)
+
+    assert contract.succeeded() is succeeds
+    assert credit.balanceOf(contract.address) == (0 if succeeds else 200)
+    assert credit.totalSupply() == ether(credit) == 700
 
 
 # ---- always backed ------------------------------------------------------------------------------

@@ -226,7 +226,12 @@ def test_refuses_what_was_not_sealed(stage: Stage, price: int, volume: int, salt
 def test_refuses_a_seal_for_another(stage: Stage, other: str) -> None:
     """T-BID-4: it fits no other chain, market, quote or bidder."""
     quote_id = stage.quote()
-    chain_id, market, number, bidder = boa.env.evm.patch.chain_id, stage.market.address, quote_id, stage.consumer.address
+    chain_id, market, number, bidder = (
+        boa.env.evm.patch.chain_id,
+        stage.market.address,
+        quote_id,
+        stage.consumer.address,
+    )
     if other == "chain":
         chain_id += 1
     elif other == "market":

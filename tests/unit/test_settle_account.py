@@ -1,4 +1,5 @@
-"""`settle_account`: T-ACC-1 to T-ACC-13, T-STD-7 to T-STD-10, T-MET-7 to T-MET-10, T-MON-8, T-MON-11, T-MON-15 to T-MON-17.
+"""`settle_account`: T-ACC-1 to T-ACC-13, T-STD-7 to T-STD-10, T-MET-7 to T-MET-10, T-MON-8, T-MON-11,
+T-MON-15 to T-MON-17.
 
 The stage's SBP is 60, its SSP 180 and its fee 2.
 """
@@ -887,7 +888,7 @@ def test_refuses_where_nothing_is_to_settle(stage: Stage) -> None:
 
 
 def test_each_period_is_settled_for_itself(stage: Stage) -> None:
-    """T-ACC-2, T-ACC-3: settled in one period, nothing to settle in the one before, and open to be settled in the next."""
+    """T-ACC-2, T-ACC-3: settled in one period, nothing to settle in the one before, open in the next."""
     nxt = stage.period + 1
     stage.to("METERING")
     stage.read(stage.consumer, 0, 10)

@@ -1,0 +1,576 @@
+"""Attackers as actors: calls that must be refused, each with the reason that it must be refused for.
+
+What an attacker may expect follows from what was called and accepted before (`Records`), from the clock and from the
+tariff. Each kind of attack has an invariant of its own in criterion 4; `Attackers.raid` tries every kind there is now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from hypothesis import strategies as st
+
+from tests.properties.evidence import holds
+from tests.properties.frames import address_of
+from tests.properties.machine import Call, MarketMachine, salt_of
+from tests.properties.observation import Observation
+from tests.properties.symbols import FORMS, Signed, meter, seal_bytes
+from tests.properties.twin import HOUSEHOLDS, NEWCOMER, STRANGER, Outcome, Twin
+
+BIDDING, REVEALING, MATCHING, DELIVERING, METERING, SETTLING, CLOSING = (1 << bit for bit in range(7))
+VALID, INVALID, MATCHED, SETTLED = 1, 2, 4, 8
+ZERO = "0x" + 40 * "0"
+
+OUTSIDERS = (STRANGER, "supplier", "owner")
+"""People that never register in these histories."""
+
+UNPAIRED = "mild"
+"""The name of a meter that serves nobody."""
+
+
+class Attack(NamedTuple):
+    """A call of an attacker and the reason it must be refused with."""
+
+    call: Call
+    reason: str
+
+
+class Records:
+    """What has been called and accepted so far, by address; it starts from what the season left behind."""
+
+    def __init__(self, twin: Twin, seen: Observation) -> None:
+        users = seen.accounts.items()
+        self.registered = {user for user, account in users if account.meter}
+        self.admitted = {user for user, account in users if account.authorized}
+        self.owner = address_of(seen.owner)
+        self.pending = address_of(seen.pending_owner)
+        self.quoted = {place for place, number in seen.quote_of.items() if number}
+        self.statuses = {number: quote.status for number, quote in seen.quotes.items()}
+        self.terms = {number: (address_of(q.prosumer), q.period, q.volume, q.price) for number, q in seen.quotes.items()}
+        self.bids = {place for place, bid in seen.bids.items() if bid.status}
+        self.opened = {place for place, bid in seen.bids.items() if bid.status and not bid.seal}
+        self.buyers: dict[int, list[str]] = {}
+        self.bought: dict[tuple[str, int], int] = {}
+        self.readings: dict[tuple[str, int], tuple[int, int]] = {}
+        self.evidence: dict[tuple[str, int], Signed] = {}
+        self.settled: set[tuple[str, int]] = set()
+        self.paid_in = 0
+
+    def keep(self, function: str, args: tuple[Any, ...], sender: str, outcome: Outcome) -> None:
+        """Takes note of an accepted call; people are addresses."""
+        match function:
+            case "register":
+                self.registered.add(sender)
+            case "authorize":
+                self.admitted.add(args[0])
+            case "revoke":
+                self.admitted.discard(args[0])
+            case "deposit":
+                self.paid_in += args[0]
+            case "withdraw":
+                self.paid_in -= args[0]
+            case "submit_quote":
+                number = len(self.statuses) + 1
+                self.quoted.add((sender, args[0]))
+                self.statuses[number] = VALID
+                self.terms[number] = (sender, *args)
+            case "invalidate_quote":
+                self.statuses[args[0]] = INVALID
+            case "submit_bid":
+                self.bids.add((args[0], sender))
+            case "reveal_bid":
+                self.opened.add((args[0], sender))
+            case "match_bids":
+                self.statuses[args[0]] = MATCHED
+                for name, fields in outcome.events:
+                    if name == "BidConfirmed":
+                        self._sold(args[0], address_of(fields["bidder"]), fields["filled"])
+            case "buy_surplus":
+                self._sold(args[0], sender, args[1])
+            case "submit_reading":
+                self.readings[args[0], args[1]] = args[2:4]
+                self.evidence[args[0], args[1]] = args[4]
+            case "settle_quote":
+                self.statuses[args[0]] = SETTLED
+            case "settle_account":
+                self.settled.add((args[0], args[1]))
+                if (args[0], args[1]) not in self.readings:
+                    self.admitted.discard(args[0])
+            case "transfer_ownership":
+                self.pending = args[0]
+            case "accept_ownership":
+                self.owner, self.pending = sender, ZERO
+
+    def _sold(self, number: int, buyer: str, volume: int) -> None:
+        self.buyers.setdefault(number, []).append(buyer)
+        period = self.terms.get(number, ("", 0, 0, 0))[1]
+        self.bought[buyer, period] = self.bought.get((buyer, period), 0) + volume
+
+    def is_open(self, user: str, period: int) -> bool:
+        """Whether a quote with a stake of the user waits for its matching or settlement."""
+        for number, status in self.statuses.items():
+            prosumer, when, *_ = self.terms[number]
+            if when != period or status not in (VALID, MATCHED):
+                continue
+            opened = status == VALID and (number, user) in self.opened
+            if user == prosumer or opened or user in self.buyers.get(number, ()):
+                return True
+        return False
+
+
+class Attackers(MarketMachine):
+    """A market with attackers among its people."""
+
+    records: Records
+    _kept: tuple[Any, Observation] | None = None
+
+    def opened(self) -> None:
+        """Attackers know what happened before."""
+        self.copied: set[tuple[int, str]] = set()
+        self.records = Records(self.twin, self.look())
+
+    def look(self) -> Observation:
+        """What the views tell now, decoded once between two calls."""
+        key = (self.twin.now, len(self.twin.periods), len(self.twin.watched), len(self.twin.trace))
+        if self._kept is None or self._kept[0] != key:
+            self._kept = (key, self.twin.observe())
+        return self._kept[1]
+
+    def act(self, function: str, args: tuple[Any, ...], sender: str) -> Outcome:
+        """Takes note of what was accepted."""
+        outcome = super().act(function, args, sender)
+        if outcome.accepted:
+            self.records.keep(function, self.plain(args), self.twin.address(sender), outcome)
+        return outcome
+
+    def plain(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Arguments with addresses for names."""
+        return tuple(self.twin.address(a) if isinstance(a, str) and not a.startswith("0x") else a for a in args)
+
+    # ---- moves -------------------------------------------------------------------------
+
+    def moves(self) -> dict[str, tuple[int, Callable[[], st.SearchStrategy[Call]]]]:
+        """Besides what is sensible: raids, copied seals, handovers, and a stranger that takes an absent owner's place."""
+        turns = st.integers(0, 99)
+        more = {
+            "raid": (4, lambda: turns.map(lambda turn: Call("raid", (turn,), STRANGER))),
+            "absent": (1, lambda: st.just(Call("absent owner", (), STRANGER))),
+            "handover": (1, self.draw_handover),
+            "newcomer": (1, lambda: st.just(self.registration(NEWCOMER))),
+        }
+        if self.copyable():
+            more["copy"] = (2, lambda: st.sampled_from(self.copyable()).map(lambda c: Call("copy", c, c[1])))
+        return super().moves() | more
+
+    def perform(self, call: Call) -> None:
+        """The moves of attackers."""
+        match call.function:
+            case "raid":
+                self.raid(*call.args)
+            case "absent owner":
+                self.absent_owner()
+            case "copy":
+                self.copy(*call.args)
+            case _:
+                super().perform(call)
+
+    def draw_handover(self) -> st.SearchStrategy[Call]:
+        """The owner names a successor, mostly one without trades, and the successor accepts."""
+        owner = self.name(self.records.owner)
+        heirs = st.sampled_from((STRANGER, "owner", "owner", HOUSEHOLDS[0])).filter(lambda name: name != owner)
+        named = heirs.map(lambda heir: Call("transfer_ownership", (heir,), owner))
+        if self.records.pending == ZERO:
+            return named
+        return st.just(Call("accept_ownership", (), self.name(self.records.pending)))
+
+    def registration(self, name: str, **other: Any) -> Call:
+        """The call with which somebody registers; `other` as in `Twin.pairing`."""
+        profile = name.encode().ljust(32, b".")
+        paired = meter(other.get("meter_of", name)).address
+        return Call("register", (profile, paired, self.twin.pairing(name, profile, **other)), name)
+
+    def copyable(self) -> list[tuple[int, str, str]]:
+        """Which seal which thief could hand in as its own."""
+        return [
+            (number, thief, victim)
+            for number, victim in self.sealed
+            if self.phase_of(number) == BIDDING and self.records.statuses.get(number) == VALID
+            for thief in HOUSEHOLDS
+            if self.can_trade(thief) and self.prosumer(number) != thief
+            if (number, self.twin.address(thief)) not in self.records.bids
+        ]
+
+    def copy(self, number: int, thief: str, victim: str) -> None:
+        """A thief hands in somebody's seal as its own; that is not refused, and opens nothing."""
+        fields = (self.twin.chain, self.twin.target, number, self.twin.address(victim))
+        seal = seal_bytes((*fields, *self.sealed[number, victim], salt_of(number, victim)))
+        if self.do("submit_bid", number, seal, sender=thief).accepted:
+            self.copied.add((number, thief))
+
+    def absent_owner(self) -> None:
+        """In CLOSING a stranger can do all that the owner left undone."""
+        for number, status in sorted(self.records.statuses.items()):
+            if self.phase_of(number) != CLOSING:
+                continue
+            if status == VALID:
+                self._goes(self.do("match_bids", number, sender=STRANGER))
+            if self.records.statuses[number] == MATCHED:
+                self._goes(self.do("settle_quote", number, sender=STRANGER))
+        for name, period in self.places():
+            user = self.twin.address(name)
+            due = (user, period) in self.records.readings or self.records.bought.get((user, period))
+            done = (user, period) in self.records.settled or self.records.is_open(user, period)
+            if self.phase(period) == CLOSING and due and not done:
+                self._goes(self.do("settle_account", name, period, sender=STRANGER))
+
+    def _goes(self, outcome: Outcome) -> None:
+        holds("C4-ABSENT-1", outcome.accepted, call=self.twin.trace[-1], reason=outcome.reason)
+
+    # ---- what attackers know -------------------------------------------------------------
+
+    def name(self, address: str) -> str:
+        """The name that goes with an address."""
+        return self.twin.names.get(address, address)
+
+    def phase(self, period: int) -> int:
+        """The phase of a period, by T-TIME-1 to T-TIME-9."""
+        length, window = self.twin.tariff.period_length, self.twin.tariff.window
+        start, now = period * length, self.twin.now
+        edges = (start - 2 * window, start - window, start, start + length)
+        later = (start + length + window, start + length + 2 * window)
+        return 1 << sum(now >= edge for edge in (*edges, *later))
+
+    def phase_of(self, number: int) -> int:
+        """The phase of the period that a quote is for; 0 where there is no such quote."""
+        return self.phase(self.records.terms[number][1]) if number in self.records.terms else 0
+
+    def prosumer(self, number: int) -> str:
+        """The name of the prosumer of a quote."""
+        return self.name(self.records.terms[number][0])
+
+    def invoice(self, name: str) -> int:
+        """Somebody's invoice account."""
+        return self.look().accounts[self.twin.address(name)].grid_account
+
+    def is_in(self, name: str) -> bool:
+        """Whether somebody was let in and not put out."""
+        return self.twin.address(name) in self.records.admitted
+
+    def can_trade(self, name: str) -> bool:
+        """Whether somebody may begin new business."""
+        return self.is_in(name) and self.invoice(name) >= 0
+
+    def places(self) -> list[tuple[str, int]]:
+        """Every household with every period in play."""
+        return [(name, period) for period in self.twin.periods for name in HOUSEHOLDS]
+
+    def business(self, sender: str) -> list[Call]:
+        """One call of each kind of new business."""
+        number, price = max(self.records.terms, default=1), self.twin.tariff.lowest_price
+        return [
+            Call("submit_quote", (self.twin.periods[-1], 1, price), sender),
+            Call("submit_bid", (number, bytes(32)), sender),
+            Call("reveal_bid", (number, price, 1, bytes(32)), sender),
+            Call("buy_surplus", (number, 1), sender),
+        ]
+
+    # ---- attacks: what could be tried now, and why it must fail -----------------------------
+
+    def strangers(self) -> Iterator[Attack]:
+        """Somebody that never registered begins business."""
+        for name in (*OUTSIDERS, NEWCOMER):
+            if self.twin.address(name) not in self.records.registered:
+                yield from (Attack(call, "accounts: not authorised") for call in self.business(name))
+
+    def revoked(self) -> Iterator[Attack]:
+        """A registered user that is not (or no longer) authorised begins business."""
+        for name in (*HOUSEHOLDS, NEWCOMER):
+            if self.twin.address(name) in self.records.registered and not self.is_in(name):
+                yield from (Attack(call, "accounts: not authorised") for call in self.business(name))
+
+    def debtors(self) -> Iterator[Attack]:
+        """A user in arrears begins business, or takes money out."""
+        for name in HOUSEHOLDS:
+            account = self.look().accounts[self.twin.address(name)]
+            if account.grid_account < 0:
+                if self.is_in(name):
+                    yield from (Attack(call, "ledger: in arrears") for call in self.business(name))
+                if account.balance < -account.grid_account:
+                    yield Attack(Call("withdraw", (0,), name), "ledger: in arrears")
+
+    def thieves(self) -> Iterator[Attack]:
+        """A thief opens a bid with what somebody else sealed."""
+        for (number, victim), wish in sorted(self.sealed.items()):
+            if self.phase_of(number) != REVEALING or self.records.statuses.get(number) != VALID:
+                continue
+            for thief in HOUSEHOLDS:
+                if thief == victim or not self.can_trade(thief):
+                    continue
+                place = (number, self.twin.address(thief))
+                shut = place in self.records.bids and place not in self.records.opened
+                reason = "bids: seal does not match" if shut else "bids: nothing to open"
+                yield Attack(Call("reveal_bid", (number, *wish, salt_of(number, victim)), thief), reason)
+
+    def replayers(self) -> Iterator[Attack]:
+        """Somebody hands in a reading again, while it is time for readings and later."""
+        for (user, period), numbers in sorted(self.records.readings.items()):
+            late = self.phase(period) != METERING
+            reason = "clock: wrong phase" if late else "metering: already read"
+            again = (user, period, *numbers, self.records.evidence[user, period])
+            yield Attack(Call("submit_reading", again, STRANGER), reason)
+            other = (numbers[0] + 1, numbers[1])
+            fresh = self.twin.reading(self.name(user), period, *other)
+            yield Attack(Call("submit_reading", (user, period, *other, fresh), self.name(user)), reason)
+
+    def unread_now(self) -> Iterator[tuple[str, int]]:
+        """Whose meter could report now."""
+        for name, period in self.places():
+            user = self.twin.address(name)
+            if self.phase(period) == METERING and user in self.records.registered:
+                if (user, period) not in self.records.readings:
+                    yield name, period
+
+    def forgers(self) -> Iterator[Attack]:
+        """A reading that the user's meter did not sign for this market, chain, user, period and energy."""
+        for name, period in self.unread_now():
+            twin, told = self.twin, (500, 3)
+            other = HOUSEHOLDS[HOUSEHOLDS.index(name) - 1]
+            wrong = (
+                twin.reading(name, period, *told, chain=twin.chain + 1),
+                twin.reading(name, period, *told, market=str(twin.token.address)),
+                twin.reading(name, period, *told, meter_of=other),
+                twin.reading(other, period, *told),
+                twin.reading(other, period, *told, meter_of=name),
+                twin.reading(name, period + 1, *told),
+                twin.reading(name, period, told[0] - 1, told[1]),
+                twin.reading(name, period, told[0], told[1] + 1),
+                twin.reading(name, period, *reversed(told)),
+                twin.pairing(name),
+            )
+            for signed in wrong:
+                yield Attack(Call("submit_reading", (name, period, *told, signed), name), "accounts: wrong meter")
+
+    def spoilers(self) -> Iterator[Attack]:
+        """A true reading with a signature in another form than the one that is accepted."""
+        reasons = {
+            "truncated": "accounts: malformed signature",
+            "empty": "accounts: malformed signature",
+            "high s": "ecdsa: invalid signature `s` value",
+            "bad v": "ecdsa: invalid signature",
+        }
+        for name, period in self.unread_now():
+            for form in FORMS[1:]:
+                signed = self.twin.reading(name, period, 1, 1, form=form)
+                yield Attack(Call("submit_reading", (name, period, 1, 1, signed), STRANGER), reasons[form])
+
+    def wash_traders(self) -> Iterator[Attack]:
+        """A prosumer trades with itself."""
+        for number, status in sorted(self.records.statuses.items()):
+            name = self.prosumer(number)
+            if not self.can_trade(name):
+                continue
+            if status == VALID and self.phase_of(number) == BIDDING:
+                yield Attack(Call("submit_bid", (number, bytes(32)), name), "bids: own quote")
+            if status == MATCHED and self.phase_of(number) & (MATCHING | DELIVERING | METERING):
+                yield Attack(Call("buy_surplus", (number, 1), name), "surplus: own quote")
+
+    def usurpers(self) -> Iterator[Attack]:
+        """Somebody else does what only the owner, or only the named successor, may do."""
+        for name in (*OUTSIDERS, *HOUSEHOLDS, NEWCOMER):
+            if self.twin.address(name) != self.records.owner:
+                for call in (
+                    Call("authorize", (name,), name),
+                    Call("authorize", (NEWCOMER,), name),
+                    Call("revoke", (HOUSEHOLDS[0],), name),
+                    Call("transfer_ownership", (name,), name),
+                ):
+                    yield Attack(call, "ownable: caller is not the owner")
+            if self.twin.address(name) != self.records.pending:
+                yield Attack(Call("accept_ownership", (), name), "ownable_2step: caller is not the new owner")
+
+    def early_settlers(self) -> Iterator[Attack]:
+        """Somebody else settles while that is the owner's."""
+        for sender in (STRANGER, "supplier", *HOUSEHOLDS):
+            if self.twin.address(sender) == self.records.owner:
+                continue
+            for number, status in sorted(self.records.statuses.items()):
+                if status == MATCHED and self.phase_of(number) == SETTLING:
+                    yield Attack(Call("settle_quote", (number,), sender), "settlement: owner only")
+            for name, period in self.places():
+                if self.phase(period) == SETTLING:
+                    yield Attack(Call("settle_account", (name, period), sender), "settlement: owner only")
+
+    def meddlers(self) -> Iterator[Attack]:
+        """Somebody takes back another's quote."""
+        for number in sorted(self.records.terms):
+            for name in ("owner", STRANGER, *HOUSEHOLDS):
+                if name != self.prosumer(number):
+                    yield Attack(Call("invalidate_quote", (number,), name), "quotes: not the prosumer")
+
+    def greedy_owners(self) -> Iterator[Attack]:
+        """The owner takes more than it has, settles before its time, twice, or what there is not."""
+        owner = self.name(self.records.owner)
+        account = self.look().accounts[self.records.owner]
+        if account.grid_account >= 0:
+            beyond = account.balance + account.grid_account + 1
+            for amount in (beyond, beyond + self.look().tokens, 2**256 - 1):
+                yield Attack(Call("withdraw", (amount,), owner), "ledger: insufficient balance")
+        for number, status in sorted(self.records.statuses.items()):
+            if status == MATCHED and not self.phase_of(number) & (SETTLING | CLOSING):
+                yield Attack(Call("settle_quote", (number,), owner), "clock: wrong phase")
+            if status == VALID:
+                yield Attack(Call("settle_quote", (number,), owner), "quotes: not matched")
+        for name, period in self.places():
+            user = self.twin.address(name)
+            call = Call("settle_account", (name, period), owner)
+            if not self.phase(period) & (SETTLING | CLOSING):
+                yield Attack(call, "clock: wrong phase")
+            elif (user, period) not in self.records.settled:
+                if (user, period) not in self.records.readings and not self.records.bought.get((user, period)):
+                    yield Attack(call, "settlement: nothing to settle")
+                elif self.records.is_open(user, period):
+                    yield Attack(call, "settlement: quotes still open")
+
+    def squatters(self) -> Iterator[Attack]:
+        """Somebody registers with a pairing that its meter did not sign for it, here."""
+        twin = self.twin
+        for name in (NEWCOMER, STRANGER):
+            if twin.address(name) in self.records.registered:
+                continue
+            other = STRANGER if name == NEWCOMER else NEWCOMER
+            profile = name.encode().ljust(32, b".")
+            wrong = (
+                twin.pairing(other, profile, meter_of=UNPAIRED),
+                twin.pairing(name, bytes(32), meter_of=UNPAIRED),
+                twin.pairing(name, profile, meter_of=other),
+                twin.pairing(name, profile, meter_of=UNPAIRED, chain=twin.chain + 1),
+                twin.pairing(name, profile, meter_of=UNPAIRED, market=str(twin.token.address)),
+            )
+            for signed in wrong:
+                call = Call("register", (profile, meter(UNPAIRED).address, signed), name)
+                yield Attack(call, "accounts: wrong meter")
+
+    def meter_thieves(self) -> Iterator[Attack]:
+        """A meter that serves a user already is paired again, or a user takes another meter."""
+        for name in (NEWCOMER, STRANGER, "owner"):
+            if self.twin.address(name) not in self.records.registered:
+                for victim in HOUSEHOLDS:
+                    yield Attack(self.registration(name, meter_of=victim), "accounts: meter already paired")
+                nobody = self.registration(name)._replace(args=(bytes(32), ZERO, b"\1" * 65))
+                yield Attack(nobody, "accounts: meter is zero")
+        yield Attack(self.registration(HOUSEHOLDS[0], meter_of=UNPAIRED), "accounts: already registered")
+        yield Attack(self.registration("supplier", meter_of=UNPAIRED), "accounts: supplier cannot register")
+
+    # ---- the same again ------------------------------------------------------------------
+
+    def second_bids(self) -> Iterator[Attack]:
+        """A consumer bids on a quote again, whether its first bid was copied or its own."""
+        for number, user in sorted(self.records.bids):
+            if self.phase_of(number) == BIDDING and self.records.statuses.get(number) == VALID:
+                if self.can_trade(self.name(user)):
+                    yield Attack(Call("submit_bid", (number, b"\2" * 32), self.name(user)), "bids: already bid")
+
+    def second_quotes(self) -> Iterator[Attack]:
+        """A prosumer quotes for a period again, whether its first quote stands or was taken back."""
+        for user, period in sorted(self.records.quoted):
+            if self.phase(period) == BIDDING and self.can_trade(self.name(user)):
+                price = self.twin.tariff.highest_price
+                yield Attack(Call("submit_quote", (period, 1, price), self.name(user)), "quotes: already quoted")
+
+    def second_matchings(self) -> Iterator[Attack]:
+        """A quote is matched again."""
+        for number, status in sorted(self.records.statuses.items()):
+            if status in (MATCHED, SETTLED):
+                yield Attack(Call("match_bids", (number,), STRANGER), "quotes: not valid")
+
+    def second_settlements(self) -> Iterator[Attack]:
+        """A quote is settled again."""
+        for number, status in sorted(self.records.statuses.items()):
+            if status == SETTLED:
+                for name in ("owner", self.name(self.records.owner), self.prosumer(number)):
+                    yield Attack(Call("settle_quote", (number,), name), "quotes: not matched")
+
+    def second_accounts(self) -> Iterator[Attack]:
+        """An account is settled again."""
+        for user, period in sorted(self.records.settled):
+            sender = self.records.owner if self.phase(period) == SETTLING else user
+            yield Attack(Call("settle_account", (user, period), self.name(sender)), "settlement: already settled")
+
+    # ---- the raid ------------------------------------------------------------------------
+
+    def kinds(self) -> dict[str, Callable[[], Iterator[Attack]]]:
+        """Every kind of attack."""
+        return {
+            "stranger": self.strangers,
+            "revoked": self.revoked,
+            "debtor": self.debtors,
+            "thief": self.thieves,
+            "replayer": self.replayers,
+            "forger": self.forgers,
+            "spoiler": self.spoilers,
+            "wash trader": self.wash_traders,
+            "usurper": self.usurpers,
+            "early settler": self.early_settlers,
+            "meddler": self.meddlers,
+            "greedy owner": self.greedy_owners,
+            "squatter": self.squatters,
+            "meter thief": self.meter_thieves,
+            "second bid": self.second_bids,
+            "second quote": self.second_quotes,
+            "second matching": self.second_matchings,
+            "second settlement": self.second_settlements,
+            "second account": self.second_accounts,
+        }
+
+    def raid(self, turn: int) -> None:
+        """One attack of each kind that could be tried now; `turn` says which."""
+        for kind, attacks in self.kinds().items():
+            if choice := list(attacks()):
+                attack = choice[turn % len(choice)]
+                call = attack.call
+                self.judge(kind, attack.reason, self.do(call.function, *call.args, sender=call.sender))
+
+    def judge(self, kind: str, reason: str, outcome: Outcome) -> None:
+        """An attack must have been refused for its reason."""
+        failed = not outcome.accepted and outcome.reason == reason
+        tried = {"kind": kind, "call": self.twin.trace[-1], "reason": outcome.reason, "expected": reason}
+        match kind:
+            case "stranger":
+                holds("C4-ATTACK-1", failed, **tried)
+            case "revoked":
+                holds("C4-ATTACK-2", failed, **tried)
+            case "debtor":
+                holds("C4-ATTACK-3", failed, **tried)
+            case "thief":
+                holds("C4-ATTACK-4", failed, **tried)
+            case "replayer":
+                holds("C4-ATTACK-5", failed, **tried)
+            case "forger":
+                holds("C4-ATTACK-6", failed, **tried)
+            case "spoiler":
+                holds("C4-ATTACK-7", failed, **tried)
+            case "wash trader":
+                holds("C4-ATTACK-8", failed, **tried)
+            case "usurper":
+                holds("C4-ATTACK-9", failed, **tried)
+            case "early settler":
+                holds("C4-ATTACK-10", failed, **tried)
+            case "meddler":
+                holds("C4-ATTACK-11", failed, **tried)
+            case "greedy owner":
+                holds("C4-ATTACK-12", failed, **tried)
+            case "squatter":
+                holds("C4-ATTACK-13", failed, **tried)
+            case "meter thief":
+                holds("C4-ATTACK-14", failed, **tried)
+            case "second bid":
+                holds("C4-ONCE-1", failed, **tried)
+            case "second quote":
+                holds("C4-ONCE-2", failed, **tried)
+            case "second matching":
+                holds("C4-ONCE-3", failed, **tried)
+            case "second settlement":
+                holds("C4-ONCE-4", failed, **tried)
+            case "second account":
+                holds("C4-ONCE-5", failed, **tried)

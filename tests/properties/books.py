@@ -1,0 +1,550 @@
+"""What everybody signed, kept apart from contract and model: the ledger that criteria 1 and 3 reckon with.
+
+`Books` is a machine that writes down every accepted call, and nothing but its arguments: who offered what, who opened
+which bid, who bought what, what each meter reported. The only thing it takes from the chain is the standing of users
+(tier and waivers rest on records that are checked one by one), and that from before the call in question. Its `day`
+rule plays whole delivery periods, so that matching and settlement are reached in every history.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from eth_utils.crypto import keccak
+from hypothesis import event, note
+from hypothesis import strategies as st
+
+from tests.properties.machine import EVERYBODY, PERIODS, Call, MarketMachine, salt_of
+from tests.properties.observation import Account, Observation, decode
+from tests.properties.symbols import word
+from tests.properties.twin import HOUSEHOLDS, START, STRANGER, Outcome
+from wattproof.deployment import Tariff
+from wattproof.model import Phase
+
+VALID, INVALID, MATCHED, SETTLED = 1, 2, 4, 8
+CREATED, RESERVED, CONFIRMED, REJECTED = 1, 2, 4, 8
+
+NOBODY = Account(*[0] * 10)
+
+MOST_PERIODS = 4
+"""Delivery periods in a history: as many as the lens shows at a time."""
+
+ON_SALE = Phase.MATCHING | Phase.DELIVERING | Phase.METERING
+OVER = Phase.SETTLING | Phase.CLOSING
+
+
+# ---- the rules in a few lines ----------------------------------------------------------
+
+
+def stage(tariff: Tariff, period: int, now: int) -> Phase:
+    """The phase of a period (T-TIME-2 to T-TIME-8): the last one whose beginning is not in the future."""
+    start, end, window = period * tariff.period_length, (period + 1) * tariff.period_length, tariff.window
+    begins = (start - 2 * window, start - window, start, end, end + window, end + 2 * window)
+    return Phase(1 << sum(now >= second for second in begins))
+
+
+def tier_of(performances: int) -> int:
+    """The tier of somebody with that many good performances (T-STD-2): the thresholds double from 5 to 80."""
+    return min((performances // 5).bit_length(), 5)
+
+
+def collateral_of(tariff: Tariff, volume: int) -> int:
+    """What a quote reserves, in base units (T-QUO-10)."""
+    return volume * tariff.ssp // 10
+
+
+def discounted(tariff: Tariff, volume: int, performances: int) -> int:
+    """The service fee on `volume` Wh, in base units (T-STD-3, T-SET-13)."""
+    return volume * tariff.service_fee * (5 - tier_of(performances)) // 5
+
+
+class Deal(NamedTuple):
+    """A trade: Wh at base units per Wh. `ahead`: agreed before the delivery began (T-ACC-11)."""
+
+    buyer: str
+    volume: int
+    price: int
+    ahead: bool
+
+
+class Opened(NamedTuple):
+    """An opened bid: Wh at base units per Wh."""
+
+    bidder: str
+    price: int
+    volume: int
+
+
+@dataclass
+class Offer:
+    """A quote and all that was signed upon it. Volumes in Wh, prices in base units per Wh."""
+
+    prosumer: str
+    period: int
+    volume: int
+    price: int
+    status: int = VALID
+    sealed: set[str] = field(default_factory=set)
+    opened: list[Opened] = field(default_factory=list)
+    deals: list[Deal] = field(default_factory=list)
+
+    @property
+    def sold(self) -> int:
+        """Wh sold."""
+        return sum(deal.volume for deal in self.deals)
+
+    def buyers(self) -> set[str]:
+        """Who has a trade."""
+        return {deal.buyer for deal in self.deals}
+
+    def stakeholders(self) -> set[str]:
+        """Whose account stays open for it (T-ACC-5)."""
+        if self.status == VALID:
+            return {self.prosumer} | {bid.bidder for bid in self.opened}
+        return {self.prosumer} | self.buyers() if self.status == MATCHED else set()
+
+
+def ranked(offer: Offer, step: int, seen: Observation) -> list[Opened]:
+    """The opened bids, best first (T-MAT-2 to T-MAT-5), with the standing that `seen` shows. Sorting is stable."""
+
+    def merit(bid: Opened) -> tuple[int, int]:
+        weight = 10_000 + step * tier_of(seen.accounts.get(bid.bidder, NOBODY).performances)
+        return bid.volume * bid.price * weight, bid.volume
+
+    return sorted(offer.opened, key=merit, reverse=True)
+
+
+def served(order: list[Opened], volume: int) -> list[Deal]:
+    """The trades of a matching (T-MAT-6, T-MAT-8): down the order until nothing is left."""
+    deals = []
+    for bid in order:
+        won = min(bid.volume, volume)
+        volume -= won
+        if won:
+            deals.append(Deal(bid.bidder, won, bid.price, True))
+    return deals
+
+
+def trades_hash(deals: list[Deal]) -> int:
+    """The hash of `trades()` as the lens makes it, of a list of trades."""
+    rows = (word(int(deal.buyer, 16)) + word(deal.volume) + word(deal.price) for deal in deals)
+    return int.from_bytes(keccak(word(32) + word(len(deals)) + b"".join(rows)), "big")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One accepted or refused call: who called what, the views before and after it, and what came of it."""
+
+    function: str
+    args: tuple[Any, ...]
+    sender: str
+    before: Observation
+    after: Observation
+    outcome: Outcome
+    foreseen: Any = None
+
+    def named(self, name: str) -> list[dict[str, Any]]:
+        """The fields of the events of that name, in order."""
+        return [fields for event_name, fields in self.outcome.events if event_name == name]
+
+    def moved(self, user: str) -> tuple[int, int, int]:
+        """How free money, reserved money and invoice account of somebody changed, in base units."""
+        old, new = self.before.accounts.get(user, NOBODY), self.after.accounts.get(user, NOBODY)
+        return new.balance - old.balance, new.reserved - old.reserved, new.grid_account - old.grid_account
+
+    def worth(self, user: str) -> int:
+        """How free and reserved money together changed, in base units."""
+        return sum(self.moved(user)[:2])
+
+
+# ---- a delivery period from end to end -------------------------------------------------
+
+
+class Wish(NamedTuple):
+    """A bid of a day: `percent` of the quote's volume (0: 1 Wh), `above` the quote's price; opened or not."""
+
+    bidder: str
+    percent: int
+    above: int
+    opened: bool
+
+
+class Purchase(NamedTuple):
+    """A purchase of a day: when, and how many percent of what is left (0: 1 Wh, above 100: more than there is)."""
+
+    buyer: str
+    when: str
+    percent: int
+
+
+class Stall(NamedTuple):
+    """What one prosumer offers in a day, who wants it, and what its meter reports in the end."""
+
+    prosumer: str
+    volume: int
+    above: int
+    wishes: tuple[Wish, ...]
+    purchases: tuple[Purchase, ...]
+    exported: str
+
+
+class Day(NamedTuple):
+    """A delivery period. `imports`: what the meters of the households report, in the order of `HOUSEHOLDS`."""
+
+    period: int
+    stalls: tuple[Stall, ...]
+    imports: tuple[str, ...]
+    late: bool
+    owner_settles: bool
+
+
+EXPORTS = ("quoted", "95 %", "below 95 %", "sold", "105 %", "above 105 %", "below sold", "half", "nothing", "silent")
+IMPORTS = ("agreed", "bought", "95 %", "below 95 %", "105 %", "above 105 %", "received", "nothing", "more", "silent")
+TIMES = ("matching", "delivering", "metering", "afterwards")
+
+
+def exports(mark: str, volume: int, sold: int) -> int:
+    """What a prosumer exports, in Wh, that quoted `volume` and sold `sold`."""
+    return {
+        "quoted": volume,
+        "95 %": -(-95 * volume // 100),
+        "below 95 %": max(-(-95 * volume // 100) - 1, 0),
+        "sold": sold,
+        "105 %": 105 * volume // 100,
+        "above 105 %": 105 * volume // 100 + 1,
+        "below sold": max(sold - 1, 0),
+        "half": volume // 2,
+    }.get(mark, 0)
+
+
+def imports(mark: str, agreed: int, bought: int, received: int) -> int:
+    """What a household imports, in Wh, that agreed and bought so much and stands to receive `received`."""
+    return {
+        "agreed": agreed,
+        "bought": bought,
+        "95 %": -(-95 * agreed // 100),
+        "below 95 %": max(-(-95 * agreed // 100) - 1, 0),
+        "105 %": 105 * agreed // 100,
+        "above 105 %": 105 * agreed // 100 + 1,
+        "received": received,
+        "more": 3 * bought + 100,
+    }.get(mark, 0)
+
+
+def whole_day(day: Day) -> Call:
+    """A day as a move of the machine."""
+    return Call("day", (day,), "everybody")
+
+
+# ---- the machine -----------------------------------------------------------------------
+
+_CALL = re.compile(r"market\.(\w+)\((?:(.*), )?sender=(?:who\(\")?(\w+)(?:\"\))?\)")
+
+
+class Books(MarketMachine):
+    """A machine that keeps the books. Subclasses judge every call in `judge` and every state in `inspect`."""
+
+    def opened(self) -> None:
+        """Opens the books: whatever the season left unsettled is copied from its calls."""
+        self.offers: dict[int, Offer] = {}
+        self.readings: dict[tuple[str, int], tuple[int, int]] = {}
+        self.closed_accounts: set[tuple[str, int]] = set()
+        self._looked: tuple[int, int] = (0, 0)
+        self._recall()
+        self._set_clock()
+        self.seen = self._look()
+        self.people = {int(address, 16): address for address in self.twin.names}
+        self.inspect(self.seen)
+
+    def _recall(self) -> None:
+        """Reads the calls of the season about quotes that it did not settle; all of them were accepted."""
+        calls = [match.groups() for line in self.twin.trace if (match := _CALL.match(line))]
+        self.first = 1 + sum(function == "settle_quote" for function, _, _ in calls)
+        count = 0
+        for function, told, sender in calls:
+            args = [int(arg) if arg.isdigit() else arg for arg in (told or "").split(", ")]
+            if function == "submit_quote":
+                count += 1
+                if count >= self.first:
+                    self.write(function, tuple(args), self.twin.address(sender), Outcome(True, None, count), None)
+            elif function in ("submit_bid", "reveal_bid") and args[0] >= self.first:
+                self.write(function, tuple(args), self.twin.address(sender), Outcome(True), None)
+
+    def _set_clock(self) -> None:
+        """Begins at the second at which the season ended, and not at which the one prepared last did."""
+        twin, tariff = self.twin, self.twin.tariff
+        seconds = [int(line.removeprefix("clock.now = ")) for line in twin.trace if line.startswith("clock.now = ")]
+        twin.env.timestamp = max(seconds, default=START)
+        first = (twin.now + 2 * tariff.window) // tariff.period_length + 1
+        twin.periods = sorted({offer.period for offer in self.offers.values()} | set(range(first, first + PERIODS)))
+
+    def act(self, function: str, args: tuple[Any, ...], sender: str) -> Outcome:
+        """Makes a call, writes it down and has it judged."""
+        self.refresh()
+        resolved = tuple(self.twin.address(arg) if arg in EVERYBODY else arg for arg in args if type(arg) is not bytes)
+        who, before = self.twin.address(sender), self.seen
+        foreseen = self.foresee(function, resolved, who, before)
+        outcome = super().act(function, args, sender)
+        if outcome.accepted:
+            self.write(function, resolved, who, outcome, before)
+            self.seen = self._look()
+            self._looked = (self.twin.now, len(self.twin.periods))
+        self.judge(Step(function, resolved, who, before, self.seen, outcome, foreseen))
+        if outcome.accepted:
+            self.inspect(self.seen)
+        return outcome
+
+    def foresee(self, function: str, args: tuple[Any, ...], sender: str, before: Observation) -> Any:
+        """Called before each call; what it returns is `Step.foreseen`. For subclasses."""
+
+    def judge(self, step: Step) -> None:
+        """Called after each call. For subclasses."""
+
+    def inspect(self, seen: Observation) -> None:
+        """Called with every new state of the views. For subclasses."""
+
+    def refresh(self) -> None:
+        """Looks again where time has passed or a period was added: some views depend on it."""
+        if self._looked != (self.twin.now, len(self.twin.periods)):
+            self._looked = (self.twin.now, len(self.twin.periods))
+            self.seen = self._look()
+            self.inspect(self.seen)
+
+    def _look(self) -> Observation:
+        """What the views tell of everybody, and of the quotes from the first unsettled one on."""
+        twin, last = self.twin, self.first + len(self.offers)
+        pages = []
+        for start in range(0, len(twin.watched), 16):
+            users = twin.watched[start : start + 16]
+            for first in range(self.first, max(last, self.first + 1), 8):
+                pages.append((users, first, twin._look(users, first)))
+        return decode(pages, tuple(twin.periods))
+
+    # ---- the books -----------------------------------------------------------------------
+
+    def write(self, function: str, args: tuple[Any, ...], sender: str, outcome: Outcome, before: Any) -> None:
+        """Writes an accepted call down. What makes no sense to the books is left to the invariants."""
+        if function == "submit_quote" and outcome.result is not None:
+            self.offers.setdefault(outcome.result, Offer(sender, *args))
+            return
+        if function == "submit_reading":
+            self.readings.setdefault((args[0], args[1]), (args[2], args[3]))
+            return
+        if function == "settle_account":
+            self.closed_accounts.add((args[0], args[1]))
+            return
+        offer = self.offers.get(args[0]) if args and isinstance(args[0], int) else None
+        if offer is None:
+            return
+        match function:
+            case "invalidate_quote":
+                offer.status = INVALID
+            case "submit_bid":
+                offer.sealed.add(sender)
+            case "reveal_bid":
+                offer.opened.append(Opened(sender, args[1], args[2]))
+            case "match_bids" if offer.status == VALID:
+                offer.deals = served(ranked(offer, self.twin.tariff.priority_step, before), offer.volume)
+                offer.status = MATCHED
+            case "buy_surplus":
+                offer.deals.append(Deal(sender, args[1], offer.price, self.stage(offer.period) == Phase.MATCHING))
+            case "settle_quote":
+                offer.status = SETTLED
+
+    def stage(self, period: int) -> Phase:
+        """The phase of a period now, by the tariff's lengths alone."""
+        return stage(self.twin.tariff, period, self.twin.now)
+
+    def exported(self, offer: Offer) -> int:
+        """G of a quote, in Wh (T-MET-6)."""
+        return self.readings.get((offer.prosumer, offer.period), (0, 0))[0]
+
+    def in_default(self, offer: Offer) -> bool:
+        """Whether less than 95 % of the quoted volume was exported (T-SET-8, T-STD-5)."""
+        return 100 * self.exported(offer) < 95 * offer.volume
+
+    def left(self, offer: Offer) -> int:
+        """What is left of a matched quote, in Wh, whatever the phase (T-SUR-5, T-SUR-6)."""
+        reading = self.readings.get((offer.prosumer, offer.period))
+        return max((reading[0] if reading else offer.volume) - offer.sold, 0)
+
+    def deals_of(self, user: str, period: int) -> Iterator[Deal]:
+        """The trades in which somebody buys for a period."""
+        for offer in self.offers.values():
+            if offer.period == period:
+                yield from (deal for deal in offer.deals if deal.buyer == user)
+
+    def bought(self, user: str, period: int) -> int:
+        """Wh that somebody bought for a period (T-ACC-10)."""
+        return sum(deal.volume for deal in self.deals_of(user, period))
+
+    def agreed(self, user: str, period: int) -> int:
+        """Wh that somebody bought for a period before its delivery began (T-ACC-11)."""
+        return sum(deal.volume for deal in self.deals_of(user, period) if deal.ahead)
+
+    def open_quotes(self, user: str, period: int) -> int:
+        """Quotes of a period in which somebody has a stake (T-ACC-5)."""
+        return sum(offer.period == period and user in offer.stakeholders() for offer in self.offers.values())
+
+    def may_settle(self, period: int, sender: str, before: Observation) -> bool:
+        """Whether somebody may settle a period now (T-TIME-7, T-TIME-8)."""
+        phase = self.stage(period)
+        return phase == Phase.CLOSING or (phase == Phase.SETTLING and int(sender, 16) == before.owner)
+
+    # ---- whole days ------------------------------------------------------------------------
+
+    def next_period(self) -> int | None:
+        """A period that is still in BIDDING and nobody quoted for, None where no more can be watched."""
+        twin, tariff = self.twin, self.twin.tariff
+        taken = {offer.period for offer in self.offers.values()}
+        for period in twin.periods:
+            if self.stage(period) == Phase.BIDDING and period not in taken:
+                return period
+        first = (twin.now + 2 * tariff.window) // tariff.period_length + 1
+        return max(first, max(twin.periods) + 1) if len(twin.periods) < MOST_PERIODS else None
+
+    def draw_day(
+        self,
+        buyers: tuple[str, ...] = HOUSEHOLDS,
+        exports: tuple[str, ...] = EXPORTS,
+        imports: tuple[str, ...] = IMPORTS,
+        most_stalls: int = 2,
+    ) -> st.SearchStrategy[Day]:
+        """Draws a day from end to end; the simplest is one quote, fully bid for, delivered and used."""
+        tariff = self.twin.tariff
+        band = tariff.highest_price - tariff.lowest_price
+        above = st.sampled_from([0, 0, 1, band // 2, band])
+        wish = st.builds(
+            Wish,
+            st.sampled_from(buyers),
+            st.sampled_from([100, 50, 34, 33, 20, 3, 0]),
+            above,
+            st.sampled_from([True, True, True, True, False]),
+        )
+        purchase = st.builds(
+            Purchase, st.sampled_from(buyers), st.sampled_from(TIMES), st.sampled_from([100, 50, 0, 101])
+        )
+        stall = st.builds(
+            Stall,
+            st.sampled_from(HOUSEHOLDS),
+            st.sampled_from([20, 100, 101, 1000, 7, 1]) | st.integers(1, 2000),
+            above,
+            st.lists(wish, min_size=1, max_size=6, unique_by=lambda wish: wish.bidder).map(tuple),
+            st.lists(purchase, max_size=3).map(tuple),
+            st.sampled_from(exports),
+        )
+        return st.builds(
+            Day,
+            st.just(self.next_period()),
+            st.lists(stall, min_size=1, max_size=most_stalls, unique_by=lambda stall: stall.prosumer).map(tuple),
+            st.tuples(*[st.sampled_from(imports)] * len(HOUSEHOLDS)),
+            st.sampled_from([False, False, False, True]),
+            st.booleans(),
+        )
+
+    def moves(self) -> dict[str, tuple[int, Callable[[], st.SearchStrategy[Call]]]]:
+        """As in the base, and often a whole day."""
+        moves = super().moves()
+        if self.next_period() is not None:
+            moves["day"] = (6, lambda: self.draw_day().map(whole_day))
+        return moves
+
+    def perform(self, call: Call) -> None:
+        """Does what was drawn; a day is many calls."""
+        if call.function == "day":
+            self.play(*call.args)
+        else:
+            super().perform(call)
+
+    def play(self, day: Day) -> None:
+        """Plays a day. Calls that the market refuses, for want of money for instance, are judged like all others."""
+        twin, tariff = self.twin, self.twin.tariff
+        event("a whole day")
+        twin.watch(day.period)
+        start, end = day.period * tariff.period_length, (day.period + 1) * tariff.period_length
+        stalls = self._set_up(day)
+        self.meddle("bidding", stalls)
+        self.wait(start - 2 * tariff.window)
+        self.meddle("revealing", stalls)
+        for number, stall in stalls.items():
+            for wish in stall.wishes:
+                if wish.opened and (number, wish.bidder) in self.sealed:
+                    price, volume = self.sealed[number, wish.bidder]
+                    self.do("reveal_bid", number, price, volume, salt_of(number, wish.bidder), sender=wish.bidder)
+        self.wait(start - tariff.window)
+        for number in () if day.late else stalls:
+            self.do("match_bids", number, sender=STRANGER)
+        self._sell(stalls, "matching")
+        self.wait(start)
+        self._sell(stalls, "delivering")
+        self.wait(end)
+        self._sell(stalls, "metering")
+        self.meddle("metering", stalls)
+        self._report(day, stalls)
+        self._sell(stalls, "afterwards")
+        self.wait(end + tariff.window)
+        for number in stalls if day.late else ():
+            self.do("match_bids", number, sender=STRANGER)
+        if not day.owner_settles:
+            self.wait(end + 2 * tariff.window)
+        self._settle(day, stalls)
+
+    def meddle(self, when: str, stalls: dict[int, Stall]) -> None:
+        """Called in the course of a day ("bidding", "revealing", "metering"), for attackers. For subclasses."""
+
+    def _set_up(self, day: Day) -> dict[int, Stall]:
+        stalls = {}
+        for stall in day.stalls:
+            price = self.twin.tariff.lowest_price + stall.above
+            outcome = self.do("submit_quote", day.period, stall.volume, price, sender=stall.prosumer)
+            if outcome.result is None:
+                continue
+            stalls[outcome.result] = stall
+            for wish in stall.wishes:
+                volume = max(stall.volume * wish.percent // 100, 1)
+                bid_price = min(price + wish.above, self.twin.tariff.highest_price)
+                if wish.bidder != stall.prosumer:
+                    self.bid(outcome.result, wish.bidder, bid_price, volume)
+        return stalls
+
+    def _sell(self, stalls: dict[int, Stall], when: str) -> None:
+        for number, stall in stalls.items():
+            for purchase in stall.purchases:
+                if purchase.when == when and purchase.buyer != stall.prosumer and number in self.offers:
+                    left = self.left(self.offers[number])
+                    wanted = left + 1 if purchase.percent > 100 else max(left * purchase.percent // 100, 1)
+                    self.do("buy_surplus", number, wanted, sender=purchase.buyer)
+
+    def _report(self, day: Day, stalls: dict[int, Stall]) -> None:
+        sellers = {stall.prosumer: self.offers[number] for number, stall in stalls.items() if number in self.offers}
+        marks = {stall.prosumer: stall.exported for stall in day.stalls}
+        out = {name: exports(marks[name], offer.volume, offer.sold) for name, offer in sellers.items()}
+        due: dict[str, int] = {}
+        for name, offer in sellers.items():
+            for deal in offer.deals:
+                due[deal.buyer] = due.get(deal.buyer, 0) + deal.volume * min(out[name], offer.sold) // offer.sold
+        for name, mark in zip(HOUSEHOLDS, day.imports, strict=True):
+            user = self.twin.address(name)
+            if "silent" in (mark if name not in sellers else "", marks.get(name)):
+                continue
+            agreed, bought = self.agreed(user, day.period), self.bought(user, day.period)
+            if name in sellers or bought:
+                self.read(name, day.period, out.get(name, 0), imports(mark, agreed, bought, due.get(user, 0)))
+
+    def _settle(self, day: Day, stalls: dict[int, Stall]) -> None:
+        settler = self.twin.names.get(self.twin.model.owner, "owner") if day.owner_settles else STRANGER
+        for number in stalls:
+            self.do("settle_quote", number, sender=settler)
+        for name in HOUSEHOLDS:
+            user = self.twin.address(name)
+            if (user, day.period) in self.readings or self.bought(user, day.period):
+                self.do("settle_account", name, day.period, sender=settler)
+
+    def wait(self, second: int) -> None:
+        """Lets time pass until `second`, if that is in the future."""
+        if second > self.twin.now:
+            self.twin.at(second)
+            note(self.twin.trace[-1])

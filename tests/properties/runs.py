@@ -1,0 +1,455 @@
+"""Runs of a market without the model: for properties that compare runs of the contract with each other.
+
+A plan says symbolically what is to happen: quotes go by a key, seals and readings by what is in them. `Run.play`
+carries it out on one market; `Run.outcome` and `Run.state` tell what came of it in the plan's own words, so that runs
+in which quotes have other numbers, or calls other seconds, can be compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from hypothesis import strategies as st
+
+from tests.properties import evidence
+from tests.properties.observation import Observation, decode
+from tests.properties.symbols import Signed, meter, seal_bytes
+from tests.properties.twin import HOUSEHOLDS, START, STRANGER, Function, Lens, Twin, _decode_event, revert_reason
+from wattproof.clock import Clock, Phase
+from wattproof.deployment import Tariff
+
+BEFORE_ALL_TIME = -1
+AFTER_ALL_TIME = 2**64
+
+# ---- plans -----------------------------------------------------------------------------
+
+
+class Quoted(NamedTuple):
+    """The number of the quote that goes by `key`."""
+
+    key: str
+
+
+class Sealed(NamedTuple):
+    """The seal of a bid on the quote that goes by `key`."""
+
+    key: str
+    bidder: str
+    price: int
+    volume: int
+
+
+class Metered(NamedTuple):
+    """A meter's signature of a reading."""
+
+    name: str
+    period: int
+    exported: int
+    imported: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call of a plan, possible while `period` is in `phase`; `key` is the quote that it is about."""
+
+    phase: Phase
+    period: int
+    function: str
+    args: tuple[Any, ...]
+    sender: str
+    key: str = ""
+
+    def by(self, sender: str) -> Step:
+        """The same call by somebody else."""
+        return replace(self, sender=sender)
+
+
+@dataclass(frozen=True)
+class Trade:
+    """All that happens around one quote, batch by batch, in the order in which it happens."""
+
+    key: str
+    prosumer: str
+    users: frozenset[str]
+    period: int
+    bidding: tuple[Step, ...]
+    revealing: tuple[Step, ...]
+    matching: tuple[Step, ...]
+    buying: tuple[Step, ...]
+    metering: tuple[Step, ...]
+    settling: tuple[Step, ...]
+    read_first: bool = False
+
+    def steps(self) -> list[Step]:
+        """The plan, in order of time; `read_first` says whether meters report before surplus is bought in METERING."""
+        middle = [*self.metering, *self.buying] if self.read_first else [*self.buying, *self.metering]
+        everything = [*self.bidding, *self.revealing, *self.matching, *middle, *self.settling]
+        return sorted(everything, key=lambda step: step.phase)
+
+
+def salt_of(key: str, bidder: str) -> bytes:
+    """The salt of a planned bid."""
+    return hashlib.sha256(f"{key} {bidder}".encode()).digest()
+
+
+def begins(step: Step, tariff: Tariff) -> int:
+    """The first second at which a step is possible."""
+    if step.phase == Phase.BIDDING:
+        return BEFORE_ALL_TIME
+    return Clock(tariff.period_length, tariff.window).begins(step.phase, step.period)
+
+
+def ends(step: Step, tariff: Tariff) -> int:
+    """The second at which a step is no longer possible."""
+    if step.phase == Phase.CLOSING:
+        return AFTER_ALL_TIME
+    return Clock(tariff.period_length, tariff.window).begins(Phase(step.phase << 1), step.period)
+
+
+def merged(
+    one: Sequence[Step], other: Sequence[Step], now: int, tariff: Tariff, first: Callable[[], bool]
+) -> list[tuple[bool, Step]]:
+    """Both plans, each in its own order; who goes next is `first()`'s choice wherever time leaves one.
+
+    Each step comes with whether it is of the first plan.
+    """
+    left, right = list(one), list(other)
+    order: list[tuple[bool, Step]] = []
+    while left or right:
+        choice = bool(left) if not (left and right) else first()
+        mine, others = (left, right) if choice else (right, left)
+        if others and ends(others[0], tariff) <= begins(mine[0], tariff):
+            choice, mine = not choice, others
+        order.append((choice, mine.pop(0)))
+        now = max(now, begins(order[-1][1], tariff))
+    return order
+
+
+def ended(twin: Twin) -> int:
+    """The second at which the season of a twin ended, by its own trace: the clock is shared with other seasons."""
+    moves = [line for line in twin.trace if line.startswith("clock.now = ")]
+    return int(moves[-1].split(" = ")[1]) if moves else START
+
+
+# ---- strategies ------------------------------------------------------------------------
+
+CLOSERS = [(Phase.CLOSING, STRANGER)]
+
+VOLUMES = (1, 2, 19, 20, 21, 60, 99, 100, 101, 400)
+
+
+def exports(volume: int, shortage: bool) -> list[int]:
+    """What a prosumer may export: its volume and more, and with `shortage` also less, at all edges."""
+    more = [volume, volume, 105 * volume // 100, 105 * volume // 100 + 1, 2 * volume]
+    if not shortage:
+        return more
+    edge = -(-95 * volume // 100)
+    return [0, volume // 2, max(edge - 1, 0), edge, volume - 1, *more]
+
+
+@st.composite
+def trades(
+    draw: st.DrawFn,
+    key: str,
+    prosumer: str,
+    others: Sequence[str],
+    period: int,
+    tariff: Tariff,
+    shortage: bool = True,
+    silence: Sequence[str] = (),
+    unread: Sequence[str] = (),
+    late: bool = True,
+    accounts: bool = True,
+) -> Trade:
+    """A quote of `prosumer` with bids, purchases, readings and settlement.
+
+    Args:
+        others: who may bid and buy.
+        shortage: whether the prosumer may export less than it quoted.
+        silence: whose meters may stay silent.
+        unread: whose readings somebody else's plan hands in.
+        late: whether matching, purchases and settlement may come in later phases than they need to.
+        accounts: whether those that nobody else's plan reads have their accounts settled.
+    """
+    number = Quoted(key)
+
+    def step(phase: Phase, function: str, *args: Any, sender: str) -> Step:
+        return Step(phase, period, function, args, sender, key)
+
+    volume = draw(st.sampled_from(VOLUMES))
+    low, high = tariff.lowest_price, tariff.highest_price
+    price = draw(st.sampled_from([low, low + 1, (low + high) // 2, high]))
+    bidding = [step(Phase.BIDDING, "submit_quote", period, volume, price, sender=prosumer)]
+    revealing = []
+    names = draw(st.lists(st.sampled_from(list(others)), unique=True, max_size=4))
+    for name in names:
+        wish = draw(st.sampled_from([price, min(price + 1, high), high])), draw(st.integers(1, volume))
+        bidding.append(step(Phase.BIDDING, "submit_bid", number, Sealed(key, name, *wish), sender=name))
+        if draw(st.integers(0, 7)):
+            revealing.append(step(Phase.REVEALING, "reveal_bid", number, *wish, salt_of(key, name), sender=name))
+    taken_back = draw(st.integers(0, 14)) == 7
+    if taken_back:
+        bidding.append(step(Phase.BIDDING, "invalidate_quote", number, sender=prosumer))
+    delays = [Phase.MATCHING] * 3 + ([Phase.DELIVERING, Phase.METERING, Phase.SETTLING] if late else [])
+    matched = draw(st.sampled_from(delays))
+    matching = [step(matched, "match_bids", number, sender=STRANGER)]
+    buying = []
+    for name in draw(st.lists(st.sampled_from(list(others)), max_size=2)):
+        phase = draw(st.sampled_from([Phase.MATCHING, Phase.DELIVERING] + ([Phase.METERING] if late else [])))
+        wanted = draw(st.sampled_from([1, max(volume // 4, 1), volume]))
+        buying.append(step(phase, "buy_surplus", number, wanted, sender=name))
+    users = {prosumer, *(bid.sender for bid in bidding), *(purchase.sender for purchase in buying)}
+    metering = []
+    for name in sorted(users - set(unread)):
+        if name in silence and not draw(st.integers(0, 5)):
+            continue
+        exported = draw(st.sampled_from(exports(volume, shortage))) if name == prosumer else 0
+        reading = (name, period, exported, draw(st.sampled_from([0, 1, volume // 2, volume, 2 * volume])))
+        metering.append(step(Phase.METERING, "submit_reading", *reading, Metered(*reading), sender=STRANGER))
+    metering = draw(st.permutations(metering))
+    phase, who = draw(st.sampled_from([(Phase.SETTLING, "owner"), (Phase.CLOSING, STRANGER)] if late else CLOSERS))
+    settling = [step(phase, "settle_quote", number, sender=who)]
+    if accounts:
+        mine = sorted(users - set(unread))
+        settling += [step(phase, "settle_account", name, period, sender=who) for name in mine]
+    parts = map(tuple, (bidding, revealing, matching, buying, metering, settling))
+    return Trade(key, prosumer, frozenset(users), period, *parts, read_first=late and draw(st.booleans()))
+
+
+# ---- runs ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Answer:
+    """All that came of a call on the chain, to the last byte. Logs as (emitter, topics, data)."""
+
+    accepted: bool
+    output: bytes
+    logs: tuple[tuple[bytes, tuple[int, ...], bytes], ...]
+
+    @property
+    def reason(self) -> str | None:
+        """Why the call was refused; None where no reason was given, or it was accepted."""
+        return None if self.accepted else revert_reason(self.output)
+
+
+class Sent(NamedTuple):
+    """A call as it went to the chain."""
+
+    second: int
+    sender: str
+    to: str
+    data: bytes
+    value: int
+
+
+@dataclass
+class Run:
+    """One market, driven by calls alone. `names` maps everybody's name to an address; quotes before `since` are past."""
+
+    name: str
+    env: Any
+    market: Any
+    token: str
+    tariff: Tariff
+    names: Mapping[str, str]
+    functions: Mapping[str, Function]
+    lens: Lens
+    periods: Sequence[int] = ()
+    since: int = 1
+    watched: Sequence[str] = (*HOUSEHOLDS, "owner", "supplier", STRANGER)
+    numbers: dict[str, int] = field(default_factory=dict)
+    submitted: dict[str, int] = field(default_factory=dict)
+    seals: dict[int, Sealed] = field(default_factory=dict)
+    sent: list[Sent] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    trace: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, name: str, twin: Twin, periods: Sequence[int] = ()) -> Run:
+        """A run on the market of a twin, whose model is left alone: only inside a branch that is undone."""
+        token, names = str(twin.token.address), dict(twin.addresses)
+        return cls(name, twin.env, twin.market, token, twin.tariff, names, twin.functions, twin.lens, periods)
+
+    @property
+    def target(self) -> str:
+        """The market's address."""
+        return str(self.market.address)
+
+    @property
+    def now(self) -> int:
+        """The block's time, in seconds."""
+        return self.env.timestamp
+
+    @property
+    def chain(self) -> int:
+        """The chain's ID."""
+        return self.env.evm.patch.chain_id
+
+    @contextmanager
+    def branch(self) -> Iterator[Run]:
+        """A copy to act on; when the block ends, chain and time are as they were."""
+        with self.env.anchor():
+            lists = {name: list(getattr(self, name)) for name in ("sent", "answers", "trace")}
+            dicts = {name: dict(getattr(self, name)) for name in ("numbers", "submitted", "seals")}
+            yield replace(self, **lists, **dicts)
+
+    # ---- acting ------------------------------------------------------------------------
+
+    def at(self, second: int) -> None:
+        """Moves time forward to `second`, if it is not later already."""
+        if second > self.now:
+            self.env.timestamp = second
+            self.trace.append(f"clock.now = {second}")
+
+    def raw(self, data: bytes, sender: str, value: int = 0) -> Answer:
+        """A call of any bytes, by an address."""
+        self.sent.append(Sent(self.now, sender, self.target, data, value))
+        self.answers.append(answer(self.env, self.sent[-1]))
+        return self.answers[-1]
+
+    def call(self, function: str, *args: Any, sender: str) -> Answer:
+        """A call with arguments as in a plan; `sender` is a name."""
+        told = [self.resolve(arg) for arg in args]
+        self.trace.append(f"market.{function}({', '.join(map(_shown, told))}, sender={sender})")
+        done = self.raw(self.functions[function].encode(told), self.names[sender])
+        counted = evidence.calls[f"{self.name}.{function}"]
+        counted["accepted" if done.accepted else done.reason or ""] += 1
+        evidence.tallies["calls"] += 1
+        return done
+
+    def resolve(self, arg: Any) -> Any:
+        """What goes to the chain for an argument of a plan."""
+        match arg:
+            case Quoted(key):
+                return self.numbers.get(key, 0)
+            case Sealed(key, bidder, price, volume):
+                number = self.numbers.get(key, 0)
+                fields = (self.chain, self.target, number, self.names[bidder], price, volume, salt_of(key, bidder))
+                seal = seal_bytes(fields)
+                self.seals[int.from_bytes(seal, "big")] = arg
+                return seal
+            case Metered(name, period, exported, imported):
+                fields = (self.names[name], period, exported, imported)
+                return Signed(name, "Reading", fields, self.target, self.chain).bytes()
+            case Signed():
+                return arg.bytes()
+            case str() if not arg.startswith("0x"):
+                return self.names[arg]
+        return arg
+
+    def do(self, step: Step) -> Answer:
+        """One step of a plan, as soon as it is possible."""
+        self.at(begins(step, self.tariff))
+        done = self.call(step.function, *step.args, sender=step.sender)
+        if step.function == "submit_quote" and done.accepted:
+            self.numbers[step.key] = int.from_bytes(done.output, "big")
+            self.submitted[step.key] = self.now
+        return done
+
+    def play(self, steps: Sequence[Step]) -> list[Any]:
+        """All steps, and what came of each, in the plan's own words."""
+        return [self.outcome(self.do(step)) for step in steps]
+
+    def enrol(self, name: str, money: int) -> None:
+        """Registers and authorises a household and deposits `money` of what it has outside."""
+        profile = name.encode().ljust(32, b".")
+        pairing = Signed(name, "Pairing", (self.names[name], profile), self.target, self.chain)
+        self.call("register", profile, meter(name).address, pairing, sender=name)
+        self.call("authorize", name, sender="owner")
+        self.call("deposit", money, sender=name)
+
+    # ---- telling -----------------------------------------------------------------------
+
+    def outcome(self, done: Answer) -> Any:
+        """What came of a call, with quotes by their keys."""
+        if not done.accepted:
+            return "refused", done.reason
+        here = bytes.fromhex(self.target[2:])
+        events = []
+        for emitter, topics, data in done.logs:
+            if emitter == here:
+                name, fields = _decode_event(self.market, topics, data)
+                told = {what: self._told(what, value) for what, value in fields.items()}
+                events.append((name, tuple(sorted(told.items(), key=lambda item: item[0]))))
+        result = int.from_bytes(done.output, "big") if done.output else None
+        return "accepted", self._key(result), tuple(events)
+
+    def observe(self) -> Observation:
+        """What the views tell of everybody in `watched` and of the periods in `periods`."""
+        users = [self.names[name] for name in self.watched]
+        pages, first, count = [], self.since, self.since
+        while first <= count:
+            data = self.lens.request(self.target, self.token, users, first, list(self.periods))
+            done = self.env.execute_code(to_address=self.lens.address, data=data, is_modifying=False)
+            if done.is_error:
+                raise AssertionError(f"a view of the contract reverts: {done.error}")
+            pages.append((users, first, done.output))
+            count = decode(pages[:1], self.periods).quote_count if not pages[1:] else count
+            first += 8
+        return decode(pages, tuple(self.periods))
+
+    def state(self, seen: Observation | None = None) -> dict[Any, Any]:
+        """The whole state, flat: quotes by key, users by name, and the time of a quote less that of its submission."""
+        seen = seen or self.observe()
+        called = {address: name for name, address in self.names.items()}
+        told: dict[Any, Any] = {("account", called[who]): account for who, account in seen.accounts.items()}
+        for number, quote in seen.quotes.items():
+            key = self._key(number)
+            age = quote.created_at - self.submitted.get(key, 0)
+            told["quote", key] = quote._replace(created_at=age)
+            told["remaining", key] = seen.remaining[number]
+            told["trades", key] = seen.trades_hash[number]
+        for (number, who), bid in seen.bids.items():
+            told["bid", self._key(number), called[who]] = bid._replace(seal=self.seals.get(bid.seal, bid.seal))
+        for (who, period), reading in seen.readings.items():
+            told["reading", called[who], period] = reading
+            told["position", called[who], period] = seen.positions[who, period]
+            told["quote of", called[who], period] = self._key(seen.quote_of[who, period])
+        told |= {("totals", period): totals for period, totals in seen.periods.items()}
+        told["others"] = seen.quote_count, seen.owner, seen.pending_owner
+        told["tokens"] = seen.tokens
+        return told
+
+    def _key(self, number: int | None) -> Any:
+        return next((key for key, known in self.numbers.items() if known == number), number)
+
+    def _told(self, what: str, value: int) -> Any:
+        if what == "quote_id":
+            return self._key(value)
+        return self.seals.get(value, value) if what == "seal" else value
+
+
+def answer(env: Any, sent: Sent) -> Answer:
+    """Sends a call at its second."""
+    if env.timestamp != sent.second:
+        env.timestamp = sent.second
+    if sent.value:
+        env.set_balance(sent.sender, env.get_balance(sent.sender) + sent.value)
+    done = env.execute_code(to_address=sent.to, sender=sent.sender, data=sent.data, value=sent.value)
+    if done.is_error:
+        return Answer(False, bytes(done.output), ())
+    logs = tuple((emitter, tuple(topics), data) for _, emitter, topics, data in done.get_raw_log_entries())
+    return Answer(True, bytes(done.output), logs)
+
+
+def differences(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> dict[str, str]:
+    """Where two states differ, for the details of a violation."""
+    keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
+    return {str(key).replace("'", ""): f"{one.get(key)} against {other.get(key)}" for key in keys[:8]}
+
+
+def first_difference(one: Sequence[Any], other: Sequence[Any]) -> str:
+    """The first place at which two lists of outcomes differ, for the details of a violation."""
+    for place, (left, right) in enumerate(zip(one, other, strict=False)):
+        if left != right:
+            return f"call {place}: {left} against {right}"
+    return f"{len(one)} against {len(other)} calls"
+
+
+def _shown(arg: Any) -> str:
+    return f'bytes.fromhex("{arg.hex()}")' if isinstance(arg, bytes) else repr(arg)

@@ -1,0 +1,476 @@
+"""Criterion 4: the market does only that. Nothing moves, changes or succeeds but what a clause names.
+
+`Only` watches every call from outside: whose money moved, whose energy, which fields changed, who was allowed to. It
+compares with what was called before (`Records`), never with the model. `Refusals` has little but attackers and wild
+calls in it and looks at the bytes of the storage after each refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import boa
+from hypothesis import note
+from hypothesis import strategies as st
+
+from tests.properties import evidence
+from tests.properties.attackers import METERING, SETTLING, STRANGER, Attackers, Records
+from tests.properties.evidence import holds
+from tests.properties.frames import Change, Made, address_of, allowed, changes, outside, time_frame
+from tests.properties.machine import EVERYBODY, Call
+from tests.properties.observation import Observation
+from tests.properties.twin import Outcome
+from wattproof.engine import state_digest
+
+QUOTE_STEPS = {
+    "submit_quote": (0, 1),
+    "invalidate_quote": (1, 2),
+    "match_bids": (1, 4),
+    "settle_quote": (4, 8),
+}
+"""The only way each call may move the status of a quote: NONE 0, VALID 1, INVALID 2, MATCHED 4, SETTLED 8."""
+
+BID_STEPS = {
+    "submit_bid": {(0, 1)},
+    "reveal_bid": {(1, 2)},
+    "invalidate_quote": {(1, 8)},
+    "match_bids": {(1, 8), (2, 4), (2, 8)},
+}
+"""The only ways each call may move the status of a bid: NONE 0, CREATED 1, RESERVED 2, CONFIRMED 4, REJECTED 8."""
+
+
+def shown(found: list[Change]) -> list[str]:
+    """Changes for a message."""
+    return [f"{c.section}[{c.key}].{c.field}: {c.before} -> {c.after}" for c in found]
+
+
+class Only(Attackers):
+    """Nothing but what the clauses name happens, whoever calls whatever."""
+
+    season_names = ("fresh", "no fee", "dear", "poor", "waivers", "arrears")
+
+    def opened(self) -> None:
+        """Notes what everybody has outside the market."""
+        super().opened()
+        seen = self.look()
+        self.purses = {user: self.purse(user) for user in seen.accounts}
+        self.held, self.donated = seen.tokens, 0
+        self._last: tuple[int, Observation] = (self.twin.now, seen)
+
+    def purse(self, user: str) -> int:
+        """What somebody's wallet holds of the token."""
+        data = self._balance_of + int(user, 16).to_bytes(32, "big")
+        where = str(self.twin.token.address)
+        return int.from_bytes(self.twin.env.execute_code(to_address=where, data=data, is_modifying=False).output, "big")
+
+    _balance_of = bytes.fromhex("70a08231")
+
+    # ---- one move more: donations ----------------------------------------------------------
+
+    def moves(self) -> dict[str, tuple[int, Callable[[], st.SearchStrategy[Call]]]]:
+        """Somebody also sends tokens to the market without a deposit."""
+        amounts = st.sampled_from([1, 10, 1000])
+        return super().moves() | {"donate": (1, lambda: amounts.map(lambda n: Call("donate", (n,), STRANGER)))}
+
+    def perform(self, call: Call) -> None:
+        """A donation is a transfer at the token."""
+        if call.function != "donate":
+            super().perform(call)
+            return
+        (amount,) = call.args
+        giver = self.twin.address(STRANGER)
+        if self.purse(giver) < amount:
+            return
+        self.watch_time()
+        with boa.swap_env(self.twin.env):
+            self.twin.token.transfer(self.twin.target, amount, sender=giver)
+        self.twin.model.token.transfer(giver, self.twin.target, amount)
+        self.twin._seen = None
+        self.twin.trace.append(f"token.transfer(market.address, {amount}, sender=stranger)")
+        note(self.twin.trace[-1])
+        before, after = self._last[1], self.look()
+        self.donated += amount
+        self.purses[giver] -= amount
+        found = changes(before, after)
+        holds("C4-DONATE-1", [(c.section, c.after - c.before) for c in found] == [("tokens", amount)], found=shown(found))
+        self.watch_state(after)
+        self._last = (self.twin.now, after)
+
+    # ---- every call ------------------------------------------------------------------------
+
+    def act(self, function: str, args: tuple[Any, ...], sender: str) -> Outcome:
+        """Looks at the whole state before and after a call, and at what came of it."""
+        self.watch_time()
+        before, records = self._last[1], self.records
+        call = self.made(function, args, sender)
+        again = self.is_repeated(call)
+        outcome = super().act(function, args, sender)
+        after = self.look()
+        found = changes(before, after)
+        self._last = (self.twin.now, after)
+        if not outcome.accepted:
+            holds("C4-REFUSE-1", not found, call=self.twin.trace[-1], reason=outcome.reason, found=shown(found))
+            return outcome
+        self.watch_repetition(call, again)
+        self.watch_roles(call, before, after, records)
+        self.watch_steps(call, found)
+        self.watch_flows(call, before, after, outcome)
+        self.watch_energy(call, before, after, outcome)
+        self.watch_silence(call, before, after)
+        self.watch_frame(call, before, found)
+        self.watch_state(after)
+        return outcome
+
+    def made(self, function: str, args: tuple[Any, ...], sender: str) -> Made:
+        """The call, with addresses for names and with the period that it names."""
+        plain = self.plain(args)
+        period = 0
+        if function == "submit_quote":
+            period = plain[0]
+        elif function in ("submit_reading", "settle_account"):
+            period = plain[1]
+        elif plain and plain[0] in self.records.terms:
+            period = self.records.terms[plain[0]][1]
+        phase = self.phase(period) if period in self.twin.periods else 0
+        buyers = self.records.buyers.get(plain[0], ()) if plain and isinstance(plain[0], int) else ()
+        address, supplier = self.twin.address(sender), self.twin.address("supplier")
+        return Made(function, plain, address, supplier, period, phase, tuple(buyers))
+
+    def watch_time(self) -> None:
+        """Since the last call only time has passed, if that."""
+        second, before = self._last
+        if second == self.twin.now and len(before.periods) == len(self.twin.periods):
+            return
+        after = self.look()
+        known = [c for c in changes(before, after) if self._was_known(c, before)]
+        found = outside(time_frame(before), known)
+        holds("C4-FRAME-11", not found, after=self.twin.trace[-1], found=shown(found))
+        self._last = (self.twin.now, after)
+
+    def _was_known(self, change: Change, before: Observation) -> bool:
+        """Whether the period of a change was watched before already."""
+        if change.section in ("readings", "positions", "quote_of"):
+            return change.key[1] in before.periods
+        return change.section != "periods" or change.key in before.periods
+
+    # ---- once, by whom, and forwards only ----------------------------------------------------
+
+    def is_repeated(self, call: Made) -> bool:
+        """Whether the same was done before: by the calls that were accepted."""
+        records, first = self.records, call.args[0] if call.args else None
+        match call.function:
+            case "submit_bid":
+                return (first, call.sender) in records.bids
+            case "reveal_bid":
+                return (first, call.sender) in records.opened
+            case "submit_quote":
+                return (call.sender, first) in records.quoted
+            case "match_bids":
+                return records.statuses.get(first) in (2, 4, 8)
+            case "settle_quote":
+                return records.statuses.get(first) == 8
+            case "settle_account":
+                return (first, call.args[1]) in records.settled
+            case "submit_reading":
+                return (first, call.args[1]) in records.readings
+            case "register":
+                return call.sender in records.registered
+        return False
+
+    def watch_repetition(self, call: Made, again: bool) -> None:
+        """What can be done once was not done before."""
+        once = ("submit_bid", "reveal_bid", "submit_quote", "match_bids")
+        once += ("settle_quote", "settle_account", "submit_reading", "register")
+        holds("C4-ONCE-6", not again, when=call.function in once, call=self.twin.trace[-1])
+
+    def watch_roles(self, call: Made, before: Observation, after: Observation, records: Records) -> None:
+        """Who may call what; who is in; who the owner is."""
+        line, owner = self.twin.trace[-1], address_of(before.owner)
+        ours = call.function in ("authorize", "revoke", "transfer_ownership")
+        holds("C4-ROLE-1", call.sender == owner, when=ours, call=line)
+        settles = call.function in ("settle_quote", "settle_account")
+        holds("C4-ROLE-2", call.sender == owner, when=settles and call.phase == SETTLING, call=line)
+        holds("C4-ROLE-6", call.phase in (SETTLING, 64), when=settles, call=line, phase=call.phase)
+        if call.function == "invalidate_quote":
+            holds("C4-ROLE-3", call.sender == self.records.terms[call.args[0]][0], call=line)
+        present = {user for user, account in after.accounts.items() if account.authorized}
+        holds("C4-ROLE-4", present == records.admitted, call=line, contract=present, accepted_calls=records.admitted)
+        named = (address_of(after.owner), address_of(after.pending_owner))
+        holds("C4-ROLE-5", named == (records.owner, records.pending), call=line, contract=named)
+
+    def watch_steps(self, call: Made, found: list[Change]) -> None:
+        """Statuses, seals, counters, readings and identities move forwards only, one step, by their own call."""
+        line = self.twin.trace[-1]
+        for change in found:
+            step, field = (change.before, change.after), change.field
+            if change.section == "quotes" and field == "status":
+                right = QUOTE_STEPS.get(call.function) == step
+                holds("C4-STATUS-1", right, call=line, quote=change.key, step=step)
+            elif change.section == "quotes" and field in ("prosumer", "period", "volume", "price", "created_at"):
+                holds("C4-STATUS-3", call.function == "submit_quote", call=line, change=change)
+            elif change.section == "bids" and field == "status":
+                right = step in BID_STEPS.get(call.function, ())
+                holds("C4-STATUS-2", right, call=line, bid=change.key, step=step)
+            elif change.section == "bids" and field == "seal":
+                placed = call.function == "submit_bid" and change.before == 0
+                vanished = call.function == "reveal_bid" and change.after == 0
+                holds("C4-SEAL-1", placed or vanished, call=line, bid=change.key)
+            elif change.section == "bids" and field in ("price", "volume"):
+                holds("C4-SEAL-2", call.function == "reveal_bid" and change.before == 0, call=line, change=change)
+            elif change.section == "readings":
+                fresh = call.function == "submit_reading" and change.before == 0
+                holds("C4-READ-1", fresh, call=line, change=change)
+            elif change.section == "accounts" and field in ("profile", "meter"):
+                holds("C4-REG-1", call.function == "register" and change.before == 0, call=line, change=change)
+            elif change.section == "accounts" and field in ("performances", "defaults"):
+                party = call.args[0] if call.function == "settle_account" else None
+                if call.function == "settle_quote":
+                    party = self.records.terms[call.args[0]][0]
+                holds("C4-COUNT-2", step[1] == step[0] + 1 and change.key == party, call=line, change=change)
+            elif change.section == "positions" and field == "settled":
+                right = step == (0, 1) and call.function == "settle_account"
+                holds("C4-COUNT-4", right, call=line, change=change)
+            elif change.section == "positions" and field != "open":
+                holds("C4-COUNT-3", step[1] > step[0], call=line, change=change)
+        counted = [change.after - change.before for change in found if change.section == "quote_count"]
+        holds("C4-COUNT-1", counted == ([1] if call.function == "submit_quote" else []), call=line, counted=counted)
+
+    # ---- money -------------------------------------------------------------------------------
+
+    def watch_flows(self, call: Made, before: Observation, after: Observation, outcome: Outcome) -> None:
+        """Whose money moved: in the market, outside, and on the invoice accounts."""
+        line, me = self.twin.trace[-1], call.sender
+        paid = {"deposit": 1, "withdraw": -1}.get(call.function, 0) * (call.args[0] if call.args else 0)
+        if call.function not in ("deposit", "withdraw"):
+            paid = 0
+        gains = {
+            user: account.balance + account.reserved - self.wealth(before, user)
+            for user, account in after.accounts.items()
+        }
+        holds("C4-FLOW-1", sum(gains.values()) == paid, call=line, gains=self.named(gains))
+        self.purses[me] -= paid
+        involved = {me, call.supplier, address_of(before.owner), *(user for user, gain in gains.items() if gain)}
+        for user in involved & self.purses.keys():
+            purse = self.purse(user)
+            holds("C4-FLOW-2", purse == self.purses[user], call=line, who=self.name(user), purse=purse)
+
+        owner = address_of(before.owner)
+        most = 0
+        if call.function == "settle_quote":
+            prosumer = self.records.terms[call.args[0]][0]
+            delivered = self.delivered(after, prosumer, call.period) - self.delivered(before, prosumer, call.period)
+            most = 2 * self.twin.tariff.service_fee * delivered
+        plain = owner not in self.records.registered and (me != owner or not paid)
+        holds("C4-OWNER-1", gains.get(owner, 0) <= most, when=plain, call=line, gain=gains.get(owner), most=most)
+
+        self.watch_invoices(call, before, after, outcome, paid)
+
+    def watch_invoices(self, call: Made, before: Observation, after: Observation, outcome: Outcome, paid: int) -> None:
+        """An invoice account moves by what a settlement books, and by what clearing moves between user and supplier."""
+        party = {"deposit": call.sender, "withdraw": call.sender}.get(call.function)
+        if call.function in ("clear", "settle_account"):
+            party = call.args[0]
+        if party is None or party == call.supplier:
+            return
+        booked = sum(fields.get("amount", 0) for name, fields in outcome.events if name == "AccountSettled")
+        old, new = before.accounts[party], after.accounts[party]
+        owed = new.grid_account - old.grid_account - booked
+        free = new.balance - old.balance - paid
+        other = after.accounts[call.supplier].balance - before.accounts[call.supplier].balance
+        even = owed + free == 0 and other == owed
+        moved = {"invoice": owed, "user": free, "supplier": other}
+        holds("C4-CLEAR-1", even, call=self.twin.trace[-1], **moved)
+        due = old.grid_account + booked
+        shrinks = 0 <= new.grid_account <= due if due >= 0 else due <= new.grid_account <= 0
+        holds("C4-CLEAR-2", shrinks, when=due != 0, call=self.twin.trace[-1], due=due, left=new.grid_account)
+
+    @staticmethod
+    def wealth(seen: Observation, user: str) -> int:
+        """What an account holds in the market, free or not."""
+        account = seen.accounts.get(user)
+        return account.balance + account.reserved if account else 0
+
+    @staticmethod
+    def delivered(seen: Observation, user: str, period: int) -> int:
+        """What somebody has delivered in a period."""
+        position = seen.positions.get((user, period))
+        return position.delivered if position else 0
+
+    def named(self, amounts: dict[str, int]) -> dict[str, int]:
+        """Amounts other than zero by name."""
+        return {self.name(user): amount for user, amount in amounts.items() if amount}
+
+    # ---- energy ------------------------------------------------------------------------------
+
+    def watch_energy(self, call: Made, before: Observation, after: Observation, outcome: Outcome) -> None:
+        """What a quote delivers its buyers receive, all of it and nothing else."""
+        if call.function != "settle_quote":
+            return
+        number, period = call.args[0], call.period
+        told = [fields["delivered"] for name, fields in outcome.events if name == "TradeSettled"]
+        total = [fields["delivered"] for name, fields in outcome.events if name == "QuoteSettled"]
+        users = after.accounts
+        zero = (0, 0, 0, 0, 0, 0)
+        received = sum(after.positions[u, period].received - before.positions.get((u, period), zero)[2] for u in users)
+        given = sum(self.delivered(after, u, period) - self.delivered(before, u, period) for u in users)
+        sold, buyers = after.quotes[number].sold, len(self.records.buyers.get(number, ()))
+        same = [sum(told)] == total and sum(told) == received == given and len(told) == buyers
+        facts = {"buyers": told, "quote": total, "received": received, "delivered": given, "trades made": buyers}
+        holds("C4-ENERGY-1", same and given <= sold, when=sold > 0, call=self.twin.trace[-1], **facts)
+
+    def watch_silence(self, call: Made, before: Observation, after: Observation) -> None:
+        """A silent meter brings its user nothing."""
+        line = self.twin.trace[-1]
+        if call.function == "settle_quote":
+            user = self.records.terms[call.args[0]][0]
+        elif call.function == "settle_account":
+            user = call.args[0]
+        else:
+            return
+        silent = (user, call.period) not in self.records.readings
+        old, new = before.accounts[user], after.accounts[user]
+        gain = self.wealth(after, user) - self.wealth(before, user) + new.grid_account - old.grid_account
+        unmoved = new.performances == old.performances
+        if call.function == "settle_quote":
+            delivers = self.delivered(after, user, call.period)
+            when = silent and address_of(before.owner) != user
+            holds("C4-SILENT-1", gain <= 0 and unmoved and not delivers, when=when, call=line, gain=gain)
+        else:
+            fallen = new.defaults == old.defaults + 1 and not new.authorized
+            holds("C4-SILENT-2", gain <= 0 and unmoved and fallen, when=silent, call=line, gain=gain)
+
+    # ---- the frame ---------------------------------------------------------------------------
+
+    def watch_frame(self, call: Made, before: Observation, found: list[Change]) -> None:
+        """A call changes only what its clauses name."""
+        beyond = outside(allowed(call, before), found)
+        good = not beyond
+        seen = {"call": self.twin.trace[-1], "beyond": shown(beyond)}
+        match call.function:
+            case "register" | "authorize" | "revoke":
+                holds("C4-FRAME-1", good, **seen)
+            case "deposit" | "withdraw" | "clear":
+                holds("C4-FRAME-2", good, **seen)
+            case "submit_quote" | "invalidate_quote":
+                holds("C4-FRAME-3", good, **seen)
+            case "submit_bid" | "reveal_bid":
+                holds("C4-FRAME-4", good, **seen)
+            case "match_bids":
+                holds("C4-FRAME-5", good, **seen)
+            case "buy_surplus":
+                holds("C4-FRAME-6", good, **seen)
+            case "submit_reading":
+                holds("C4-FRAME-7", good, **seen)
+            case "settle_quote":
+                holds("C4-FRAME-8", good, **seen)
+            case "settle_account":
+                holds("C4-FRAME-9", good, **seen)
+            case _:
+                holds("C4-FRAME-10", good, **seen)
+
+    # ---- every state -------------------------------------------------------------------------
+
+    def watch_state(self, seen: Observation) -> None:
+        """What holds of every state: the books balance, energy is conserved, meters are nobody else's."""
+        line = self.twin.trace[-1]
+        owned = sum(account.balance + account.reserved for account in seen.accounts.values())
+        extra = seen.tokens - owned
+        holds("C4-TOKEN-1", extra == self.donated, after=line, tokens=seen.tokens, owned=owned, donated=self.donated)
+        paid = self.held + self.records.paid_in + self.donated
+        holds("C4-TOKEN-2", seen.tokens == paid, after=line, tokens=seen.tokens, paid_in=paid)
+
+        for period in seen.periods:
+            rows = [position for (_, when), position in seen.positions.items() if when == period]
+            received, delivered = sum(row.received for row in rows), sum(row.delivered for row in rows)
+            holds("C4-ENERGY-2", received == delivered, when=received or delivered, after=line, period=period)
+            bought = sum(row.bought for row in rows)
+            sold = sum(quote.sold for quote in seen.quotes.values() if quote.period == period)
+            holds("C4-ENERGY-3", bought == sold, when=bought or sold, after=line, bought=bought, sold=sold)
+        for (user, period), position in seen.positions.items():
+            exported, _ = self.records.readings.get((user, period), (0, 0))
+            over = position.delivered > exported
+            holds("C4-ENERGY-4", not over, when=position.delivered, after=line, who=self.name(user), exported=exported)
+        meters = [account.meter for account in seen.accounts.values() if account.meter]
+        holds("C4-REG-2", len(meters) == len(set(meters)), after=line)
+
+    def closed(self) -> None:
+        """At the end of every history: nobody's wallet moved unseen, and the tariff is what it was."""
+        for user, purse in self.purses.items():
+            holds("C4-FLOW-3", self.purse(user) == purse, who=self.name(user), purse=self.purse(user), expected=purse)
+        tariff, market = self.twin.tariff, self.twin.market
+        fixed = (market.SBP(), market.SSP(), market.SERVICE_FEE(), market.PERIOD_LENGTH(), market.WINDOW())
+        agreed = (tariff.sbp, tariff.ssp, tariff.service_fee, tariff.period_length, tariff.window)
+        parties = (str(market.TOKEN()), str(market.SUPPLIER()), market.PRIORITY_STEP())
+        named = (str(self.twin.token.address), self.twin.address("supplier"), tariff.priority_step)
+        holds("C4-TARIFF-1", fixed + parties == agreed + named, now=fixed + parties, agreed=agreed + named)
+
+
+class Refusals(Attackers):
+    """Mostly attackers and wild calls: every refusal leaves the storage of market and token as it was, byte for byte."""
+
+    season_names = ("fresh", "arrears")
+
+    def opened(self) -> None:
+        """No digest is known yet."""
+        super().opened()
+        self._digests: tuple[bytes, ...] | None = None
+
+    def moves(self) -> dict[str, tuple[int, Callable[[], st.SearchStrategy[Call]]]]:
+        """More raids, and calls with anything in them."""
+        moves = super().moves()
+        return moves | {"raid": (6, moves["raid"][1]), "wild": (10, self.draw_wild)}
+
+    def draw_wild(self) -> st.SearchStrategy[Call]:
+        """Any call of anybody with numbers that are often near something."""
+        twin = self.twin
+        people, quotes = st.sampled_from(EVERYBODY), st.integers(0, len(self.records.terms) + 1)
+        periods = st.sampled_from([*twin.periods, twin.periods[0] - 1, 0, 2**256 - 1])
+        amounts = st.sampled_from([0, 1, 20, 2**48, 2**255, 2**256 - 1]) | st.integers(0, 10**9)
+        prices = st.sampled_from([0, twin.tariff.lowest_price - 1, twin.tariff.lowest_price, 2**256 - 1])
+        words = st.binary(min_size=32, max_size=32)
+        shapes: dict[str, tuple[st.SearchStrategy[Any], ...]] = {
+            "register": (words, people, st.binary(min_size=65, max_size=65)),
+            "authorize": (people,),
+            "revoke": (people,),
+            "deposit": (amounts,),
+            "withdraw": (amounts,),
+            "submit_quote": (periods, amounts, prices),
+            "invalidate_quote": (quotes,),
+            "reveal_bid": (quotes, prices, amounts, words),
+            "match_bids": (quotes,),
+            "buy_surplus": (quotes, amounts),
+            "settle_quote": (quotes,),
+            "settle_account": (people, periods),
+            "transfer_ownership": (people,),
+            "accept_ownership": (),
+        }
+        del shapes["register"]  # Random bytes as a signature mean nothing to the model; raids forge what is needed.
+
+        def of(function: str) -> st.SearchStrategy[Call]:
+            return st.builds(lambda args, who: Call(function, args, who), st.tuples(*shapes[function]), people)
+
+        return st.sampled_from(sorted(shapes)).flatmap(of)
+
+    def digests(self) -> tuple[bytes, ...]:
+        """The storage of market and token, and the ether of the market."""
+        env, twin = self.twin.env, self.twin
+        ether = env.get_balance(twin.target).to_bytes(32, "big")
+        return (state_digest(env, twin.target), state_digest(env, str(twin.token.address)), ether)
+
+    def act(self, function: str, args: tuple[Any, ...], sender: str) -> Outcome:
+        """Digests the storage before and after a refused call."""
+        before = self._digests or self.digests()
+        outcome = super().act(function, args, sender)
+        if outcome.accepted:
+            self._digests = None
+            return outcome
+        self._digests = self.digests()
+        call, reason = self.twin.trace[-1], outcome.reason
+        holds("C4-REFUSE-2", self._digests[0] == before[0], call=call, reason=reason)
+        holds("C4-REFUSE-3", self._digests[1:] == before[1:], call=call, reason=reason)
+        return outcome
+
+
+TestOnly = Only.TestCase
+TestRefusals = Refusals.TestCase
