@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import boa
+import hypothesis.internal.conjecture.engine as hypothesis_engine
 import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 
@@ -20,6 +21,9 @@ from tests.properties.report import write_report
 from wattproof.engine import ENGINES, EngineUnavailable, make_env
 
 _FOLDER = "WATTPROOF_EVIDENCE"
+# Hypothesis shrinks for up to five minutes; what it finds after one is no longer worth the wait.
+hypothesis_engine.MAX_SHRINKING_SECONDS = 60
+
 _ALL_BUT_EXPLAIN = tuple(
     phase for phase in Phase if phase is not Phase.explain
 )  # explaining costs five times a failure
@@ -28,6 +32,7 @@ _ALL_BUT_EXPLAIN = tuple(
 _COMMON: dict[str, Any] = dict(
     deadline=None,
     print_blob=True,
+    report_multiple_bugs=False,  # each further one would be shrunk for another minute
     phases=_ALL_BUT_EXPLAIN,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )

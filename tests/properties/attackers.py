@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from hypothesis import strategies as st
+from eth_utils.crypto import keccak
 
+from tests.properties import evidence
+from tests.properties.choices import Choose
 from tests.properties.evidence import holds
 from tests.properties.frames import address_of
-from tests.properties.machine import Call, MarketMachine, salt_of
+from tests.properties.machine import Call, Decide, MarketMachine, salt_of
 from tests.properties.observation import Observation
 from tests.properties.symbols import FORMS, Signed, meter, seal_bytes
 from tests.properties.twin import HOUSEHOLDS, NEWCOMER, STRANGER, Outcome, Twin
@@ -27,6 +29,9 @@ OUTSIDERS = (STRANGER, "supplier", "owner")
 
 UNPAIRED = "mild"
 """The name of a meter that serves nobody."""
+
+
+_BALANCE_OF = keccak(text="balanceOf(address)")[:4]
 
 
 class Attack(NamedTuple):
@@ -47,7 +52,8 @@ class Records:
         self.pending = address_of(seen.pending_owner)
         self.quoted = {place for place, number in seen.quote_of.items() if number}
         self.statuses = {number: quote.status for number, quote in seen.quotes.items()}
-        self.terms = {number: (address_of(q.prosumer), q.period, q.volume, q.price) for number, q in seen.quotes.items()}
+        quotes = seen.quotes.items()
+        self.terms = {number: (address_of(q.prosumer), q.period, q.volume, q.price) for number, q in quotes}
         self.bids = {place for place, bid in seen.bids.items() if bid.status}
         self.opened = {place for place, bid in seen.bids.items() if bid.status and not bid.seal}
         self.buyers: dict[int, list[str]] = {}
@@ -150,39 +156,43 @@ class Attackers(MarketMachine):
 
     # ---- moves -------------------------------------------------------------------------
 
-    def moves(self) -> dict[str, tuple[int, Callable[[], st.SearchStrategy[Call]]]]:
-        """Besides what is sensible: raids, copied seals, handovers, and a stranger that takes an absent owner's place."""
-        turns = st.integers(0, 99)
-        more = {
-            "raid": (4, lambda: turns.map(lambda turn: Call("raid", (turn,), STRANGER))),
-            "absent": (1, lambda: st.just(Call("absent owner", (), STRANGER))),
+    def moves(self) -> dict[str, tuple[int, Decide]]:
+        """Besides what is sensible: raids, copied seals, handovers, a stranger in an absent owner's place."""
+        more: dict[str, tuple[int, Decide]] = {
+            "raid": (2, lambda choose: Call("raid", (choose.number(0, 99),), STRANGER)),
+            "absent": (1, lambda choose: Call("absent owner", (), STRANGER)),
             "handover": (1, self.draw_handover),
-            "newcomer": (1, lambda: st.just(self.registration(NEWCOMER))),
         }
-        if self.copyable():
-            more["copy"] = (2, lambda: st.sampled_from(self.copyable()).map(lambda c: Call("copy", c, c[1])))
+        if self.twin.address(NEWCOMER) not in self.records.registered:
+            more["newcomer"] = (1, lambda choose: self.registration(NEWCOMER))
+        thefts = self.copyable()
+        if thefts:
+            more["copy"] = (2, lambda choose: Call("copy", choose.one(thefts), STRANGER))
         return super().moves() | more
 
     def perform(self, call: Call) -> None:
-        """The moves of attackers."""
-        match call.function:
-            case "raid":
-                self.raid(*call.args)
-            case "absent owner":
-                self.absent_owner()
-            case "copy":
-                self.copy(*call.args)
-            case _:
-                super().perform(call)
+        """The moves of attackers; whatever fails is told with its history."""
+        try:
+            match call.function:
+                case "raid":
+                    self.raid(*call.args)
+                case "absent owner":
+                    self.absent_owner()
+                case "copy":
+                    self.copy(*call.args)
+                case _:
+                    super().perform(call)
+        except AssertionError as failure:
+            evidence.tell(failure, self.twin.story(), self.twin.beginning)
+            raise
 
-    def draw_handover(self) -> st.SearchStrategy[Call]:
+    def draw_handover(self, choose: Choose) -> Call:
         """The owner names a successor, mostly one without trades, and the successor accepts."""
         owner = self.name(self.records.owner)
-        heirs = st.sampled_from((STRANGER, "owner", "owner", HOUSEHOLDS[0])).filter(lambda name: name != owner)
-        named = heirs.map(lambda heir: Call("transfer_ownership", (heir,), owner))
-        if self.records.pending == ZERO:
-            return named
-        return st.just(Call("accept_ownership", (), self.name(self.records.pending)))
+        if self.records.pending != ZERO:
+            return Call("accept_ownership", (), self.name(self.records.pending))
+        heirs = [name for name in (STRANGER, "owner", "owner", HOUSEHOLDS[0]) if name != owner]
+        return Call("transfer_ownership", (choose.one(heirs),), owner)
 
     def registration(self, name: str, **other: Any) -> Call:
         """The call with which somebody registers; `other` as in `Twin.pairing`."""
@@ -275,6 +285,12 @@ class Attackers(MarketMachine):
             Call("buy_surplus", (number, 1), sender),
         ]
 
+    def purse(self, user: str) -> int:
+        """What somebody's wallet holds of the token."""
+        data = _BALANCE_OF + int(user, 16).to_bytes(32, "big")
+        where = str(self.twin.token.address)
+        return int.from_bytes(self.twin.env.execute_code(to_address=where, data=data, is_modifying=False).output, "big")
+
     # ---- attacks: what could be tried now, and why it must fail -----------------------------
 
     def strangers(self) -> Iterator[Attack]:
@@ -327,9 +343,9 @@ class Attackers(MarketMachine):
         """Whose meter could report now."""
         for name, period in self.places():
             user = self.twin.address(name)
-            if self.phase(period) == METERING and user in self.records.registered:
-                if (user, period) not in self.records.readings:
-                    yield name, period
+            due = user in self.records.registered and (user, period) not in self.records.readings
+            if due and self.phase(period) == METERING:
+                yield name, period
 
     def forgers(self) -> Iterator[Attack]:
         """A reading that the user's meter did not sign for this market, chain, user, period and energy."""
@@ -467,9 +483,9 @@ class Attackers(MarketMachine):
     def second_bids(self) -> Iterator[Attack]:
         """A consumer bids on a quote again, whether its first bid was copied or its own."""
         for number, user in sorted(self.records.bids):
-            if self.phase_of(number) == BIDDING and self.records.statuses.get(number) == VALID:
-                if self.can_trade(self.name(user)):
-                    yield Attack(Call("submit_bid", (number, b"\2" * 32), self.name(user)), "bids: already bid")
+            is_open = self.phase_of(number) == BIDDING and self.records.statuses.get(number) == VALID
+            if is_open and self.can_trade(self.name(user)):
+                yield Attack(Call("submit_bid", (number, b"\2" * 32), self.name(user)), "bids: already bid")
 
     def second_quotes(self) -> Iterator[Attack]:
         """A prosumer quotes for a period again, whether its first quote stands or was taken back."""

@@ -32,6 +32,9 @@ NOBODY = Account(*[0] * 10)
 MOST_PERIODS = 4
 """Delivery periods in a history: as many as the lens shows at a time."""
 
+MOST_QUOTES = 12
+"""Quotes in a history after which no new day begins: each eight more cost a look more."""
+
 ON_SALE = Phase.MATCHING | Phase.DELIVERING | Phase.METERING
 OVER = Phase.SETTLING | Phase.CLOSING
 
@@ -203,7 +206,8 @@ class Day(NamedTuple):
 
 EXPORTS = ("quoted", "95 %", "below 95 %", "sold", "105 %", "above 105 %", "below sold", "half", "nothing", "silent")
 IMPORTS = ("agreed", "bought", "95 %", "below 95 %", "105 %", "above 105 %", "received", "nothing", "more", "silent")
-TIMES = ("matching", "delivering", "metering", "afterwards")
+SALES = ("matching", "delivering", "metering", "afterwards")
+TIMES = ("bidding", "revealing", "matching", "delivering", "metering", "settling", "settled")
 
 
 def exports(mark: str, volume: int, sold: int) -> int:
@@ -247,12 +251,25 @@ _CALL = re.compile(r"market\.(\w+)\((?:(.*), )?sender=(?:who\(\")?(\w+)(?:\"\))?
 class Books(MarketMachine):
     """A machine that keeps the books. Subclasses judge every call in `judge` and every state in `inspect`."""
 
+    over = False
+    """Whether the history is at its end."""
+
+    def compare(self) -> None:
+        """Leaves comparing whole states with the model to criterion 2, but for the last one of a history."""
+        if self.over:
+            super().compare()
+
+    def teardown(self) -> None:
+        """As in the base."""
+        self.over = True
+        super().teardown()
+
     def opened(self) -> None:
         """Opens the books: whatever the season left unsettled is copied from its calls."""
         self.offers: dict[int, Offer] = {}
         self.readings: dict[tuple[str, int], tuple[int, int]] = {}
         self.closed_accounts: set[tuple[str, int]] = set()
-        self._looked: tuple[int, int] = (0, 0)
+        self._looked: tuple[int, tuple[int, ...]] = (0, ())
         self._recall()
         self._set_clock()
         self.seen = self._look()
@@ -291,7 +308,7 @@ class Books(MarketMachine):
         if outcome.accepted:
             self.write(function, resolved, who, outcome, before)
             self.seen = self._look()
-            self._looked = (self.twin.now, len(self.twin.periods))
+            self._looked = (self.twin.now, tuple(self.twin.periods))
         self.judge(Step(function, resolved, who, before, self.seen, outcome, foreseen))
         if outcome.accepted:
             self.inspect(self.seen)
@@ -308,19 +325,20 @@ class Books(MarketMachine):
 
     def refresh(self) -> None:
         """Looks again where time has passed or a period was added: some views depend on it."""
-        if self._looked != (self.twin.now, len(self.twin.periods)):
-            self._looked = (self.twin.now, len(self.twin.periods))
+        if self._looked != (self.twin.now, tuple(self.twin.periods)):
+            self._looked = (self.twin.now, tuple(self.twin.periods))
             self.seen = self._look()
             self.inspect(self.seen)
 
     def _look(self) -> Observation:
         """What the views tell of everybody, and of the quotes from the first unsettled one on."""
-        twin, last = self.twin, self.first + len(self.offers)
+        twin, last = self.twin, self.first + max(len(self.offers), 1)
         pages = []
         for start in range(0, len(twin.watched), 16):
             users = twin.watched[start : start + 16]
-            for first in range(self.first, max(last, self.first + 1), 8):
-                pages.append((users, first, twin._look(users, first)))
+            traders = max(0, min(len(users), len(twin.users) - start))
+            for first in range(self.first, last, 8):
+                pages.append((users, traders, first, twin._look(users, traders, first)))
         return decode(pages, tuple(twin.periods))
 
     # ---- the books -----------------------------------------------------------------------
@@ -400,36 +418,48 @@ class Books(MarketMachine):
         """A period that is still in BIDDING and nobody quoted for, None where no more can be watched."""
         twin, tariff = self.twin, self.twin.tariff
         taken = {offer.period for offer in self.offers.values()}
+        if len(self.offers) >= MOST_QUOTES or (len(twin.periods) >= MOST_PERIODS and not self._done_periods()):
+            return None
         for period in twin.periods:
             if self.stage(period) == Phase.BIDDING and period not in taken:
                 return period
-        first = (twin.now + 2 * tariff.window) // tariff.period_length + 1
-        return max(first, max(twin.periods) + 1) if len(twin.periods) < MOST_PERIODS else None
+        return max((twin.now + 2 * tariff.window) // tariff.period_length, max(twin.periods)) + 1
+
+    def _done_periods(self) -> list[int]:
+        """Watched periods that are CLOSING and in which no quote is open any more."""
+        pending = {offer.period for offer in self.offers.values() if offer.status in (VALID, MATCHED)}
+        return [period for period in self.twin.periods if self.stage(period) == Phase.CLOSING and period not in pending]
+
+    def _watch(self, period: int) -> None:
+        """Watches a period, and for it no longer one that is done with."""
+        periods = self.twin.periods
+        if period not in periods and len(periods) >= MOST_PERIODS:
+            periods.remove(self._done_periods()[0])
+        self.twin.watch(period)
 
     def draw_day(
         self,
-        buyers: tuple[str, ...] = HOUSEHOLDS,
         exports: tuple[str, ...] = EXPORTS,
         imports: tuple[str, ...] = IMPORTS,
         most_stalls: int = 2,
     ) -> st.SearchStrategy[Day]:
         """Draws a day from end to end; the simplest is one quote, fully bid for, delivered and used."""
         tariff = self.twin.tariff
+        traders = [name for name in HOUSEHOLDS if self.is_trader(name)]
+        anybody = st.sampled_from([*traders, *traders, *traders, *HOUSEHOLDS])
         band = tariff.highest_price - tariff.lowest_price
         above = st.sampled_from([0, 0, 1, band // 2, band])
         wish = st.builds(
             Wish,
-            st.sampled_from(buyers),
+            anybody,
             st.sampled_from([100, 50, 34, 33, 20, 3, 0]),
             above,
             st.sampled_from([True, True, True, True, False]),
         )
-        purchase = st.builds(
-            Purchase, st.sampled_from(buyers), st.sampled_from(TIMES), st.sampled_from([100, 50, 0, 101])
-        )
+        purchase = st.builds(Purchase, anybody, st.sampled_from(SALES), st.sampled_from([100, 50, 0, 101]))
         stall = st.builds(
             Stall,
-            st.sampled_from(HOUSEHOLDS),
+            anybody,
             st.sampled_from([20, 100, 101, 1000, 7, 1]) | st.integers(1, 2000),
             above,
             st.lists(wish, min_size=1, max_size=6, unique_by=lambda wish: wish.bidder).map(tuple),
@@ -449,7 +479,7 @@ class Books(MarketMachine):
         """As in the base, and often a whole day."""
         moves = super().moves()
         if self.next_period() is not None:
-            moves["day"] = (6, lambda: self.draw_day().map(whole_day))
+            moves["day"] = (10, lambda: self.draw_day().map(whole_day))
         return moves
 
     def perform(self, call: Call) -> None:
@@ -459,41 +489,51 @@ class Books(MarketMachine):
         else:
             super().perform(call)
 
-    def play(self, day: Day) -> None:
-        """Plays a day. Calls that the market refuses, for want of money for instance, are judged like all others."""
-        twin, tariff = self.twin, self.twin.tariff
-        event("a whole day")
-        twin.watch(day.period)
-        start, end = day.period * tariff.period_length, (day.period + 1) * tariff.period_length
+    def play(self, day: Day, until: str = "settled") -> None:
+        """Plays a day, or the part of it before `until`. Calls that the market refuses are judged like all others."""
+        event("a whole day" if until == "settled" else "part of a day")
+        self._watch(day.period)
         stalls = self._set_up(day)
-        self.meddle("bidding", stalls)
-        self.wait(start - 2 * tariff.window)
-        self.meddle("revealing", stalls)
+        for when in TIMES[: TIMES.index(until)]:
+            self.meddle(when, stalls)
+            getattr(self, f"_{when}")(day, stalls)
+
+    def _bidding(self, day: Day, stalls: dict[int, Stall]) -> None:
+        self.wait(day.period * self.twin.tariff.period_length - 2 * self.twin.tariff.window)
+
+    def _revealing(self, day: Day, stalls: dict[int, Stall]) -> None:
         for number, stall in stalls.items():
             for wish in stall.wishes:
                 if wish.opened and (number, wish.bidder) in self.sealed:
                     price, volume = self.sealed[number, wish.bidder]
                     self.do("reveal_bid", number, price, volume, salt_of(number, wish.bidder), sender=wish.bidder)
-        self.wait(start - tariff.window)
+        self.wait(day.period * self.twin.tariff.period_length - self.twin.tariff.window)
+
+    def _matching(self, day: Day, stalls: dict[int, Stall]) -> None:
         for number in () if day.late else stalls:
             self.do("match_bids", number, sender=STRANGER)
         self._sell(stalls, "matching")
-        self.wait(start)
+        self.wait(day.period * self.twin.tariff.period_length)
+
+    def _delivering(self, day: Day, stalls: dict[int, Stall]) -> None:
         self._sell(stalls, "delivering")
-        self.wait(end)
+        self.wait((day.period + 1) * self.twin.tariff.period_length)
+
+    def _metering(self, day: Day, stalls: dict[int, Stall]) -> None:
         self._sell(stalls, "metering")
-        self.meddle("metering", stalls)
         self._report(day, stalls)
         self._sell(stalls, "afterwards")
-        self.wait(end + tariff.window)
+        self.wait((day.period + 1) * self.twin.tariff.period_length + self.twin.tariff.window)
+
+    def _settling(self, day: Day, stalls: dict[int, Stall]) -> None:
         for number in stalls if day.late else ():
             self.do("match_bids", number, sender=STRANGER)
         if not day.owner_settles:
-            self.wait(end + 2 * tariff.window)
+            self.wait((day.period + 1) * self.twin.tariff.period_length + 2 * self.twin.tariff.window)
         self._settle(day, stalls)
 
     def meddle(self, when: str, stalls: dict[int, Stall]) -> None:
-        """Called in the course of a day ("bidding", "revealing", "metering"), for attackers. For subclasses."""
+        """Called at each of the `TIMES` of a day, before what is usual then. For attackers, in subclasses."""
 
     def _set_up(self, day: Day) -> dict[int, Stall]:
         stalls = {}
@@ -515,6 +555,8 @@ class Books(MarketMachine):
             for purchase in stall.purchases:
                 if purchase.when == when and purchase.buyer != stall.prosumer and number in self.offers:
                     left = self.left(self.offers[number])
+                    if not left and purchase.percent <= 100:
+                        continue
                     wanted = left + 1 if purchase.percent > 100 else max(left * purchase.percent // 100, 1)
                     self.do("buy_surplus", number, wanted, sender=purchase.buyer)
 
@@ -538,6 +580,7 @@ class Books(MarketMachine):
         settler = self.twin.names.get(self.twin.model.owner, "owner") if day.owner_settles else STRANGER
         for number in stalls:
             self.do("settle_quote", number, sender=settler)
+        self.meddle("settled", stalls)
         for name in HOUSEHOLDS:
             user = self.twin.address(name)
             if (user, day.period) in self.readings or self.bought(user, day.period):

@@ -86,7 +86,7 @@ Frame = dict[tuple[str, Any], Collection[str]]
 
 
 def allowed(call: Made, before: Observation) -> Frame:
-    """The fields that a call may change, by section and key; an entry point that is not in the table may change nothing."""
+    """The fields that a call may change, by section and key; nothing for an entry point that is not in the table."""
     row = _TABLE.get(call.function)
     return row(call, before) if row else {}
 

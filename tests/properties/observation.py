@@ -90,10 +90,10 @@ class Observation:
     tokens: int = 0
 
 
-def decode(pages: Sequence[tuple[Sequence[str], int, bytes]], periods: Sequence[int]) -> Observation:
-    """Decodes the answers of the lens: `(users, first quote, answer)` each, for `periods`."""
+def decode(pages: Sequence[tuple[Sequence[str], int, int, bytes]], periods: Sequence[int]) -> Observation:
+    """Decodes the answers of the lens: `(users, how many of them trade, first quote, answer)` each, for `periods`."""
     seen = Observation()
-    for users, first, answer in pages:
+    for users, traders, first, answer in pages:
         words = [int.from_bytes(answer[at : at + 32], "big") for at in range(32, len(answer), 32)]
 
         def column(index: int, width: int, words: list[int] = words) -> list[list[int]]:
@@ -110,9 +110,9 @@ def decode(pages: Sequence[tuple[Sequence[str], int, bytes]], periods: Sequence[
         seen.quotes.update(zip(ids, (Quote(*row) for row in quotes), strict=True))
         seen.remaining.update(zip(ids, (row[0] for row in column(2, 1)), strict=True))
         seen.trades_hash.update(zip(ids, (row[0] for row in column(3, 1)), strict=True))
-        places = [(number, user) for number in ids for user in users]
+        places = [(number, user) for number in ids for user in users[:traders]]
         seen.bids.update(zip(places, (Bid(*row) for row in column(4, 5)), strict=True))
-        keys = [(user, period) for user in users for period in periods]
+        keys = [(user, period) for user in users[:traders] for period in periods]
         seen.readings.update(zip(keys, (Reading(*row) for row in column(5, 3)), strict=True))
         seen.positions.update(zip(keys, (Position(*row) for row in column(6, 6)), strict=True))
         seen.quote_of.update(zip(keys, (row[0] for row in column(7, 1)), strict=True))

@@ -186,8 +186,9 @@ def trades(
     bidding = [step(Phase.BIDDING, "submit_quote", period, volume, price, sender=prosumer)]
     revealing = []
     names = draw(st.lists(st.sampled_from(list(others)), unique=True, max_size=4))
+    wanted = st.sampled_from([1, max(volume // 4, 1), max(volume // 2, 1)]) | st.integers(1, volume)
     for name in names:
-        wish = draw(st.sampled_from([price, min(price + 1, high), high])), draw(st.integers(1, volume))
+        wish = draw(st.sampled_from([price, min(price + 1, high), high])), draw(wanted)
         bidding.append(step(Phase.BIDDING, "submit_bid", number, Sealed(key, name, *wish), sender=name))
         if draw(st.integers(0, 7)):
             revealing.append(step(Phase.REVEALING, "reveal_bid", number, *wish, salt_of(key, name), sender=name))
@@ -200,8 +201,7 @@ def trades(
     buying = []
     for name in draw(st.lists(st.sampled_from(list(others)), max_size=2)):
         phase = draw(st.sampled_from([Phase.MATCHING, Phase.DELIVERING] + ([Phase.METERING] if late else [])))
-        wanted = draw(st.sampled_from([1, max(volume // 4, 1), volume]))
-        buying.append(step(phase, "buy_surplus", number, wanted, sender=name))
+        buying.append(step(phase, "buy_surplus", number, draw(wanted), sender=name))
     users = {prosumer, *(bid.sender for bid in bidding), *(purchase.sender for purchase in buying)}
     metering = []
     for name in sorted(users - set(unread)):
@@ -249,7 +249,7 @@ class Sent(NamedTuple):
 
 @dataclass
 class Run:
-    """One market, driven by calls alone. `names` maps everybody's name to an address; quotes before `since` are past."""
+    """One market, driven by calls alone. `names`: everybody's address, by name. Quotes before `since` are left out."""
 
     name: str
     env: Any
@@ -384,11 +384,11 @@ class Run:
         users = [self.names[name] for name in self.watched]
         pages, first, count = [], self.since, self.since
         while first <= count:
-            data = self.lens.request(self.target, self.token, users, first, list(self.periods))
+            data = self.lens.request(self.target, self.token, users, len(HOUSEHOLDS), first, self.periods)
             done = self.env.execute_code(to_address=self.lens.address, data=data, is_modifying=False)
             if done.is_error:
                 raise AssertionError(f"a view of the contract reverts: {done.error}")
-            pages.append((users, first, done.output))
+            pages.append((users, len(HOUSEHOLDS), first, done.output))
             count = decode(pages[:1], self.periods).quote_count if not pages[1:] else count
             first += 8
         return decode(pages, tuple(self.periods))

@@ -7,24 +7,29 @@ model must do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from hypothesis import strategies as st
-
-from tests.properties.machine import EVERYBODY, Call, MarketMachine, around, salt_of
+from tests.properties.choices import Choose
+from tests.properties.machine import EVERYBODY, Call, Decide, MarketMachine, around, salt_of
 from tests.properties.symbols import FORMS, Signed, meter, seal_bytes
-from tests.properties.twin import HOUSEHOLDS, NEWCOMER
+from tests.properties.twin import HOUSEHOLDS, NEWCOMER, STRANGER
 from wattproof.model import Phase
 
+ENTRY_POINTS = (
+    *("clear", "deposit", "withdraw", "authorize", "revoke", "transfer_ownership", "accept_ownership", "register"),
+    *("submit_quote", "invalidate_quote", "submit_bid", "odd seal", "reveal_bid", "match_bids", "buy_surplus"),
+    *("submit_reading", "settle_quote", "settle_account"),
+)
+ENERGIES = (0, 1, 20, 100, 2**48 - 1, 2**48, 2**256 - 1)
 MAX = 2**256 - 1
 ZERO = "0x" + 40 * "0"
 OWNERS = ("owner", "owner", "sunny", "stranger", "supplier")
 
 
-def numbers(*near: int) -> st.SearchStrategy[int]:
-    """Numbers at and next to `near`, zero, one, and the ends of the types that the market checks."""
-    return st.sampled_from([*around(*near), 0, 1, 2**48 - 1, 2**48, 2**96, 2**255, MAX])
+def number(choose: Choose, *near: int) -> int:
+    """A number at or next to `near`, zero, one, or an end of a type that the market checks."""
+    return choose.one([*around(*near), 0, 1, 2**48 - 1, 2**48, 2**96, 2**255, MAX])
 
 
 class Terms(MarketMachine):
@@ -33,124 +38,119 @@ class Terms(MarketMachine):
     strict = True
     season_names = ("fresh", "no fee", "dear", "poor", "seasoned", "waivers", "arrears", "full book")
 
-    def a_quote(self) -> st.SearchStrategy[int]:
+    def a_quote(self, choose: Choose) -> int:
         """A quote that exists or almost does."""
         count = self.twin.model.quote_count()
-        return st.sampled_from([*range(1, count + 1)] * 4 + [0, count + 1, MAX])
+        return choose.one([*range(1, count + 1)] * 4 + [0, count + 1, MAX])
 
-    def a_period(self) -> st.SearchStrategy[int]:
+    def a_period(self, choose: Choose) -> int:
         """A period in play, one beside them, one at the horizon, or an impossible one."""
         twin = self.twin
-        horizon = (twin.now + 7 * 86_400) // twin.tariff.period_length
-        near = [*twin.periods * 4, twin.periods[0] - 1, horizon, horizon + 1, 0, MAX // twin.tariff.period_length, MAX]
-        return st.sampled_from(near)
+        length = twin.tariff.period_length
+        horizon = (twin.now + 7 * 86_400) // length
+        return choose.one([*twin.periods * 4, twin.periods[0] - 1, horizon, horizon + 1, 0, MAX // length, MAX])
 
-    def a_signature(self, kind: str, name: str, fields: tuple[Any, ...]) -> st.SearchStrategy[Signed]:
+    def a_signature(self, choose: Choose, kind: str, name: str, fields: tuple[Any, ...]) -> Signed:
         """A signature over `fields`, or one that is wrong in one respect."""
         twin = self.twin
         right = Signed(name, kind, fields, twin.target, twin.chain)
-        wrong = [
-            Signed("rainy" if name != "rainy" else "sunny", kind, fields, twin.target, twin.chain),
-            Signed(name, kind, fields, twin.target, twin.chain + 1),
-            Signed(name, kind, fields, str(twin.token.address), twin.chain),
-            Signed(name, kind, (twin.address("stranger"), *fields[1:]), twin.target, twin.chain),
-            *(Signed(name, kind, fields, twin.target, twin.chain, form) for form in FORMS[1:]),
-        ]
-        return st.sampled_from([right] * 6 + wrong)
+        wrong = choose.number(0, 13)
+        match wrong:
+            case 1:
+                return replace(right, meter="rainy" if name != "rainy" else "sunny")
+            case 2:
+                return replace(right, chain=twin.chain + 1)
+            case 3:
+                return replace(right, market=str(twin.token.address))
+            case 4:
+                return replace(right, fields=(twin.address(STRANGER), *fields[1:]))
+            case 5 | 6 | 7 | 8:
+                return replace(right, form=FORMS[wrong - 4])
+        return right
 
-    def draw_registration(self) -> st.SearchStrategy[Call]:
-        def of(who: str, paired: str) -> st.SearchStrategy[Call]:
-            profile = who.encode().ljust(32, b".")
-            signed = self.a_signature("Pairing", paired, (self.twin.address(who), profile))
-            meters = st.sampled_from([meter(paired).address] * 6 + [ZERO])
-            return st.builds(lambda m, s: Call("register", (profile, m, s), who), meters, signed)
+    def draw_registration(self, choose: Choose) -> Call:
+        who = choose.one((NEWCOMER, NEWCOMER, "mild", STRANGER, "owner", "sunny", "supplier"))
+        paired = choose.one((NEWCOMER, NEWCOMER, "mild", "cloudy"))
+        profile = who.encode().ljust(32, b".")
+        signed = self.a_signature(choose, "Pairing", paired, (self.twin.address(who), profile))
+        address = ZERO if choose.number(0, 6) == 6 else meter(paired).address
+        return Call("register", (profile, address, signed), who)
 
-        callers = st.sampled_from((NEWCOMER, NEWCOMER, "mild", "stranger", "owner", "sunny", "supplier"))
-        paired = st.sampled_from((NEWCOMER, NEWCOMER, "mild", "cloudy"))
-        return st.tuples(callers, paired).flatmap(lambda pair: of(*pair))
+    def draw_wild(self, choose: Choose) -> Call:
+        """Any entry point with anything."""
+        t = self.twin.tariff
+        function = choose.one(ENTRY_POINTS)
+        anybody = choose.one(EVERYBODY)
+        trader = choose.one((*HOUSEHOLDS, *HOUSEHOLDS, NEWCOMER, STRANGER, "supplier"))
+        match function:
+            case "authorize" | "revoke":
+                return Call(function, (anybody,), choose.one(OWNERS))
+            case "transfer_ownership":
+                return Call(function, (choose.one((STRANGER, "owner", "sunny", ZERO)),), choose.one(OWNERS))
+            case "accept_ownership":
+                return Call(function, (), anybody)
+            case "deposit" | "withdraw":
+                return Call(function, (number(choose, 1000),), anybody)
+            case "clear":
+                return Call(function, (trader,), anybody)
+            case "submit_quote":
+                price = number(choose, t.lowest_price, t.highest_price)
+                return Call(function, (self.a_period(choose), number(choose, 1, 1000), price), trader)
+            case "invalidate_quote":
+                return Call(function, (self.a_quote(choose),), trader)
+            case "match_bids" | "settle_quote":
+                return Call(function, (self.a_quote(choose),), anybody)
+            case "submit_bid":
+                return Call(function, (self.a_quote(choose), choose.one((bytes(32), b"\xff" * 32))), trader)
+            case "buy_surplus":
+                return Call(function, (self.a_quote(choose), number(choose, 1, 10)), trader)
+            case "settle_account":
+                return Call(function, (trader, self.a_period(choose)), anybody)
+            case "register":
+                return self.draw_registration(choose)
+            case "submit_reading":
+                return self.draw_odd_reading(choose)
+            case "reveal_bid":
+                return self.draw_odd_reveal(choose)
+        return self.draw_odd_seal(choose)
 
-    def draw_wild(self) -> st.SearchStrategy[Call]:
-        tariff = self.twin.tariff
-        people = st.sampled_from(EVERYBODY)
-        traders = st.sampled_from((*HOUSEHOLDS, *HOUSEHOLDS, NEWCOMER, "stranger", "supplier"))
-        quotes, periods = self.a_quote(), self.a_period()
-        prices = numbers(tariff.lowest_price, tariff.highest_price)
-
-        def call(function: str, sender: st.SearchStrategy[str], *args: st.SearchStrategy[Any]) -> Any:
-            return st.tuples(st.just(function), st.tuples(*args), sender).map(lambda parts: Call(*parts))
-
-        return st.one_of(
-            call("authorize", st.sampled_from(OWNERS), people),
-            call("revoke", st.sampled_from(OWNERS), people),
-            call("transfer_ownership", st.sampled_from(OWNERS), st.sampled_from(("stranger", "owner", "sunny", ZERO))),
-            call("accept_ownership", people),
-            call("deposit", people, numbers(1000)),
-            call("withdraw", people, numbers(1000)),
-            call("clear", people, people),
-            call("submit_quote", traders, periods, numbers(1, 1000), prices),
-            call("invalidate_quote", traders, quotes),
-            call("submit_bid", traders, quotes, st.sampled_from((bytes(32), b"\xff" * 32))),
-            call("reveal_bid", traders, quotes, prices, numbers(1, 100), st.just(bytes(32))),
-            call("match_bids", people, quotes),
-            call("buy_surplus", traders, quotes, numbers(1, 10)),
-            call("settle_quote", people, quotes),
-            call("settle_account", people, traders, periods),
-            self.draw_registration(),
-            self.draw_odd_reading(),
-            self.draw_odd_reveal(),
-            self.draw_odd_seal(),
-        )
-
-    def draw_odd_reading(self) -> st.SearchStrategy[Call]:
+    def draw_odd_reading(self, choose: Choose) -> Call:
         """A reading that may be of anybody, for any period, of any size, with any signature."""
-        energies = st.sampled_from([0, 1, 20, 100, 2**48 - 1, 2**48, MAX])
+        metering = [period for period in self.twin.periods if self.twin.phase(period) == Phase.METERING]
+        period = choose.one(metering) if metering and choose.number(0, 3) else self.a_period(choose)
+        name = choose.one((*HOUSEHOLDS, NEWCOMER))
+        exported, imported = choose.one(ENERGIES), choose.one(ENERGIES)
+        signed = self.a_signature(choose, "Reading", name, (self.twin.address(name), period, exported, imported))
+        return Call("submit_reading", (name, period, exported, imported, signed), STRANGER)
 
-        def of(name: str, period: int, exported: int, imported: int) -> st.SearchStrategy[Call]:
-            fields = (self.twin.address(name), period, exported, imported)
-            signed = self.a_signature("Reading", name, fields)
-            return signed.map(lambda s: Call("submit_reading", (name, period, exported, imported, s), "stranger"))
-
-        metering = [p for p in self.twin.periods if self.twin.phase(p) == Phase.METERING]
-        periods = st.sampled_from(metering * 3 + [*self.twin.periods]) | self.a_period()
-        return st.tuples(st.sampled_from((*HOUSEHOLDS, NEWCOMER)), periods, energies, energies).flatmap(
-            lambda p: of(*p)
-        )
-
-    def draw_odd_reveal(self) -> st.SearchStrategy[Call]:
+    def draw_odd_reveal(self, choose: Choose) -> Call:
         """A sealed bid opened by somebody else, twice, or with something in it changed."""
         if not self.sealed:
-            return st.just(Call("reveal_bid", (1, 7, 1, bytes(32)), "sunny"))
+            return Call("reveal_bid", (self.a_quote(choose), 7, 1, bytes(32)), choose.one(HOUSEHOLDS))
+        place = choose.one(sorted(self.sealed))
+        truth = self.reveal_call(place)
+        number_, price, volume, salt = truth.args
+        match choose.number(0, 4):
+            case 1:
+                return truth._replace(sender="rainy" if truth.sender != "rainy" else "misty")
+            case 2:
+                return truth._replace(args=(number_, price + 1, volume, salt))
+            case 3:
+                return truth._replace(args=(number_, price, volume + 1, salt))
+            case 4:
+                return truth._replace(args=(number_, price, volume, bytes(32)))
+        return truth
 
-        def of(place: tuple[int, str]) -> st.SearchStrategy[Call]:
-            number, name = place
-            price, volume = self.sealed[place]
-            salt = salt_of(number, name)
-            truth = Call("reveal_bid", (number, price, volume, salt), name)
-            return st.sampled_from(
-                [
-                    truth,
-                    truth._replace(sender="rainy" if name != "rainy" else "misty"),
-                    truth._replace(args=(number, price + 1, volume, salt)),
-                    truth._replace(args=(number, price, volume + 1, salt)),
-                    truth._replace(args=(number, price, volume, bytes(32))),
-                ]
-            )
-
-        return st.sampled_from(sorted(self.sealed)).flatmap(of)
-
-    def draw_odd_seal(self) -> st.SearchStrategy[Call]:
+    def draw_odd_seal(self, choose: Choose) -> Call:
         """A bid out of bounds: what is sealed shows only when it is opened."""
-        twin, tariff = self.twin, self.twin.tariff
+        twin, t = self.twin, self.twin.tariff
+        number_, name = self.a_quote(choose), choose.one(HOUSEHOLDS)
+        volume = twin.model.quote(number_).volume
+        price, wish = choose.one(around(t.lowest_price, t.highest_price)), choose.one((0, 1, volume, volume + 1))
+        fields = (twin.chain, twin.target, number_, twin.address(name), price, wish, salt_of(number_, name))
+        return Call("odd seal", (number_, price, wish, seal_bytes(fields)), name)
 
-        def of(number: int, name: str, price: int, volume: int) -> Call:
-            fields = (twin.chain, twin.target, number, twin.address(name), price, volume, salt_of(number, name))
-            return Call("odd seal", (number, price, volume, seal_bytes(fields)), name)
-
-        top = max([quote.volume for quote in twin.model.quotes], default=1)
-        prices = st.sampled_from(around(tariff.lowest_price, tariff.highest_price))
-        return st.builds(of, self.a_quote(), st.sampled_from(HOUSEHOLDS), prices, st.sampled_from([0, 1, top, top + 1]))
-
-    def moves(self) -> dict[str, tuple[int, Callable[[], st.SearchStrategy[Call]]]]:
+    def moves(self) -> dict[str, tuple[int, Decide]]:
         """Besides what is sensible: anything with anything."""
         return super().moves() | {"anything": (4, self.draw_wild)}
 
@@ -159,9 +159,9 @@ class Terms(MarketMachine):
         if call.function != "odd seal":
             super().perform(call)
             return
-        number, price, volume, seal = call.args
-        if self.do("submit_bid", number, seal, sender=call.sender).accepted:
-            self.sealed[number, call.sender] = (price, volume)
+        number_, price, volume, seal = call.args
+        if self.do("submit_bid", number_, seal, sender=call.sender).accepted:
+            self.sealed[number_, call.sender] = (price, volume)
 
 
 TestTerms = Terms.TestCase

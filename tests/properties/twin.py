@@ -86,7 +86,7 @@ class Twin:
         self.functions = _functions(self.market)
         self.lens = _lens(self.env)
         self.periods: list[int] = []
-        self.watched: list[str] = [self.address(name) for name in ("owner", "supplier", STRANGER)]
+        self.others: list[str] = [self.address(name) for name in ("owner", "supplier", STRANGER)]
         self.users: list[str] = []
         self.trace: list[str] = []
         self.machine = "Twin"
@@ -107,6 +107,11 @@ class Twin:
         for name in ("supplier", STRANGER):
             twin.call("deposit", funds // 2, sender=name)
         return twin
+
+    @property
+    def watched(self) -> list[str]:
+        """Addresses whose accounts are compared: the households, then the others, who cannot trade."""
+        return self.users + self.others
 
     # ---- people ----------------------------------------------------------------------
 
@@ -131,7 +136,6 @@ class Twin:
         """Brings a household into the market with `funds` deposited and as much again outside."""
         address = self.address(name)
         if watch:
-            self.watched.append(address)
             self.users.append(address)
         self.give(name, 2 * funds)
         if register:
@@ -238,8 +242,8 @@ class Twin:
     def _count(self, function: str, outcome: Outcome) -> None:
         evidence.calls[f"{self.machine}.{function}"]["accepted" if outcome.accepted else outcome.reason or ""] += 1
         evidence.tallies["calls"] += 1
-        for period in self.periods:
-            evidence.phases[self.phase(period).name or ""] += 1
+        if self.periods:
+            evidence.phases[self.phase(self.periods[0]).name or ""] += 1
 
     def _line(self, function: str, args: Sequence[Any], sender: str) -> str:
         shown = ", ".join(self._shown(arg) for arg in args)
@@ -270,8 +274,8 @@ class Twin:
             return
         evidence.tallies["states compared"] += 1
         with self._deferred():
-            for users, first, output in self._looks():
-                wanted = self._model_state(users, first)
+            for users, traders, first, output in self._looks():
+                wanted = self._model_state(users, traders, first)
                 if output != wanted:
                     differences = self.lens.differences(output, wanted)
                     holds("C2-STATE-1", False, after=self.trace[-1], **differences)
@@ -286,7 +290,7 @@ class Twin:
         """What the contract's views tell of everybody and everything, decoded; nothing of it comes from the model."""
         return decode(self._looks(), tuple(self.periods))
 
-    def _looks(self) -> list[tuple[list[str], int, bytes]]:
+    def _looks(self) -> list[tuple[list[str], int, int, bytes]]:
         """What the lens answers now, sixteen users and eight quotes at a time; asked once between two calls."""
         key = (self.now, len(self.periods), len(self.watched))
         if self._seen is None or self._seen[0] != key:
@@ -294,24 +298,26 @@ class Twin:
             for start in range(0, len(self.watched), 16):
                 users = self.watched[start : start + 16]
                 for first in range(1, max(len(self.model.quotes), 1) + 1, 8):
-                    looks.append((users, first, self._look(users, first)))
+                    traders = max(0, min(len(users), len(self.users) - start))
+                    looks.append((users, traders, first, self._look(users, traders, first)))
             self._seen = (key, looks)
         return self._seen[1]
 
-    def _look(self, users: Sequence[str], first: int) -> bytes:
-        data = self.lens.request(self.target, str(self.token.address), users, first, self.periods)
+    def _look(self, users: Sequence[str], traders: int, first: int) -> bytes:
+        data = self.lens.request(self.target, str(self.token.address), users, traders, first, self.periods)
         computation = self.env.execute_code(to_address=self.lens.address, data=data, is_modifying=False)
         if computation.is_error:
             raise AssertionError(f"a view of the contract reverts: {computation.error}")
         return computation.output
 
-    def _model_state(self, users: Sequence[str], first: int) -> bytes:
+    def _model_state(self, users: Sequence[str], traders: int, first: int) -> bytes:
         """What the lens should answer, ABI-encoded, from the model alone."""
         market, now = self.model, self.now
         quote_ids = range(first, min(len(market.quotes), first + 7) + 1)
         rows: list[list[bytes]] = [[] for _ in range(10)]
         for user in users:
             rows[0].append(_encode(market.account(user)))
+        for user in users[:traders]:
             for period in self.periods:
                 rows[5].append(_encode(market.reading(user, period)))
                 rows[6].append(_encode(market.position(user, period)))
@@ -320,7 +326,7 @@ class Twin:
             rows[1].append(_encode(market.quote(quote_id)))
             rows[2].append(word(market.remaining(quote_id, now)))
             rows[3].append(_trades_hash(tuple(market.trades(quote_id))))
-            rows[4].extend(_encode(market.bid(quote_id, user)) for user in users)
+            rows[4].extend(_encode(market.bid(quote_id, user)) for user in users[:traders])
         for period in self.periods:
             rows[8].append(word(market.supply(period)) + word(market.demand(period)) + word(market.phase(period, now)))
         others = (len(market.quotes), int(market.owner, 16), int(market.pending_owner, 16), market.held)
@@ -336,7 +342,7 @@ class Twin:
             twin = copy.copy(self)
             twin.model = copy.deepcopy(self.model)
             twin.addresses, twin.names = dict(self.addresses), dict(self.names)
-            twin.periods, twin.users, twin.watched = list(self.periods), list(self.users), list(self.watched)
+            twin.periods, twin.users, twin.others = list(self.periods), list(self.users), list(self.others)
             twin.trace = list(self.trace)
             twin._beginning = len(self.trace) + 1
             yield twin
@@ -404,17 +410,20 @@ class Lens:
     def __init__(self) -> None:
         self.contract = _lens_deployer().deploy()
         self.address = self.contract.address
-        self._selector = self.contract.state.prepare_calldata(self.address, self.address, [], 0, [])[:4]
+        self._selector = self.contract.state.prepare_calldata(self.address, self.address, [], 0, 0, [])[:4]
 
-    def request(self, target: str, token: str, users: Sequence[str], first: int, periods: Sequence[int]) -> bytes:
+    def request(
+        self, target: str, token: str, users: Sequence[str], traders: int, first: int, periods: Sequence[int]
+    ) -> bytes:
         """The calldata that asks for the state of these users, quotes and periods."""
         return self._selector + b"".join(
             [
                 _field(target),
                 _field(token),
-                word(160),
+                word(192),
+                word(traders),
                 word(first),
-                word(192 + 32 * len(users)),
+                word(224 + 32 * len(users)),
                 word(len(users)),
                 *(_field(user) for user in users),
                 word(len(periods)),

@@ -27,19 +27,29 @@ struct State:
 @external
 @view
 def state(
-    target: address, token: address, users: DynArray[address, 16], first: uint256, periods: DynArray[uint256, 4]
+    target: address,
+    token: address,
+    users: DynArray[address, 16],
+    traders: uint256,
+    first: uint256,
+    periods: DynArray[uint256, 4],
 ) -> State:
     """
     @dev Returns all that the views of `target` tell of these users and periods, and of the
          quotes from `first` on: per quote the trades as a hash, per user and quote the bid,
          per user and period reading, position and quote; per period supply, demand and phase;
-         then the number of quotes, owner, pending owner and the market's tokens.
+         then the number of quotes, owner, pending owner and the market's tokens. Bids,
+         readings, positions and quotes are asked of the first `traders` users only.
     """
     market: IEnergyMarket = IEnergyMarket(target)
     seen: State = empty(State)
     count: uint256 = staticcall market.quote_count()
+    place: uint256 = 0
     for user: address in users:
         seen.accounts.append(staticcall market.account(user))
+        place += 1
+        if place > traders:
+            continue
         for period: uint256 in periods:
             seen.readings.append(staticcall market.reading(user, period))
             seen.positions.append(staticcall market.position(user, period))
@@ -51,7 +61,11 @@ def state(
         seen.quotes.append(staticcall market.quote(quote_id))
         seen.remaining.append(staticcall market.remaining(quote_id))
         seen.trades.append(keccak256(abi_encode(staticcall market.trades(quote_id))))
+        place = 0
         for user: address in users:
+            place += 1
+            if place > traders:
+                break
             seen.bids.append(staticcall market.bid(quote_id, user))
     for period: uint256 in periods:
         seen.periods.append(staticcall market.supply(period))

@@ -1,0 +1,460 @@
+"""Criterion 5: hostile and odd tokens. They may refuse, lie or call back; only the caller's own books change by it.
+
+`FickleToken` misbehaves in what it answers, moves and reports, `HostileToken` (of the unit tests) calls back. What must
+come of a call is reckoned here from what the token was told to do; the model has no part in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import boa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.properties import evidence, seasons
+from tests.properties.evidence import holds
+from tests.properties.runs import Quoted, Run, Sealed, Step, Trade, differences, first_difference, salt_of, trades
+from tests.properties.symbols import Signed, meter
+from tests.properties.tokens import deployer
+from tests.properties.twin import HOUSEHOLDS, NEWCOMER, START, STRANGER, TARIFF
+from tests.support.tokens import deployer as unit_deployer
+from wattproof.clock import Clock, Phase
+from wattproof.deployment import deploy_market
+from wattproof.engine import storage_dump
+
+FUNDS = 10**9
+"""Base units that every household has in the market at first, and as many outside."""
+
+CLOCK = Clock(TARIFF.period_length, TARIFF.window)
+FIRST = (START + 2 * TARIFF.window) // TARIFF.period_length + 1
+"""The first period that can be quoted."""
+
+TRUE, FALSE = (1).to_bytes(32, "big"), bytes(32)
+
+_opened: list[tuple[Any, Run, Any, Run, Any]] = []
+
+
+@pytest.fixture(autouse=True)
+def _markets(_property_engine: None) -> None:
+    """Opens the markets outside every example: what happens inside one is undone after it."""
+    markets()
+
+
+def markets() -> tuple[Run, Any, Run, Any]:
+    """A market on a fickle token and the token; a market on a hostile token, which owns it, and the token."""
+    for env, *known in _opened:
+        if env is boa.env:
+            return tuple(known)  # type: ignore[return-value]
+    twin = seasons.prepared("fresh")
+    base = Run.of("Fickle", twin, range(FIRST, FIRST + 2))
+    people = (*HOUSEHOLDS, "supplier", STRANGER)
+
+    def opened(name: str, token: Any, owner: str, give: Callable[[str], None]) -> Run:
+        market = deploy_market(str(token.address), base.names["supplier"], TARIFF, owner)
+        names = {**base.names, "owner": owner, "token": str(token.address)}
+        run = Run(name, base.env, market, str(token.address), TARIFF, names, base.functions, base.lens, base.periods)
+        for person in people:
+            give(names[person])
+        for household in HOUSEHOLDS:
+            run.enrol(household, FUNDS)
+        run.call("deposit", FUNDS, sender="supplier")
+        return run
+
+    fickle = deployer("FickleToken").deploy()
+    odd = opened("Fickle", fickle, base.names["owner"], lambda who: fickle.hold(who, 2 * FUNDS))
+    hostile = unit_deployer("HostileToken").deploy()
+    evil = opened("Hostile", hostile, str(hostile.address), lambda who: hostile.mint(who, 2 * FUNDS))
+    hostile.mint(hostile.address, FUNDS)
+    profile = NEWCOMER.encode().ljust(32, b".")
+    pairing = Signed(NEWCOMER, "Pairing", (evil.names[NEWCOMER], profile), evil.target, evil.chain)
+    evil.call("register", profile, meter(NEWCOMER).address, pairing, sender=NEWCOMER)
+    _opened.append((boa.env, odd, fickle, evil, hostile))
+    return odd, fickle, evil, hostile
+
+
+# ---- a token that answers, moves and reports what it likes -----------------------------------------
+
+
+@dataclass(frozen=True)
+class Whim:
+    """How the token behaves in one call: see `FickleToken`. Lies are about the market's holding and the caller's."""
+
+    answer: bytes = TRUE
+    taken: int = 0
+    given: int = 0
+    market: int = 0
+    caller: int = 0
+    frozen: bool = False
+
+
+ODD = [(2).to_bytes(32, "big"), b"\xff" * 32, b"\1", bytes(30) + b"\1", b"\1" + bytes(31)]
+"""Answers that are neither true nor false nor nothing."""
+
+whims = st.one_of(
+    st.just(Whim()),
+    st.sampled_from([Whim(b""), Whim(TRUE + b"more"), Whim(FALSE), Whim(FALSE + TRUE), Whim(frozen=True)]),
+    st.sampled_from([Whim(answer) for answer in ODD]),
+    st.builds(lambda fee: Whim(given=-fee), st.sampled_from([-1, 1, 5, 10**6])),
+    st.builds(lambda more: Whim(taken=more), st.sampled_from([-1, 1, 5, 10**6])),
+    st.builds(lambda fee: Whim(taken=-fee, given=-fee), st.sampled_from([1, 5, 10**6])),
+    st.builds(lambda lie: Whim(market=lie), st.sampled_from([-1, 1, 5])),
+    st.builds(lambda lie: Whim(caller=lie), st.sampled_from([-1, 1, 5])),
+    st.builds(lambda fee: Whim(given=-fee, market=fee), st.sampled_from([1, 5, 1000])),
+    st.builds(lambda fee: Whim(given=-fee, caller=fee), st.sampled_from([1, 5, 1000])),
+    st.builds(
+        Whim,
+        st.sampled_from([TRUE, b"", FALSE, b"\1"]),
+        *[st.sampled_from([0, 0, -1, 1])] * 4,
+        st.sampled_from([False] * 5 + [True]),
+    ),
+)
+
+AMOUNTS = st.sampled_from([0, 1, 5, 1000, FUNDS - 1, FUNDS, FUNDS + 1]) | st.integers(0, 2 * FUNDS)
+
+moves = st.tuples(
+    st.sampled_from(["deposit", "deposit", "withdraw"]), st.sampled_from((*HOUSEHOLDS[:3], STRANGER)), AMOUNTS, whims
+)
+thefts = st.tuples(st.just("hold"), st.just("market") | st.sampled_from(HOUSEHOLDS[:3]), AMOUNTS, st.just(Whim()))
+
+
+@dataclass
+class Ledger:
+    """What must stand in the books and in the token, by what the token was told to do; numbers wrap as the EVM's do."""
+
+    market: str
+    free: dict[str, int]
+    holding: dict[str, int]
+    lies: dict[str, int] = field(default_factory=dict)
+    honest: bool = True
+
+    def reported(self, who: str) -> int:
+        """What `balanceOf` answers."""
+        return (self.holding.get(who, 0) + self.lies.get(who, 0)) % 2**256
+
+    def verdict(self, call: str, who: str, amount: int, whim: Whim) -> tuple[bool, str | None]:
+        """Whether a call must be accepted, and else its reason; an accepted call is booked."""
+        if call == "withdraw" and amount > self.free.get(who, 0):
+            return False, "ledger: insufficient balance"
+        if whim.frozen:
+            return False, "token: frozen"
+        giver, taker = (who, self.market) if call == "deposit" else (self.market, who)
+        holding, lies = dict(self.holding), dict(self.lies)
+        before = self.reported(self.market), self.reported(who)
+        self.holding[giver] = (holding.get(giver, 0) - amount - whim.taken) % 2**256
+        self.holding[taker] = (holding.get(taker, 0) + amount + whim.given) % 2**256
+        for liar, lie in ((self.market, whim.market), (who, whim.caller)):
+            self.lies[liar] = lies.get(liar, 0) + lie
+        refusal = self._refusal(call, before, (self.reported(self.market), self.reported(who)), amount, whim.answer)
+        if refusal is not None:
+            self.holding, self.lies = holding, lies
+            return False, refusal or None
+        self.free[who] = self.free.get(who, 0) + (amount if call == "deposit" else -amount)
+        self.honest = self.honest and not whim.market
+        return True, None
+
+    @staticmethod
+    def _refusal(call: str, before: tuple[int, int], after: tuple[int, int], amount: int, answer: bytes) -> str | None:
+        """The reason for which the market refuses, empty where it names none; None where it accepts."""
+        if answer and (len(answer) < 32 or answer[:32] not in (TRUE, FALSE)):
+            return ""
+        if answer and answer[:32] == FALSE:
+            return "ledger: token refused"
+        gained, received = after[0] - before[0], after[1] - before[1]
+        exact = gained == amount if call == "deposit" else gained == -amount and received == amount
+        return None if exact else "ledger: token moved another amount"
+
+
+@given(st.lists(moves | moves | thefts, min_size=1, max_size=8))
+def test_books_follow_what_the_token_reports(calls: list[tuple[str, str, int, Whim]]) -> None:
+    """T-MON-1, T-MON-2, T-MON-18 to T-MON-20, T-MON-23, T-GUA-7: call by call, over everybody's books."""
+    odd, token, _, _ = markets()
+    evidence.tallies["histories"] += 1
+    with odd.branch() as run:
+        run.env.timestamp = START
+        before = run.state()
+        address = {name: run.names[name] for name in run.watched} | {"market": run.target}
+        free = {run.names[name]: before["account", name].balance for name in run.watched}
+        holding = {who: token.holding(who) for who in address.values()}
+        wanted = Ledger(run.target, free, holding)
+        for call, name, amount, whim in calls:
+            who = address[name]
+            if call == "hold":
+                token.hold(who, amount)
+                wanted.holding[who] = amount
+                wanted.honest = wanted.honest and name != "market"
+                continue
+            token.behave(whim.answer, whim.taken, whim.given, run.target, whim.market, who, whim.caller, whim.frozen)
+            done = run.call(call, amount, sender=name)
+            accepted, reason = wanted.verdict(call, who, amount, whim)
+            now = run.state()
+            told = dict(call=call, who=name, amount=amount, whim=whim, got=(done.accepted, done.reason))
+            holds("C5-TOKEN-1", done.accepted == accepted, wanted=accepted, **told)
+            holds("C5-TOKEN-2", done.reason == reason, when=not accepted, wanted=reason, **told)
+            for account in run.watched:
+                had, has = before["account", account], now["account", account]
+                due = had._replace(balance=wanted.free[run.names[account]])
+                holds("C5-TOKEN-3", has == due, account=account, had=had, has=has, due=due, **told)
+            rest = {key: value for key, value in now.items() if key[0] != "account" and key != "tokens"}
+            same = rest == {key: before[key] for key in rest}
+            holds("C5-TOKEN-3", same, **told)
+            books = sum(wanted.free.values())
+            held = token.holding(run.target)
+            holds("C5-TOKEN-4", held == books, when=wanted.honest, held=held, books=books, **told)
+
+
+# ---- a token that fails while a trade is under way ---------------------------------------------------
+
+NOBODY = "0x" + "11" * 20
+"""An address about which the token may lie to no effect."""
+
+FATES = ("frozen", "false", "odd answer", "lying", "empty", "gone")
+
+
+@st.composite
+def failing(draw: st.DrawFn) -> tuple[Trade, int, str, list[tuple[str, str, int]]]:
+    """A trade, the step before which the token fails, how, and who then tries to move money."""
+    names = draw(st.permutations(HOUSEHOLDS))
+    trade = draw(trades("A", names[0], names[1:], FIRST, TARIFF, silence=names))
+    tries = st.tuples(st.sampled_from(["deposit", "withdraw"]), st.sampled_from(names), st.sampled_from([0, 1, 10**6]))
+    fate = draw(st.sampled_from(FATES))
+    return trade, draw(st.integers(0, 30)), fate, draw(st.lists(tries, min_size=1, max_size=3))
+
+
+@given(failing())
+def test_a_trade_outlives_its_token(story: tuple[Trade, int, str, list[tuple[str, str, int]]]) -> None:
+    """T-GUA-7, T-GUA-9, T-MON-21: no call but `deposit` and `withdraw` needs the token, and both come back with it."""
+    trade, place, fate, tries = story
+    odd, token, _, _ = markets()
+    evidence.tallies["histories"] += 1
+    steps = trade.steps()
+    place %= len(steps)
+    # The lens asks another token: this one may have nothing to say.
+    honest_purse = str(seasons.prepared("fresh").token.address)
+    with odd.branch() as run:
+        run.env.timestamp = START
+        run.token = honest_purse
+        with run.branch() as honest:
+            base = honest.play(steps)
+            state = honest.state()
+        outcomes = run.play(steps[:place])
+        code = run.env.get_code(token.address)
+        _fail(run, token, fate)
+        for call, name, amount in tries:
+            before = run.state()
+            done = run.call(call, amount, sender=name)
+            after = run.state()
+            holds(
+                "C5-TOKEN-5", not done.accepted and after == before, fate=fate, call=call, **differences(before, after)
+            )
+        outcomes += run.play(steps[place:])
+        end = run.state()
+        holds("C5-TOKEN-6", outcomes == base, fate=fate, differs=first_difference(base, outcomes))
+        holds("C5-TOKEN-6", end == state, fate=fate, **differences(state, end))
+        if fate == "gone":
+            run.env.set_code(token.address, code)
+        token.behave(TRUE, 0, 0, run.target, 0, NOBODY, 0, False)
+        token.hold(
+            run.target, sum(end["account", name].balance + end["account", name].reserved for name in run.watched)
+        )
+        for name in HOUSEHOLDS:
+            free = end["account", name].balance
+            payable = end["account", name].grid_account >= 0
+            paid = run.call("withdraw", free, sender=name)
+            left = run.env.execute_code(to_address=run.target, data=run.functions["account"].encode([run.names[name]]))
+            rest = int.from_bytes(left.output[96:128], "big")
+            holds("C5-TOKEN-7", paid.accepted and rest == 0, when=payable, who=name, free=free, reason=paid.reason)
+
+
+def _fail(run: Run, token: Any, fate: str) -> None:
+    """Lets the token fail in that way, from now on."""
+    match fate:
+        case "gone":
+            run.env.set_code(token.address, b"")
+        case "empty":
+            # The token moves nothing at all, whatever is asked, and calls that a success: amounts of 0 are honest then.
+            token.behave(TRUE, 10**7, -(10**7), run.target, 0, NOBODY, 0, False)
+        case "lying":
+            token.behave(TRUE, 0, 0, run.target, 3, NOBODY, 0, False)
+        case "false":
+            token.behave(FALSE, 0, 0, run.target, 0, NOBODY, 0, False)
+        case "odd answer":
+            token.behave(b"\1", 0, 0, run.target, 0, NOBODY, 0, False)
+        case "frozen":
+            token.behave(TRUE, 0, 0, run.target, 0, NOBODY, 0, True)
+
+
+# ---- a token that calls back -------------------------------------------------------------------------
+
+P = FIRST
+LATER = FIRST + 20
+"""A period that can be quoted all the while."""
+
+SETUP = [
+    Step(Phase.BIDDING, P, "submit_quote", (P, 100, 8), HOUSEHOLDS[0], "A"),
+    Step(Phase.BIDDING, P, "submit_quote", (P, 100, 8), HOUSEHOLDS[1], "B"),
+    Step(Phase.BIDDING, P, "submit_quote", (P, 50, 8), "token", "T"),
+    Step(Phase.BIDDING, P, "submit_bid", (Quoted("A"), Sealed("A", "token", 9, 30)), "token"),
+    Step(Phase.BIDDING, P, "submit_bid", (Quoted("A"), Sealed("A", "cloudy", 8, 20)), "cloudy"),
+    Step(Phase.REVEALING, P, "reveal_bid", (Quoted("A"), 8, 20, salt_of("A", "cloudy")), "cloudy"),
+    Step(Phase.MATCHING, P, "match_bids", (Quoted("A"),), STRANGER),
+]
+"""A little trade: the token is a prosumer, too, and has a sealed bid."""
+
+_RAINY = (P, 0, 300)
+
+BACK: dict[str, tuple[Phase, tuple[Any, ...]]] = {
+    "authorize": (Phase.BIDDING, (NEWCOMER,)),
+    "revoke": (Phase.BIDDING, ("misty",)),
+    "deposit": (Phase.BIDDING, (5,)),
+    "withdraw": (Phase.BIDDING, (5,)),
+    "clear": (Phase.BIDDING, ("misty",)),
+    "submit_quote": (Phase.BIDDING, (LATER, 10, 8)),
+    "invalidate_quote": (Phase.BIDDING, (Quoted("T"),)),
+    "submit_bid": (Phase.BIDDING, (Quoted("B"), bytes(32))),
+    "reveal_bid": (Phase.REVEALING, (Quoted("A"), 9, 30, salt_of("A", "token"))),
+    "match_bids": (Phase.MATCHING, (Quoted("B"),)),
+    "buy_surplus": (Phase.MATCHING, (Quoted("A"), 3)),
+    "settle_quote": (Phase.SETTLING, (Quoted("A"),)),
+    "settle_account": (Phase.SETTLING, ("rainy", P)),
+    "transfer_ownership": (Phase.BIDDING, (STRANGER,)),
+    "accept_ownership": (Phase.BIDDING, ()),
+    "submit_reading": (Phase.METERING, ("rainy", *_RAINY)),
+    "register": (Phase.BIDDING, ()),
+}
+"""Every entry point: a phase in which the token, who is owner and user, could call it with success, and arguments."""
+
+VIEWS = {
+    "account": ("cloudy",),
+    "quote": (1,),
+    "bid": (1, "cloudy"),
+    "trades": (1,),
+    "reading": ("rainy", P),
+    "position": ("cloudy", P),
+    "quote_of": (HOUSEHOLDS[0], P),
+    "quote_count": (),
+    "remaining": (1,),
+    "supply": (P,),
+    "demand": (P,),
+    "phase": (P,),
+    "seal_of": (1, "cloudy", 8, 20, bytes(32)),
+}
+"""Every view of what can change, with arguments."""
+
+FIXED = (
+    *("owner", "pending_owner", "eip712Domain", "TOKEN", "SUPPLIER", "SBP", "SSP", "SERVICE_FEE"),
+    *("PERIOD_LENGTH", "WINDOW", "PRIORITY_STEP"),
+)
+"""Views of what `deposit` and `withdraw` never change."""
+
+
+def _prepare(run: Run, name: str, phase: Phase) -> bytes:
+    """Brings the market to where the token could make that call, and returns the call."""
+    token = run.names["token"]
+    profile = b"token".ljust(32, b".")
+    pairing = Signed("token", "Pairing", (token, profile), run.target, run.chain)
+    if name == "register":
+        return run.functions[name].encode([profile, meter("token").address, pairing.bytes()])
+    run.enrol("token", 10**6)
+    for step in SETUP:
+        if step.phase <= phase and not (step.function == "match_bids" and name == "match_bids"):
+            run.do(step)
+    run.at(CLOCK.begins(phase, P) if phase != Phase.BIDDING else START)
+    signed = Signed("rainy", "Reading", (run.names["rainy"], *_RAINY), run.target, run.chain)
+    match name:
+        case "submit_reading":
+            return run.functions[name].encode([run.names["rainy"], *_RAINY, signed.bytes()])
+        case "accept_ownership":
+            run.call("transfer_ownership", "token", sender="token")
+        case "settle_account":
+            with_reading = (run.names["rainy"], *_RAINY, signed)
+            run.env.timestamp = CLOCK.begins(Phase.METERING, P)
+            run.call("submit_reading", *with_reading, sender=STRANGER)
+            run.at(CLOCK.begins(phase, P))
+    args = BACK[name][1] if name in BACK else VIEWS.get(name, ())
+    return run.functions[name].encode([run.resolve(arg) for arg in args])
+
+
+@given(
+    name=st.sampled_from(sorted(BACK)),
+    move=st.sampled_from(["deposit", "withdraw"]),
+    amount=st.sampled_from([0, 1, 1000, FUNDS]),
+    insists=st.booleans(),
+)
+def test_nobody_comes_back_in(name: str, move: str, amount: int, insists: bool) -> None:
+    """T-MON-21: a call that the token could make at any other time is refused while the market waits for it."""
+    _, _, evil, token = markets()
+    evidence.tallies["histories"] += 1
+    with evil.branch() as run:
+        run.env.timestamp = START
+        data = _prepare(run, name, BACK[name][0])
+        with run.branch() as honest:
+            welcome = honest.raw(data, honest.names["token"]).accepted
+        with run.branch() as honest:
+            honest.call(move, amount, sender="breezy")
+            wanted = storage_dump(run.env, run.target)
+        before = storage_dump(run.env, run.target)
+        token.call_back(run.target, data, insists)
+        done = run.call(move, amount, sender="breezy")
+        end = storage_dump(run.env, run.target)
+        called, succeeded, answered = token.called(), token.succeeded(), token.answered()
+        inner = dict(back=name, outer=move, called=called, succeeded=succeeded, answered=answered)
+        holds("C5-TOKEN-8", welcome, back=name)
+        shut = not done.accepted and done.output == b"" if insists else called and not succeeded and answered == b""
+        holds("C5-TOKEN-8", shut, when=welcome, outcome=done, **inner)
+        holds("C5-TOKEN-9", end == (before if insists else wanted), accepted=done.accepted, **inner)
+
+
+@given(
+    name=st.sampled_from([*VIEWS, *FIXED]),
+    move=st.sampled_from(["deposit", "withdraw"]),
+    amount=st.sampled_from([0, 1, 1000, FUNDS]),
+    when=st.sampled_from(["asked for a holding", "moving"]),
+)
+def test_nobody_looks_in(name: str, move: str, amount: int, when: str) -> None:
+    """T-MON-21: no view shows a half-done call; those of what never changes may answer, and answer the same as ever."""
+    _, _, evil, token = markets()
+    evidence.tallies["histories"] += 1
+    with evil.branch() as run:
+        run.env.timestamp = START
+        data = _prepare(run, name, Phase.MATCHING)
+        usual = run.raw(data, run.names["token"])
+        before = storage_dump(run.env, run.target)
+        if when == "moving":
+            token.call_back(run.target, data, False)
+        else:
+            token.call_back_when_asked(run.target, data)
+        done = run.call(move, amount, sender="breezy")
+        end = storage_dump(run.env, run.target)
+        fixed = name in FIXED
+        if when == "moving":
+            told = (token.succeeded(), token.answered())
+            same = told in ((False, b""), (True, usual.output[:512]))
+            holds("C5-TOKEN-10", same if fixed else told == (False, b""), view=name, told=told, outcome=done)
+        else:
+            refused = not done.accepted and done.output == b"" and end == before
+            holds("C5-TOKEN-10", refused or fixed, view=name, outcome=done)
+
+
+# ---- no token at all -----------------------------------------------------------------------------------
+
+
+@given(move=st.sampled_from(["deposit", "withdraw"]), amount=st.sampled_from([0, 1, 2**256 - 1]), gift=st.booleans())
+def test_no_token_no_money(move: str, amount: int, gift: bool) -> None:
+    """T-MON-18, T-MON-20: an address without a program answers nothing to everything, and that is not a yes."""
+    odd, _, _, _ = markets()
+    evidence.tallies["histories"] += 1
+    with boa.env.anchor():
+        nothing = str(boa.env.generate_address("nothing"))
+        market = deploy_market(nothing, odd.names["supplier"], TARIFF, odd.names["owner"])
+        run = Run("Nothing", odd.env, market, nothing, TARIFF, odd.names, odd.functions, odd.lens)
+        if gift:
+            run.env.set_balance(nothing, 10**18)
+        before = storage_dump(run.env, run.target)
+        done = run.call(move, amount, sender=HOUSEHOLDS[0])
+        reason = "ledger: insufficient balance" if move == "withdraw" and amount else None
+        holds("C5-TOKEN-11", (done.accepted, done.reason) == (False, reason), move=move, amount=amount, got=done)
+        holds("C5-TOKEN-11", storage_dump(run.env, run.target) == before, move=move)
