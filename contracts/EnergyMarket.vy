@@ -96,11 +96,10 @@ initializes: settlement[
 
 exports: (
     # The management node. Ownership cannot be renounced, on purpose: an owner is needed
-    # to authorise users.
+    # to authorise users. It is handed over below, behind the lock that snekmate's
+    # functions are without.
     ownable_2step.owner,
     ownable_2step.pending_owner,
-    ownable_2step.transfer_ownership,
-    ownable_2step.accept_ownership,
     # What meters sign.
     eip712.eip712Domain,
     # The frame, fixed at deployment.
@@ -185,6 +184,31 @@ def __init__(
     metering.__init__()
     surplus.__init__()
     settlement.__init__()
+
+
+@external
+def transfer_ownership(new_owner: address):
+    """
+    @dev Names the owner's successor, who takes over by `accept_ownership`; replaces one
+         that was named before (T-PARTY-3, T-PARTY-4).
+    @param new_owner The successor; zero calls the handover off.
+    @custom:error "ownable: caller is not the owner".
+    """
+    ownable._check_owner()
+
+    ownable_2step.pending_owner = new_owner
+    log ownable_2step.OwnershipTransferStarted(previous_owner=ownable.owner, new_owner=new_owner)
+
+
+@external
+def accept_ownership():
+    """
+    @dev Makes the caller the owner, if the owner has named it (T-PARTY-3).
+    @custom:error "ownable_2step: caller is not the new owner".
+    """
+    assert msg.sender == ownable_2step.pending_owner, "ownable_2step: caller is not the new owner"
+
+    ownable_2step._transfer_ownership(msg.sender)
 
 
 @external

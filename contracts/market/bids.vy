@@ -30,7 +30,7 @@ BOOK_SIZE: constant(uint256) = 128
 
 
 # @dev The Wh of the bids opened for a period.
-demand: public(HashMap[uint256, uint256])
+_demand: HashMap[uint256, uint256]
 
 
 # @dev The bids by quote and bidder. A bid that lost keeps its stored status: what holds
@@ -100,7 +100,7 @@ def reveal_bid(quote_id: uint256, price: uint256, volume: uint256, salt: bytes32
 
     ledger._reserve(msg.sender, tariff._escrow(volume, price))
     positions._stake(msg.sender, quote.period, quote_id)
-    self.demand[quote.period] += volume
+    self._demand[quote.period] += volume
     self._book[quote_id].append(msg.sender)
     self._bid[quote_id][msg.sender] = IEnergyMarket.Bid(
         seal=empty(bytes32),
@@ -130,6 +130,17 @@ def bid(quote_id: uint256, bidder: address) -> IEnergyMarket.Bid:
         bid.status = IEnergyMarket.BidStatus.REJECTED
 
     return bid
+
+
+@external
+@view
+def demand(period: uint256) -> uint256:
+    """
+    @dev Returns what is asked for in a delivery period.
+    @param period The delivery period.
+    @return uint256 The energy of the bids that were opened, in Wh.
+    """
+    return self._demand[period]
 
 
 @external

@@ -28,11 +28,11 @@ quote_count: public(uint256)
 
 
 # @dev The ID of a prosumer's quote for a period; zero: none.
-quote_of: public(HashMap[address, HashMap[uint256, uint256]])
+_quote_of: HashMap[address, HashMap[uint256, uint256]]
 
 
 # @dev The Wh quoted for a period by quotes that were not invalidated.
-supply: public(HashMap[uint256, uint256])
+_supply: HashMap[uint256, uint256]
 
 
 # @dev The quotes by ID.
@@ -66,15 +66,15 @@ def submit_quote(period: uint256, volume: uint256, price: uint256) -> uint256:
     assert tariff._is_volume(volume), "quotes: volume out of bounds"
     assert price >= tariff._lowest_price() and price <= tariff._highest_price(), "quotes: price out of band"
     # An invalidated quote counts too: one quote per prosumer and period, for ever.
-    assert self.quote_of[msg.sender][period] == 0, "quotes: already quoted"
+    assert self._quote_of[msg.sender][period] == 0, "quotes: already quoted"
 
     quote_id: uint256 = self.quote_count + 1
 
     ledger._reserve(msg.sender, tariff._collateral(volume))
     positions._stake(msg.sender, period, quote_id)
     self.quote_count = quote_id
-    self.quote_of[msg.sender][period] = quote_id
-    self.supply[period] += volume
+    self._quote_of[msg.sender][period] = quote_id
+    self._supply[period] += volume
     self._quote[quote_id] = IEnergyMarket.Quote(
         prosumer=msg.sender,
         period=period,
@@ -109,7 +109,7 @@ def invalidate_quote(quote_id: uint256):
 
     ledger._release(msg.sender, collateral, collateral)
     positions._unstake(msg.sender, quote.period, quote_id)
-    self.supply[quote.period] -= quote.volume
+    self._supply[quote.period] -= quote.volume
     self._quote[quote_id].status = IEnergyMarket.QuoteStatus.INVALID
     log IEnergyMarket.QuoteInvalidated(quote_id=quote_id)
 
@@ -123,6 +123,29 @@ def quote(quote_id: uint256) -> IEnergyMarket.Quote:
     @return Quote The quote; all zero where there is none.
     """
     return self._quote[quote_id]
+
+
+@external
+@view
+def quote_of(prosumer: address, period: uint256) -> uint256:
+    """
+    @dev Returns a prosumer's quote for a delivery period, taken back or not.
+    @param prosumer The prosumer.
+    @param period The delivery period.
+    @return uint256 The ID of the quote; 0 where there is none.
+    """
+    return self._quote_of[prosumer][period]
+
+
+@external
+@view
+def supply(period: uint256) -> uint256:
+    """
+    @dev Returns what is quoted for a delivery period.
+    @param period The delivery period.
+    @return uint256 The energy of the quotes that were not taken back, in Wh.
+    """
+    return self._supply[period]
 
 
 @internal

@@ -284,11 +284,12 @@ def test_signatures_do_not_travel(name: str, wrong: str, exported: int, imported
     with one.branch() as run:
         run.at(Clock(run.tariff.period_length, run.tariff.window).begins(Phase.METERING, period))
         fields = (run.names[name], period, exported, imported)
+        genuine = Signed(name, "Reading", fields, run.target, run.chain)
+        with run.branch() as copy:
+            taken = copy.call("submit_reading", *fields, genuine, sender=STRANGER)
         before = run.state()
         alien = run.call("submit_reading", *fields, Signed(name, "Reading", fields, market, chain), sender=STRANGER)
         after = run.state()
-        genuine = Signed(name, "Reading", fields, run.target, run.chain)
-        taken = run.call("submit_reading", *fields, genuine, sender=STRANGER)
         holds("C5-ISOLATE-4", alien.reason == "accounts: wrong meter", when=taken.accepted, got=alien)
         holds("C5-ISOLATE-4", after == before, when=taken.accepted, **differences(before, after))
 
@@ -297,11 +298,11 @@ def test_signatures_do_not_travel(name: str, wrong: str, exported: int, imported
         run.names = {**run.names, newcomer: str(run.env.generate_address())}
         pairing = (run.names[newcomer], profile)
         key = f"{newcomer}'s meter"
-        alien = run.call(
-            "register", profile, meter(key).address, Signed(key, "Pairing", pairing, market, chain), sender=newcomer
-        )
         genuine = Signed(key, "Pairing", pairing, run.target, run.chain)
-        taken = run.call("register", profile, meter(key).address, genuine, sender=newcomer)
+        with run.branch() as copy:
+            taken = copy.call("register", profile, meter(key).address, genuine, sender=newcomer)
+        forged = Signed(key, "Pairing", pairing, market, chain)
+        alien = run.call("register", profile, meter(key).address, forged, sender=newcomer)
         holds("C5-ISOLATE-5", alien.reason == "accounts: wrong meter", when=taken.accepted, got=alien)
 
 
@@ -413,6 +414,11 @@ def test_the_order_of_bids_does_not_matter(
         moved, distinct = reopened != opened_first, len(set(keys.values())) == len(keys)
         holds("C5-ORDER-2", again == matched, when=moved and distinct, base=matched, got=again)
         holds("C5-ORDER-2", end == state, when=moved and distinct, **differences(state, end))
+
+        for key in set(keys.values()):
+            equals = [name for name in opened_first if keys[name] == key]
+            served = [name for _, name, _ in matched if name in equals]
+            holds("C5-ORDER-4", served == equals, when=len(equals) > 1, opened=equals, served=served)
 
         # Whoever opened k-th among equals is served k-th among them: nothing else changes hands.
         heir: dict[Any, Any] = {None: None}

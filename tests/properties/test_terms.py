@@ -10,10 +10,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import boa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.properties import seasons
 from tests.properties.choices import Choose
+from tests.properties.evidence import holds
 from tests.properties.machine import EVERYBODY, Call, Decide, MarketMachine, around, salt_of
-from tests.properties.symbols import FORMS, Signed, meter, seal_bytes
-from tests.properties.twin import HOUSEHOLDS, NEWCOMER, STRANGER
+from tests.properties.symbols import FORMS, Signed, meter, seal_bytes, word
+from tests.properties.twin import HOUSEHOLDS, NEWCOMER, START, STRANGER, revert_reason
+from wattproof import model
+from wattproof.deployment import Tariff, deploy, deployer
 from wattproof.model import Phase
 
 ENTRY_POINTS = (
@@ -165,3 +173,81 @@ class Terms(MarketMachine):
 
 
 TestTerms = Terms.TestCase
+
+
+PRICES = st.sampled_from([0, 1, 2, 6, 18, 2**95, 2**96 - 1, 2**96, MAX]) | st.integers(0, 40)
+TIMES = st.sampled_from([0, 1, 600, 1800, 2**255, MAX])
+
+
+@given(
+    zeros=st.sampled_from([(), (), (), (0,), (1,), (0, 1)]),
+    sbp=PRICES,
+    ssp=PRICES,
+    fee=PRICES,
+    length=TIMES,
+    window=TIMES,
+    step=st.sampled_from([0, 1, 500, 10_000, 10_001, MAX]),
+)
+def test_deployment(zeros: tuple[int, ...], sbp: int, ssp: int, fee: int, length: int, window: int, step: int) -> None:
+    """C2-DEPLOY-1: a deployment succeeds or is refused as annex A says, with its reason."""
+    parties = [str(boa.env.generate_address(name)) for name in ("token", "supplier")]
+    parties = [ZERO if place in zeros else party for place, party in enumerate(parties)]
+    try:
+        model.Market(
+            owner=str(boa.env.eoa),
+            supplier=parties[1],
+            sbp=sbp,
+            ssp=ssp,
+            service_fee=fee,
+            period_length=length,
+            window=window,
+            priority_step=step,
+            token=model.Token(parties[0]),
+        )
+        wanted = None
+    except model.Refused as refused:
+        wanted = refused.reason
+    with boa.env.anchor():
+        args = b"".join(map(word, (*(int(party, 16) for party in parties), sbp, ssp, fee, length, window, step)))
+        _, computation = boa.env.deploy(bytecode=deployer("EnergyMarket").compiler_data.bytecode + args)
+    reason = revert_reason(computation.output) if computation.is_error else None
+    holds("C2-DEPLOY-1", computation.is_error == (wanted is not None), contract=reason, terms=wanted)
+    holds("C2-DEPLOY-2", reason == wanted, when=wanted is not None, contract=reason, terms=wanted)
+
+
+@given(
+    length=st.sampled_from([1, 2, 1800, 2**63, 2**255, MAX]),
+    window=st.sampled_from([1, 2, 600, 1800, 2**63, 2**255, MAX]),
+    period=st.sampled_from([0, 1, 2, 3, 2**64, 2**192, MAX - 1, MAX]) | st.integers(0, 10**6),
+    offset=st.integers(-2, 2),
+    edge=st.integers(0, 6),
+)
+def test_phase_of_any_period_on_any_clock(length: int, window: int, period: int, offset: int, edge: int) -> None:
+    """C2-PHASE-1: at the edges of every phase, on clocks with the shortest and the longest periods and windows."""
+    start, end = period * length, (period + 1) * length
+    edges = (start - 2 * window, start - window, start, end, end + window, end + 2 * window, START)
+    second = edges[edge] + offset
+    if not 0 < second < 2**64:
+        second = START
+    with boa.env.anchor():
+        market = deploy(Tariff(sbp=6, ssp=18, service_fee=1, period_length=length, window=window)).market
+        boa.env.timestamp = second
+        seen = market.phase(period)
+    terms = model.Market(
+        owner=ZERO, supplier=STRANGER, sbp=6, ssp=18, service_fee=1, period_length=length, window=window
+    )
+    holds("C2-PHASE-1", seen == terms.phase(period, second), contract=seen, terms=terms.phase(period, second))
+
+
+@given(
+    quote_id=st.sampled_from([0, 1, MAX]),
+    price=st.sampled_from([0, 7, MAX]),
+    volume=st.sampled_from([0, 1, MAX]),
+    salt=st.binary(min_size=32, max_size=32),
+)
+def test_seal(quote_id: int, price: int, volume: int, salt: bytes) -> None:
+    """C2-SEAL-1: `seal_of` answers the hash of T-BID-4, reckoned here without the contract."""
+    twin = seasons.prepared("fresh")
+    fields = (twin.chain, twin.target, quote_id, twin.address("misty"), price, volume, salt)
+    seen = twin.market.seal_of(quote_id, twin.address("misty"), price, volume, salt)
+    holds("C2-SEAL-1", seen == seal_bytes(fields), contract=seen.hex())
