@@ -16,8 +16,7 @@ import hypothesis.internal.conjecture.engine as hypothesis_engine
 import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 
-from tests.properties import evidence, seasons
-from tests.properties.report import write_report
+from tests.properties import evidence, report, seasons
 from wattproof.engine import ENGINES, EngineUnavailable, make_env
 
 _FOLDER = "WATTPROOF_EVIDENCE"
@@ -109,6 +108,21 @@ def _property_engine(request: pytest.FixtureRequest) -> Iterator[None]:
             raise failure
 
 
+def _is_whole_run(config: pytest.Config) -> bool:
+    """Whether no test was chosen or left out by name, so that every invariant should have been reached."""
+    chosen = config.getoption("keyword") or config.getoption("markexpr") or config.getoption("maxfail")
+    return not chosen and config.args_source is not pytest.Config.ArgsSource.ARGS
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
+    """A test marked with an invariant's ID has checked it where it passes."""
+    yield
+    if call.when == "call" and call.excinfo is None:
+        for marker in item.iter_markers("invariant"):
+            evidence.checked.update(marker.args)
+
+
 def _is_property_test(item: pytest.Item) -> bool:
     return "properties" in item.path.parts
 
@@ -125,23 +139,40 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     session.config.stash[_STARTED] = time.monotonic()
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Leaves this process's counts for the report."""
-    folder = os.environ.get(_FOLDER)
-    if folder and (evidence.tallies or evidence.checked):
+    """Leaves this process's counts for the report; at the end of the whole run, fails it where they are too low."""
+    folder, config = os.environ.get(_FOLDER), session.config
+    if not folder:
+        return
+    if evidence.tallies or evidence.checked:
         Path(folder, f"{os.getpid()}.json").write_text(json.dumps(evidence.snapshot()))
+    if hasattr(config, "workerinput"):
+        return
+    total = evidence.merge(Path(folder))
+    config.stash[_TOTAL] = total
+    shutil.rmtree(folder, ignore_errors=True)
+    problems = report.starved(total) if profile_of(config) != "quick" else []
+    if profile_of(config) != "quick" and _is_whole_run(config):
+        problems += [f"{name}: not reached in the whole run" for name in report.unreached(total)]
+    config.stash[_PROBLEMS] = problems
+    if problems and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Prints what was checked and how often; adds a failure where a call was starved or an invariant never reached."""
-    folder = os.environ.get(_FOLDER)
-    if hasattr(config, "workerinput") or not folder:
-        return
-    total = evidence.merge(Path(folder))
-    shutil.rmtree(folder, ignore_errors=True)
-    if total["tallies"]:
+    """Prints what was checked and how often, and what was reached too seldom."""
+    total = config.stash.get(_TOTAL, None)
+    if total and total["tallies"]:
         seconds = time.monotonic() - config.stash[_STARTED]
-        write_report(terminalreporter, total, engine_name(config), config.getoption("profile"), seconds)
+        report.write_report(terminalreporter, total, engine_name(config), profile_of(config), seconds)
+    problems = config.stash.get(_PROBLEMS, [])
+    if problems:
+        terminalreporter.section("properties: too little to show", red=True, bold=True)
+        for problem in problems:
+            terminalreporter.line(problem)
 
 
 _STARTED = pytest.StashKey[float]()
+_TOTAL = pytest.StashKey[dict[str, Any]]()
+_PROBLEMS = pytest.StashKey[list[str]]()

@@ -57,10 +57,10 @@ class Records:
         self.bids = {place for place, bid in seen.bids.items() if bid.status}
         self.opened = {place for place, bid in seen.bids.items() if bid.status and not bid.seal}
         self.buyers: dict[int, list[str]] = {}
-        self.bought: dict[tuple[str, int], int] = {}
-        self.readings: dict[tuple[str, int], tuple[int, int]] = {}
+        self.bought = {place: row.bought for place, row in seen.positions.items() if row.bought}
+        self.readings = {place: (row.exported, row.imported) for place, row in seen.readings.items() if row.present}
         self.evidence: dict[tuple[str, int], Signed] = {}
-        self.settled: set[tuple[str, int]] = set()
+        self.settled = {place for place, row in seen.positions.items() if row.settled}
         self.paid_in = 0
 
     def keep(self, function: str, args: tuple[Any, ...], sender: str, outcome: Outcome) -> None:
@@ -333,8 +333,8 @@ class Attackers(MarketMachine):
         for (user, period), numbers in sorted(self.records.readings.items()):
             late = self.phase(period) != METERING
             reason = "clock: wrong phase" if late else "metering: already read"
-            again = (user, period, *numbers, self.records.evidence[user, period])
-            yield Attack(Call("submit_reading", again, STRANGER), reason)
+            if signed := self.records.evidence.get((user, period)):
+                yield Attack(Call("submit_reading", (user, period, *numbers, signed), STRANGER), reason)
             other = (numbers[0] + 1, numbers[1])
             fresh = self.twin.reading(self.name(user), period, *other)
             yield Attack(Call("submit_reading", (user, period, *other, fresh), self.name(user)), reason)
@@ -510,6 +510,8 @@ class Attackers(MarketMachine):
     def second_accounts(self) -> Iterator[Attack]:
         """An account is settled again."""
         for user, period in sorted(self.records.settled):
+            if not self.phase(period) & (SETTLING | CLOSING):
+                continue
             sender = self.records.owner if self.phase(period) == SETTLING else user
             yield Attack(Call("settle_account", (user, period), self.name(sender)), "settlement: already settled")
 

@@ -184,7 +184,10 @@ class Purchase(NamedTuple):
 
 
 class Stall(NamedTuple):
-    """What one prosumer offers in a day, who wants it, and what its meter reports in the end."""
+    """What one prosumer offers in a day, `above` the lowest price, who wants it, and what its meter reports in the end.
+
+    Prices go one unit beyond the band at either end, to be refused.
+    """
 
     prosumer: str
     volume: int
@@ -192,6 +195,7 @@ class Stall(NamedTuple):
     wishes: tuple[Wish, ...]
     purchases: tuple[Purchase, ...]
     exported: str
+    taken_back: bool
 
 
 class Day(NamedTuple):
@@ -437,18 +441,13 @@ class Books(MarketMachine):
             periods.remove(self._done_periods()[0])
         self.twin.watch(period)
 
-    def draw_day(
-        self,
-        exports: tuple[str, ...] = EXPORTS,
-        imports: tuple[str, ...] = IMPORTS,
-        most_stalls: int = 2,
-    ) -> st.SearchStrategy[Day]:
+    def draw_day(self, most_stalls: int = 2) -> st.SearchStrategy[Day]:
         """Draws a day from end to end; the simplest is one quote, fully bid for, delivered and used."""
         tariff = self.twin.tariff
         traders = [name for name in HOUSEHOLDS if self.is_trader(name)]
         anybody = st.sampled_from([*traders, *traders, *traders, *HOUSEHOLDS])
         band = tariff.highest_price - tariff.lowest_price
-        above = st.sampled_from([0, 0, 1, band // 2, band])
+        above = st.sampled_from([*[0, 0, 1, band // 2, band] * 2, -1, band + 1])
         wish = st.builds(
             Wish,
             anybody,
@@ -464,13 +463,14 @@ class Books(MarketMachine):
             above,
             st.lists(wish, min_size=1, max_size=6, unique_by=lambda wish: wish.bidder).map(tuple),
             st.lists(purchase, max_size=3).map(tuple),
-            st.sampled_from(exports),
+            st.sampled_from(EXPORTS),
+            st.sampled_from([False] * 7 + [True]),
         )
         return st.builds(
             Day,
             st.just(self.next_period()),
             st.lists(stall, min_size=1, max_size=most_stalls, unique_by=lambda stall: stall.prosumer).map(tuple),
-            st.tuples(*[st.sampled_from(imports)] * len(HOUSEHOLDS)),
+            st.tuples(*[st.sampled_from(IMPORTS)] * len(HOUSEHOLDS)),
             st.sampled_from([False, False, False, True]),
             st.booleans(),
         )
@@ -499,6 +499,9 @@ class Books(MarketMachine):
             getattr(self, f"_{when}")(day, stalls)
 
     def _bidding(self, day: Day, stalls: dict[int, Stall]) -> None:
+        for number, stall in stalls.items():
+            if stall.taken_back:
+                self.do("invalidate_quote", number, sender=stall.prosumer)
         self.wait(day.period * self.twin.tariff.period_length - 2 * self.twin.tariff.window)
 
     def _revealing(self, day: Day, stalls: dict[int, Stall]) -> None:
@@ -545,7 +548,7 @@ class Books(MarketMachine):
             stalls[outcome.result] = stall
             for wish in stall.wishes:
                 volume = max(stall.volume * wish.percent // 100, 1)
-                bid_price = min(price + wish.above, self.twin.tariff.highest_price)
+                bid_price = min(price + wish.above, self.twin.tariff.highest_price + 1)
                 if wish.bidder != stall.prosumer:
                     self.bid(outcome.result, wish.bidder, bid_price, volume)
         return stalls

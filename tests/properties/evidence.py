@@ -72,8 +72,8 @@ def statements() -> dict[str, str]:
 
 
 def statement(invariant: str) -> str:
-    """The statement of an invariant. KeyError where `invariants.md` has no such row."""
-    return statements()[invariant]
+    """The statement of an invariant."""
+    return statements().get(invariant, "(no such row in invariants.md)")
 
 
 def holds(invariant: str, condition: object, /, *, when: object = True, **details: Any) -> None:
@@ -86,7 +86,13 @@ def holds(invariant: str, condition: object, /, *, when: object = True, **detail
         return
     checked[invariant] += 1
     if not condition:
-        raise Violated(invariant, details)
+        raise _violation(invariant)(invariant, details)
+
+
+@functools.cache
+def _violation(invariant: str) -> type[Violated]:
+    """A type per invariant: Hypothesis tells failures apart by their type and place, and shrinks each by itself."""
+    return type(invariant, (Violated,), {"__module__": __name__})
 
 
 def snapshot() -> dict[str, Any]:

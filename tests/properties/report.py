@@ -1,8 +1,64 @@
-"""The closing report of a run of the property tests."""
+"""The closing report of a run of the property tests, and what makes a run fail that has too little to show."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from tests.properties import evidence
+
+LEAST_ACCEPTED = {
+    "submit_quote": 50,
+    "submit_bid": 100,
+    "reveal_bid": 100,
+    "match_bids": 30,
+    "buy_surplus": 10,
+    "submit_reading": 100,
+    "settle_quote": 25,
+    "settle_account": 50,
+    "deposit": 10,
+    "withdraw": 10,
+    "clear": 10,
+    "authorize": 3,
+    "revoke": 3,
+}
+"""Accepted calls per entry point that every machine must reach in 100 histories. About a third of what is usual."""
+
+LEAST_IN_TERMS = LEAST_ACCEPTED | {
+    "register": 2,
+    "invalidate_quote": 5,
+    "transfer_ownership": 2,
+    "accept_ownership": 1,
+}
+"""The same for the machine that makes any call with anything."""
+
+LEAST_REFUSED = 5
+"""Refused calls per entry point that `Terms` must reach in 100 histories; `clear` is never refused."""
+
+ENOUGH = 100
+"""Histories from which on a machine's counts are judged."""
+
+
+def starved(total: dict[str, Any]) -> list[str]:
+    """A line for each entry point that a machine's rules reached too seldom."""
+    lines = []
+    for name, histories in sorted(total["tallies"].items()):
+        machine = name.removeprefix("histories of ")
+        if machine == name or histories < ENOUGH:
+            continue
+        for function, least in (LEAST_IN_TERMS if machine == "Terms" else LEAST_ACCEPTED).items():
+            outcomes = total["calls"].get(f"{machine}.{function}", {})
+            accepted = outcomes.get("accepted", 0)
+            refused = sum(outcomes.values()) - accepted
+            if accepted * 100 < least * histories:
+                lines.append(f"{machine}.{function}: {accepted} accepted in {histories} histories; {least} in 100 needed")
+            if machine == "Terms" and function != "clear" and refused * 100 < LEAST_REFUSED * histories:
+                lines.append(f"{machine}.{function}: {refused} refused in {histories} histories; too few")
+    return lines
+
+
+def unreached(total: dict[str, Any]) -> list[str]:
+    """The invariants of `invariants.md` that were never checked with their premise true."""
+    return sorted(evidence.statements().keys() - total["checked"].keys())
 
 
 def write_report(terminal: Any, total: dict[str, Any], engine: str, profile: str, seconds: float) -> None:

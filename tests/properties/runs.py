@@ -268,12 +268,15 @@ class Run:
     sent: list[Sent] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     trace: list[str] = field(default_factory=list)
+    beginning: int = 0
+    finished: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, name: str, twin: Twin, periods: Sequence[int] = ()) -> Run:
         """A run on the market of a twin, whose model is left alone: only inside a branch that is undone."""
-        token, names = str(twin.token.address), dict(twin.addresses)
-        return cls(name, twin.env, twin.market, token, twin.tariff, names, twin.functions, twin.lens, periods)
+        token, names, story = str(twin.token.address), dict(twin.addresses), twin.story()
+        run = cls(name, twin.env, twin.market, token, twin.tariff, names, twin.functions, twin.lens, periods)
+        return replace(run, trace=story, beginning=len(story))
 
     @property
     def target(self) -> str:
@@ -292,11 +295,21 @@ class Run:
 
     @contextmanager
     def branch(self) -> Iterator[Run]:
-        """A copy to act on; when the block ends, chain and time are as they were."""
+        """A copy to act on; when the block ends, chain and time are as they were.
+
+        A failure inside the block, or after it in the block around it, is told with the history of this copy.
+        """
         with self.env.anchor():
             lists = {name: list(getattr(self, name)) for name in ("sent", "answers", "trace")}
             dicts = {name: dict(getattr(self, name)) for name in ("numbers", "submitted", "seals")}
-            yield replace(self, **lists, **dicts)
+            copy = replace(self, **lists, **dicts, finished=[])
+            try:
+                yield copy
+            except AssertionError as failure:
+                if not getattr(failure, "__notes__", None):
+                    evidence.tell(failure, copy.finished or copy.trace, self.beginning)
+                raise
+            self.finished = copy.trace
 
     # ---- acting ------------------------------------------------------------------------
 

@@ -106,6 +106,9 @@ class Only(Attackers):
         self.watch_repetition(call, again)
         self.watch_roles(call, before, after, records)
         self.watch_steps(call, found)
+        if call.function == "reveal_bid":
+            opened = after.bids.get((call.args[0], call.sender))
+            holds("C4-SEAL-3", opened is not None and opened.seal == 0, call=self.twin.trace[-1], bid=opened)
         self.watch_flows(call, before, after, outcome)
         self.watch_energy(call, before, after, outcome)
         self.watch_silence(call, before, after)

@@ -526,14 +526,28 @@ def test_the_order_of_open_calls_does_not_matter(day: tuple[str, list[Trade], di
         min_size=1,
         max_size=3,
     ),
+    money=st.lists(
+        st.tuples(
+            st.integers(0, 60),
+            st.sampled_from(["deposit", "withdraw"]),
+            st.sampled_from(HOUSEHOLDS),
+            st.sampled_from([0, 1, 10**6]),
+        ),
+        max_size=3,
+    ),
 )
 def test_gifts_belong_to_nobody(
-    pair: tuple[str, Trade, Trade, list[Callable[[], bool]]], gifts: list[tuple[int, str, int]]
+    pair: tuple[str, Trade, Trade, list[Callable[[], bool]]],
+    gifts: list[tuple[int, str, int]],
+    money: list[tuple[int, str, str, int]],
 ) -> None:
     """T-MON-22, T-MON-23: tokens sent without a deposit, and ether forced in, change no account and block no payout."""
     season, one, two, ways = pair
     with opened("Gifts", season, 4) as run:
         steps = [step for _, step in merged(one.steps(), two.steps(), run.now, run.tariff, ways[2])] + finale(one, two)
+        for place, call, name, amount in money:
+            here = steps[place % len(steps)]
+            steps.insert(place % len(steps), Step(here.phase, here.period, call, (amount,), name))
         base, state = played(run, steps)
         before = run.env.get_balance(run.target)
         with run.branch() as copy:

@@ -105,14 +105,12 @@ class Settlement(Books):
         """T-SET-3, T-SET-4: the parts add up to D, and each is the exact share to within 1 Wh."""
         due, sold = min(offer.sold, self.exported(offer)), offer.sold
         shares = [part.delivered for part in parts]
-        holds("C3-SHARE-1", sum(shares) == due == total.get("delivered"), parts=shares, delivered=due, total=total)
         silent = (offer.prosumer, offer.period) not in self.readings
         holds("C3-SILENT-2", not any(shares), when=silent and offer.deals, parts=shares)
+        holds("C3-SHARE-1", sum(shares) == due == total.get("delivered"), parts=shares, delivered=due, total=total)
         so_far = 0
         for deal, share in zip(offer.deals, shares, strict=True):
             before, so_far = so_far, so_far + deal.volume
-            exact = so_far * due // sold - before * due // sold
-            holds("C3-SHARE-2", share == exact, when=due < sold, deal=deal, share=share, exact=exact)
             near = abs(share * sold - deal.volume * due) < sold
             holds(
                 "C3-SHARE-3",
@@ -123,6 +121,8 @@ class Settlement(Books):
                 delivered=due,
                 sold=sold,
             )
+            exact = so_far * due // sold - before * due // sold
+            holds("C3-SHARE-2", share == exact, when=due < sold, deal=deal, share=share, exact=exact)
 
     def _paid(self, offer: Offer, parts: list[Part], total: dict[str, int]) -> None:
         """T-SET-5, T-SET-8: own price for what came; a tenth of what did not, where the prosumer is in default."""
@@ -162,10 +162,8 @@ class Settlement(Books):
                 holds("C3-FEE-1", part.fee == 0, part=part)
             else:
                 due = fee(deal.buyer, part.delivered)
-                holds("C3-FEE-2", part.fee == due, part=part, due=due, tier=tier, waivers=in_hand)
-                full = part.delivered * tariff.service_fee
-                cut = 100 * part.fee <= full * (100 - 20 * tier)
-                holds("C3-FEE-4", cut, when=tier and full and not in_hand, part=part, full=full, tier=tier)
+                holds("C3-FEE-2", part.fee == due, when=not tier, part=part, due=due, waivers=in_hand)
+                holds("C3-FEE-4", part.fee == due, when=tier, part=part, due=due, tier=tier, waivers=in_hand)
         if offer.deals:
             delivered, tolerated = sum(part.delivered for part in parts), not self.in_default(offer)
             if delivered < offer.sold and tolerated:

@@ -73,6 +73,9 @@ class Outcome:
 class Twin:
     """A market, its model and the names of everybody. Build one with `Twin.fresh`, branch it with `branch`."""
 
+    strict_seasons = True
+    """Whether a disagreement while a season is played spoils the season; see `seasons`."""
+
     def __init__(self, tariff: Tariff) -> None:
         self.env = boa.env
         self.tariff = tariff
@@ -104,7 +107,7 @@ class Twin:
         self.users: list[str] = []
         self.trace: list[str] = []
         self.machine = "Twin"
-        self.strict = True
+        self.strict = Twin.strict_seasons
         self.divergence: AssertionError | None = None
         self._seen: Any = None
         self._beginning = 0

@@ -1,0 +1,226 @@
+"""Breaks the contract in one place at a time and shows that the invariant which says so catches it: `make faults`.
+
+Each `*.patch` beside this file is one fault: a sentence, the invariant that it violates, the test that checks that
+invariant, and the change. A fault is caught if that test fails and names that invariant; anything else fails the run.
+
+Times are seconds from the start of the fault's own process, which compiles and deploys the faulty contract, plays the
+seasons and draws histories, to the invariant's first violation and to the end of shrinking. The interpreter is started
+and the modules are imported once for all faults; what that took is printed first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import multiprocessing
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+_BEGUN = time.monotonic()
+
+import boa  # noqa: E402
+import hypothesis.internal.conjecture.engine as hypothesis_engine  # noqa: E402
+from hypothesis import HealthCheck, Phase, settings  # noqa: E402
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test  # noqa: E402
+
+from tests.properties import evidence, seasons  # noqa: E402
+from tests.properties.machine import MarketMachine  # noqa: E402
+from tests.properties.twin import Twin  # noqa: E402
+from wattproof import deployment  # noqa: E402
+from wattproof.engine import make_env  # noqa: E402
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+LONGEST = 120
+"""Seconds after which a fault counts as not caught."""
+
+# Short histories: what they find shrinks in seconds. Shrinking stops at eight seconds, whatever is left to gain.
+SETTINGS: dict[str, Any] = dict(
+    max_examples=3_000,
+    stateful_step_count=25,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    report_multiple_bugs=False,
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    suppress_health_check=list(HealthCheck),
+)
+MOST_SHRINKING = 8
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault, as its patch describes it."""
+
+    name: str
+    sentence: str
+    module: str
+    invariant: str
+    test: str
+    patch: Path
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of it: the invariants violated on the way, the one that the test reported, and the times."""
+
+    reported: str | None
+    seen: dict[str, float]
+    compiled: float
+    ended: float
+    error: str
+
+
+def faults() -> list[Fault]:
+    """Every fault beside this file. ValueError where a patch does not say what it must."""
+    return [_parse(path) for path in sorted(HERE.glob("*.patch"))]
+
+
+def _parse(path: Path) -> Fault:
+    head, _, _ = path.read_text().partition("\n--- ")
+    fields = dict(re.findall(r"^(module|invariant|test): (\S+)$", head, re.MULTILINE))
+    if fields.keys() != {"module", "invariant", "test"}:
+        raise ValueError(f"{path}: its head must name module, invariant and test")
+    return Fault(path.stem, head.splitlines()[0], fields["module"], fields["invariant"], fields["test"], path)
+
+
+def check(fault: Fault) -> Verdict:
+    """Runs the fault's test against the faulty contract in a process of its own."""
+    with tempfile.TemporaryDirectory(prefix="wattproof-fault-") as folder:
+        shutil.copytree(ROOT / "contracts", Path(folder, "contracts"))
+        subprocess.run(["git", "apply", str(fault.patch)], cwd=folder, check=True)
+        receiver, sender = multiprocessing.Pipe(duplex=False)
+        process = multiprocessing.get_context("fork").Process(target=_child, args=(fault, folder, sender))
+        process.start()
+        sender.close()
+        answered = receiver.poll(LONGEST)
+        answer = receiver.recv() if answered else {"reported": None, "seen": {}, "error": f"nothing in {LONGEST} s"}
+        process.kill()
+        process.join()
+    return Verdict(
+        answer["reported"], answer["seen"], answer.get("compiled", 0), answer.get("ended", LONGEST), answer["error"]
+    )
+
+
+def _child(fault: Fault, folder: str, sender: Connection) -> None:
+    begun = time.monotonic()
+    os.environ["WATTPROOF_CONTRACTS"] = str(Path(folder, "contracts"))
+    evidence.STORIES = Path(folder, "failures")
+    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (Hypothesis prints what it found)
+    seen: dict[str, float] = {}
+    remember = evidence.Violated.__init__
+
+    def violated(self: evidence.Violated, invariant: str, details: dict[str, Any]) -> None:
+        seen.setdefault(invariant, time.monotonic() - begun)
+        remember(self, invariant, details)
+
+    evidence.Violated.__init__ = violated  # type: ignore[method-assign]
+    settings.register_profile("faults", **SETTINGS)
+    settings.load_profile("faults")
+    hypothesis_engine.MAX_SHRINKING_SECONDS = MOST_SHRINKING
+    if not fault.invariant.startswith("C2") and fault.test != "tests/properties/test_terms.py::TestTerms":
+        # The invariant must catch the fault by itself, without the model's help.
+        MarketMachine.lockstep = Twin.strict_seasons = False
+    deployment.deployer.cache_clear()
+    _ = deployment.deployer("EnergyMarket").compiler_data.bytecode
+    compiled = time.monotonic() - begun
+    reported, error = None, "the test passed"
+    with boa.swap_env(make_env("revm")):
+        try:
+            _run(fault.test)
+            if seasons.failures:
+                raise next(iter(seasons.failures.values()))
+        except BaseException as failure:
+            violations = [leaf for leaf in _leaves(failure) if isinstance(leaf, evidence.Violated)]
+            reported = violations[0].invariant if violations else None
+            error = f"{type(failure).__name__}: {failure}".splitlines()[0][:200]
+    sender.send(
+        {"reported": reported, "seen": seen, "compiled": compiled, "ended": time.monotonic() - begun, "error": error}
+    )
+
+
+def _leaves(failure: BaseException) -> Iterator[BaseException]:
+    if isinstance(failure, BaseExceptionGroup):
+        for part in failure.exceptions:
+            yield from _leaves(part)
+    else:
+        yield failure
+
+
+def _run(test: str) -> None:
+    file, _, name = test.partition("::")
+    module = importlib.import_module(file.removesuffix(".py").replace("/", "."))
+    for value in list(vars(module).values()):
+        is_machine = isinstance(value, type) and issubclass(value, RuleBasedStateMachine)
+        if is_machine and f"Test{value.__name__}" == name and value.__module__ == module.__name__:
+            for season in value.season_names:
+                seasons.prepared(season)
+            run_state_machine_as_test(value, settings=settings.get_profile("faults"))
+            return
+    seasons.prepared("fresh")
+    getattr(module, name)()
+
+
+def main() -> int:
+    """Prints a row per fault and both medians; returns 1 where one was not caught by the invariant it names."""
+    parser = argparse.ArgumentParser(prog="python -m tests.properties.faults", description=__doc__.split("\n")[0])
+    parser.add_argument("names", nargs="*", help="faults to check (default: all)")
+    parser.add_argument("--test", help="run this test instead of the fault's own, and show what it finds")
+    parser.add_argument("--json", type=Path, help="write the figures there, too")
+    options = parser.parse_args()
+    chosen = [fault for fault in faults() if not options.names or fault.name in options.names]
+    if options.test:
+        chosen = [Fault(f.name, f.sentence, f.module, "?", options.test, f.patch) for f in chosen]
+    for fault in chosen:
+        importlib.import_module(fault.test.partition("::")[0].removesuffix(".py").replace("/", "."))
+    boa.load_partial(str(ROOT / "contracts" / "EnergyCredit.vy"))
+    print(f"imports: {time.monotonic() - _BEGUN:.1f} s, once; engine revm")
+    print(f"{'fault':<28} {'module':<13} {'invariant':<16} {'caught':<7} {'first s':>8} {'shrunk s':>9} {'compile s':>10}")
+    rows, missed = [], []
+    for fault in chosen:
+        verdict = check(fault)
+        caught = verdict.reported == fault.invariant
+        first = verdict.seen.get(verdict.reported or "", float("nan"))
+        shown = fault.invariant if fault.invariant != "?" else str(verdict.reported)
+        print(
+            f"{fault.name:<28} {fault.module:<13} {shown:<16} {'yes' if caught else 'NO':<7} "
+            f"{first:>8.1f} {verdict.ended:>9.1f} {verdict.compiled:>10.1f}",
+            flush=True,
+        )
+        if not caught:
+            missed.append(fault.name)
+            print(f"    reported {verdict.reported}: {verdict.error}; seen {sorted(verdict.seen)}", flush=True)
+        rows.append((fault, verdict, first, caught))
+    hits = [(first, verdict) for _, verdict, first, caught in rows if caught]
+    if hits:
+        print(
+            f"{len(hits)} of {len(rows)} caught; median {statistics.median(f for f, _ in hits):.1f} s to the first "
+            f"failure and {statistics.median(v.ended for _, v in hits):.1f} s to a shrunk one, compiling included "
+            f"(without: {statistics.median(f - v.compiled for f, v in hits):.1f} s and "
+            f"{statistics.median(v.ended - v.compiled for _, v in hits):.1f} s)"
+        )
+    if options.json:
+        figures = [
+            dict(fault=f.name, invariant=f.invariant, test=f.test, caught=c, first=t, shrunk=v.ended, compile=v.compiled)
+            for f, v, t, c in rows
+        ]
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    if missed:
+        print(f"not caught by the invariant named: {', '.join(missed)}", file=sys.stderr)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

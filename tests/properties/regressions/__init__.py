@@ -1,0 +1,1 @@
+"""Failures that were found, here or elsewhere, each kept as a property."""
