@@ -90,7 +90,8 @@ def test_row_names_a_test_that_exists(row: dict[str, str]) -> None:
         assert path.is_file(), f"{row['id']}: no file {file}"
         tree = ast.parse(path.read_text())
         names = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef | ast.FunctionDef)}
-        names |= {t.id for n in ast.walk(tree) if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
+        targets = [target for node in ast.walk(tree) if isinstance(node, ast.Assign) for target in node.targets]
+        names |= {target.id for target in targets if isinstance(target, ast.Name)}
         assert set(name.split("::")) <= names, f"{row['id']}: {file} has no {name}"
 
 

@@ -151,9 +151,7 @@ def solar_of(roof: Roof) -> np.ndarray:
     )
     direct_current = pvlib.pvsystem.pvwatts_dc(plane, cell, roof.peak_kw * 1000, TEMPERATURE_COEFFICIENT)
     direct_current *= 1 - SYSTEM_LOSSES
-    power = pvlib.inverter.pvwatts(
-        direct_current, roof.peak_kw * 1000 / INVERTER_EFFICIENCY, INVERTER_EFFICIENCY
-    )
+    power = pvlib.inverter.pvwatts(direct_current, roof.peak_kw * 1000 / INVERTER_EFFICIENCY, INVERTER_EFFICIENCY)
     return power.to_numpy().reshape(HALF_HOURS, MINUTES).mean(axis=1)
 
 
@@ -175,9 +173,7 @@ def main() -> None:
     for number, home in enumerate(HOMES):
         load[home.name] = watt_hours(load_of(home, SEED * 100 + number, direct, diffuse))
         solar[home.name] = watt_hours(solar_of(home.roof)) if home.roof else [0] * HALF_HOURS
-        print(
-            f"{home.name:8} load {sum(load[home.name]):6} Wh, solar {sum(solar[home.name]):6} Wh", flush=True
-        )
+        print(f"{home.name:8} load {sum(load[home.name]):6} Wh, solar {sum(solar[home.name]):6} Wh", flush=True)
 
     lines = ["period,household,load_wh,pv_wh"]
     for period in range(HALF_HOURS):

@@ -1,9 +1,9 @@
 """Deploys the market and its token on whatever environment titanoboa is set to.
 
-    >>> from wattproof.deployment import Tariff, deploy
-    >>> deployment = deploy()
-    >>> deployment.market.quote_count()
-    0
+>>> from wattproof.deployment import Tariff, deploy
+>>> deployment = deploy()
+>>> deployment.market.quote_count()
+0
 """
 
 from __future__ import annotations
@@ -84,9 +84,7 @@ def deployer(name: str) -> Any:
     return boa.load_partial(str(contracts_dir() / f"{name}.vy"))
 
 
-def deploy_market(
-    token: str, supplier: str, tariff: Tariff = Tariff(), owner: str | None = None
-) -> Any:
+def deploy_market(token: str, supplier: str, tariff: Tariff = Tariff(), owner: str | None = None) -> Any:
     """Deploys an `EnergyMarket` that settles in the ERC-20 at `token`. The sender `owner` (default: boa's) owns it."""
     with boa.env.prank(owner or boa.env.eoa):
         return deployer("EnergyMarket").deploy(
@@ -101,9 +99,7 @@ def deploy_market(
         )
 
 
-def deploy(
-    tariff: Tariff = Tariff(), owner: str | None = None, supplier: str | None = None
-) -> Deployment:
+def deploy(tariff: Tariff = Tariff(), owner: str | None = None, supplier: str | None = None) -> Deployment:
     """Deploys an `EnergyCredit` and a market that settles in it; both addresses default to new ones."""
     owner = owner or str(boa.env.generate_address("owner"))
     supplier = supplier or str(boa.env.generate_address("supplier"))

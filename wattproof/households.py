@@ -228,9 +228,7 @@ class Households:
             if _version(file) != self._version:
                 raise BadInput(self.path, None, "has changed since it was checked")
             for period, rows in _Table(self.path, file):
-                yield PeriodRow(
-                    period, {name: self._half_hour(name, period, rows[name]) for name in self.names}
-                )
+                yield PeriodRow(period, {name: self._half_hour(name, period, rows[name]) for name in self.names})
 
     def _half_hour(self, name: str, period: int, values: tuple[int, ...]) -> HalfHour:
         if self.has_forecasts:

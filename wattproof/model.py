@@ -59,6 +59,9 @@ class QuoteStatus(IntFlag):
     SETTLED = 8
 
 
+NO_QUOTE = QuoteStatus(0)
+
+
 class BidStatus(IntFlag):
     """T-BID-7; no member: no bid."""
 
@@ -182,7 +185,7 @@ class Quote:
     price: int = 0
     created_at: int = 0
     sold: int = 0
-    status: QuoteStatus = QuoteStatus(0)
+    status: QuoteStatus = NO_QUOTE
     collateral: int = 0
     bids: dict[Address, Bid] = field(default_factory=dict)
     opened: list[Address] = field(default_factory=list)

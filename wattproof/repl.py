@@ -28,7 +28,7 @@ from wattproof.households import DEFAULT_FILE, open_households
 from wattproof.meters import Meter
 
 START = 1_561_071_600
-"""Where the clock starts, in seconds: midnight before 21 June 2019, British Summer Time, the day of the default input."""
+"""Where the clock starts, in seconds: 21 June 2019, 0:00 British Summer Time, the day of the default input."""
 
 FUNDS = units.pence(10_000)
 """What every household and the supplier start with, in base units: 100 pounds."""
@@ -164,7 +164,7 @@ class Party(str):
         return party
 
     def __repr__(self) -> str:
-        return f"<{self.name} {str(self)}>"
+        return f"<{self.name} {self!s}>"
 
     def deposit(self, pence: Number) -> None:
         """Buys credit for `pence` and deposits it."""
@@ -358,9 +358,7 @@ def run(path: Path = DEFAULT_FILE) -> None:
     from IPython.terminal.embed import InteractiveShellEmbed
 
     offered = namespace(path)
-    shell = InteractiveShellEmbed(
-        banner1=banner(offered) + "\n", user_ns=offered, enable_tip=False, confirm_exit=False
-    )
+    shell = InteractiveShellEmbed(banner1=banner(offered) + "\n", user_ns=offered, enable_tip=False, confirm_exit=False)
 
     def refused(_shell: Any, _kind: Any, error: boa.BoaError, _trace: Any, **_: Any) -> None:
         print(reason_of(error))

@@ -129,7 +129,7 @@ class Attackers(MarketMachine):
     """A market with attackers among its people."""
 
     records: Records
-    _kept: tuple[Any, Observation] | None = None
+    _kept: tuple[Any, Any, Observation] | None = None
 
     def opened(self) -> None:
         """Attackers know what happened before."""
@@ -137,16 +137,25 @@ class Attackers(MarketMachine):
         self.records = Records(self.twin, self.look())
 
     def look(self) -> Observation:
-        """What the views tell now, decoded once between two calls."""
-        key = (self.twin.now, len(self.twin.periods), len(self.twin.watched), len(self.twin.trace))
+        """What the views told after the last call that was accepted, or now where time has passed since."""
+        key = (self.twin.now, len(self.twin.periods), len(self.twin.watched))
         if self._kept is None or self._kept[0] != key:
-            self._kept = (key, self.twin.observe())
-        return self._kept[1]
+            return self.look_again()
+        return self._kept[2]
+
+    def look_again(self) -> Observation:
+        """What the views tell now; decoded only where it is not what they told before."""
+        key = (self.twin.now, len(self.twin.periods), len(self.twin.watched))
+        pages = self.twin._looks()
+        if self._kept is None or self._kept[0] != key or self._kept[1] != pages:
+            self._kept = (key, pages, self.twin.observe())
+        return self._kept[2]
 
     def act(self, function: str, args: tuple[Any, ...], sender: str) -> Outcome:
         """Takes note of what was accepted."""
         outcome = super().act(function, args, sender)
         if outcome.accepted:
+            self._kept = None
             self.records.keep(function, self.plain(args), self.twin.address(sender), outcome)
         return outcome
 

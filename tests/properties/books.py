@@ -459,18 +459,19 @@ class Books(MarketMachine):
         stall = st.builds(
             Stall,
             anybody,
-            st.sampled_from([20, 100, 101, 1000, 7, 1]) | st.integers(1, 2000),
+            st.sampled_from([20, 100, 1000, 20, 100, 200, 101, 7, 1]) | st.integers(1, 2000),
             above,
             st.lists(wish, min_size=1, max_size=6, unique_by=lambda wish: wish.bidder).map(tuple),
             st.lists(purchase, max_size=3).map(tuple),
             st.sampled_from(EXPORTS),
             st.sampled_from([False] * 7 + [True]),
         )
+        same = st.sampled_from(IMPORTS).map(lambda mark: (mark,) * len(HOUSEHOLDS))
         return st.builds(
             Day,
             st.just(self.next_period()),
             st.lists(stall, min_size=1, max_size=most_stalls, unique_by=lambda stall: stall.prosumer).map(tuple),
-            st.tuples(*[st.sampled_from(IMPORTS)] * len(HOUSEHOLDS)),
+            same | st.tuples(*[st.sampled_from(IMPORTS)] * len(HOUSEHOLDS)),
             st.sampled_from([False, False, False, True]),
             st.booleans(),
         )

@@ -6,6 +6,7 @@ names, for each entry point, the fields that the clauses let it change, keyed by
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -96,6 +97,7 @@ def outside(frame: Frame, found: list[Change]) -> list[Change]:
     return [change for change in found if change.field not in frame.get((change.section, change.key), ())]
 
 
+@functools.lru_cache(maxsize=10_000)
 def address_of(number: int) -> str:
     """The checksummed address that an observation holds as a number."""
     return to_checksum_address(number.to_bytes(20, "big"))

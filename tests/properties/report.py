@@ -50,7 +50,8 @@ def starved(total: dict[str, Any]) -> list[str]:
             accepted = outcomes.get("accepted", 0)
             refused = sum(outcomes.values()) - accepted
             if accepted * 100 < least * histories:
-                lines.append(f"{machine}.{function}: {accepted} accepted in {histories} histories; {least} in 100 needed")
+                shown = f"{accepted} accepted in {histories} histories"
+                lines.append(f"{machine}.{function}: {shown}; {least} in 100 needed")
             if machine == "Terms" and function != "clear" and refused * 100 < LEAST_REFUSED * histories:
                 lines.append(f"{machine}.{function}: {refused} refused in {histories} histories; too few")
     return lines

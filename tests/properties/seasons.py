@@ -46,6 +46,8 @@ def prepared(name: str) -> Twin:
             raise
         failures[name] = failure
         twin = copy.copy(prepared("fresh"))
+    else:
+        twin.ended = twin.now
     twin.trace.append(f"# ---- here the season {name!r} ends and the history begins")
     _prepared.append((boa.env, name, twin))
     return twin
@@ -125,24 +127,35 @@ def _waivers() -> Twin:
 
 
 def _arrears() -> Twin:
-    """Two households owe the supplier and have no free money left; the supplier owes a third and has none either."""
+    """Who owes and who is owed, in every way.
+
+    The supplier owes sunny and has no money here; cloudy and misty owe the supplier and have none either; rainy owes it
+    too, but got its escrow back since, so that its next withdrawal can clear what it owes. Ends in MATCHING.
+    """
     twin = Twin.fresh(funds=30_000)
     t = twin.tariff
     period = (twin.now + 2 * t.window) // t.period_length + 1
+    later = period + 2  # Its REVEALING begins with the SETTLING of `period`.
+    twin.watch(later)
     twin.at((period + 1) * t.period_length)
-    for name, out, into in (("sunny", 900, 0), ("cloudy", 0, 5_000), ("misty", 0, 3_000)):
+    for name, out, into in (("sunny", 900, 0), ("cloudy", 0, 5_000), ("misty", 0, 3_000), ("rainy", 0, 5)):
         twin.call("submit_reading", name, period, out, into, twin.reading(name, period, out, into), sender=name)
-    for name in ("cloudy", "misty"):
+    quote_id = twin.call("submit_quote", later, 10, t.lowest_price, sender="bright").result
+    bids = (("breezy", t.highest_price), ("rainy", t.lowest_price))
+    for name, price in bids:
+        twin.call("submit_bid", quote_id, _seal(twin, quote_id, name, price, 10), sender=name)
+    twin.at(later * t.period_length - 2 * t.window)
+    for name, price in bids:
+        twin.call("reveal_bid", quote_id, price, 10, _SALT, sender=name)
+    for name in ("cloudy", "misty", "rainy", "supplier"):
         twin.call("withdraw", twin.model.account(twin.address(name)).balance, sender=name)
-    twin.call("withdraw", twin.model.account(twin.address("supplier")).balance, sender="supplier")
-    twin.at((period + 1) * t.period_length + t.window)
-    for name in ("sunny", "cloudy", "misty"):
+    debts = {"sunny": 5_400, "cloudy": -90_000, "misty": -54_000, "rainy": -90}
+    for name, debt in debts.items():
         twin.call("settle_account", name, period, sender="owner")
-    assert [twin.model.account(twin.address(name)).grid_account for name in ("sunny", "cloudy", "misty")] == [
-        5_400,
-        -90_000,
-        -54_000,
-    ]
+        assert twin.model.account(twin.address(name)).grid_account == debt
+    twin.at(later * t.period_length - t.window)
+    twin.call("match_bids", quote_id, sender="stranger")
+    assert twin.model.account(twin.address("rainy")).balance == 80
     return twin
 
 

@@ -79,7 +79,7 @@ class Only(Attackers):
         self.twin._seen = None
         self.twin.trace.append(f"token.transfer(market.address, {amount}, sender=stranger)")
         note(self.twin.trace[-1])
-        before, after = self._last[1], self.look()
+        before, after = self._last[1], self.look_again()
         self.donated += amount
         self.purses[giver] -= amount
         found = changes(before, after)
@@ -97,8 +97,8 @@ class Only(Attackers):
         call = self.made(function, args, sender)
         again = self.is_repeated(call)
         outcome = super().act(function, args, sender)
-        after = self.look()
-        found = changes(before, after)
+        after = self.look_again()
+        found = changes(before, after) if after is not before else []
         self._last = (self.twin.now, after)
         if not outcome.accepted:
             holds("C4-REFUSE-1", not found, call=self.twin.trace[-1], reason=outcome.reason, found=shown(found))
@@ -414,12 +414,12 @@ class Refusals(Attackers):
         """No digest is known yet."""
         super().opened()
         self._digest: bytes | None = None
-        self._accepted = 0
+        self._accepted = self._moves = 0
 
     def moves(self) -> dict[str, tuple[int, Decide]]:
         """More raids, and calls with anything in them."""
         moves = super().moves()
-        return moves | {"raid": (4, moves["raid"][1]), "wild": (8, self.draw_wild)}
+        return moves | {"raid": (2, moves["raid"][1]), "wild": (6, self.draw_wild)}
 
     def draw_wild(self, choose: Choose) -> Call:
         """Any call of anybody with numbers that are often near something."""
@@ -449,16 +449,19 @@ class Refusals(Attackers):
     def perform(self, call: Call) -> None:
         """Digests the storage before and after a move of which every call was refused.
 
-        One pair of digests for a whole raid: each costs as much as hundreds of calls.
+        One pair of digests for a whole raid, or one wild call in four: each costs as much as hundreds of calls.
         """
-        if call.function != "raid" and not call.function.startswith("wild "):
+        self._moves += 1
+        wild = call.function.startswith("wild ")
+        call = call._replace(function=call.function.removeprefix("wild "))
+        if call.function != "raid" and not (wild and self._moves % 4 == 0):
             self._digest = None
             super().perform(call)
             return
         env, accepted = self.twin.env, self._accepted
         before = self._digest or state_digest(env, self.twin.target)
         tokens = self.tokens()
-        super().perform(call._replace(function=call.function.removeprefix("wild ")))
+        super().perform(call)
         if self._accepted != accepted:
             self._digest = None
             return

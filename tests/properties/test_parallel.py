@@ -363,7 +363,10 @@ def books(draw: st.DrawFn) -> tuple[str, int, int, dict[str, tuple[int, int]], l
     season = draw(st.sampled_from((*SEASONS, "seasoned")))
     wish = st.sampled_from(WISHES) | st.tuples(st.integers(8, 17), st.integers(1, 40))
     names = draw(st.lists(st.sampled_from(HOUSEHOLDS[1:]), unique=True, min_size=2))
-    bids = {name: draw(wish) for name in names}
+    if draw(st.booleans()):
+        bids = dict(zip(names, draw(st.permutations(sorted(set(WISHES)))), strict=False))
+    else:
+        bids = {name: draw(wish) for name in names}
     volume = draw(st.sampled_from([40, 41, 50, 90, 400]))
     orders = [draw(st.permutations(names)) for _ in range(4)]
     return season, volume, draw(st.integers(0, 1)), bids, orders

@@ -111,6 +111,7 @@ class Twin:
         self.divergence: AssertionError | None = None
         self._seen: Any = None
         self._beginning = 0
+        self.ended: int | None = None
 
     @classmethod
     def fresh(cls, tariff: Tariff = TARIFF, funds: int = 10**9) -> Twin:
@@ -314,9 +315,12 @@ class Twin:
             looks = []
             for start in range(0, len(self.watched), 16):
                 users = self.watched[start : start + 16]
-                for first in range(1, max(len(self.model.quotes), 1) + 1, 8):
-                    traders = max(0, min(len(users), len(self.users) - start))
-                    looks.append((users, traders, first, self._look(users, traders, first)))
+                traders = max(0, min(len(users), len(self.users) - start))
+                first, count = 1, 1
+                while first <= count:
+                    answer = self._look(users, traders, first)
+                    looks.append((users, traders, first, answer))
+                    first, count = first + 8, int.from_bytes(answer[-128:-96], "big")  # the number of quotes
             self._seen = (key, looks)
         return self._seen[1]
 
@@ -354,14 +358,20 @@ class Twin:
 
     @contextmanager
     def branch(self) -> Iterator[Twin]:
-        """A copy to act on; when the block ends, chain and time are as they were."""
+        """A copy to act on; when the block ends, chain and time are as they were.
+
+        All seasons share one chain and so one clock: a branch off a season begins where that season `ended`.
+        """
         with self.env.anchor():
+            if self.ended is not None:
+                self.env.timestamp = self.ended
             twin = copy.copy(self)
             twin.model = copy.deepcopy(self.model)
             twin.addresses, twin.names = dict(self.addresses), dict(self.names)
             twin.periods, twin.users, twin.others = list(self.periods), list(self.users), list(self.others)
             twin.trace = list(self.trace)
             twin._beginning = len(self.trace) + 1
+            twin.ended = None
             yield twin
 
     @property

@@ -94,12 +94,12 @@ class Stage:
 
     # ---- a trade, step by step --------------------------------------------------------
 
-    def quote(self, volume: int = 1000, price: int = 100, prosumer: Household | None = None, period: int | None = None) -> int:
+    def quote(
+        self, volume: int = 1000, price: int = 100, prosumer: Household | None = None, period: int | None = None
+    ) -> int:
         """A prosumer quotes `volume` Wh at `price`; returns the quote's ID."""
         seller = prosumer or self.prosumer
-        return self.market.submit_quote(
-            self.period if period is None else period, volume, price, sender=seller.address
-        )
+        return self.market.submit_quote(self.period if period is None else period, volume, price, sender=seller.address)
 
     def seal(self, quote_id: int, bidder: Household, price: int, volume: int, salt: bytes = SALT) -> bytes:
         """The seal of a bid, reckoned by the market."""

@@ -158,8 +158,7 @@ def test_path_as_text(write):
         ("", "1: no column period"),
         (
             "period,,household,load_wh,pv_wh",
-            "1: unknown column ''; columns are "
-            "period, household, load_wh, pv_wh, forecast_load_wh, forecast_pv_wh",
+            "1: unknown column ''; columns are period, household, load_wh, pv_wh, forecast_load_wh, forecast_pv_wh",
         ),
         ('period,"household', "1: not CSV: unexpected end of data"),
     ],

@@ -109,9 +109,7 @@ def test_grid_prices_out_of_order_are_refused(r_exp, r_ret):
         sdr_prices(1, 2, r_exp, r_ret)
 
 
-@pytest.mark.parametrize(
-    ("price", "result"), [(6, 7), (7, 7), (8, 8), (17, 17), (18, 17), (-5, 7), (10**30, 17)]
-)
+@pytest.mark.parametrize(("price", "result"), [(6, 7), (7, 7), (8, 8), (17, 17), (18, 17), (-5, 7), (10**30, 17)])
 def test_into_band(price, result):
     assert into_band(price, 7, 17) == result
 

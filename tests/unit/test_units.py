@@ -95,9 +95,7 @@ def test_format_money(base_units, text):
     assert format_money(base_units) == text
 
 
-@pytest.mark.parametrize(
-    ("wh", "text"), [(0, "0.000 kWh"), (1, "0.001 kWh"), (1234, "1.234 kWh"), (-50, "-0.050 kWh")]
-)
+@pytest.mark.parametrize(("wh", "text"), [(0, "0.000 kWh"), (1, "0.001 kWh"), (1234, "1.234 kWh"), (-50, "-0.050 kWh")])
 def test_format_energy(wh, text):
     assert format_energy(wh) == text
 

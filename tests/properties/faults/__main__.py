@@ -187,7 +187,8 @@ def main() -> int:
         importlib.import_module(fault.test.partition("::")[0].removesuffix(".py").replace("/", "."))
     boa.load_partial(str(ROOT / "contracts" / "EnergyCredit.vy"))
     print(f"imports: {time.monotonic() - _BEGUN:.1f} s, once; engine revm")
-    print(f"{'fault':<28} {'module':<13} {'invariant':<16} {'caught':<7} {'first s':>8} {'shrunk s':>9} {'compile s':>10}")
+    head = ("fault", "module", "invariant", "caught", "first s", "shrunk s", "compile s")
+    print("{:<28} {:<13} {:<16} {:<7} {:>8} {:>9} {:>10}".format(*head))
     rows, missed = [], []
     for fault in chosen:
         verdict = check(fault)
@@ -213,8 +214,16 @@ def main() -> int:
         )
     if options.json:
         figures = [
-            dict(fault=f.name, invariant=f.invariant, test=f.test, caught=c, first=t, shrunk=v.ended, compile=v.compiled)
-            for f, v, t, c in rows
+            dict(
+                fault=f.name,
+                invariant=f.invariant,
+                test=f.test,
+                caught=caught,
+                first=first,
+                shrunk=v.ended,
+                compile=v.compiled,
+            )
+            for f, v, first, caught in rows
         ]
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
     if missed:

@@ -146,7 +146,13 @@ price = st.integers(7, 17)
 """The band of the fresh market: SBP 6, SSP 18, fee 1."""
 
 
-@given(volume=wide, asked=wide, wanted=wide, offered=wide)
+@given(
+    volume=st.integers(1, 5 * 10**8) | wh | wide,
+    asked=price | wide,
+    wanted=st.integers(1, 5 * 10**7) | wh | wide,
+    offered=price | wide,
+)
+@example(volume=5 * 10**8, asked=7, wanted=5 * 10**7, offered=17)
 @example(volume=1 << 47, asked=7, wanted=1 << 47, offered=1 << 209)
 @example(volume=100, asked=7, wanted=100, offered=(1 << 256) // 100)
 @example(volume=100, asked=7, wanted=100, offered=MAX)
@@ -659,8 +665,13 @@ def test_16_bids_can_be_neither_guessed_nor_claimed(
         holds("C4-SEEN-16", won == [d.twin.address(BUYER)], winners=won)
 
 
-@given(silent=st.sets(st.sampled_from(HOUSEHOLDS)), volume=st.integers(5, 500), settles=st.booleans())
-def test_17_the_silent_block_nobody(silent: set[str], volume: int, settles: bool) -> None:
+@given(
+    silent=st.sets(st.sampled_from(HOUSEHOLDS)),
+    volume=st.integers(5, 500),
+    share=st.sampled_from((1, 2, 3, 4)),
+    settles=st.booleans(),
+)
+def test_17_the_silent_block_nobody(silent: set[str], volume: int, share: int, settles: bool) -> None:
     """Defect 17: "One silent user blocks everybody's payment."
 
     Whichever meters stay silent, with or without the owner: every quote and account settles, and everybody takes out
@@ -670,12 +681,12 @@ def test_17_the_silent_block_nobody(silent: set[str], volume: int, settles: bool
         numbers = [d.quote(volume, name=name).result for name in HOUSEHOLDS[:2]]
         for number in numbers:
             for name in HOUSEHOLDS[2:]:
-                d.bid(number, name, d.low, max(volume // 4, 1))
+                d.bid(number, name, d.low, volume // share)
         d.to("REVEALING")
         for number in numbers:
             for name in HOUSEHOLDS[2:]:
                 if name not in silent or name == HOUSEHOLDS[2]:
-                    d.reveal(number, name, d.low, max(volume // 4, 1))
+                    d.reveal(number, name, d.low, volume // share)
         d.to("METERING")
         for name in HOUSEHOLDS:
             if name not in silent:
