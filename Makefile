@@ -7,12 +7,15 @@ READY  := $(VENV)/.ready
 DEV    := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help day repl test test-one lint format clean
+.PHONY: help day repl test test-one faults deep rate lint format clean
 
 help:
 	@echo "make day     run a trading day of ten households through the contract"
 	@echo "make repl    play with a market by hand"
 	@echo "make test    run all tests"
+	@echo "make faults  break the contract in 43 places and see each one caught"
+	@echo "make rate    checked steps a second of the state machines, on each engine"
+	@echo "make deep    run the state machines for hours: make deep BUDGET=8h"
 	@echo "make lint    check the format of the Python and Vyper sources"
 	@echo "make format  format them"
 	@echo "make clean   remove the virtual environment and what runs leave behind"
@@ -41,6 +44,16 @@ test: $(READY)
 # One test, as a failure's last line names it.
 test-one: $(READY)
 	@$(BIN)/python -m pytest '$(TEST)' --engine $(or $(ENGINE),pyevm) --profile $(or $(PROFILE),ci)
+
+faults: $(READY)
+	@$(BIN)/python -m tests.properties.faults --json out/faults.json
+
+deep: $(READY)
+	@$(BIN)/python -m tests.properties.deep --budget $(or $(BUDGET),2h)
+
+rate: $(READY)
+	@for engine in revm pyevm; do $(BIN)/python -m pytest -q --engine $$engine --profile quick \
+		tests/properties/test_terms.py::TestTerms | grep -E '^engine|checked steps'; done
 
 lint: $(DEV)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -163,7 +163,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Prints what was checked and how often, and what was reached too seldom."""
     total = config.stash.get(_TOTAL, None)
-    if total and total["tallies"]:
+    if total and total["tallies"]["histories"]:
         seconds = time.monotonic() - config.stash[_STARTED]
         report.write_report(terminalreporter, total, engine_name(config), profile_of(config), seconds)
     problems = config.stash.get(_PROBLEMS, [])

@@ -8,6 +8,7 @@ from typing import Any
 
 from eth_abi.abi import encode
 from eth_keys import keys
+from eth_keys.constants import SECPK1_N
 from eth_utils.crypto import keccak
 
 DOMAIN_TYPE = keccak(text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
@@ -39,6 +40,12 @@ def reading_hash(user: str, period: int, exported: int, imported: int) -> bytes:
             [READING_TYPE, user, period, exported, imported],
         )
     )
+
+
+def malleable_twin(signature: bytes) -> bytes:
+    """The other signature of the same message by the same key: s taken from the order of the curve, v flipped."""
+    s = SECPK1_N - int.from_bytes(signature[32:64], "big")
+    return signature[:32] + s.to_bytes(32, "big") + bytes([55 - signature[64]])
 
 
 class Meter:

@@ -25,7 +25,7 @@ from wattproof import units
 from wattproof.clock import Clock, Phase
 from wattproof.deployment import Deployment, Tariff, deploy, fund
 from wattproof.households import DEFAULT_FILE, open_households
-from wattproof.meters import Meter
+from wattproof.meters import Meter, malleable_twin, pairing_hash, reading_hash
 
 START = 1_561_071_600
 """Where the clock starts, in seconds: 21 June 2019, 0:00 British Summer Time, the day of the default input."""
@@ -300,6 +300,7 @@ def replay(names: dict[str, Any], **tariff: int) -> None:
 
     Deploys a market with this tariff, in which nobody is registered yet: `market`, `token`, `owner`, `supplier`,
     `stranger`, the households by name and `who("any name")` are addresses; `give(somebody, amount)` hands out tokens,
+    `sign(meter, "Reading", ...)` signs, `refuses(market.f, ...)` makes a call that is refused and prints the reason,
     and `clock` is the new market's.
     """
     boa.env.timestamp = START
@@ -322,6 +323,19 @@ def replay(names: dict[str, Any], **tariff: int) -> None:
     known.update({address: name for name, address in people.items()})
     for name in ("stranger", *open_households(DEFAULT_FILE).names):
         who(name)
+
+    def sign(meter: str, kind: str, *fields: Any, market: str | None = None, chain: int | None = None) -> bytes:
+        struct = pairing_hash(*fields) if kind == "Pairing" else reading_hash(*fields)
+        return Meter(meter).sign(struct, market or deployment.market, chain)
+
+    def refuses(function: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            function(*args, **kwargs)
+        except boa.BoaError as error:
+            print(reason_of(error))
+        else:
+            print("NOT refused")
+
     market = Readable(deployment.market, known)
     names.update(people)
     names.update(
@@ -331,6 +345,9 @@ def replay(names: dict[str, Any], **tariff: int) -> None:
         tariff=deployment.tariff,
         who=who,
         give=give,
+        sign=sign,
+        refuses=refuses,
+        malleable_twin=malleable_twin,
     )
 
 

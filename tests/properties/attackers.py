@@ -56,7 +56,7 @@ class Records:
         self.terms = {number: (address_of(q.prosumer), q.period, q.volume, q.price) for number, q in quotes}
         self.bids = {place for place, bid in seen.bids.items() if bid.status}
         self.opened = {place for place, bid in seen.bids.items() if bid.status and not bid.seal}
-        self.buyers: dict[int, list[str]] = {}
+        self.buyers = {number: [str(trade.buyer) for trade in twin.market.trades(number)] for number in seen.quotes}
         self.bought = {place: row.bought for place, row in seen.positions.items() if row.bought}
         self.readings = {place: (row.exported, row.imported) for place, row in seen.readings.items() if row.present}
         self.evidence: dict[tuple[str, int], Signed] = {}
@@ -176,7 +176,7 @@ class Attackers(MarketMachine):
             more["newcomer"] = (1, lambda choose: self.registration(NEWCOMER))
         thefts = self.copyable()
         if thefts:
-            more["copy"] = (2, lambda choose: Call("copy", choose.one(thefts), STRANGER))
+            more["copy"] = (3, lambda choose: Call("copy", choose.one(thefts), STRANGER))
         return super().moves() | more
 
     def perform(self, call: Call) -> None:
@@ -325,17 +325,26 @@ class Attackers(MarketMachine):
                     yield Attack(Call("withdraw", (0,), name), "ledger: in arrears")
 
     def thieves(self) -> Iterator[Attack]:
-        """A thief opens a bid with what somebody else sealed."""
+        """A thief that has a sealed bid of its own, or a copy, opens it with what somebody else sealed."""
+        for number, thief, call in self.thefts():
+            place = (number, self.twin.address(thief))
+            if place in self.records.bids and place not in self.records.opened:
+                yield Attack(call, "bids: seal does not match")
+
+    def claimers(self) -> Iterator[Attack]:
+        """Somebody without a sealed bid opens another's."""
+        for number, thief, call in self.thefts():
+            place = (number, self.twin.address(thief))
+            if place not in self.records.bids or place in self.records.opened:
+                yield Attack(call, "bids: nothing to open")
+
+    def thefts(self) -> Iterator[tuple[int, str, Call]]:
+        """Quote, thief and the call that opens a bid with what another put into its own."""
         for (number, victim), wish in sorted(self.sealed.items()):
-            if self.phase_of(number) != REVEALING or self.records.statuses.get(number) != VALID:
-                continue
-            for thief in HOUSEHOLDS:
-                if thief == victim or not self.can_trade(thief):
-                    continue
-                place = (number, self.twin.address(thief))
-                shut = place in self.records.bids and place not in self.records.opened
-                reason = "bids: seal does not match" if shut else "bids: nothing to open"
-                yield Attack(Call("reveal_bid", (number, *wish, salt_of(number, victim)), thief), reason)
+            if self.phase_of(number) == REVEALING and self.records.statuses.get(number) == VALID:
+                for thief in HOUSEHOLDS:
+                    if thief != victim and self.can_trade(thief):
+                        yield number, thief, Call("reveal_bid", (number, *wish, salt_of(number, victim)), thief)
 
     def replayers(self) -> Iterator[Attack]:
         """Somebody hands in a reading again, while it is time for readings and later."""
@@ -533,6 +542,7 @@ class Attackers(MarketMachine):
             "revoked": self.revoked,
             "debtor": self.debtors,
             "thief": self.thieves,
+            "claimer": self.claimers,
             "replayer": self.replayers,
             "forger": self.forgers,
             "spoiler": self.spoilers,
@@ -569,7 +579,7 @@ class Attackers(MarketMachine):
                 holds("C4-ATTACK-2", failed, **tried)
             case "debtor":
                 holds("C4-ATTACK-3", failed, **tried)
-            case "thief":
+            case "thief" | "claimer":
                 holds("C4-ATTACK-4", failed, **tried)
             case "replayer":
                 holds("C4-ATTACK-5", failed, **tried)

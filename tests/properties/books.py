@@ -17,7 +17,7 @@ from eth_utils.crypto import keccak
 from hypothesis import event, note
 from hypothesis import strategies as st
 
-from tests.properties.machine import EVERYBODY, PERIODS, Call, MarketMachine, salt_of
+from tests.properties.machine import EVERYBODY, Call, MarketMachine, salt_of
 from tests.properties.observation import Account, Observation, decode
 from tests.properties.symbols import word
 from tests.properties.twin import HOUSEHOLDS, START, STRANGER, Outcome
@@ -83,7 +83,10 @@ class Opened(NamedTuple):
 
 @dataclass
 class Offer:
-    """A quote and all that was signed upon it. Volumes in Wh, prices in base units per Wh."""
+    """A quote and all that was signed upon it. Volumes in Wh, prices in base units per Wh.
+
+    `deals` are the trades in the order made, the first `winners` of them by the matching.
+    """
 
     prosumer: str
     period: int
@@ -93,6 +96,7 @@ class Offer:
     sealed: set[str] = field(default_factory=set)
     opened: list[Opened] = field(default_factory=list)
     deals: list[Deal] = field(default_factory=list)
+    winners: int = 0
 
     @property
     def sold(self) -> int:
@@ -249,7 +253,10 @@ def whole_day(day: Day) -> Call:
 
 # ---- the machine -----------------------------------------------------------------------
 
-_CALL = re.compile(r"market\.(\w+)\((?:(.*), )?sender=(?:who\(\")?(\w+)(?:\"\))?\)")
+_NAME = re.compile(r'who\("(\w+)"\)')
+_LINE = re.compile(
+    r'clock\.now = (?P<second>\d+)|market\.(?P<function>\w+)\((?:(?P<args>.*), )?sender=(?:who\(")?(?P<sender>\w+)(?:"\))?\)'
+)
 
 
 class Books(MarketMachine):
@@ -275,32 +282,34 @@ class Books(MarketMachine):
         self.closed_accounts: set[tuple[str, int]] = set()
         self._looked: tuple[int, tuple[int, ...]] = (0, ())
         self._recall()
-        self._set_clock()
         self.seen = self._look()
         self.people = {int(address, 16): address for address in self.twin.names}
         self.inspect(self.seen)
 
     def _recall(self) -> None:
-        """Reads the calls of the season about quotes that it did not settle; all of them were accepted."""
-        calls = [match.groups() for line in self.twin.trace if (match := _CALL.match(line))]
-        self.first = 1 + sum(function == "settle_quote" for function, _, _ in calls)
-        count = 0
-        for function, told, sender in calls:
-            args = [int(arg) if arg.isdigit() else arg for arg in (told or "").split(", ")]
+        """Writes down what the season did on quotes that it did not settle; all its calls were accepted.
+
+        Whoever bid on such a quote in a season had no good performances yet: nobody's standing need be recalled.
+        """
+        lines = [_LINE.fullmatch(line) for line in self.twin.trace]
+        past = [(line["function"], self._told(line["args"]), line["sender"], line["second"]) for line in lines if line]
+        settled = sum(function == "settle_quote" for function, *_ in past)
+        self.first, count, now = settled + 1, 0, START
+        for function, args, sender, second in past:
+            now = int(second) if second else now
             if function == "submit_quote":
                 count += 1
-                if count >= self.first:
-                    self.write(function, tuple(args), self.twin.address(sender), Outcome(True, None, count), None)
-            elif function in ("submit_bid", "reveal_bid") and args[0] >= self.first:
-                self.write(function, tuple(args), self.twin.address(sender), Outcome(True), None)
+            outcome = Outcome(True, None, count)
+            on_quote = function in ("submit_bid", "reveal_bid", "match_bids", "buy_surplus") and args[0] > settled
+            if on_quote or function == "submit_reading" or (function == "submit_quote" and count > settled):
+                self.write(function, args, self.twin.address(sender), outcome, Observation(), now)
 
-    def _set_clock(self) -> None:
-        """Begins at the second at which the season ended, and not at which the one prepared last did."""
-        twin, tariff = self.twin, self.twin.tariff
-        seconds = [int(line.removeprefix("clock.now = ")) for line in twin.trace if line.startswith("clock.now = ")]
-        twin.env.timestamp = max(seconds, default=START)
-        first = (twin.now + 2 * tariff.window) // tariff.period_length + 1
-        twin.periods = sorted({offer.period for offer in self.offers.values()} | set(range(first, first + PERIODS)))
+    def _told(self, args: str | None) -> tuple[Any, ...]:
+        """The arguments of a call as it stands in the trace."""
+        told = (_NAME.sub(r"\1", arg) for arg in (args or "").split(", "))
+        return tuple(
+            int(arg) if arg.isdigit() else self.twin.address(arg) if arg.isidentifier() else arg for arg in told
+        )
 
     def act(self, function: str, args: tuple[Any, ...], sender: str) -> Outcome:
         """Makes a call, writes it down and has it judged."""
@@ -310,7 +319,7 @@ class Books(MarketMachine):
         foreseen = self.foresee(function, resolved, who, before)
         outcome = super().act(function, args, sender)
         if outcome.accepted:
-            self.write(function, resolved, who, outcome, before)
+            self.write(function, resolved, who, outcome, before, self.twin.now)
             self.seen = self._look()
             self._looked = (self.twin.now, tuple(self.twin.periods))
         self.judge(Step(function, resolved, who, before, self.seen, outcome, foreseen))
@@ -347,7 +356,9 @@ class Books(MarketMachine):
 
     # ---- the books -----------------------------------------------------------------------
 
-    def write(self, function: str, args: tuple[Any, ...], sender: str, outcome: Outcome, before: Any) -> None:
+    def write(
+        self, function: str, args: tuple[Any, ...], sender: str, outcome: Outcome, before: Observation, now: int
+    ) -> None:
         """Writes an accepted call down. What makes no sense to the books is left to the invariants."""
         if function == "submit_quote" and outcome.result is not None:
             self.offers.setdefault(outcome.result, Offer(sender, *args))
@@ -370,9 +381,10 @@ class Books(MarketMachine):
                 offer.opened.append(Opened(sender, args[1], args[2]))
             case "match_bids" if offer.status == VALID:
                 offer.deals = served(ranked(offer, self.twin.tariff.priority_step, before), offer.volume)
-                offer.status = MATCHED
+                offer.winners, offer.status = len(offer.deals), MATCHED
             case "buy_surplus":
-                offer.deals.append(Deal(sender, args[1], offer.price, self.stage(offer.period) == Phase.MATCHING))
+                ahead = stage(self.twin.tariff, offer.period, now) == Phase.MATCHING
+                offer.deals.append(Deal(sender, args[1], offer.price, ahead))
             case "settle_quote":
                 offer.status = SETTLED
 

@@ -8,6 +8,7 @@ and, where it needs them, rules of its own.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -87,6 +88,7 @@ class MarketMachine(RuleBasedStateMachine):
         self.sealed: dict[tuple[int, str], tuple[int, int]] = {}
         self._branch: Any = None
         self._pending = 0
+        self._since = time.process_time_ns()
         evidence.tallies["histories"] += 1
         evidence.tallies[f"histories of {type(self).__name__}"] += 1
 
@@ -112,6 +114,7 @@ class MarketMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Compares the whole state once more, and undoes the history."""
+        evidence.tallies["microseconds"] += (time.process_time_ns() - self._since) // 1000
         if self._branch is None:
             return
         try:

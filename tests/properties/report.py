@@ -70,6 +70,9 @@ def write_report(terminal: Any, total: dict[str, Any], engine: str, profile: str
         f"engine {engine}, profile {profile}: {tallies['histories']} histories, {tallies['steps']} steps, "
         f"{tallies['states compared']} whole states compared, in {seconds:.0f} s"
     )
+    if tallies["microseconds"]:
+        rate = tallies["steps"] * 1_000_000 // tallies["microseconds"]
+        terminal.line(f"{rate} checked steps a second per core (processor time of the histories)")
     terminal.line("calls (accepted / refused):")
     for name in sorted(calls):
         accepted = calls[name]["accepted"]

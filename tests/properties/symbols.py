@@ -9,11 +9,10 @@ import functools
 from dataclasses import dataclass
 from typing import Any
 
-from eth_keys.constants import SECPK1_N
 from eth_utils.crypto import keccak
 
 from wattproof import model
-from wattproof.meters import Meter, pairing_hash, reading_hash
+from wattproof.meters import Meter, malleable_twin, pairing_hash, reading_hash
 
 FORMS = ("ok", "truncated", "empty", "high s", "bad v")
 """Forms of a signature: the accepted one, cut by its last byte, none at all, its malleable twin, an impossible v."""
@@ -24,12 +23,18 @@ def word(value: int) -> bytes:
     return (value % 2**256).to_bytes(32, "big")
 
 
-@functools.lru_cache(maxsize=100_000)
+SEALED: dict[bytes, tuple[Any, ...]] = {}
+"""What is in each seal that was ever made here, so that a trace can show it."""
+
+
+@functools.cache
 def seal_bytes(fields: tuple[Any, ...]) -> bytes:
     """The seal of T-BID-4 over (chain, market, quote, bidder, price, volume, salt), reckoned without the contract."""
     chain, market, quote_id, bidder, price, volume, salt = fields
     packed = [word(chain), word(int(market, 16)), word(quote_id), word(int(bidder, 16)), word(price), word(volume)]
-    return keccak(b"".join(packed) + salt)
+    seal = keccak(b"".join(packed) + salt)
+    SEALED[seal] = fields
+    return seal
 
 
 @dataclass(frozen=True)
@@ -77,8 +82,7 @@ def _signature(signed: Signed) -> bytes:
         case "empty":
             return b""
         case "high s":
-            twin = SECPK1_N - int.from_bytes(signature[32:64], "big")
-            return signature[:32] + word(twin) + bytes([55 - signature[64]])
+            return malleable_twin(signature)
         case "bad v":
             return signature[:64] + bytes([29])
     return signature

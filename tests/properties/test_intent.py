@@ -29,9 +29,8 @@ class Intent(Books):
     season_names = ("fresh", "no fee", "dear", "poor", "seasoned", "waivers", "arrears")
 
     def opened(self) -> None:
-        """Begins to add up what each period brings each user, and what each user purchased."""
+        """Begins to add up what each period brings each user."""
         self.brought: defaultdict[tuple[str, int], int] = defaultdict(int)
-        self.purchases: defaultdict[tuple[str, int], int] = defaultdict(int)
         self.stolen: dict[tuple[int, str], str] = {}
         super().opened()
 
@@ -51,8 +50,6 @@ class Intent(Books):
                 self._settled_as_signed(step, self.offers[step.args[0]])
             case "match_bids" if step.args[0] in self.offers:
                 self._unopened_binds_nobody(step, self.offers[step.args[0]])
-            case "buy_surplus" if step.args[0] in self.offers:
-                self.purchases[step.sender, self.offers[step.args[0]].period] += step.args[1]
             case "settle_account":
                 self._invoiced_as_metered(step, *step.args)
         if step.function in CLEARING:
@@ -207,6 +204,8 @@ class Intent(Books):
         for offer in self.offers.values():
             for bid in offer.opened:
                 signed[bid.bidder, offer.period] += bid.volume
+            for deal in offer.deals[offer.winners :]:
+                signed[deal.buyer, offer.period] += deal.volume
             if offer.status in (VALID, MATCHED):
                 escrow[offer.prosumer] += collateral_of(self.twin.tariff, offer.volume)
             for bid in offer.opened if offer.status == VALID else ():
@@ -220,10 +219,9 @@ class Intent(Books):
     def _inspect_energy(self, seen: Observation, signed: dict[tuple[str, int], int]) -> None:
         """T-GUA-1, T-BID-10, T-QUO-1: nobody trades more than it signed, and who signed nothing does not trade."""
         for (user, period), row in seen.positions.items():
-            purchased = signed.get((user, period), 0) + self.purchases[user, period]
-            within = row.agreed <= row.bought <= purchased and row.received <= row.bought
-            idle = not purchased
-            holds("C1-VOLUME-1", within, when=not idle, user=user, period=period, position=row, signed=purchased)
+            most = signed.get((user, period), 0)
+            within, idle = row.agreed <= row.bought <= most and row.received <= row.bought, not most
+            holds("C1-VOLUME-1", within, when=most, user=user, period=period, position=row, signed=most)
             offered = [offer for offer in self.offers.values() if (offer.prosumer, offer.period) == (user, period)]
             nothing = not (row.agreed or row.bought or row.received) and (offered or not (row.open or row.delivered))
             holds("C1-BYSTANDER-1", nothing, when=idle, user=user, period=period, position=row)

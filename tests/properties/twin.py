@@ -21,7 +21,7 @@ from eth_utils.crypto import keccak
 from tests.properties import evidence
 from tests.properties.evidence import holds
 from tests.properties.observation import Observation, decode
-from tests.properties.symbols import Signed, meter, seal_bytes, word
+from tests.properties.symbols import SEALED, Signed, meter, seal_bytes, word
 from wattproof import model
 from wattproof.deployment import Tariff, deploy
 from wattproof.model import Refused
@@ -209,6 +209,8 @@ class Twin:
         computation = self.env.execute_code(to_address=self.target, sender=who, data=data)
         self._seen = None
         outcome = self._outcome(computation)
+        if not outcome.accepted:
+            self.trace[-1] = "refuses(" + self.trace[-1].replace("(", ", ", 1)
         self._count(function, outcome)
         if self.divergence is None:
             with self._deferred():
@@ -269,15 +271,32 @@ class Twin:
 
     def _shown(self, arg: Any) -> str:
         if isinstance(arg, Signed):
-            return f'bytes.fromhex("{arg.bytes().hex()}")'
+            return self._shown_signature(arg)
         if isinstance(arg, bytes):
-            return f'bytes.fromhex("{arg.hex()}")'
+            return self._shown_bytes(arg)
         if isinstance(arg, str):
             name = self.names.get(arg, arg)
             if name.startswith("0x"):
                 return f'"{name}"'
             return name if name in REPL_NAMES else f'who("{name}")'
         return repr(arg)
+
+    def _shown_bytes(self, arg: bytes) -> str:
+        chain, market, *rest = SEALED.get(arg, (None, None))
+        if (chain, market) == (self.chain, self.target):
+            return f"market.seal_of({', '.join(map(self._shown, rest))})"
+        return f'bytes.fromhex("{arg.hex()}")'
+
+    def _shown_signature(self, signed: Signed) -> str:
+        """An expression that signs anew at the REPL, where the market and the people have other addresses."""
+        if signed.form == "empty":
+            return 'b""'
+        fields = ", ".join(map(self._shown, signed.fields))
+        other = "" if signed.market == self.target else f", market={self._shown(signed.market)}"
+        other += "" if signed.chain == self.chain else f", chain={signed.chain}"
+        shown = f'sign("{signed.meter}", "{signed.kind}", {fields}{other})'
+        endings = {"truncated": "[:64]", "bad v": "[:64] + bytes([29])"}
+        return f"malleable_twin({shown})" if signed.form == "high s" else shown + endings.get(signed.form, "")
 
     # ---- the whole state ---------------------------------------------------------------
 

@@ -12,6 +12,8 @@ from typing import Any
 import boa
 import pytest
 
+from tests.properties.symbols import seal_bytes
+from tests.properties.twin import Twin
 from wattproof import repl
 from wattproof.clock import Phase
 
@@ -94,3 +96,29 @@ def test_the_command_opens_ipython_and_runs_the_session() -> None:
     assert "volume  1.500 kWh" in run.stdout
     assert "refused: quotes: price out of band" in run.stdout
     assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_a_history_of_the_property_tests_replays(names: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    twin = Twin.fresh()
+    period = repl.ReplClock(twin.market).next_quotable()
+    twin.call("submit_quote", period, 20, 9, sender="sunny")
+    wish = (twin.chain, twin.target, 1, twin.address("cloudy"), 9, 12, bytes(32))
+    twin.call("submit_bid", 1, seal_bytes(wish), sender="cloudy")
+    twin.at(twin.now + 1)
+    twin.call("settle_quote", 1, sender="owner")
+    twin.at(period * 1800 - 1200)
+    twin.call("reveal_bid", 1, 9, 12, bytes(32), sender="cloudy")
+    twin.at(period * 1800 + 1800)
+    spoilt = twin.reading("sunny", period, 20, 0, form="high s")
+    twin.call("submit_reading", "sunny", period, 20, 0, spoilt, sender="stranger")
+    twin.call("submit_reading", "sunny", period, 20, 0, twin.reading("sunny", period, 20, 0), sender="stranger")
+    twin.call("match_bids", 1, sender="stranger")
+
+    exec("\n".join(twin.story()), names)
+
+    replayed = names["market"]
+    assert [(trade.buyer, trade.volume) for trade in replayed.trades(1)] == [(names["cloudy"], 12)]
+    assert replayed.reading(names["sunny"], period).exported == 20
+    assert replayed.account(names["cloudy"]).reserved == twin.market.account(twin.address("cloudy")).reserved == 120
+    refusals = ["refused: quotes: not matched", "refused: ecdsa: invalid signature `s` value"]
+    assert capsys.readouterr().out.splitlines() == refusals

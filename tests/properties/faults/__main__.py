@@ -225,6 +225,7 @@ def main() -> int:
             )
             for f, v, first, caught in rows
         ]
+        options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
     if missed:
         print(f"not caught by the invariant named: {', '.join(missed)}", file=sys.stderr)
