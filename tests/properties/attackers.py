@@ -176,7 +176,8 @@ class Attackers(MarketMachine):
             more["newcomer"] = (1, lambda choose: self.registration(NEWCOMER))
         thefts = self.copyable()
         if thefts:
-            more["copy"] = (3, lambda choose: Call("copy", choose.one(thefts), STRANGER))
+            more["copy"] = (1, lambda choose: Call("copy", choose.one(thefts), STRANGER))
+            more["heist"] = (2, lambda choose: Call("heist", choose.one(thefts), STRANGER))
         return super().moves() | more
 
     def perform(self, call: Call) -> None:
@@ -189,6 +190,8 @@ class Attackers(MarketMachine):
                     self.absent_owner()
                 case "copy":
                     self.copy(*call.args)
+                case "heist":
+                    self.heist(*call.args)
                 case _:
                     super().perform(call)
         except AssertionError as failure:
@@ -226,6 +229,16 @@ class Attackers(MarketMachine):
         seal = seal_bytes((*fields, *self.sealed[number, victim], salt_of(number, victim)))
         if self.do("submit_bid", number, seal, sender=thief).accepted:
             self.copied.add((number, thief))
+
+    def heist(self, number: int, thief: str, victim: str) -> None:
+        """A thief copies a seal, waits until bids are opened, and opens its copy with what the victim sealed."""
+        self.copy(number, thief, victim)
+        tariff = self.twin.tariff
+        opens = self.records.terms[number][1] * tariff.period_length - 2 * tariff.window
+        self.advance(max(opens, self.twin.now))
+        if self.can_trade(thief):
+            wish = (number, *self.sealed[number, victim], salt_of(number, victim))
+            self.judge("thief", "bids: seal does not match", self.do("reveal_bid", *wish, sender=thief))
 
     def absent_owner(self) -> None:
         """In CLOSING a stranger can do all that the owner left undone."""

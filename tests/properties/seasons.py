@@ -13,7 +13,7 @@ import boa
 from tests.properties.symbols import seal_bytes
 from tests.properties.twin import HOUSEHOLDS, Twin
 from wattproof.deployment import Tariff
-from wattproof.engine import EngineUnsupported  # noqa: F401  (re-exported for machines that need it)
+from wattproof.model import QuoteStatus
 from wattproof.revm import RevmEnv
 
 _SALT = bytes(32)
@@ -40,7 +40,7 @@ def prepared(name: str) -> Twin:
             return twin
     try:
         twin = SEASONS[name]()
-        twin.compare()
+        twin.compare(everything=True)
     except AssertionError as failure:
         if name == "fresh":
             raise
@@ -48,6 +48,8 @@ def prepared(name: str) -> Twin:
         twin = copy.copy(prepared("fresh"))
     else:
         twin.ended = twin.now
+        settled = [quote.status == QuoteStatus.SETTLED for quote in twin.model.quotes]
+        twin.first = [*settled, False].index(False) + 1
     twin.trace.append(f"# ---- here the season {name!r} ends and the history begins")
     _prepared.append((boa.env, name, twin))
     return twin

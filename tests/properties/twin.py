@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import boa
 from boa.util.abi import abi_decode
@@ -70,6 +70,16 @@ class Outcome:
     events: tuple[model.Event, ...] = ()
 
 
+class Past(NamedTuple):
+    """A call that was made: when, what, by whom, with addresses for names, and what the contract did."""
+
+    second: int
+    function: str
+    args: tuple[Any, ...]
+    sender: str
+    outcome: Outcome
+
+
 class Twin:
     """A market, its model and the names of everybody. Build one with `Twin.fresh`, branch it with `branch`."""
 
@@ -106,12 +116,14 @@ class Twin:
         self.others: list[str] = [self.address(name) for name in ("owner", "supplier", STRANGER)]
         self.users: list[str] = []
         self.trace: list[str] = []
+        self.calls: list[Past] = []
         self.machine = "Twin"
         self.strict = Twin.strict_seasons
         self.divergence: AssertionError | None = None
         self._seen: Any = None
         self._beginning = 0
         self.ended: int | None = None
+        self.first = 1
 
     @classmethod
     def fresh(cls, tariff: Tariff = TARIFF, funds: int = 10**9) -> Twin:
@@ -211,6 +223,7 @@ class Twin:
         outcome = self._outcome(computation)
         if not outcome.accepted:
             self.trace[-1] = "refuses(" + self.trace[-1].replace("(", ", ", 1)
+        self.calls.append(Past(self.now, function, tuple(resolved), who, outcome))
         self._count(function, outcome)
         if self.divergence is None:
             with self._deferred():
@@ -305,13 +318,13 @@ class Twin:
         if period not in self.periods:
             self.periods.append(period)
 
-    def compare(self) -> None:
-        """Checks that all views of the contract answer as the model does; see `call` for what is raised."""
+    def compare(self, everything: bool = False) -> None:
+        """Checks that all views of the contract answer as the model does; `call` says what is raised."""
         if self.divergence is not None:
             return
         evidence.tallies["states compared"] += 1
         with self._deferred():
-            for users, traders, first, output in self._looks():
+            for users, traders, first, output in self._looks(everything):
                 wanted = self._model_state(users, traders, first)
                 differences = {} if output == wanted else self.lens.differences(output, wanted)
                 for part, invariant in STATE.items():
@@ -327,15 +340,18 @@ class Twin:
         """What the contract's views tell of everybody and everything, decoded; nothing of it comes from the model."""
         return decode(self._looks(), tuple(self.periods))
 
-    def _looks(self) -> list[tuple[list[str], int, int, bytes]]:
-        """What the lens answers now, sixteen users and eight quotes at a time; asked once between two calls."""
-        key = (self.now, len(self.periods), len(self.watched))
+    def _looks(self, everything: bool = False) -> list[tuple[list[str], int, int, bytes]]:
+        """What the lens answers now, sixteen users and eight quotes at a time; asked once between two calls.
+
+        Quotes before `first`, which were settled in the season, are looked at only where `everything` is asked for.
+        """
+        key = (self.now, len(self.periods), len(self.watched), everything)
         if self._seen is None or self._seen[0] != key:
             looks = []
             for start in range(0, len(self.watched), 16):
                 users = self.watched[start : start + 16]
                 traders = max(0, min(len(users), len(self.users) - start))
-                first, count = 1, 1
+                first = count = 1 if everything else self.first
                 while first <= count:
                     answer = self._look(users, traders, first)
                     looks.append((users, traders, first, answer))
@@ -388,7 +404,7 @@ class Twin:
             twin.model = copy.deepcopy(self.model)
             twin.addresses, twin.names = dict(self.addresses), dict(self.names)
             twin.periods, twin.users, twin.others = list(self.periods), list(self.users), list(self.others)
-            twin.trace = list(self.trace)
+            twin.trace, twin.calls = list(self.trace), list(self.calls)
             twin._beginning = len(self.trace) + 1
             twin.ended = None
             yield twin
