@@ -37,7 +37,7 @@ _COMMON: dict[str, Any] = dict(
 )
 PROFILES: dict[str, dict[str, Any]] = {
     # Under a minute for all machines on revm: a look before a commit.
-    "quick": dict(max_examples=40, stateful_step_count=80, derandomize=True, database=None, **_COMMON),
+    "quick": dict(max_examples=15, stateful_step_count=60, derandomize=True, database=None, **_COMMON),
     # What `make test` runs: some minutes on two cores.
     "ci": dict(max_examples=250, stateful_step_count=100, derandomize=True, database=None, **_COMMON),
     # One pass of `make deep`, which repeats it with new seeds until its time is up.

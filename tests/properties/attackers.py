@@ -77,7 +77,7 @@ class Records:
             case "withdraw":
                 self.paid_in -= args[0]
             case "submit_quote":
-                number = len(self.statuses) + 1
+                number = outcome.result or 0
                 self.quoted.add((sender, args[0]))
                 self.statuses[number] = VALID
                 self.terms[number] = (sender, *args)

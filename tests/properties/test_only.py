@@ -109,6 +109,7 @@ class Only(Attackers):
         if call.function == "reveal_bid":
             opened = after.bids.get((call.args[0], call.sender))
             holds("C4-SEAL-3", opened is not None and opened.seal == 0, call=self.twin.trace[-1], bid=opened)
+        self.watch_winners(call, after)
         self.watch_flows(call, before, after, outcome)
         self.watch_energy(call, before, after, outcome)
         self.watch_silence(call, before, after)
@@ -229,6 +230,14 @@ class Only(Attackers):
                 holds("C4-COUNT-3", step[1] > step[0], call=line, change=change)
         counted = [change.after - change.before for change in found if change.section == "quote_count"]
         holds("C4-COUNT-1", counted == ([1] if call.function == "submit_quote" else []), call=line, counted=counted)
+
+    def watch_winners(self, call: Made, after: Observation) -> None:
+        """After the matching every bid of the quote is either confirmed, with a volume, or rejected, without."""
+        if call.function != "match_bids":
+            return
+        ends = {user: bid for (number, user), bid in after.bids.items() if number == call.args[0] and bid.status}
+        decided = all((bid.status, bid.filled > 0) in ((4, True), (8, False)) for bid in ends.values())
+        holds("C4-STATUS-4", decided, when=ends, call=self.twin.trace[-1], bids=ends)
 
     # ---- money -------------------------------------------------------------------------------
 

@@ -94,9 +94,11 @@ class Terms(MarketMachine):
             case "authorize" | "revoke":
                 return Call(function, (anybody,), choose.one(OWNERS))
             case "transfer_ownership":
-                return Call(function, (choose.one((STRANGER, "owner", "sunny", ZERO)),), choose.one(OWNERS))
+                owner = self.twin.names[self.twin.model.owner]
+                return Call(function, (choose.one((STRANGER, "owner", "sunny", ZERO)),), choose.one((owner, *OWNERS)))
             case "accept_ownership":
-                return Call(function, (), anybody)
+                successor = self.twin.names.get(self.twin.model.pending_owner)
+                return Call(function, (), successor if successor and choose.number(0, 3) else anybody)
             case "deposit" | "withdraw":
                 return Call(function, (number(choose, 1000),), anybody)
             case "clear":
