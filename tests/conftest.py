@@ -39,7 +39,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     # Under a minute for all machines on revm: a look before a commit.
     "quick": dict(max_examples=15, stateful_step_count=60, derandomize=True, database=None, **_COMMON),
     # What `make test` runs: some minutes on two cores.
-    "ci": dict(max_examples=250, stateful_step_count=100, derandomize=True, database=None, **_COMMON),
+    "ci": dict(max_examples=150, stateful_step_count=100, derandomize=True, database=None, **_COMMON),
     # One pass of `make deep`, which repeats it with new seeds until its time is up.
     "deep": dict(max_examples=2_000, stateful_step_count=150, verbosity=Verbosity.quiet, **_COMMON),
 }

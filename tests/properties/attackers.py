@@ -19,6 +19,7 @@ from tests.properties.machine import Call, Decide, MarketMachine, salt_of
 from tests.properties.observation import Observation
 from tests.properties.symbols import FORMS, Signed, meter, seal_bytes
 from tests.properties.twin import HOUSEHOLDS, NEWCOMER, STRANGER, Outcome, Twin
+from wattproof.model import Phase, QuoteStatus
 
 BIDDING, REVEALING, MATCHING, DELIVERING, METERING, SETTLING, CLOSING = (1 << bit for bit in range(7))
 VALID, INVALID, MATCHED, SETTLED = 1, 2, 4, 8
@@ -174,6 +175,8 @@ class Attackers(MarketMachine):
         }
         if self.twin.address(NEWCOMER) not in self.records.registered:
             more["newcomer"] = (1, lambda choose: self.registration(NEWCOMER))
+        if self.quotes_in(QuoteStatus.VALID, Phase.BIDDING):
+            more["take back"] = (1, self.draw_invalidation)
         thefts = self.copyable()
         if thefts:
             more["copy"] = (1, lambda choose: Call("copy", choose.one(thefts), STRANGER))
@@ -197,6 +200,13 @@ class Attackers(MarketMachine):
         except AssertionError as failure:
             evidence.tell(failure, self.twin.story(), self.twin.beginning)
             raise
+
+    def advance(self, second: int) -> None:
+        """Time passes; whenever meters begin to report, forgers are there first."""
+        waited = {period for period in self.twin.periods if self.phase(period) < METERING}
+        super().advance(second)
+        if any(self.phase(period) == METERING for period in waited):
+            self.raid(second // 60 % 100)
 
     def draw_handover(self, choose: Choose) -> Call:
         """The owner names a successor, mostly one without trades, and the successor accepts."""

@@ -474,7 +474,9 @@ class MarketMachine(RuleBasedStateMachine):
 
     def draw_money(self, choose: Choose) -> Call:
         market = self.twin.model
-        name = choose.one((*HOUSEHOLDS, "supplier", "owner", STRANGER))
+        accounts = {name: market.account(self.twin.address(name)) for name in HOUSEHOLDS}
+        debtors = [name for name, account in accounts.items() if account.grid_account < 0 < account.balance]
+        name = choose.one((*HOUSEHOLDS, "supplier", "owner", STRANGER, *debtors * 9))
         address = self.twin.address(name)
         free, outside = market.account(address).balance, market.token.balances.get(address, 0)
         match choose.one(("clear", "deposit", "withdraw")):
