@@ -129,6 +129,7 @@ def _is_property_test(item: pytest.Item) -> bool:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Property tests undo what they do by themselves; titanoboa's plugin would undo the prepared markets, too."""
+    evidence.spare_collector()
     for item in items:
         if _is_property_test(item):
             item.add_marker("ignore_isolation")
