@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -94,28 +95,68 @@ def decode(pages: Sequence[tuple[Sequence[str], int, int, bytes]], periods: Sequ
     """Decodes the answers of the lens: `(users, how many of them trade, first quote, answer)` each, for `periods`."""
     seen = Observation()
     for users, traders, first, answer in pages:
-        words = [int.from_bytes(answer[at : at + 32], "big") for at in range(32, len(answer), 32)]
 
-        def column(index: int, width: int, words: list[int] = words) -> list[list[int]]:
-            at = words[index] // 32
-            count = words[at] // (width if index == 8 else 1)
-            return [words[at + 1 + width * row : at + 1 + width * (row + 1)] for row in range(count)]
+        def column(index: int, width: int, answer: bytes = answer) -> Iterator[bytes]:
+            """The rows of one field of the answer, `width` words each."""
+            at = 32 + int.from_bytes(answer[32 + 32 * index : 64 + 32 * index], "big")
+            words = int.from_bytes(answer[at : at + 32], "big") * (1 if index == 8 else width)
+            return (answer[row : row + 32 * width] for row in range(at + 32, at + 32 + 32 * words, 32 * width))
 
-        accounts = column(0, 10)
-        quotes = column(1, 7)
-        for user, row in zip(users, accounts, strict=True):
-            grid = row[5] - 2**256 if row[5] >> 255 else row[5]
-            seen.accounts[user] = Account(*row[:5], grid, *row[6:])
+        quotes = [_quote(row) for row in column(1, 7)]
         ids = range(first, first + len(quotes))
-        seen.quotes.update(zip(ids, (Quote(*row) for row in quotes), strict=True))
-        seen.remaining.update(zip(ids, (row[0] for row in column(2, 1)), strict=True))
-        seen.trades_hash.update(zip(ids, (row[0] for row in column(3, 1)), strict=True))
+        seen.accounts.update(zip(users, map(_account, column(0, 10)), strict=True))
+        seen.quotes.update(zip(ids, quotes, strict=True))
+        seen.remaining.update(zip(ids, map(_number, column(2, 1)), strict=True))
+        seen.trades_hash.update(zip(ids, map(_number, column(3, 1)), strict=True))
         places = [(number, user) for number in ids for user in users[:traders]]
-        seen.bids.update(zip(places, (Bid(*row) for row in column(4, 5)), strict=True))
+        seen.bids.update(zip(places, map(_bid, column(4, 5)), strict=True))
         keys = [(user, period) for user in users[:traders] for period in periods]
-        seen.readings.update(zip(keys, (Reading(*row) for row in column(5, 3)), strict=True))
-        seen.positions.update(zip(keys, (Position(*row) for row in column(6, 6)), strict=True))
-        seen.quote_of.update(zip(keys, (row[0] for row in column(7, 1)), strict=True))
-        seen.periods.update(zip(periods, (Totals(*row) for row in column(8, 3)), strict=True))
-        (seen.quote_count,), (seen.owner,), (seen.pending_owner,), (seen.tokens,) = column(9, 1)
+        seen.readings.update(zip(keys, map(_reading, column(5, 3)), strict=True))
+        seen.positions.update(zip(keys, map(_position, column(6, 6)), strict=True))
+        seen.quote_of.update(zip(keys, map(_number, column(7, 1)), strict=True))
+        seen.periods.update(zip(periods, map(_totals, column(8, 3)), strict=True))
+        seen.quote_count, seen.owner, seen.pending_owner, seen.tokens = map(_number, column(9, 1))
     return seen
+
+
+# Most rows are what they were a call ago: each is decoded once.
+
+
+def _words(row: bytes) -> list[int]:
+    return [int.from_bytes(row[at : at + 32], "big") for at in range(0, len(row), 32)]
+
+
+@functools.lru_cache(maxsize=20_000)
+def _account(row: bytes) -> Account:
+    words = _words(row)
+    grid = words[5] - 2**256 if words[5] >> 255 else words[5]
+    return Account(*words[:5], grid, *words[6:])
+
+
+@functools.lru_cache(maxsize=20_000)
+def _quote(row: bytes) -> Quote:
+    return Quote(*_words(row))
+
+
+@functools.lru_cache(maxsize=20_000)
+def _bid(row: bytes) -> Bid:
+    return Bid(*_words(row))
+
+
+@functools.lru_cache(maxsize=20_000)
+def _reading(row: bytes) -> Reading:
+    return Reading(*_words(row))
+
+
+@functools.lru_cache(maxsize=20_000)
+def _position(row: bytes) -> Position:
+    return Position(*_words(row))
+
+
+@functools.lru_cache(maxsize=20_000)
+def _totals(row: bytes) -> Totals:
+    return Totals(*_words(row))
+
+
+def _number(row: bytes) -> int:
+    return int.from_bytes(row, "big")
