@@ -143,7 +143,7 @@ def _arrears() -> Twin:
     for name, out, into in (("sunny", 900, 0), ("cloudy", 0, 5_000), ("misty", 0, 3_000), ("rainy", 0, 5)):
         twin.call("submit_reading", name, period, out, into, twin.reading(name, period, out, into), sender=name)
     quote_id = twin.call("submit_quote", later, 10, t.lowest_price, sender="bright").result
-    bids = (("breezy", t.highest_price), ("rainy", t.lowest_price))
+    bids = (("breezy", t.highest_price), ("rainy", t.lowest_price + 2))
     for name, price in bids:
         twin.call("submit_bid", quote_id, _seal(twin, quote_id, name, price, 10), sender=name)
     twin.at(later * t.period_length - 2 * t.window)
@@ -157,7 +157,7 @@ def _arrears() -> Twin:
         assert twin.model.account(twin.address(name)).grid_account == debt
     twin.at(later * t.period_length - t.window)
     twin.call("match_bids", quote_id, sender="stranger")
-    assert twin.model.account(twin.address("rainy")).balance == 80
+    assert twin.model.account(twin.address("rainy")).balance == 100
     return twin
 
 

@@ -133,6 +133,22 @@ class Terms(MarketMachine):
         signed = self.a_signature(choose, "Reading", name, (self.twin.address(name), period, exported, imported))
         return Call("submit_reading", (name, period, exported, imported, signed), STRANGER)
 
+    def draw_reading(self, choose: Choose) -> Call:
+        """As everybody's; one in eight says too much of one direction, or something about it is odd."""
+        odd = choose.number(0, 15)
+        if odd == 14:
+            return self.draw_odd_reading(choose)
+        call = super().draw_reading(choose)
+        if odd < 15:
+            return call
+        name, period, *energies, _ = call.args
+        energies[choose.number(0, 1)] = choose.one((2**48, MAX))
+        return self.reading_call(name, period, *energies)
+
+    def draw_reveal(self, choose: Choose) -> Call:
+        """As everybody's; one in ten is odd."""
+        return self.draw_odd_reveal(choose) if choose.number(0, 9) == 9 else super().draw_reveal(choose)
+
     def draw_odd_reveal(self, choose: Choose) -> Call:
         """A sealed bid opened by somebody else, twice, or with something in it changed."""
         if not self.sealed:
@@ -151,12 +167,23 @@ class Terms(MarketMachine):
                 return truth._replace(args=(number_, price, volume, bytes(32)))
         return truth
 
+    def draw_bid(self, choose: Choose) -> Call:
+        """As everybody's; one in ten is out of bounds."""
+        if choose.number(0, 9) < 9:
+            return super().draw_bid(choose)
+        return self.odd_seal(choose, *choose.one(self.open_bids()))
+
     def draw_odd_seal(self, choose: Choose) -> Call:
-        """A bid out of bounds: what is sealed shows only when it is opened."""
-        twin, t = self.twin, self.twin.tariff
-        number_, name = self.a_quote(choose), choose.one(HOUSEHOLDS)
-        volume = twin.model.quote(number_).volume
-        price, wish = choose.one(around(t.lowest_price, t.highest_price)), choose.one((0, 1, volume, volume + 1))
+        """A bid out of bounds by anybody on any quote."""
+        return self.odd_seal(choose, self.a_quote(choose), choose.one(HOUSEHOLDS))
+
+    def odd_seal(self, choose: Choose, number_: int, name: str) -> Call:
+        """A bid at or beyond one bound of price or volume: what is sealed shows only when it is opened."""
+        twin, top = self.twin, self.twin.tariff.highest_price
+        quote = twin.model.quote(number_)
+        price, wish = quote.price, quote.volume
+        odd = ((price, wish + 1), (top, wish + 1), (price, 0), (price - 1, 1), (top, wish), (top + 1, 1))
+        price, wish = choose.one([(max(price, 0), wish) for price, wish in odd])
         fields = (twin.chain, twin.target, number_, twin.address(name), price, wish, salt_of(number_, name))
         return Call("odd seal", (number_, price, wish, seal_bytes(fields)), name)
 
