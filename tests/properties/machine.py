@@ -438,8 +438,8 @@ class MarketMachine(RuleBasedStateMachine):
     def everybody(self, share: int, percent: int, backwards: bool, strides: int) -> None:
         """All households do what is next, then time moves to the next phase; `strides` times, and once more at the end.
 
-        They quote 100 Wh where a period has no quote yet, bid for 1/`share` of every quote, open, match, report
-        `percent` of what they quoted and agreed, and the owner settles.
+        They quote 100 Wh where a period has no quote yet, bid for 1/`share` of every quote (0: for more than all of
+        it), open, match, report `percent` of what they quoted and agreed, and the owner settles.
         """
         for stride in range(strides + 1):
             if stride:
@@ -455,7 +455,8 @@ class MarketMachine(RuleBasedStateMachine):
             self.do("submit_quote", period, 100, twin.tariff.lowest_price, sender=name)
         for number, name in self.open_bids():
             quote = market.quote(number)
-            self.bid(number, name, quote.price, max(quote.volume // share, 1))
+            wish = max(quote.volume // share, 1) if share else quote.volume + 1
+            self.bid(number, name, quote.price, wish)
         for place in sorted(self.open_reveals(), reverse=backwards):
             call = self.reveal_call(place)
             self.do(call.function, *call.args, sender=call.sender)

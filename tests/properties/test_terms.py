@@ -134,12 +134,12 @@ class Terms(MarketMachine):
         return Call("submit_reading", (name, period, exported, imported, signed), STRANGER)
 
     def draw_reading(self, choose: Choose) -> Call:
-        """As everybody's; one in eight says too much of one direction, or something about it is odd."""
-        odd = choose.number(0, 15)
-        if odd == 14:
+        """As everybody's; one in ten says too much of one direction, one in ten is odd."""
+        odd = choose.number(0, 9)
+        if odd == 8:
             return self.draw_odd_reading(choose)
         call = super().draw_reading(choose)
-        if odd < 15:
+        if odd < 9:
             return call
         name, period, *energies, _ = call.args
         energies[choose.number(0, 1)] = choose.one((2**48, MAX))
@@ -168,10 +168,15 @@ class Terms(MarketMachine):
         return truth
 
     def draw_bid(self, choose: Choose) -> Call:
-        """As everybody's; one in ten is out of bounds."""
-        if choose.number(0, 9) < 9:
+        """As everybody's; one in four is out of bounds."""
+        if choose.number(0, 3) < 3:
             return super().draw_bid(choose)
         return self.odd_seal(choose, *choose.one(self.open_bids()))
+
+    def draw_everybody(self, choose: Choose) -> Call:
+        """As every machine's; one time in eight the bids are one Wh larger than what is quoted."""
+        call = super().draw_everybody(choose)
+        return call._replace(args=(0, *call.args[1:])) if choose.number(0, 7) == 7 else call
 
     def draw_odd_seal(self, choose: Choose) -> Call:
         """A bid out of bounds by anybody on any quote."""
