@@ -174,9 +174,13 @@ class Terms(MarketMachine):
         return self.odd_seal(choose, *choose.one(self.open_bids()))
 
     def draw_everybody(self, choose: Choose) -> Call:
-        """As every machine's; one time in eight the bids are one Wh larger than what is quoted."""
+        """As every machine's; bids one Wh larger than what is quoted, or readings out of bounds, one in eight each."""
         call = super().draw_everybody(choose)
-        return call._replace(args=(0, *call.args[1:])) if choose.number(0, 7) == 7 else call
+        share, percent, *rest = call.args
+        odd = choose.number(0, 7)
+        share = 0 if odd == 6 else share
+        percent = 2**64 if odd == 7 else percent
+        return call._replace(args=(share, percent, *rest))
 
     def draw_odd_seal(self, choose: Choose) -> Call:
         """A bid out of bounds by anybody on any quote."""
