@@ -27,8 +27,10 @@ from .market import incentives
 from .market import ledger
 from .market import matching
 from .market import metering
+from .market import packing
 from .market import positions
 from .market import quotes
+from .market import refusals
 from .market import sales
 from .market import settlement
 from .market import surplus
@@ -46,11 +48,9 @@ initializes: tariff
 initializes: ledger
 initializes: accounts[ownable := ownable, eip712 := eip712, ledger := ledger]
 initializes: incentives[tariff := tariff]
-initializes: positions
-initializes: sales
-initializes: quotes[
-    accounts := accounts, clock := clock, ledger := ledger, positions := positions, tariff := tariff
-]
+initializes: metering[accounts := accounts, clock := clock]
+initializes: quotes[accounts := accounts, clock := clock, ledger := ledger, tariff := tariff]
+initializes: positions[metering := metering, quotes := quotes]
 initializes: bids[
     accounts := accounts,
     clock := clock,
@@ -59,17 +59,16 @@ initializes: bids[
     quotes := quotes,
     tariff := tariff
 ]
+initializes: sales[accounts := accounts, bids := bids, quotes := quotes]
 initializes: matching[
+    accounts := accounts,
     bids := bids,
     clock := clock,
-    incentives := incentives,
     ledger := ledger,
     positions := positions,
     quotes := quotes,
-    sales := sales,
     tariff := tariff
 ]
-initializes: metering[accounts := accounts, clock := clock]
 initializes: surplus[
     accounts := accounts,
     clock := clock,
@@ -127,21 +126,23 @@ exports: (
     quotes.quote_of,
     quotes.quote_count,
     quotes.supply,
+    quotes.demand,
     bids.submit_bid,
     bids.reveal_bid,
     bids.bid,
     bids.seal_of,
-    bids.demand,
     matching.match_bids,
     sales.trades,
     surplus.buy_surplus,
     surplus.remaining,
     # Delivery and what follows from it.
     metering.submit_reading,
+    metering.submit_readings,
     metering.reading,
     positions.position,
     settlement.settle_quote,
     settlement.settle_account,
+    settlement.settle_accounts,
 )
 
 
@@ -177,11 +178,11 @@ def __init__(
     matching.__init__(priority_step)
     accounts.__init__()
     incentives.__init__()
-    positions.__init__()
-    sales.__init__()
-    quotes.__init__()
-    bids.__init__()
     metering.__init__()
+    quotes.__init__()
+    positions.__init__()
+    bids.__init__()
+    sales.__init__()
     surplus.__init__()
     settlement.__init__()
 
@@ -206,7 +207,8 @@ def accept_ownership():
     @dev Makes the caller the owner, if the owner has named it (T-PARTY-3).
     @custom:error "ownable_2step: caller is not the new owner".
     """
-    assert msg.sender == ownable_2step.pending_owner, "ownable_2step: caller is not the new owner"
+    if msg.sender != ownable_2step.pending_owner:
+        refusals._refuse("ownable_2step: caller is not the new owner")
 
     ownable_2step._transfer_ownership(msg.sender)
 
@@ -219,18 +221,18 @@ def account(user: address) -> IEnergyMarket.Account:
     @param user The party; it need not be registered.
     @return Account The account.
     """
-    identity: accounts.Identity = accounts._identity[user]
-    standing: incentives.Standing = incentives._standing[user]
+    identity: packing.Identity = packing._identity(accounts._identity[user])
+    purse: packing.Purse = ledger._read(user)
 
     return IEnergyMarket.Account(
-        profile=identity.profile,
+        profile=accounts._profile_of(identity),
         meter=identity.meter,
         authorized=identity.authorized,
-        balance=ledger._free[user],
-        reserved=ledger._reserved[user],
-        grid_account=ledger._invoice[user],
-        performances=standing.performances,
-        defaults=standing.defaults,
-        waivers=standing.waivers,
-        tier=incentives._tier(user),
+        balance=purse.free,
+        reserved=purse.reserved,
+        grid_account=ledger._invoice_of(user, purse),
+        performances=purse.performances,
+        defaults=incentives._defaults[user],
+        waivers=purse.waivers,
+        tier=incentives._tier(purse.performances),
     )

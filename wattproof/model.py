@@ -14,10 +14,10 @@ signature arrives as a verdict (`Signature`), and seals come from a function han
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from enum import IntFlag
-from functools import wraps
+from functools import partial, wraps
 from typing import Concatenate, Literal, NamedTuple, ParamSpec, TypeVar
 
 Address = str
@@ -29,9 +29,13 @@ MAX_UINT256 = 2**256 - 1
 HORIZON = 7 * 86_400  # seconds, T-QUO-3
 ENERGY_BOUND = 2**48  # Wh, T-QUO-4 and T-MET-3
 PRICE_BOUND = 2**96  # base units per Wh, T-PARTY-11
+MONEY_BOUND = 2**104  # base units, T-MON-24
 MAX_PRIORITY_STEP = 10_000  # T-PARTY-15
 MAX_OPENED = 128  # bids per quote, T-BID-13
 MAX_TRADES = 256  # per quote, T-SUR-7
+MAX_BATCH = 64  # entries, T-MET-11 and T-ACC-14
+MAX_PERFORMANCES = 2**24 - 1  # T-STD-1
+MAX_WAIVERS = 2**22 - 1  # T-STD-11
 TIER_THRESHOLDS = (5, 10, 20, 40, 80)  # good performances, T-STD-2
 
 
@@ -239,13 +243,17 @@ class Token:
         self.balances[owner] -= amount
         self.balances[to] += amount
 
+    def check_transfer_from(self, spender: Address, owner: Address, amount: int) -> None:
+        """Refuse what `transfer_from` would: the allowance is tested before the balance."""
+        require(self.allowances.get((owner, spender), 0) >= amount, "erc20: insufficient allowance")
+        require(self.balances.get(owner, 0) >= amount, "erc20: transfer amount exceeds balance")
+
     def transfer_from(self, spender: Address, owner: Address, to: Address, amount: int) -> None:
-        """Move tokens of the owner by its allowance, which is tested before its balance."""
-        allowance = self.allowances.get((owner, spender), 0)
-        require(allowance >= amount, "erc20: insufficient allowance")
+        """Move tokens of the owner by its allowance."""
+        self.check_transfer_from(spender, owner, amount)
         self.transfer(owner, to, amount)
-        if allowance != MAX_UINT256:
-            self.allowances[owner, spender] = allowance - amount
+        if self.allowances.get((owner, spender), 0) != MAX_UINT256:
+            self.allowances[owner, spender] -= amount
 
 
 P = ParamSpec("P")
@@ -444,7 +452,9 @@ class Market:
 
     @entry_point
     def deposit(self, amount: int, *, sender: Address, now: int) -> None:
-        """T-MON-1, T-MON-3, T-MON-9. The token tests before it changes anything."""
+        """T-MON-1, T-MON-3, T-MON-9, T-MON-24. The token tests before it changes anything."""
+        self.token.check_transfer_from(self.address, sender, amount)
+        require(self.held + amount < MONEY_BOUND, "ledger: too many tokens")  # T-MON-24
         self.token.transfer_from(self.address, sender, self.address, amount)
         self.accounts[sender].balance += amount
         self._log("Deposited", account=sender, amount=amount)
@@ -576,7 +586,8 @@ class Market:
                 quote.bids[bidder] = bid._replace(filled=filled, status=BidStatus.CONFIRMED)  # T-MAT-8
                 self._sell(quote_id, Trade(bidder, filled, bid.price), agreed=True)
                 self._log("BidConfirmed", quote_id=quote_id, bidder=bidder, filled=filled)
-            else:
+        for bidder in reversed(quote.opened):
+            if quote.bids[bidder].filled == 0:
                 self.positions[bidder, quote.period].stakes.remove(quote_id)  # T-ACC-5
                 self._log("BidRejected", quote_id=quote_id, bidder=bidder)
         self._log("QuoteMatched", quote_id=quote_id, sold=quote.sold)
@@ -626,6 +637,21 @@ class Market:
         self._require_signed(signature, meter, message)  # T-MET-4
         self.readings[user, period] = Reading(True, exported, imported)
         self._log("ReadingSubmitted", user=user, period=period, exported=exported, imported=imported)
+
+    def submit_readings(
+        self,
+        period: int,
+        readings: Sequence[tuple[Address, int, int, Signature]],
+        *,
+        sender: Address,
+        now: int,
+    ) -> int:
+        """T-MET-11 to T-MET-13; returns a bit for each entry that was accepted, the first one's lowest."""
+        self.events = []
+        require(len(readings) <= MAX_BATCH, "")  # T-MET-11: no such call
+        self._require_phase(period, now, Phase.METERING)  # T-MET-12
+        calls = [partial(self.submit_reading, user, period, *rest) for user, *rest in readings]
+        return self._batch(calls, "ReadingRefused", period, [user for user, *_ in readings], sender, now)
 
     @entry_point
     def settle_quote(self, quote_id: int, *, sender: Address, now: int) -> None:
@@ -712,6 +738,36 @@ class Market:
         self.accounts[user].grid_account += amount  # T-ACC-9
         self._log("AccountSettled", user=user, period=period, amount=amount)
         self._clear(user)  # T-MON-11
+
+    def settle_accounts(self, period: int, users: Sequence[Address], *, sender: Address, now: int) -> int:
+        """T-ACC-14 to T-ACC-16; returns a bit for each account that was settled, the first one's lowest."""
+        self.events = []
+        require(len(users) <= MAX_BATCH, "")  # T-ACC-14: no such call
+        self._require_settler(period, sender, now)  # T-ACC-15
+        calls = [partial(self.settle_account, user, period) for user in users]
+        return self._batch(calls, "AccountRefused", period, users, sender, now)
+
+    def _batch(
+        self,
+        calls: Sequence[Callable[..., None]],
+        refusal: str,
+        period: int,
+        users: Sequence[Address],
+        sender: Address,
+        now: int,
+    ) -> int:
+        """Each entry is the single call, in the order given: what it refuses changes nothing and is announced."""
+        accepted, events = 0, []
+        for index, (call, user) in enumerate(zip(calls, users, strict=True)):
+            try:
+                call(sender=sender, now=now)
+                accepted |= 1 << index
+            except Refused as refused:
+                self.events = []
+                self._log(refusal, user=user, period=period, index=index, reason=refused.reason)
+            events += self.events
+        self.events = events
+        return accepted
 
     # ---- tests that several calls share (annex A) ------------------------------------
 
@@ -800,13 +856,13 @@ class Market:
 
     def _grant_waiver(self, user: Address) -> None:
         """T-SET-12, T-SET-15."""
-        self.accounts[user].waivers += 1
+        self.accounts[user].waivers = min(self.accounts[user].waivers + 1, MAX_WAIVERS)
         self._log("WaiverGranted", user=user)
 
     def _record(self, user: Address, *, good: bool) -> None:
         """T-STD-1, T-STD-10."""
         if good:
-            self.accounts[user].performances += 1
+            self.accounts[user].performances = min(self.accounts[user].performances + 1, MAX_PERFORMANCES)
         else:
             self.accounts[user].defaults += 1
         self._log("PerformanceRecorded", user=user, good=good)

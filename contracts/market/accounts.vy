@@ -14,37 +14,47 @@ from snekmate.utils import ecdsa
 from snekmate.utils import eip712_domain_separator as eip712
 from ..interfaces import IEnergyMarket
 from . import ledger
+from . import packing
+from . import refusals
 
 uses: ownable
 uses: eip712
 uses: ledger
 
 
-# @dev What the market keeps of a user's identity.
-struct Identity:
-    profile: bytes32
-    meter: address
-    authorized: bool
+# @dev A user that may begin new business: its number and its purse, to be written back.
+struct Trader:
+    number: uint256
+    purse: packing.Purse
 
 
 # @dev The EIP-712 type of what a meter signs to be paired with a user.
 _PAIRING_TYPE: constant(bytes32) = keccak256("Pairing(address user,bytes32 profile)")
 
 
-# @dev The registered users; the meter is zero where the address is not registered.
-_identity: HashMap[address, Identity]
+# @dev The number that the next user gets; the first is 1.
+_next_number: uint256
 
 
-# @dev The meters that serve a user, for ever.
-_paired: HashMap[address, bool]
+# @dev The users by number.
+_user: HashMap[uint256, address]
+
+
+# @dev The identities by user; the meter is zero where the address is not registered.
+_identity: HashMap[address, uint256]
+
+
+# @dev The profiles by meter: what is not zero here serves a user, for ever. A profile of
+# zero is kept as one, and noted in the identity.
+_profile: HashMap[address, bytes32]
 
 
 @deploy
 def __init__():
     """
-    @dev Nothing to initialise: the owner is `ownable`'s.
+    @dev Starts to number the users. The owner is `ownable`'s.
     """
-    pass
+    self._next_number = 1
 
 
 @external
@@ -56,16 +66,28 @@ def register(profile: bytes32, meter: address, signature: Bytes[65]):
     @param signature The meter's signature of `Pairing(user, profile)`.
     @custom:error "accounts: supplier cannot register", "accounts: already registered",
                   "accounts: meter is zero", "accounts: meter already paired", and those
-                  of `_check_signature`.
+                  of `_signature_fault`.
     """
-    assert msg.sender != ledger.SUPPLIER, "accounts: supplier cannot register"
-    assert self._identity[msg.sender].meter == empty(address), "accounts: already registered"
-    assert meter != empty(address), "accounts: meter is zero"
-    assert not self._paired[meter], "accounts: meter already paired"
-    self._check_signature(meter, keccak256(abi_encode(_PAIRING_TYPE, msg.sender, profile)), signature)
+    if msg.sender == ledger.SUPPLIER:
+        refusals._refuse("accounts: supplier cannot register")
+    if self._identity[msg.sender] != 0:
+        refusals._refuse("accounts: already registered")
+    if meter == empty(address):
+        refusals._refuse("accounts: meter is zero")
+    if self._profile[meter] != empty(bytes32):
+        refusals._refuse("accounts: meter already paired")
+    struct_hash: bytes32 = keccak256(abi_encode(_PAIRING_TYPE, msg.sender, profile))
+    fault: String[40] = self._signature_fault(meter, struct_hash, signature)
+    if len(fault) > 0:
+        refusals._refuse(fault)
 
-    self._identity[msg.sender] = Identity(profile=profile, meter=meter, authorized=False)
-    self._paired[meter] = True
+    number: uint256 = self._next_number
+    blank: bool = profile == empty(bytes32)
+
+    self._next_number = unsafe_add(number, 1)
+    self._user[number] = msg.sender
+    self._identity[msg.sender] = packing._new_identity(meter, number, blank)
+    self._profile[meter] = convert(1, bytes32) if blank else profile
     log IEnergyMarket.Registered(user=msg.sender, meter=meter, profile=profile)
 
 
@@ -78,10 +100,13 @@ def authorize(user: address):
                   "accounts: already authorised".
     """
     ownable._check_owner()
-    self._check_registered(user)
-    assert not self._identity[user].authorized, "accounts: already authorised"
+    word: uint256 = self._identity[user]
+    if word == 0:
+        refusals._refuse("accounts: not registered")
+    if word & packing.AUTHORIZED != 0:
+        refusals._refuse("accounts: already authorised")
 
-    self._identity[user].authorized = True
+    self._identity[user] = word | packing.AUTHORIZED
     log IEnergyMarket.Authorized(user=user)
 
 
@@ -93,55 +118,87 @@ def revoke(user: address):
     @custom:error "ownable: caller is not the owner", "accounts: not authorised".
     """
     ownable._check_owner()
-    assert self._identity[user].authorized, "accounts: not authorised"
-
-    self._revoke(user)
+    if not self._revoke(user):
+        refusals._refuse("accounts: not authorised")
 
 
 @internal
-def _revoke(user: address):
+def _revoke(user: address) -> bool:
     """
-    @dev Takes the authorisation of `user` away; does nothing where it has none.
+    @dev Takes the authorisation of `user` away; returns whether it had one.
     """
-    if self._identity[user].authorized:
-        self._identity[user].authorized = False
-        log IEnergyMarket.Revoked(user=user)
+    word: uint256 = self._identity[user]
+    if word & packing.AUTHORIZED == 0:
+        return False
+
+    self._identity[user] = word ^ packing.AUTHORIZED
+    log IEnergyMarket.Revoked(user=user)
+
+    return True
 
 
 @internal
 @view
-def _check_trader(user: address):
+def _trader(user: address) -> Trader:
     """
-    @dev Reverts unless `user` may begin new business (T-REG-15, T-REG-16).
+    @dev Returns `user`, which may begin new business (T-REG-15, T-REG-16).
     @custom:error "accounts: not authorised", "ledger: in arrears".
     """
-    assert self._identity[user].authorized, "accounts: not authorised"
-    ledger._check_no_arrears(user)
+    identity: packing.Identity = packing._identity(self._identity[user])
+    if not identity.authorized:
+        refusals._refuse("accounts: not authorised")
+    purse: packing.Purse = ledger._read(user)
+    ledger._check_no_arrears(user, purse)
+
+    return Trader(number=identity.number, purse=purse)
 
 
 @internal
 @view
-def _check_registered(user: address):
+def _number(user: address) -> uint256:
     """
-    @dev Reverts unless `user` is registered.
-    @custom:error "accounts: not registered".
+    @dev Returns the number of `user`; zero where it is not registered.
     """
-    assert self._identity[user].meter != empty(address), "accounts: not registered"
+    return packing._identity(self._identity[user]).number
 
 
 @internal
 @view
-def _check_signature(meter: address, struct_hash: bytes32, signature: Bytes[65]):
+def _profile_of(identity: packing.Identity) -> bytes32:
     """
-    @dev Reverts unless `signature` is `meter`'s of `struct_hash` in this market's
-         EIP-712 domain, in the one accepted form (T-REG-7 to T-REG-10).
-    @notice `ecdsa` would take the 64-byte form of EIP-2098 too: a signature that lost
-            its last byte could pass as one.
-    @custom:error "accounts: malformed signature", "accounts: wrong meter", and those of
-                  `ecdsa` ("ecdsa: invalid signature `s` value",
-                  "ecdsa: invalid signature").
+    @dev Returns the profile of a user.
     """
-    assert len(signature) == 65, "accounts: malformed signature"
-    digest: bytes32 = eip712._hash_typed_data_v4(struct_hash)
-    signer: address = ecdsa._recover_sig(digest, signature)
-    assert signer == meter, "accounts: wrong meter"
+    if identity.blank:
+        return empty(bytes32)
+
+    return self._profile[identity.meter]
+
+
+@internal
+@view
+def _signature_fault(meter: address, struct_hash: bytes32, signature: Bytes[65]) -> String[40]:
+    """
+    @dev Returns why `signature` is not `meter`'s of `struct_hash` in this market's EIP-712
+         domain, in the one accepted form (T-REG-7 to T-REG-10); empty where it is.
+    @notice `ecdsa` would take the 64-byte form of EIP-2098 too, and reverts where an entry
+            of a batch is only to be left out. So this follows it for 65 bytes, reasons
+            included.
+    """
+    if len(signature) != 65:
+        return "accounts: malformed signature"
+
+    digest: bytes32 = keccak256(concat(x"1901", eip712._domain_separator_v4(), struct_hash))
+    r: uint256 = extract32(signature, 0, output_type=uint256)
+    s: uint256 = extract32(signature, 32, output_type=uint256)
+    # The last byte of the last 32.
+    v: uint256 = extract32(signature, 33, output_type=uint256) & 255
+    if s > ecdsa._MALLEABILITY_THRESHOLD:
+        return "ecdsa: invalid signature `s` value"
+
+    signer: address = ecrecover(digest, v, r, s)
+    if signer == empty(address):
+        return "ecdsa: invalid signature"
+    if signer != meter:
+        return "accounts: wrong meter"
+
+    return ""

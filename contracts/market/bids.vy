@@ -13,8 +13,10 @@ from ..interfaces import IEnergyMarket
 from . import accounts
 from . import clock
 from . import ledger
+from . import packing
 from . import positions
 from . import quotes
+from . import refusals
 from . import tariff
 
 uses: accounts
@@ -29,17 +31,14 @@ uses: tariff
 BOOK_SIZE: constant(uint256) = 128
 
 
-# @dev The Wh of the bids opened for a period.
-_demand: HashMap[uint256, uint256]
+# @dev The bids by quote and the bidder's number: the seal, and once opened a record. The
+# opened bids of a quote are chained, see `packing.Quote.first`. A bid that lost keeps its
+# record: what holds follows from the quote's status (see `bid`).
+_bid: HashMap[uint256, HashMap[uint256, uint256]]
 
 
-# @dev The bids by quote and bidder. A bid that lost keeps its stored status: what holds
-# follows from the quote's (see `bid`).
-_bid: HashMap[uint256, HashMap[address, IEnergyMarket.Bid]]
-
-
-# @dev The bidders of a quote in the order in which they opened their bids.
-_book: HashMap[uint256, DynArray[address, BOOK_SIZE]]
+# @dev The seals that look like a record, one in 2 ** 30 (see `packing.SEAL_ASIDE`).
+_seal_aside: HashMap[uint256, HashMap[uint256, uint256]]
 
 
 @deploy
@@ -61,15 +60,21 @@ def submit_bid(quote_id: uint256, seal: bytes32):
                   "quotes: not valid", "clock: wrong phase", "bids: own quote",
                   "bids: already bid".
     """
-    accounts._check_trader(msg.sender)
-    quote: IEnergyMarket.Quote = quotes._existing(quote_id)
+    trader: accounts.Trader = accounts._trader(msg.sender)
+    quote: packing.Quote = quotes._existing(quote_id)
     quotes._check_valid(quote)
     clock._check_phase(quote.period, IEnergyMarket.Phase.BIDDING)
-    assert msg.sender != quote.prosumer, "bids: own quote"
-    assert self._bid[quote_id][msg.sender].status == empty(IEnergyMarket.BidStatus), "bids: already bid"
+    if trader.number == quote.prosumer:
+        refusals._refuse("bids: own quote")
+    if self._bid[quote_id][trader.number] != 0:
+        refusals._refuse("bids: already bid")
 
-    self._bid[quote_id][msg.sender].seal = seal
-    self._bid[quote_id][msg.sender].status = IEnergyMarket.BidStatus.CREATED
+    word: uint256 = convert(seal, uint256)
+    if packing._is_seal(word):
+        self._bid[quote_id][trader.number] = word
+    else:
+        self._bid[quote_id][trader.number] = packing.SEAL_ASIDE
+        self._seal_aside[quote_id][trader.number] = word
     log IEnergyMarket.BidSealed(quote_id=quote_id, bidder=msg.sender, seal=seal)
 
 
@@ -87,28 +92,35 @@ def reveal_bid(quote_id: uint256, price: uint256, volume: uint256, salt: bytes32
                   "bids: price out of bounds", "bids: book is full",
                   "ledger: insufficient balance".
     """
-    accounts._check_trader(msg.sender)
-    quote: IEnergyMarket.Quote = quotes._existing(quote_id)
+    trader: accounts.Trader = accounts._trader(msg.sender)
+    quote: packing.Quote = quotes._existing(quote_id)
     quotes._check_valid(quote)
     clock._check_phase(quote.period, IEnergyMarket.Phase.REVEALING)
-    bid: IEnergyMarket.Bid = self._bid[quote_id][msg.sender]
-    assert bid.status == IEnergyMarket.BidStatus.CREATED, "bids: nothing to open"
-    assert bid.seal == self._seal_of(quote_id, msg.sender, price, volume, salt), "bids: seal does not match"
-    assert volume > 0 and volume <= quote.volume, "bids: volume out of bounds"
-    assert price >= quote.price and price <= tariff._highest_price(), "bids: price out of bounds"
-    assert len(self._book[quote_id]) < BOOK_SIZE, "bids: book is full"
+    sealed: bool = False
+    seal: bytes32 = empty(bytes32)
+    sealed, seal = self._sealed(quote_id, trader.number)
+    if not sealed:
+        refusals._refuse("bids: nothing to open")
+    if seal != self._seal_of(quote_id, msg.sender, price, volume, salt):
+        refusals._refuse("bids: seal does not match")
+    if volume == 0 or volume > quote.volume:
+        refusals._refuse("bids: volume out of bounds")
+    if price < quote.price or price > tariff._highest_price():
+        refusals._refuse("bids: price out of bounds")
+    if quote.opened >= BOOK_SIZE:
+        refusals._refuse("bids: book is full")
 
-    ledger._reserve(msg.sender, tariff._escrow(volume, price))
-    positions._stake(msg.sender, quote.period, quote_id)
-    self._demand[quote.period] += volume
-    self._book[quote_id].append(msg.sender)
-    self._bid[quote_id][msg.sender] = IEnergyMarket.Bid(
-        seal=empty(bytes32),
-        price=price,
-        volume=volume,
-        filled=0,
-        status=IEnergyMarket.BidStatus.RESERVED,
+    ledger._reserve(msg.sender, trader.purse, tariff._escrow(volume, price))
+    pending: bool = positions._stake(msg.sender, quote.period, quote_id)
+    quotes._count(quote.period, 0, 0, volume)
+    self._write(
+        quote_id,
+        trader.number,
+        packing.Bid(price=price, volume=volume, filled=0, next=quote.first, pending=pending),
     )
+    quote.opened = unsafe_add(quote.opened, 1)
+    quote.first = trader.number
+    quotes._write(quote_id, quote)
     log IEnergyMarket.BidRevealed(quote_id=quote_id, bidder=msg.sender, price=price, volume=volume)
 
 
@@ -121,26 +133,27 @@ def bid(quote_id: uint256, bidder: address) -> IEnergyMarket.Bid:
     @param bidder The bidder.
     @return Bid The bid; all zero where there is none.
     """
-    bid: IEnergyMarket.Bid = self._bid[quote_id][bidder]
-    status: IEnergyMarket.QuoteStatus = quotes._quote[quote_id].status
+    number: uint256 = accounts._number(bidder)
+    answer: IEnergyMarket.Bid = empty(IEnergyMarket.Bid)
+    if self._bid[quote_id][number] == 0:
+        return answer
 
+    sealed: bool = False
+    sealed, answer.seal = self._sealed(quote_id, number)
+    answer.status = IEnergyMarket.BidStatus.CREATED
+    if not sealed:
+        bid: packing.Bid = self._read(quote_id, number)
+        answer.price = bid.price
+        answer.volume = bid.volume
+        answer.filled = bid.filled
+        answer.status = IEnergyMarket.BidStatus.RESERVED
     # Whatever was not confirmed by the matching, opened or not, has lost.
-    open: bool = status == IEnergyMarket.QuoteStatus.VALID or status == empty(IEnergyMarket.QuoteStatus)
-    if not open and bid.status in (IEnergyMarket.BidStatus.CREATED | IEnergyMarket.BidStatus.RESERVED):
-        bid.status = IEnergyMarket.BidStatus.REJECTED
+    if answer.filled > 0:
+        answer.status = IEnergyMarket.BidStatus.CONFIRMED
+    elif quotes._read(quote_id).status != IEnergyMarket.QuoteStatus.VALID:
+        answer.status = IEnergyMarket.BidStatus.REJECTED
 
-    return bid
-
-
-@external
-@view
-def demand(period: uint256) -> uint256:
-    """
-    @dev Returns what is asked for in a delivery period.
-    @param period The delivery period.
-    @return uint256 The energy of the bids that were opened, in Wh.
-    """
-    return self._demand[period]
+    return answer
 
 
 @external
@@ -160,12 +173,46 @@ def seal_of(quote_id: uint256, bidder: address, price: uint256, volume: uint256,
 
 
 @internal
-def _confirm(quote_id: uint256, bidder: address, filled: uint256):
+@view
+def _sealed(quote_id: uint256, number: uint256) -> (bool, bytes32):
     """
-    @dev Marks an opened bid as won for `filled` Wh.
+    @dev Returns whether a user has a bid on a quote that is not opened, and its seal.
     """
-    self._bid[quote_id][bidder].filled = filled
-    self._bid[quote_id][bidder].status = IEnergyMarket.BidStatus.CONFIRMED
+    word: uint256 = self._bid[quote_id][number]
+    if packing._is_seal(word):
+        return True, convert(word, bytes32)
+    if word == packing.SEAL_ASIDE:
+        return True, convert(self._seal_aside[quote_id][number], bytes32)
+
+    return False, empty(bytes32)
+
+
+@internal
+@view
+def _read(quote_id: uint256, number: uint256) -> packing.Bid:
+    """
+    @dev Returns an opened bid by its bidder's number.
+    """
+    return packing._bid(self._bid[quote_id][number])
+
+
+@internal
+def _write(quote_id: uint256, number: uint256, bid: packing.Bid):
+    """
+    @dev Keeps an opened bid by its bidder's number.
+    """
+    self._bid[quote_id][number] = packing._pack_bid(bid)
+
+
+@internal
+@view
+def _has_won(quote_id: uint256, number: uint256) -> bool:
+    """
+    @dev Tells whether a user has won in the matching of a quote.
+    """
+    word: uint256 = self._bid[quote_id][number]
+
+    return not packing._is_seal(word) and packing._bid(word).filled > 0
 
 
 @internal

@@ -10,6 +10,7 @@
 """
 
 from ..interfaces import IEnergyMarket
+from . import refusals
 
 
 # @dev How far ahead of its start a period may be quoted, in seconds (T-QUO-3).
@@ -59,29 +60,31 @@ def _phase(period: uint256) -> IEnergyMarket.Phase:
             at the dawn of time (`S < 2 * W`) and not at its end (T-TIME-11).
     """
     # A period that would start beyond the end of all time is always ahead (T-TIME-10).
-    if period > max_value(uint256) // PERIOD_LENGTH:
+    length: uint256 = PERIOD_LENGTH
+    if period > unsafe_div(max_value(uint256), length):
         return IEnergyMarket.Phase.BIDDING
 
-    start: uint256 = unsafe_mul(period, PERIOD_LENGTH)
+    start: uint256 = unsafe_mul(period, length)
+    window: uint256 = WINDOW
 
     if block.timestamp < start:
         ahead: uint256 = unsafe_sub(start, block.timestamp)
-        if ahead <= WINDOW:
+        if ahead <= window:
             return IEnergyMarket.Phase.MATCHING
-        if unsafe_sub(ahead, WINDOW) <= WINDOW:
+        if unsafe_sub(ahead, window) <= window:
             return IEnergyMarket.Phase.REVEALING
         return IEnergyMarket.Phase.BIDDING
 
     past: uint256 = unsafe_sub(block.timestamp, start)
-    if past < PERIOD_LENGTH:
+    if past < length:
         return IEnergyMarket.Phase.DELIVERING
 
-    past = unsafe_sub(past, PERIOD_LENGTH)
-    if past < WINDOW:
+    past = unsafe_sub(past, length)
+    if past < window:
         return IEnergyMarket.Phase.METERING
 
-    past = unsafe_sub(past, WINDOW)
-    if past < WINDOW:
+    past = unsafe_sub(past, window)
+    if past < window:
         return IEnergyMarket.Phase.SETTLING
 
     return IEnergyMarket.Phase.CLOSING
@@ -94,7 +97,8 @@ def _check_phase(period: uint256, allowed: IEnergyMarket.Phase):
     @dev Reverts unless `period` stands in one of the phases `allowed`.
     @custom:error "clock: wrong phase".
     """
-    assert self._phase(period) in allowed, "clock: wrong phase"
+    if self._phase(period) not in allowed:
+        refusals._refuse("clock: wrong phase")
 
 
 @internal
@@ -105,4 +109,4 @@ def _within_horizon(period: uint256) -> bool:
          (T-QUO-3).
     """
     # `period * L <= t + 7 days` without the product: it could overflow.
-    return period <= (block.timestamp + _HORIZON) // PERIOD_LENGTH
+    return period <= unsafe_div(unsafe_add(block.timestamp, _HORIZON), PERIOD_LENGTH)

@@ -7,19 +7,15 @@
 @author Wattproof
 @notice Good performances accumulate for ever and take 20 % off the service fee per tier
         (T-STD-1 to T-STD-3); shortages earn waivers of later fees (T-SET-12, T-SET-15).
+@dev Performances and waivers lie in the user's purse, which the caller holds and keeps:
+     they change when money moves.
 """
 
 from ..interfaces import IEnergyMarket
+from . import packing
 from . import tariff
 
 uses: tariff
-
-
-# @dev What the market keeps of a user's standing.
-struct Standing:
-    performances: uint256
-    defaults: uint256
-    waivers: uint256
 
 
 # @dev The tier at which no fee is left; each tier is 20 % of it.
@@ -30,8 +26,8 @@ _TOP_TIER: constant(uint256) = 5
 _FIRST_THRESHOLD: constant(uint256) = 5
 
 
-# @dev The standing of every user.
-_standing: HashMap[address, Standing]
+# @dev The defaults of every user.
+_defaults: HashMap[address, uint256]
 
 
 @deploy
@@ -43,13 +39,12 @@ def __init__():
 
 
 @internal
-@view
-def _tier(user: address) -> uint256:
+@pure
+def _tier(performances: uint256) -> uint256:
     """
-    @dev Returns the tier of `user`: 0 below 5 good performances, then 1 from 5, 2 from
+    @dev Returns the tier of a user: 0 below 5 good performances, then 1 from 5, 2 from
          10, 3 from 20, 4 from 40 and 5 from 80 (T-STD-2).
     """
-    performances: uint256 = self._standing[user].performances
     threshold: uint256 = _FIRST_THRESHOLD
     tier: uint256 = 0
     for _: uint256 in range(_TOP_TIER):
@@ -62,37 +57,42 @@ def _tier(user: address) -> uint256:
 
 
 @internal
-def _charge(user: address, volume: uint256) -> uint256:
+def _charge(user: address, purse: packing.Purse, volume: uint256) -> (uint256, uint256):
     """
-    @dev Returns the service fee that `user` pays on `volume` Wh: the discount taken off
-         and rounded down, and 0 where a waiver in hand takes its place (T-SET-13, T-SET-14).
+    @dev Returns the service fee that `user` pays on `volume` Wh, and the waivers that it
+         has then: the discount is taken off and rounded down, and the fee is 0 where a
+         waiver in hand takes its place (T-SET-13, T-SET-14).
     """
-    fee: uint256 = volume * tariff.SERVICE_FEE * (_TOP_TIER - self._tier(user)) // _TOP_TIER
+    share: uint256 = unsafe_sub(_TOP_TIER, self._tier(purse.performances))
+    fee: uint256 = unsafe_mul(unsafe_mul(volume, tariff.SERVICE_FEE), share) // _TOP_TIER
     # A fee of nothing uses no waiver up.
-    if fee > 0 and self._standing[user].waivers > 0:
-        self._standing[user].waivers -= 1
+    if fee > 0 and purse.waivers > 0:
         log IEnergyMarket.WaiverUsed(user=user)
-        return 0
+        return 0, unsafe_sub(purse.waivers, 1)
 
-    return fee
+    return fee, purse.waivers
 
 
 @internal
-def _grant_waiver(user: address):
+def _grant_waiver(user: address, waivers: uint256) -> uint256:
     """
-    @dev Gives `user` one waiver of a later fee.
+    @dev Gives `user`, which has so many, one waiver of a later fee, and returns how many
+         it has then.
     """
-    self._standing[user].waivers += 1
     log IEnergyMarket.WaiverGranted(user=user)
 
+    return min(unsafe_add(waivers, 1), packing.MOST_WAIVERS)
+
 
 @internal
-def _record(user: address, good: bool):
+def _record(user: address, performances: uint256, good: bool) -> uint256:
     """
-    @dev Records a good performance of `user`, or else a default.
+    @dev Records a good performance of `user`, which has so many, or else a default, and
+         returns how many good ones it has then.
     """
-    if good:
-        self._standing[user].performances += 1
-    else:
-        self._standing[user].defaults += 1
     log IEnergyMarket.PerformanceRecorded(user=user, good=good)
+    if good:
+        return min(unsafe_add(performances, 1), packing.MOST_PERFORMANCES)
+
+    self._defaults[user] += 1
+    return performances

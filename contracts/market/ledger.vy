@@ -13,6 +13,8 @@
 
 from ethereum.ercs import IERC20
 from ..interfaces import IEnergyMarket
+from . import packing
+from . import refusals
 
 
 # @dev The settlement token.
@@ -23,12 +25,13 @@ TOKEN: public(immutable(address))
 SUPPLIER: public(immutable(address))
 
 
-# @dev What each account may withdraw or reserve.
-_free: HashMap[address, uint256]
+# @dev The most tokens that the market takes in, so that no balance outgrows its purse
+# (T-MON-24).
+_MOST_TOKENS: constant(uint256) = 2**104 - 1
 
 
-# @dev What each account holds in escrow.
-_reserved: HashMap[address, uint256]
+# @dev The purses: what each account may withdraw or reserve, and holds in escrow.
+_purse: HashMap[address, uint256]
 
 
 # @dev The invoice accounts; positive: the supplier owes the user.
@@ -58,21 +61,26 @@ def deposit(amount: uint256):
     @notice There is no check that the caller is registered, on purpose: the supplier
             and the owner keep money here too (T-MON-3).
     @param amount The amount; it may be 0.
-    @custom:error "ledger: token refused", "ledger: token moved another amount", or the
-                  token's own.
+    @custom:error "ledger: token refused", "ledger: token moved another amount",
+                  "ledger: too many tokens", or the token's own.
     """
     # The tokens come first: nothing is credited that has not arrived. No call can
     # re-enter meanwhile, the lock is taken.
-    before: uint256 = staticcall IERC20(TOKEN).balanceOf(self)
+    before: uint256 = self._held(self)
     success: bool = extcall IERC20(TOKEN).transferFrom(msg.sender, self, amount, default_return_value=True)
-    assert success, "ledger: token refused"
-    held: uint256 = staticcall IERC20(TOKEN).balanceOf(self)
+    if not success:
+        refusals._refuse("ledger: token refused")
+    held: uint256 = self._held(self)
     self._check_moved(before, held, amount)
 
-    self._free[msg.sender] += amount
+    if held > _MOST_TOKENS:
+        refusals._refuse("ledger: too many tokens")
+
+    purse: packing.Purse = self._read(msg.sender)
+    purse.free += amount
     log IEnergyMarket.Deposited(account=msg.sender, amount=amount)
 
-    self._clear(msg.sender)
+    self._write(msg.sender, self._booked(msg.sender, purse, 0))
 
 
 @external
@@ -85,20 +93,22 @@ def withdraw(amount: uint256):
                   "ledger: token refused", "ledger: token moved another amount", or the
                   token's own.
     """
-    self._clear(msg.sender)
-    self._check_no_arrears(msg.sender)
-    free: uint256 = self._free[msg.sender]
-    assert amount <= free, "ledger: insufficient balance"
+    purse: packing.Purse = self._booked(msg.sender, self._read(msg.sender), 0)
+    self._check_no_arrears(msg.sender, purse)
+    if amount > purse.free:
+        refusals._refuse("ledger: insufficient balance")
 
-    self._free[msg.sender] = unsafe_sub(free, amount)
+    purse.free = unsafe_sub(purse.free, amount)
+    self._write(msg.sender, purse)
     log IEnergyMarket.Withdrawn(account=msg.sender, amount=amount)
 
-    held: uint256 = staticcall IERC20(TOKEN).balanceOf(self)
-    owned: uint256 = staticcall IERC20(TOKEN).balanceOf(msg.sender)
+    held: uint256 = self._held(self)
+    owned: uint256 = self._held(msg.sender)
     success: bool = extcall IERC20(TOKEN).transfer(msg.sender, amount, default_return_value=True)
-    assert success, "ledger: token refused"
-    held_after: uint256 = staticcall IERC20(TOKEN).balanceOf(self)
-    owned_after: uint256 = staticcall IERC20(TOKEN).balanceOf(msg.sender)
+    if not success:
+        refusals._refuse("ledger: token refused")
+    held_after: uint256 = self._held(self)
+    owned_after: uint256 = self._held(msg.sender)
     self._check_moved(held_after, held, amount)
     self._check_moved(owned, owned_after, amount)
 
@@ -111,55 +121,85 @@ def clear(user: address):
          user in arrears could be claimed by nobody.
     @param user The account to clear; nothing to clear is no error.
     """
-    self._clear(user)
+    self._write(user, self._booked(user, self._read(user), 0))
 
 
 @internal
-def _clear(user: address):
+@view
+def _read(user: address) -> packing.Purse:
     """
-    @dev Clears the invoice account of `user` as far as the payer's free balance goes.
+    @dev Returns the purse of `user`.
     """
-    invoice: int256 = self._invoice[user]
-
-    if invoice > 0:
-        owed: uint256 = convert(invoice, uint256)
-        paid: uint256 = min(owed, self._free[SUPPLIER])
-        if paid > 0:
-            self._free[SUPPLIER] -= paid
-            self._free[user] += paid
-            self._invoice[user] = invoice - convert(paid, int256)
-            log IEnergyMarket.Cleared(user=user, amount=convert(paid, int256))
-    elif invoice < 0:
-        owed: uint256 = convert(-invoice, uint256)
-        paid: uint256 = min(owed, self._free[user])
-        if paid > 0:
-            self._free[user] -= paid
-            self._free[SUPPLIER] += paid
-            self._invoice[user] = invoice + convert(paid, int256)
-            log IEnergyMarket.Cleared(user=user, amount=-convert(paid, int256))
+    return packing._purse(self._purse[user])
 
 
 @internal
-def _reserve(user: address, amount: uint256):
+def _write(user: address, purse: packing.Purse):
     """
-    @dev Moves `amount` of `user` from its free balance into escrow.
+    @dev Keeps the purse of `user`.
+    """
+    self._purse[user] = packing._pack_purse(purse)
+
+
+@internal
+def _booked(user: address, purse: packing.Purse, amount: int256) -> packing.Purse:
+    """
+    @dev Books `amount` on the invoice account of `user` (positive: the supplier owes),
+         clears it as far as the payer's free balance goes, and returns the purse that is
+         then `user`'s.
+    """
+    invoice: int256 = self._invoice_of(user, purse) + amount
+    if invoice == 0 and amount == 0:
+        return purse
+
+    after: packing.Purse = purse
+    supplier: packing.Purse = self._read(SUPPLIER)
+    free: int256 = convert(purse.free, int256)
+    # Positive: the supplier pays what it owes, as far as it goes; negative: the user.
+    paid: int256 = max(min(invoice, convert(supplier.free, int256)), -free)
+    if paid != 0:
+        after.free = convert(free + paid, uint256)
+        supplier.free = convert(convert(supplier.free, int256) - paid, uint256)
+        self._write(SUPPLIER, supplier)
+        log IEnergyMarket.Cleared(user=user, amount=paid)
+    after.invoiced = invoice != paid
+    if purse.invoiced or after.invoiced:
+        self._invoice[user] = invoice - paid
+
+    return after
+
+
+@internal
+@view
+def _invoice_of(user: address, purse: packing.Purse) -> int256:
+    """
+    @dev Returns what stands on the invoice account of `user`, whose purse tells where
+         that is nothing.
+    """
+    return self._invoice[user] if purse.invoiced else 0
+
+
+@internal
+def _reserve(user: address, purse: packing.Purse, amount: uint256):
+    """
+    @dev Moves `amount` of `user` from its free balance into escrow, and keeps its purse.
     @custom:error "ledger: insufficient balance".
     """
-    free: uint256 = self._free[user]
-    assert amount <= free, "ledger: insufficient balance"
+    if amount > purse.free:
+        refusals._refuse("ledger: insufficient balance")
 
-    self._free[user] = unsafe_sub(free, amount)
-    self._reserved[user] += amount
+    after: packing.Purse = purse
+    after.free = unsafe_sub(purse.free, amount)
+    after.reserved += amount
+    self._write(user, after)
 
 
 @internal
-def _release(user: address, escrow: uint256, back: uint256):
+def _refund(user: address, amount: uint256):
     """
-    @dev Ends an escrow of `user` and frees `back`: what is left of it, plus what others
-         paid.
+    @dev Moves `amount` of `user` out of escrow, back into its free balance.
     """
-    self._reserved[user] -= escrow
-    self._free[user] += back
+    self._purse[user] = packing._refunded(self._purse[user], amount)
 
 
 @internal
@@ -167,25 +207,29 @@ def _credit(user: address, amount: uint256):
     """
     @dev Adds `amount` to the free balance of `user`; the caller debits it elsewhere.
     """
-    self._free[user] += amount
-
-
-@internal
-def _book(user: address, amount: int256):
-    """
-    @dev Books `amount` on the invoice account of `user`; positive: the supplier owes.
-    """
-    self._invoice[user] += amount
+    purse: packing.Purse = self._read(user)
+    purse.free += amount
+    self._write(user, purse)
 
 
 @internal
 @view
-def _check_no_arrears(user: address):
+def _check_no_arrears(user: address, purse: packing.Purse):
     """
-    @dev Reverts where `user` owes the supplier.
+    @dev Reverts where `user`, whose purse this is, owes the supplier.
     @custom:error "ledger: in arrears".
     """
-    assert self._invoice[user] >= 0, "ledger: in arrears"
+    if self._invoice_of(user, purse) < 0:
+        refusals._refuse("ledger: in arrears")
+
+
+@internal
+@view
+def _held(owner: address) -> uint256:
+    """
+    @dev Returns the tokens of `owner`, by the token's own account.
+    """
+    return staticcall IERC20(TOKEN).balanceOf(owner)
 
 
 @internal
@@ -195,4 +239,5 @@ def _check_moved(low: uint256, high: uint256, amount: uint256):
     @dev Reverts unless a balance changed by exactly `amount`, from `low` to `high`.
     @custom:error "ledger: token moved another amount".
     """
-    assert low <= high and unsafe_sub(high, low) == amount, "ledger: token moved another amount"
+    if low > high or unsafe_sub(high, low) != amount:
+        refusals._refuse("ledger: token moved another amount")

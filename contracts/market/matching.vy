@@ -10,28 +10,38 @@
 """
 
 from ..interfaces import IEnergyMarket
+from . import accounts
 from . import bids
 from . import clock
 from . import incentives
 from . import ledger
+from . import packing
 from . import positions
 from . import quotes
 from . import ranking
-from . import sales
 from . import tariff
 
+uses: accounts
 uses: bids
 uses: clock
-uses: incentives
 uses: ledger
 uses: positions
 uses: quotes
-uses: sales
 uses: tariff
 
 
 # @dev The weight of a bid whose bidder has tier 0.
 _BASE_WEIGHT: constant(uint256) = 10_000
+
+
+# @dev An opened bid in memory: the bidder's number and address, the words of the bid and
+# of the bidder's purse, and all that the bid reserved.
+struct Entry:
+    number: uint256
+    bidder: address
+    bid: uint256
+    purse: uint256
+    escrow: uint256
 
 
 # @dev What each tier adds to the weight of a bid; 0: the paper's plain order.
@@ -57,72 +67,88 @@ def match_bids(quote_id: uint256):
     @param quote_id The ID of the quote.
     @custom:error "quotes: unknown quote", "quotes: not valid", "clock: wrong phase".
     """
-    quote: IEnergyMarket.Quote = quotes._existing(quote_id)
+    quote: packing.Quote = quotes._existing(quote_id)
     quotes._check_valid(quote)
     clock._check_phase(quote.period, ~(IEnergyMarket.Phase.BIDDING | IEnergyMarket.Phase.REVEALING))
 
-    book: DynArray[address, bids.BOOK_SIZE] = bids._book[quote_id]
-    ranked: DynArray[uint256, bids.BOOK_SIZE] = self._ranked(quote_id, book)
-
-    left: uint256 = quote.volume
-    for key: uint256 in ranked:
-        bidder: address = book[ranking._index(key)]
-        bid: IEnergyMarket.Bid = bids._bid[quote_id][bidder]
-        filled: uint256 = min(bid.volume, left)
-        left -= filled
-        if filled > 0:
-            self._confirm(quote, quote_id, bidder, bid, filled)
-        else:
-            self._reject(quote, quote_id, bidder, bid)
-    sold: uint256 = quote.volume - left
-    quotes._match(quote_id, sold)
-    log IEnergyMarket.QuoteMatched(quote_id=quote_id, sold=sold)
-
-
-@internal
-def _confirm(
-    quote: IEnergyMarket.Quote, quote_id: uint256, bidder: address, bid: IEnergyMarket.Bid, filled: uint256
-):
-    """
-    @dev Makes a trade of a winning bid, at its own price; the reserve of what is not
-         filled is free again.
-    """
-    unused: uint256 = tariff._escrow(bid.volume - filled, bid.price)
-
-    bids._confirm(quote_id, bidder, filled)
-    sales._append(quote_id, bidder, filled, bid.price)
-    # Agreed, however late the matching is called: the bid was made ahead of delivery.
-    positions._buy(bidder, quote.period, filled, True)
-    if unused > 0:
-        ledger._release(bidder, unused, unused)
-    log IEnergyMarket.BidConfirmed(quote_id=quote_id, bidder=bidder, filled=filled)
-
-
-@internal
-def _reject(quote: IEnergyMarket.Quote, quote_id: uint256, bidder: address, bid: IEnergyMarket.Bid):
-    """
-    @dev Gives the reserve of a losing bid back.
-    """
-    escrow: uint256 = tariff._escrow(bid.volume, bid.price)
-
-    ledger._release(bidder, escrow, escrow)
-    positions._unstake(bidder, quote.period, quote_id)
-    log IEnergyMarket.BidRejected(quote_id=quote_id, bidder=bidder)
-
-
-@internal
-@view
-def _ranked(quote_id: uint256, book: DynArray[address, bids.BOOK_SIZE]) -> DynArray[uint256, bids.BOOK_SIZE]:
-    """
-    @dev Returns the keys of a quote's opened bids, the best first. Standing counts as it
-         is now.
-    """
+    # The opened bids and their keys, the last one opened first: so they are chained.
+    book: DynArray[Entry, bids.BOOK_SIZE] = []
     keys: DynArray[uint256, bids.BOOK_SIZE] = []
-    index: uint256 = 0
-    for bidder: address in book:
-        bid: IEnergyMarket.Bid = bids._bid[quote_id][bidder]
-        weight: uint256 = _BASE_WEIGHT + PRIORITY_STEP * incentives._tier(bidder)
-        keys.append(ranking._key(index, bid.volume, bid.price, weight))
-        index += 1
+    step: uint256 = PRIORITY_STEP
+    fee: uint256 = tariff.SERVICE_FEE
+    number: uint256 = quote.first
+    index: uint256 = quote.opened
+    for _: uint256 in range(quote.opened, bound=bids.BOOK_SIZE):
+        bid: uint256 = bids._bid[quote_id][number]
+        bidder: address = accounts._user[number]
+        # Standing counts as it is now.
+        purse: uint256 = ledger._purse[bidder]
+        tier: uint256 = incentives._tier(packing._performances(purse))
+        weight: uint256 = unsafe_add(_BASE_WEIGHT, unsafe_mul(step, tier))
+        price: uint256 = bid & packing.MOST_PRICE
+        volume: uint256 = bid >> packing.VOLUME_AT & packing.MOST_ENERGY
+        escrow: uint256 = unsafe_mul(volume, unsafe_add(price, fee))
+        index = unsafe_sub(index, 1)
+        keys.append(ranking._key(index, volume, price, weight))
+        book.append(Entry(number=number, bidder=bidder, bid=bid, purse=purse, escrow=escrow))
+        number = bid >> packing.NEXT_AT & packing.MOST_NUMBER
+    ranked: DynArray[uint256, bids.BOOK_SIZE] = ranking._descending(keys, quote.volume)
+    last: uint256 = unsafe_sub(quote.opened, 1)
 
-    return ranking._descending(keys)
+    prosumer: address = accounts._user[quote.prosumer]
+    sale: packing.Sale = quotes._read_sale(prosumer, quote.period)
+    left: uint256 = quote.volume
+    for place: uint256 in range(len(ranked), bound=bids.BOOK_SIZE):
+        index = unsafe_sub(last, ranking._index(ranked[place]))
+        entry: Entry = book[index]
+        # From here on the winners are chained, in the order of the ranking (see `sales`).
+        if place == 0:
+            quote.first = entry.number
+        next: uint256 = 0
+        if unsafe_add(place, 1) < len(ranked):
+            next = book[unsafe_sub(last, ranking._index(ranked[unsafe_add(place, 1)]))].number
+        left = self._confirm(quote_id, quote.period, entry, left, next)
+        # It has nothing more to get back.
+        book[index].escrow = 0
+    sale.winners = len(ranked)
+    for entry: Entry in book:
+        if entry.escrow > 0:
+            self._reject(quote_id, quote.period, entry)
+    sale.sold = unsafe_sub(quote.volume, left)
+    quote.status = IEnergyMarket.QuoteStatus.MATCHED
+    quotes._write(quote_id, quote)
+    quotes._write_sale(prosumer, quote.period, sale)
+    log IEnergyMarket.QuoteMatched(quote_id=quote_id, sold=sale.sold)
+
+
+@internal
+def _confirm(quote_id: uint256, period: uint256, entry: Entry, left: uint256, next: uint256) -> uint256:
+    """
+    @dev Makes a trade of a winning bid, at its own price, and returns what is `left` after
+         it; the reserve of what is not filled is free again.
+    """
+    bid: packing.Bid = packing._bid(entry.bid)
+    bid.filled = min(bid.volume, left)
+    bid.next = next
+    unused: uint256 = tariff._escrow(unsafe_sub(bid.volume, bid.filled), bid.price)
+
+    bids._write(quote_id, entry.number, bid)
+    # Agreed, however late the matching is called: the bid was made ahead of delivery.
+    positions._buy(entry.bidder, period, quote_id, bid.filled, True, bid.pending)
+    if unused > 0:
+        ledger._refund(entry.bidder, unused)
+    log IEnergyMarket.BidConfirmed(quote_id=quote_id, bidder=entry.bidder, filled=bid.filled)
+
+    return unsafe_sub(left, bid.filled)
+
+
+@internal
+def _reject(quote_id: uint256, period: uint256, entry: Entry):
+    """
+    @dev Gives the reserve of a losing bid back. Its record stays as it is: what it says
+         follows from the quote's status, and so does the end of a stake that is pending.
+    """
+    ledger._purse[entry.bidder] = packing._refunded(entry.purse, entry.escrow)
+    if not packing._is_pending(entry.bid):
+        positions._receive(entry.bidder, period, 0, True)
+    log IEnergyMarket.BidRejected(quote_id=quote_id, bidder=entry.bidder)

@@ -12,10 +12,16 @@
 from ..interfaces import IEnergyMarket
 from . import accounts
 from . import clock
+from . import packing
+from . import refusals
 from . import tariff
 
 uses: accounts
 uses: clock
+
+
+# @dev How many readings can be handed in at once (T-MET-11).
+BATCH_SIZE: constant(uint256) = 64
 
 
 # @dev The EIP-712 type of a reading.
@@ -25,7 +31,7 @@ _READING_TYPE: constant(bytes32) = keccak256(
 
 
 # @dev The readings by user and period.
-_reading: HashMap[address, HashMap[uint256, IEnergyMarket.Reading]]
+_reading: HashMap[address, HashMap[uint256, uint256]]
 
 
 @deploy
@@ -49,20 +55,35 @@ def submit_reading(
     @param signature The meter's signature of `Reading(user, period, exported, imported)`.
     @custom:error "accounts: not registered", "clock: wrong phase",
                   "metering: already read", "metering: reading out of bounds", and those
-                  of `accounts._check_signature`.
+                  of `accounts._signature_fault`.
     """
-    accounts._check_registered(user)
-    clock._check_phase(period, IEnergyMarket.Phase.METERING)
-    assert not self._reading[user][period].present, "metering: already read"
-    assert tariff._is_energy(exported) and tariff._is_energy(imported), "metering: reading out of bounds"
-    accounts._check_signature(
-        accounts._identity[user].meter,
-        keccak256(abi_encode(_READING_TYPE, user, period, exported, imported)),
-        signature,
-    )
+    refusals._refuse(self._accept(user, period, exported, imported, signature))
 
-    self._reading[user][period] = IEnergyMarket.Reading(present=True, exported=exported, imported=imported)
-    log IEnergyMarket.ReadingSubmitted(user=user, period=period, exported=exported, imported=imported)
+
+@external
+def submit_readings(period: uint256, readings: DynArray[IEnergyMarket.SignedReading, BATCH_SIZE]) -> uint256:
+    """
+    @dev Records what several users' meters signed for one period, in the order given.
+         What `submit_reading` would refuse is left out and reported by an event, and
+         changes nothing else (T-MET-11 to T-MET-13).
+    @param period The delivery period.
+    @param readings The readings; there may be none.
+    @return uint256 A bit for each that was accepted, the first one's lowest.
+    @custom:error "clock: wrong phase".
+    """
+    clock._check_phase(period, IEnergyMarket.Phase.METERING)
+
+    accepted: uint256 = 0
+    index: uint256 = 0
+    for entry: IEnergyMarket.SignedReading in readings:
+        fault: String[40] = self._accept(entry.user, period, entry.exported, entry.imported, entry.signature)
+        if len(fault) == 0:
+            accepted |= 1 << index
+        else:
+            log IEnergyMarket.ReadingRefused(user=entry.user, period=period, index=index, reason=fault)
+        index = unsafe_add(index, 1)
+
+    return accepted
 
 
 @external
@@ -74,4 +95,63 @@ def reading(user: address, period: uint256) -> IEnergyMarket.Reading:
     @param period The delivery period.
     @return Reading The reading, in Wh; all zero where there is none.
     """
-    return self._reading[user][period]
+    reading: packing.Reading = self._read(user, period)
+
+    return IEnergyMarket.Reading(
+        present=reading.present, exported=reading.exported, imported=reading.imported
+    )
+
+
+@internal
+def _accept(
+    user: address, period: uint256, exported: uint256, imported: uint256, signature: Bytes[65]
+) -> String[40]:
+    """
+    @dev Records what a user's meter signed. Returns why it cannot, and changes nothing
+         then; empty where it can.
+    """
+    word: uint256 = accounts._identity[user]
+    if word == 0:
+        return "accounts: not registered"
+    if clock._phase(period) != IEnergyMarket.Phase.METERING:
+        return "clock: wrong phase"
+    if self._reading[user][period] != 0:
+        return "metering: already read"
+    if not tariff._is_energy(exported) or not tariff._is_energy(imported):
+        return "metering: reading out of bounds"
+    struct_hash: bytes32 = keccak256(abi_encode(_READING_TYPE, user, period, exported, imported))
+    fault: String[40] = accounts._signature_fault(packing._meter(word), struct_hash, signature)
+    if len(fault) > 0:
+        return fault
+
+    self._write(
+        user, period, packing.Reading(exported=exported, imported=imported, present=True, settled=False)
+    )
+    log IEnergyMarket.ReadingSubmitted(user=user, period=period, exported=exported, imported=imported)
+
+    return ""
+
+
+@internal
+@view
+def _read(user: address, period: uint256) -> packing.Reading:
+    """
+    @dev Returns what a user's meter reported; all zero where there is nothing.
+    """
+    return packing._reading(self._reading[user][period])
+
+
+@internal
+def _write(user: address, period: uint256, reading: packing.Reading):
+    """
+    @dev Keeps what a user's meter reported.
+    """
+    self._reading[user][period] = packing._pack_reading(reading)
+
+
+@internal
+def _close(user: address, period: uint256, word: uint256):
+    """
+    @dev Notes in a reading, given by its word, that the account of user and period is settled.
+    """
+    self._reading[user][period] = word | packing.READING_SETTLED

@@ -1,23 +1,28 @@
 # pragma version 0.4.3
 # pragma nonreentrancy on
 """
-@title What each user bought, received and delivered in each period
+@title What each user bought and received in each period
 @custom:contract-name positions
 @license GNU Affero General Public License v3.0 only
 @author Wattproof
 @notice A position is what an account's settlement with the supplier is reckoned from.
         It stays open while a quote with a stake of the user is not settled (T-ACC-4, T-ACC-5).
+@dev Stakes are counted, but for one: the first quote on which a user opens a bid in a
+     period is named as `pending`, and is a stake as long as that quote is VALID. So a
+     bid that loses need not be seen here again: its matching ends its stake.
 """
 
 from ..interfaces import IEnergyMarket
+from . import metering
+from . import packing
+from . import quotes
+
+uses: metering
+uses: quotes
 
 
 # @dev The positions by user and period.
-_position: HashMap[address, HashMap[uint256, IEnergyMarket.Position]]
-
-
-# @dev Whether a user has a stake in a quote that is not yet settled.
-_staked: HashMap[uint256, HashMap[address, bool]]
+_position: HashMap[address, HashMap[uint256, uint256]]
 
 
 @deploy
@@ -37,60 +42,115 @@ def position(user: address, period: uint256) -> IEnergyMarket.Position:
     @param period The delivery period.
     @return Position The position, in Wh.
     """
-    return self._position[user][period]
+    position: packing.Position = self._read(user, period)
+    reading: packing.Reading = metering._read(user, period)
+    sale: packing.Sale = quotes._read_sale(user, period)
+
+    return IEnergyMarket.Position(
+        agreed=position.agreed,
+        bought=position.bought,
+        received=position.received,
+        delivered=self._delivered(sale, reading),
+        open=self._open(position, sale),
+        settled=position.settled or reading.settled,
+    )
 
 
 @internal
-def _stake(user: address, period: uint256, quote_id: uint256):
+@view
+def _open(position: packing.Position, sale: packing.Sale) -> uint256:
     """
-    @dev Keeps the account of `user` open until `quote_id` is settled or lets go of it; a
-         quote counts once, however often the user buys from it.
+    @dev Returns how many quotes with a stake of a user are not settled (T-ACC-5), its own
+         `sale` among them.
     """
-    if not self._staked[quote_id][user]:
-        self._staked[quote_id][user] = True
-        self._position[user][period].open += 1
+    open: uint256 = position.open
+    if sale.open:
+        open += 1
+    if self._is_pending(position.pending):
+        open += 1
+
+    return open
 
 
 @internal
-def _unstake(user: address, period: uint256, quote_id: uint256):
+@view
+def _is_pending(quote_id: uint256) -> bool:
     """
-    @dev Ends the stake of `user` in `quote_id`; does nothing where it has none (left).
+    @dev Tells whether the quote that a position names as pending is a stake still.
     """
-    if self._staked[quote_id][user]:
-        self._staked[quote_id][user] = False
-        self._position[user][period].open -= 1
+    return quote_id != 0 and quotes._read(quote_id).status == IEnergyMarket.QuoteStatus.VALID
 
 
 @internal
-def _buy(user: address, period: uint256, volume: uint256, ahead: bool):
+@pure
+def _delivered(sale: packing.Sale, reading: packing.Reading) -> uint256:
+    """
+    @dev Returns the Wh that a prosumer delivered: none before its quote is settled
+         (T-SET-3, T-ACC-13).
+    """
+    return 0 if sale.open else min(sale.sold, reading.exported)
+
+
+@internal
+@view
+def _read(user: address, period: uint256) -> packing.Position:
+    """
+    @dev Returns the position of `user` in `period`.
+    """
+    return packing._position(self._position[user][period])
+
+
+@internal
+def _write(user: address, period: uint256, position: packing.Position):
+    """
+    @dev Keeps the position of `user` in `period`.
+    """
+    self._position[user][period] = packing._pack_position(position)
+
+
+@internal
+def _stake(user: address, period: uint256, quote_id: uint256) -> bool:
+    """
+    @dev Keeps the account of `user` open, which opened a bid on `quote_id`. Returns
+         whether that is the one quote that is pending, and not counted.
+    """
+    position: packing.Position = self._read(user, period)
+    pending: bool = position.pending == 0
+    if pending:
+        position.pending = quote_id
+    else:
+        position.open += 1
+    self._write(user, period, position)
+
+    return pending
+
+
+@internal
+def _buy(user: address, period: uint256, quote_id: uint256, volume: uint256, ahead: bool, first: bool):
     """
     @dev Adds `volume` Wh to what `user` bought, and to what it agreed where that was
-         `ahead` of the delivery (T-ACC-10, T-ACC-11).
+         `ahead` of the delivery (T-ACC-10, T-ACC-11). The `first` trade with a quote in
+         which it has no counted stake counts one; a quote counts once.
     """
-    self._position[user][period].bought += volume
+    position: packing.Position = self._read(user, period)
+    position.bought += volume
     if ahead:
-        self._position[user][period].agreed += volume
+        position.agreed += volume
+    if first:
+        position.open += 1
+        if position.pending == quote_id:
+            position.pending = 0
+    self._write(user, period, position)
 
 
 @internal
-def _receive(user: address, period: uint256, volume: uint256):
+def _receive(user: address, period: uint256, volume: uint256, ends: bool):
     """
-    @dev Adds `volume` Wh to what `user` received.
+    @dev Adds `volume` Wh to what `user` received, and ends a counted stake where that
+         `ends` it.
     """
-    self._position[user][period].received += volume
-
-
-@internal
-def _deliver(user: address, period: uint256, volume: uint256):
-    """
-    @dev Adds `volume` Wh to what `user` delivered.
-    """
-    self._position[user][period].delivered += volume
-
-
-@internal
-def _close(user: address, period: uint256):
-    """
-    @dev Marks the account of `user` as settled for `period`, for ever.
-    """
-    self._position[user][period].settled = True
+    position: packing.Position = self._read(user, period)
+    position.received += volume
+    if ends:
+        position.open -= 1
+    self._write(user, period, position)

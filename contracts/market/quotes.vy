@@ -13,38 +13,38 @@ from ..interfaces import IEnergyMarket
 from . import accounts
 from . import clock
 from . import ledger
-from . import positions
+from . import packing
+from . import refusals
 from . import tariff
 
 uses: accounts
 uses: clock
 uses: ledger
-uses: positions
 uses: tariff
 
 
-# @dev How many quotes there are; the first has ID 1.
-quote_count: public(uint256)
+# @dev The ID that the next quote gets; the first is 1.
+_next_id: uint256
 
 
-# @dev The ID of a prosumer's quote for a period; zero: none.
-_quote_of: HashMap[address, HashMap[uint256, uint256]]
+# @dev The quotes by ID: what their bidders need.
+_quote: HashMap[uint256, uint256]
 
 
-# @dev The Wh quoted for a period by quotes that were not invalidated.
-_supply: HashMap[uint256, uint256]
+# @dev The sales by prosumer and period: what became of the quote.
+_sale: HashMap[address, HashMap[uint256, uint256]]
 
 
-# @dev The quotes by ID.
-_quote: HashMap[uint256, IEnergyMarket.Quote]
+# @dev The Wh quoted for each period and not taken back, and those of the bids opened for it.
+_totals: HashMap[uint256, uint256]
 
 
 @deploy
 def __init__():
     """
-    @dev Nothing to initialise: the book starts empty.
+    @dev Starts to number the quotes.
     """
-    pass
+    self._next_id = 1
 
 
 @external
@@ -60,29 +60,42 @@ def submit_quote(period: uint256, volume: uint256, price: uint256) -> uint256:
                   "quotes: price out of band", "quotes: already quoted",
                   "ledger: insufficient balance".
     """
-    accounts._check_trader(msg.sender)
-    assert clock._within_horizon(period), "quotes: period too far ahead"
+    trader: accounts.Trader = accounts._trader(msg.sender)
+    if not clock._within_horizon(period):
+        refusals._refuse("quotes: period too far ahead")
     clock._check_phase(period, IEnergyMarket.Phase.BIDDING)
-    assert tariff._is_volume(volume), "quotes: volume out of bounds"
-    assert price >= tariff._lowest_price() and price <= tariff._highest_price(), "quotes: price out of band"
+    if not tariff._is_volume(volume):
+        refusals._refuse("quotes: volume out of bounds")
+    if price < tariff._lowest_price() or price > tariff._highest_price():
+        refusals._refuse("quotes: price out of band")
     # An invalidated quote counts too: one quote per prosumer and period, for ever.
-    assert self._quote_of[msg.sender][period] == 0, "quotes: already quoted"
+    if self._sale[msg.sender][period] != 0:
+        refusals._refuse("quotes: already quoted")
 
-    quote_id: uint256 = self.quote_count + 1
+    quote_id: uint256 = self._next_id
+    trader.purse.seller = True
 
-    ledger._reserve(msg.sender, tariff._collateral(volume))
-    positions._stake(msg.sender, period, quote_id)
-    self.quote_count = quote_id
-    self._quote_of[msg.sender][period] = quote_id
-    self._supply[period] += volume
-    self._quote[quote_id] = IEnergyMarket.Quote(
-        prosumer=msg.sender,
-        period=period,
-        volume=volume,
-        price=price,
-        created_at=block.timestamp,
-        sold=0,
-        status=IEnergyMarket.QuoteStatus.VALID,
+    ledger._reserve(msg.sender, trader.purse, tariff._collateral(volume))
+    self._next_id = quote_id + 1
+    self._count(period, volume, 0, 0)
+    self._write(
+        quote_id,
+        packing.Quote(
+            prosumer=trader.number,
+            period=period,
+            volume=volume,
+            price=price,
+            opened=0,
+            first=0,
+            status=IEnergyMarket.QuoteStatus.VALID,
+        ),
+    )
+    self._write_sale(
+        msg.sender,
+        period,
+        packing.Sale(
+            quote_id=quote_id, created_at=block.timestamp, sold=0, winners=0, purchases=0, open=True
+        ),
     )
     log IEnergyMarket.QuoteSubmitted(
         quote_id=quote_id, prosumer=msg.sender, period=period, volume=volume, price=price
@@ -100,17 +113,20 @@ def invalidate_quote(quote_id: uint256):
     @custom:error "quotes: unknown quote", "quotes: not the prosumer",
                   "quotes: not valid", "clock: wrong phase".
     """
-    quote: IEnergyMarket.Quote = self._existing(quote_id)
-    assert msg.sender == quote.prosumer, "quotes: not the prosumer"
+    quote: packing.Quote = self._existing(quote_id)
+    if accounts._user[quote.prosumer] != msg.sender:
+        refusals._refuse("quotes: not the prosumer")
     self._check_valid(quote)
     clock._check_phase(quote.period, IEnergyMarket.Phase.BIDDING)
 
-    collateral: uint256 = tariff._collateral(quote.volume)
+    sale: packing.Sale = self._read_sale(msg.sender, quote.period)
+    sale.open = False
+    quote.status = IEnergyMarket.QuoteStatus.INVALID
 
-    ledger._release(msg.sender, collateral, collateral)
-    positions._unstake(msg.sender, quote.period, quote_id)
-    self._supply[quote.period] -= quote.volume
-    self._quote[quote_id].status = IEnergyMarket.QuoteStatus.INVALID
+    ledger._refund(msg.sender, tariff._collateral(quote.volume))
+    self._count(quote.period, 0, quote.volume, 0)
+    self._write(quote_id, quote)
+    self._write_sale(msg.sender, quote.period, sale)
     log IEnergyMarket.QuoteInvalidated(quote_id=quote_id)
 
 
@@ -122,7 +138,29 @@ def quote(quote_id: uint256) -> IEnergyMarket.Quote:
     @param quote_id The ID of the quote.
     @return Quote The quote; all zero where there is none.
     """
-    return self._quote[quote_id]
+    quote: packing.Quote = self._read(quote_id)
+    prosumer: address = accounts._user[quote.prosumer]
+    sale: packing.Sale = self._read_sale(prosumer, quote.period)
+
+    return IEnergyMarket.Quote(
+        prosumer=prosumer,
+        period=quote.period,
+        volume=quote.volume,
+        price=quote.price,
+        created_at=sale.created_at,
+        sold=sale.sold,
+        status=quote.status,
+    )
+
+
+@external
+@view
+def quote_count() -> uint256:
+    """
+    @dev Returns how many quotes there are.
+    @return uint256 The ID of the last one; 0 where there is none.
+    """
+    return self._next_id - 1
 
 
 @external
@@ -134,7 +172,7 @@ def quote_of(prosumer: address, period: uint256) -> uint256:
     @param period The delivery period.
     @return uint256 The ID of the quote; 0 where there is none.
     """
-    return self._quote_of[prosumer][period]
+    return self._read_sale(prosumer, period).quote_id
 
 
 @external
@@ -145,62 +183,97 @@ def supply(period: uint256) -> uint256:
     @param period The delivery period.
     @return uint256 The energy of the quotes that were not taken back, in Wh.
     """
-    return self._supply[period]
+    return packing._totals(self._totals[period]).supply
 
 
-@internal
-def _match(quote_id: uint256, sold: uint256):
+@external
+@view
+def demand(period: uint256) -> uint256:
     """
-    @dev Marks a quote as matched with `sold` Wh sold.
+    @dev Returns what is asked for in a delivery period.
+    @param period The delivery period.
+    @return uint256 The energy of the bids that were opened, in Wh.
     """
-    self._quote[quote_id].sold = sold
-    self._quote[quote_id].status = IEnergyMarket.QuoteStatus.MATCHED
-
-
-@internal
-def _sell(quote_id: uint256, volume: uint256):
-    """
-    @dev Adds `volume` Wh to what a matched quote sold.
-    """
-    self._quote[quote_id].sold += volume
-
-
-@internal
-def _settle(quote_id: uint256):
-    """
-    @dev Marks a quote as settled, for ever.
-    """
-    self._quote[quote_id].status = IEnergyMarket.QuoteStatus.SETTLED
+    return packing._totals(self._totals[period]).demand
 
 
 @internal
 @view
-def _existing(quote_id: uint256) -> IEnergyMarket.Quote:
+def _read(quote_id: uint256) -> packing.Quote:
+    """
+    @dev Returns a quote; all zero where there is none.
+    """
+    return packing._quote(self._quote[quote_id])
+
+
+@internal
+def _write(quote_id: uint256, quote: packing.Quote):
+    """
+    @dev Keeps a quote.
+    """
+    self._quote[quote_id] = packing._pack_quote(quote)
+
+
+@internal
+@view
+def _read_sale(prosumer: address, period: uint256) -> packing.Sale:
+    """
+    @dev Returns what became of a prosumer's quote for a period; all zero where there is none.
+    """
+    return packing._sale(self._sale[prosumer][period])
+
+
+@internal
+def _write_sale(prosumer: address, period: uint256, sale: packing.Sale):
+    """
+    @dev Keeps what became of a prosumer's quote for a period.
+    """
+    self._sale[prosumer][period] = packing._pack_sale(sale)
+
+
+@internal
+def _count(period: uint256, quoted: uint256, invalidated: uint256, opened: uint256):
+    """
+    @dev Counts what is quoted, taken back and asked for in `period`, in Wh.
+    """
+    totals: packing.Totals = packing._totals(self._totals[period])
+    # What would wrap does not fit.
+    totals.supply = unsafe_sub(unsafe_add(totals.supply, quoted), invalidated)
+    totals.demand = unsafe_add(totals.demand, opened)
+    self._totals[period] = packing._pack_totals(totals)
+
+
+@internal
+@view
+def _existing(quote_id: uint256) -> packing.Quote:
     """
     @dev Returns a quote that exists.
     @custom:error "quotes: unknown quote".
     """
-    quote: IEnergyMarket.Quote = self._quote[quote_id]
-    assert quote.prosumer != empty(address), "quotes: unknown quote"
+    word: uint256 = self._quote[quote_id]
+    if word == 0:
+        refusals._refuse("quotes: unknown quote")
 
-    return quote
+    return packing._quote(word)
 
 
 @internal
 @view
-def _check_valid(quote: IEnergyMarket.Quote):
+def _check_valid(quote: packing.Quote):
     """
     @dev Reverts unless `quote` is neither taken back nor matched.
     @custom:error "quotes: not valid".
     """
-    assert quote.status == IEnergyMarket.QuoteStatus.VALID, "quotes: not valid"
+    if quote.status != IEnergyMarket.QuoteStatus.VALID:
+        refusals._refuse("quotes: not valid")
 
 
 @internal
 @view
-def _check_matched(quote: IEnergyMarket.Quote):
+def _check_matched(quote: packing.Quote):
     """
     @dev Reverts unless `quote` is matched and not yet settled.
     @custom:error "quotes: not matched".
     """
-    assert quote.status == IEnergyMarket.QuoteStatus.MATCHED, "quotes: not matched"
+    if quote.status != IEnergyMarket.QuoteStatus.MATCHED:
+        refusals._refuse("quotes: not matched")

@@ -18,8 +18,16 @@
 _SIZE: constant(uint256) = 128
 
 
-# @dev Merging runs of 1, 2, 4, ... keys sorts 2 ** 7 of them.
-_PASSES: constant(uint256) = 7
+# @dev Levels below the root of a heap of that size.
+_LEVELS: constant(uint256) = 7
+
+
+# @dev Half of the keys are put in their place in the heap, then each is taken out of it.
+_STEPS: constant(uint256) = _SIZE // 2 + _SIZE
+
+
+# @dev The largest volume a key can hold, in Wh.
+_MOST_ENERGY: constant(uint256) = 2**48 - 1
 
 
 # @dev The largest index a key can hold; equal bids rank by the earlier reveal.
@@ -36,7 +44,10 @@ def _key(index: uint256, volume: uint256, price: uint256, weight: uint256) -> ui
     @param price The price, in base units per Wh, below 2 ** 96.
     @param weight The weight of the bidder's standing, below 2 ** 16.
     """
-    return (volume * price * weight << 56) | (volume << 8) | (_LAST - index)
+    # No product overflows, see above.
+    amount: uint256 = unsafe_mul(unsafe_mul(volume, price), weight)
+
+    return amount << 56 | volume << 8 | unsafe_sub(_LAST, index)
 
 
 @internal
@@ -45,43 +56,50 @@ def _index(key: uint256) -> uint256:
     """
     @dev Returns the place in the order of reveals of the bid that `key` stands for.
     """
-    return _LAST - (key & _LAST)
+    return unsafe_sub(_LAST, key & _LAST)
 
 
 @internal
 @pure
-def _descending(keys: DynArray[uint256, _SIZE]) -> DynArray[uint256, _SIZE]:
+def _descending(keys: DynArray[uint256, _SIZE], supply: uint256) -> DynArray[uint256, _SIZE]:
     """
-    @dev Returns `keys` with the largest first: a merge sort, so that the cost of the
-         worst order is that of any other.
+    @dev Returns the largest of `keys`, the largest first, until their volumes come to
+         `supply`: a heap sort that ends there, so that the worst order takes no more than
+         some `n log n` steps, and who gets nothing is not put in order.
     """
-    size: uint256 = len(keys)
-    runs: DynArray[uint256, _SIZE] = keys
-    width: uint256 = 1
+    left: uint256 = supply
+    sorted: DynArray[uint256, _SIZE] = []
+    heap: DynArray[uint256, _SIZE] = keys
+    # From `start` on, no key below `end` is larger than its parent's.
+    start: uint256 = len(keys) // 2
+    end: uint256 = len(keys)
 
-    for _pass: uint256 in range(_PASSES):
-        if width >= size:
+    for _step: uint256 in range(_STEPS):
+        node: uint256 = 0
+        if start > 0:
+            start = unsafe_sub(start, 1)
+            node = start
+        elif end > 0 and left > 0:
+            sorted.append(heap[0])
+            left = unsafe_sub(left, min(left, heap[0] >> 8 & _MOST_ENERGY))
+            end = unsafe_sub(end, 1)
+            heap[0] = heap[end]
+        else:
             break
-        # `[left, middle)` and `[right, end)` are what is left of the two sorted runs
-        # that are being merged.
-        merged: DynArray[uint256, _SIZE] = []
-        left: uint256 = 0
-        middle: uint256 = 0
-        right: uint256 = 0
-        end: uint256 = 0
-        for _slot: uint256 in range(size, bound=_SIZE):
-            if left == middle and right == end:
-                left = end
-                middle = min(left + width, size)
-                right = middle
-                end = min(middle + width, size)
-            if right == end or (left < middle and runs[left] > runs[right]):
-                merged.append(runs[left])
-                left += 1
-            else:
-                merged.append(runs[right])
-                right += 1
-        runs = merged
-        width *= 2
+        # The key at `node` goes down as long as a child is larger.
+        key: uint256 = heap[node]
+        for _level: uint256 in range(_LEVELS):
+            child: uint256 = unsafe_add(unsafe_mul(node, 2), 1)
+            if child >= end:
+                break
+            larger: uint256 = heap[child]
+            if unsafe_add(child, 1) < end and heap[unsafe_add(child, 1)] > larger:
+                child = unsafe_add(child, 1)
+                larger = heap[child]
+            if larger <= key:
+                break
+            heap[node] = larger
+            node = child
+        heap[node] = key
 
-    return runs
+    return sorted

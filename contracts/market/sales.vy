@@ -7,17 +7,31 @@
 @author Wattproof
 @notice Every sale of a part of a quote, by the matching or as surplus, in the order in
         which it was made: the order in which deliveries are shared out (T-SET-4).
+@dev The trades of the matching are the bids that won, chained in the order of the
+     ranking; what is kept here is the purchases of surplus that follow them.
 """
 
 from ..interfaces import IEnergyMarket
+from . import accounts
+from . import bids
+from . import packing
+from . import quotes
+
+uses: accounts
+uses: bids
+uses: quotes
 
 
 # @dev How many trades one quote can have (T-SUR-7): the matching makes at most 128.
 MOST_TRADES: constant(uint256) = 256
 
 
-# @dev The trades by quote.
-_trades: HashMap[uint256, DynArray[IEnergyMarket.Trade, MOST_TRADES]]
+# @dev The purchases by quote and place.
+_purchase: HashMap[uint256, HashMap[uint256, uint256]]
+
+
+# @dev Whether a user, by its number, has purchased from a quote.
+_purchased: HashMap[uint256, HashMap[uint256, bool]]
 
 
 @deploy
@@ -36,21 +50,66 @@ def trades(quote_id: uint256) -> DynArray[IEnergyMarket.Trade, MOST_TRADES]:
     @param quote_id The ID of the quote.
     @return DynArray The trades.
     """
-    return self._trades[quote_id]
+    quote: packing.Quote = quotes._read(quote_id)
+    sale: packing.Sale = quotes._read_sale(accounts._user[quote.prosumer], quote.period)
+    trades: DynArray[IEnergyMarket.Trade, MOST_TRADES] = []
+    trade: IEnergyMarket.Trade = empty(IEnergyMarket.Trade)
+    first: bool = False
+    next: uint256 = quote.first
+    for place: uint256 in range(sale.winners + sale.purchases, bound=MOST_TRADES):
+        trade, first, next = self._trade(quote_id, quote.price, sale.winners, place, next)
+        trades.append(trade)
+
+    return trades
 
 
 @internal
-def _append(quote_id: uint256, buyer: address, volume: uint256, price: uint256):
+def _append(quote_id: uint256, place: uint256, buyer: uint256, volume: uint256) -> bool:
     """
-    @dev Adds a trade; the caller knows that there is room.
+    @dev Adds a purchase of the user with the number `buyer`; the caller knows that there
+         is room. Returns whether it is the first trade of the buyer with this quote.
     """
-    self._trades[quote_id].append(IEnergyMarket.Trade(buyer=buyer, volume=volume, price=price))
+    first: bool = not bids._has_won(quote_id, buyer) and not self._purchased[quote_id][buyer]
+    if first:
+        self._purchased[quote_id][buyer] = True
+    self._purchase[quote_id][place] = packing._pack_purchase(
+        packing.Purchase(buyer=buyer, volume=volume, first=first)
+    )
+
+    return first
 
 
 @internal
 @view
-def _is_full(quote_id: uint256) -> bool:
+def _trade(
+    quote_id: uint256, price: uint256, winners: uint256, place: uint256, next: uint256
+) -> (IEnergyMarket.Trade, bool, uint256):
+    """
+    @dev Returns a trade of a quote: the bid of the user with the number `next`, or after
+         all `winners` a purchase at the quote's `price`. Then whether it is the first that
+         its buyer made with this quote, and the number of the next winner.
+    """
+    if place < winners:
+        bid: packing.Bid = bids._read(quote_id, next)
+        # A bid comes before all purchases.
+        return (
+            IEnergyMarket.Trade(buyer=accounts._user[next], volume=bid.filled, price=bid.price),
+            True,
+            bid.next,
+        )
+
+    purchase: packing.Purchase = packing._purchase(self._purchase[quote_id][place - winners])
+    return (
+        IEnergyMarket.Trade(buyer=accounts._user[purchase.buyer], volume=purchase.volume, price=price),
+        purchase.first,
+        0,
+    )
+
+
+@internal
+@pure
+def _is_full(sale: packing.Sale) -> bool:
     """
     @dev Tells whether a quote has all the trades that it can have.
     """
-    return len(self._trades[quote_id]) == MOST_TRADES
+    return sale.winners + sale.purchases == MOST_TRADES

@@ -13,12 +13,15 @@
 from snekmate.auth import ownable
 from ..interfaces import IEnergyMarket
 from . import accounts
+from . import bids
 from . import clock
 from . import incentives
 from . import ledger
 from . import metering
+from . import packing
 from . import positions
 from . import quotes
+from . import refusals
 from . import sales
 from . import tariff
 
@@ -41,6 +44,10 @@ _HIGHEST_PERCENT: constant(uint256) = 105
 
 # @dev What a prosumer in default pays of the value of each buyer's shortage, in percent.
 _COMPENSATION_PERCENT: constant(uint256) = 10
+
+
+# @dev How many accounts can be settled at once (T-ACC-14).
+BATCH_SIZE: constant(uint256) = 64
 
 
 # @dev What the trades of a quote come to.
@@ -67,26 +74,42 @@ def settle_quote(quote_id: uint256):
     @custom:error "quotes: unknown quote", "quotes: not matched", "clock: wrong phase",
                   "settlement: owner only".
     """
-    quote: IEnergyMarket.Quote = quotes._existing(quote_id)
+    quote: packing.Quote = quotes._existing(quote_id)
     quotes._check_matched(quote)
     self._check_settling(quote.period)
 
-    exported: uint256 = metering._reading[quote.prosumer][quote.period].exported
-    delivered: uint256 = min(quote.sold, exported)
+    prosumer: address = accounts._user[quote.prosumer]
+    sale: packing.Sale = quotes._read_sale(prosumer, quote.period)
+    exported: uint256 = metering._read(prosumer, quote.period).exported
+    delivered: uint256 = min(sale.sold, exported)
     # Compared without a division: nothing is rounded at the edge.
     defaulted: bool = exported * 100 < quote.volume * _LOWEST_PERCENT
 
-    totals: Totals = self._settle_trades(quote_id, quote, delivered, defaulted)
-    fee: uint256 = self._charge_prosumer(quote, delivered, defaulted)
-    self._record_prosumer(quote, exported, defaulted)
+    totals: Totals = self._settle_trades(quote_id, quote, sale, delivered, defaulted)
+    purse: packing.Purse = ledger._read(prosumer)
+    fee: uint256 = 0
+    if delivered < sale.sold and not defaulted:
+        # A shortage inside the tolerance waives the prosumer's fee, and one more (T-SET-15).
+        purse.waivers = incentives._grant_waiver(prosumer, purse.waivers)
+    else:
+        fee, purse.waivers = incentives._charge(prosumer, purse, delivered)
+    # To export more than the tolerance above the quote is neither good nor a default, and
+    # so is to sell nothing (T-STD-4 to T-STD-6).
+    if sale.sold > 0 and exported * 100 <= quote.volume * _HIGHEST_PERCENT:
+        purse.performances = incentives._record(prosumer, purse.performances, not defaulted)
+    # No difference can underflow: the collateral covers the compensation (T-SET-21), and
+    # every price exceeds the fee. (What would, does not fit into a purse.)
     collateral: uint256 = tariff._collateral(quote.volume)
-    # Neither difference can underflow: the collateral covers the compensation (T-SET-21),
-    # and every price exceeds the fee.
-    ledger._release(quote.prosumer, collateral, collateral - totals.compensation + totals.revenue - fee)
+    gain: uint256 = unsafe_sub(unsafe_add(collateral, totals.revenue), unsafe_add(totals.compensation, fee))
+    purse.reserved = unsafe_sub(purse.reserved, collateral)
+    purse.free = unsafe_add(purse.free, gain)
+    quote.status = IEnergyMarket.QuoteStatus.SETTLED
+    sale.open = False
+
+    ledger._write(prosumer, purse)
     ledger._credit(ownable.owner, totals.fees + fee)
-    positions._deliver(quote.prosumer, quote.period, delivered)
-    positions._unstake(quote.prosumer, quote.period, quote_id)
-    quotes._settle(quote_id)
+    quotes._write(quote_id, quote)
+    quotes._write_sale(prosumer, quote.period, sale)
     log IEnergyMarket.QuoteSettled(
         quote_id=quote_id,
         delivered=delivered,
@@ -107,59 +130,135 @@ def settle_account(user: address, period: uint256):
                   "settlement: quotes still open".
     """
     self._check_settling(period)
-    position: IEnergyMarket.Position = positions._position[user][period]
-    reading: IEnergyMarket.Reading = metering._reading[user][period]
-    assert not position.settled, "settlement: already settled"
-    assert reading.present or position.bought > 0, "settlement: nothing to settle"
-    assert position.open == 0, "settlement: quotes still open"
+    refusals._refuse(self._settle(user, period))
 
+
+@external
+def settle_accounts(period: uint256, users: DynArray[address, BATCH_SIZE]) -> uint256:
+    """
+    @dev Settles several users' period with the supplier, in the order given. What
+         `settle_account` would refuse is left out and reported by an event, and changes
+         nothing else (T-ACC-14 to T-ACC-16).
+    @param period The delivery period.
+    @param users The users; there may be none.
+    @return uint256 A bit for each that was settled, the first one's lowest.
+    @custom:error "clock: wrong phase", "settlement: owner only".
+    """
+    self._check_settling(period)
+
+    settled: uint256 = 0
+    index: uint256 = 0
+    for user: address in users:
+        fault: String[40] = self._settle(user, period)
+        if len(fault) == 0:
+            settled |= 1 << index
+        else:
+            log IEnergyMarket.AccountRefused(user=user, period=period, index=index, reason=fault)
+        index = unsafe_add(index, 1)
+
+    return settled
+
+
+@internal
+def _settle(user: address, period: uint256) -> String[40]:
+    """
+    @dev Settles a user's period with the supplier. Returns why it cannot, and changes
+         nothing then; empty where it can.
+    """
+    position: packing.Position = positions._read(user, period)
+    word: uint256 = metering._reading[user][period]
+    reading: packing.Reading = packing._reading(word)
+    purse: packing.Purse = ledger._read(user)
+    sold: uint256 = 0
+    selling: bool = False
+    if purse.seller:
+        sale: packing.Sale = quotes._read_sale(user, period)
+        sold = sale.sold
+        selling = sale.open
+    if position.settled or reading.settled:
+        return "settlement: already settled"
+    if not reading.present and position.bought == 0:
+        return "settlement: nothing to settle"
+    if selling or position.open > 0 or positions._is_pending(position.pending):
+        return "settlement: quotes still open"
     # A silent meter counts as having imported what was bought (T-MET-7).
     imported: uint256 = reading.imported if reading.present else position.bought
-    amount: int256 = self._invoice(position, reading.exported, imported)
+    # Its own quote is settled, or taken back.
+    delivered: uint256 = min(sold, reading.exported)
+    amount: int256 = self._invoice(position.received, delivered, reading.exported, imported)
 
-    positions._close(user, period)
-    ledger._book(user, amount)
-    self._record_consumer(user, position, reading)
+    # The word that is not empty holds it.
+    if reading.present:
+        metering._close(user, period, word)
+    else:
+        position.settled = True
+        positions._write(user, period, position)
+    # A buyer whose meter was silent is in default whatever it agreed, and loses its
+    # authorisation until the owner gives it back (T-MET-8, T-MET-9). Else it performs well
+    # where it imported what it agreed, within the tolerance (T-STD-7 to T-STD-9).
+    if not reading.present:
+        purse.performances = incentives._record(user, purse.performances, False)
+        # Where it has none, none is lost.
+        _: bool = accounts._revoke(user)
+    elif position.agreed > 0:
+        metered: uint256 = imported * 100
+        good: bool = (
+            metered >= position.agreed * _LOWEST_PERCENT and metered <= position.agreed * _HIGHEST_PERCENT
+        )
+        purse.performances = incentives._record(user, purse.performances, good)
     log IEnergyMarket.AccountSettled(user=user, period=period, amount=amount)
 
-    ledger._clear(user)
+    ledger._write(user, ledger._booked(user, purse, amount))
+
+    return ""
 
 
 @internal
 def _settle_trades(
-    quote_id: uint256, quote: IEnergyMarket.Quote, delivered: uint256, defaulted: bool
+    quote_id: uint256, quote: packing.Quote, sale: packing.Sale, delivered: uint256, defaulted: bool
 ) -> Totals:
     """
-    @dev Shares `delivered` Wh out among the trades of a quote and settles each of them.
+    @dev Shares `delivered` Wh out among the trades of a quote and settles each of them:
+         those of the matching, then the purchases.
+    @dev Nothing overflows: energy is below 2 ** 48, prices below 2 ** 96, trades are 256.
+         The escrow covers payment and fee; what it did not, would not fit into a purse.
     @notice Trade `i` receives `floor(Q_i * D / S) - floor(Q_(i-1) * D / S)`, `Q_i` the
             running sum of volumes: pro rata, and the parts sum to `D` exactly.
     """
     totals: Totals = empty(Totals)
     volume_so_far: uint256 = 0
     delivered_so_far: uint256 = 0
-    for trade: IEnergyMarket.Trade in sales._trades[quote_id]:
-        volume_so_far += trade.volume
-        due: uint256 = volume_so_far * delivered // quote.sold
-        received: uint256 = due - delivered_so_far
+    next: uint256 = quote.first
+    for place: uint256 in range(sale.winners + sale.purchases, bound=sales.MOST_TRADES):
+        trade: IEnergyMarket.Trade = empty(IEnergyMarket.Trade)
+        first: bool = False
+        trade, first, next = sales._trade(quote_id, quote.price, sale.winners, place, next)
+        volume_so_far = unsafe_add(volume_so_far, trade.volume)
+        due: uint256 = unsafe_mul(volume_so_far, delivered) // sale.sold
+        received: uint256 = unsafe_sub(due, delivered_so_far)
         delivered_so_far = due
 
-        payment: uint256 = received * trade.price
+        payment: uint256 = unsafe_mul(received, trade.price)
         compensation: uint256 = 0
         fee: uint256 = 0
+        purse: packing.Purse = ledger._read(trade.buyer)
         if received == trade.volume:
-            fee = incentives._charge(trade.buyer, received)
+            fee, purse.waivers = incentives._charge(trade.buyer, purse, received)
         else:
             # With a shortage this fee is waived, and one more (T-SET-11, T-SET-12).
-            incentives._grant_waiver(trade.buyer)
+            purse.waivers = incentives._grant_waiver(trade.buyer, purse.waivers)
             if defaulted:
-                compensation = (trade.volume - received) * trade.price * _COMPENSATION_PERCENT // 100
+                shortage: uint256 = unsafe_sub(trade.volume, received)
+                compensation = unsafe_mul(unsafe_mul(shortage, trade.price), _COMPENSATION_PERCENT) // 100
         escrow: uint256 = tariff._escrow(trade.volume, trade.price)
-        ledger._release(trade.buyer, escrow, escrow - payment - fee + compensation)
-        positions._receive(trade.buyer, quote.period, received)
-        positions._unstake(trade.buyer, quote.period, quote_id)
-        totals.revenue += payment
-        totals.fees += fee
-        totals.compensation += compensation
+        back: uint256 = unsafe_sub(unsafe_add(escrow, compensation), unsafe_add(payment, fee))
+        purse.reserved = unsafe_sub(purse.reserved, escrow)
+        purse.free = unsafe_add(purse.free, back)
+        ledger._write(trade.buyer, purse)
+        positions._receive(trade.buyer, quote.period, received, first)
+        totals.revenue = unsafe_add(totals.revenue, payment)
+        totals.fees = unsafe_add(totals.fees, fee)
+        totals.compensation = unsafe_add(totals.compensation, compensation)
         log IEnergyMarket.TradeSettled(
             quote_id=quote_id,
             buyer=trade.buyer,
@@ -173,70 +272,24 @@ def _settle_trades(
 
 
 @internal
-def _charge_prosumer(quote: IEnergyMarket.Quote, delivered: uint256, defaulted: bool) -> uint256:
-    """
-    @dev Returns the prosumer's service fee: once per quote, on what was delivered. A
-         shortage inside the tolerance waives it, and one more (T-SET-15).
-    """
-    if delivered < quote.sold and not defaulted:
-        incentives._grant_waiver(quote.prosumer)
-        return 0
-
-    return incentives._charge(quote.prosumer, delivered)
-
-
-@internal
-def _record_prosumer(quote: IEnergyMarket.Quote, exported: uint256, defaulted: bool):
-    """
-    @dev Records the prosumer's performance where something was sold; to export more than
-         the tolerance above the quote is neither good nor a default (T-STD-4 to T-STD-6).
-    """
-    if quote.sold == 0:
-        return
-
-    if defaulted:
-        incentives._record(quote.prosumer, False)
-    elif exported * 100 <= quote.volume * _HIGHEST_PERCENT:
-        incentives._record(quote.prosumer, True)
-
-
-@internal
-def _record_consumer(user: address, position: IEnergyMarket.Position, reading: IEnergyMarket.Reading):
-    """
-    @dev Records the consumer's performance where something was agreed. A buyer whose
-         meter was silent is in default whatever it agreed, and loses its authorisation
-         until the owner gives it back (T-STD-7, T-STD-8, T-MET-8, T-MET-9).
-    """
-    if reading.present:
-        if position.agreed > 0:
-            metered: uint256 = reading.imported * 100
-            good: bool = (
-                metered >= position.agreed * _LOWEST_PERCENT and metered <= position.agreed * _HIGHEST_PERCENT
-            )
-            incentives._record(user, good)
-        return
-
-    incentives._record(user, False)
-    accounts._revoke(user)
-
-
-@internal
 @view
-def _invoice(position: IEnergyMarket.Position, exported: uint256, imported: uint256) -> int256:
+def _invoice(received: uint256, delivered: uint256, exported: uint256, imported: uint256) -> int256:
     """
     @dev Returns what the supplier owes for a period (negative: is owed): SBP for what was
          exported beyond the deliveries and for what was received and not imported, less
          SSP for what was imported beyond what was received. Exact: nothing is rounded.
     """
     # Never negative: a quote delivers at most what was exported.
-    fed_in: uint256 = exported - position.delivered
-    if position.received > imported:
-        fed_in += position.received - imported
-    credit: int256 = convert(fed_in * tariff.SBP, int256)
-    if imported > position.received:
-        credit -= convert((imported - position.received) * tariff.SSP, int256)
+    fed_in: int256 = convert(unsafe_sub(exported, delivered), int256)
+    # Negative: drawn from the grid.
+    left: int256 = unsafe_sub(convert(received, int256), convert(imported, int256))
+    sbp: int256 = convert(tariff.SBP, int256)
 
-    return credit
+    # Below 2 ** 66 and 2 ** 96: no product outgrows a signed number.
+    if left > 0:
+        return unsafe_mul(unsafe_add(fed_in, left), sbp)
+
+    return unsafe_add(unsafe_mul(fed_in, sbp), unsafe_mul(left, convert(tariff.SSP, int256)))
 
 
 @internal
@@ -248,6 +301,8 @@ def _check_settling(period: uint256):
     @custom:error "clock: wrong phase", "settlement: owner only".
     """
     phase: IEnergyMarket.Phase = clock._phase(period)
-    assert phase in (IEnergyMarket.Phase.SETTLING | IEnergyMarket.Phase.CLOSING), "clock: wrong phase"
     if phase == IEnergyMarket.Phase.SETTLING:
-        assert msg.sender == ownable.owner, "settlement: owner only"
+        if msg.sender != ownable.owner:
+            refusals._refuse("settlement: owner only")
+    elif phase != IEnergyMarket.Phase.CLOSING:
+        refusals._refuse("clock: wrong phase")

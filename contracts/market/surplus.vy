@@ -15,8 +15,10 @@ from . import accounts
 from . import clock
 from . import ledger
 from . import metering
+from . import packing
 from . import positions
 from . import quotes
+from . import refusals
 from . import sales
 from . import tariff
 
@@ -49,23 +51,29 @@ def buy_surplus(quote_id: uint256, volume: uint256):
                   "surplus: volume is zero", "surplus: too many trades",
                   "surplus: not enough left", "ledger: insufficient balance".
     """
-    accounts._check_trader(msg.sender)
-    quote: IEnergyMarket.Quote = quotes._existing(quote_id)
+    trader: accounts.Trader = accounts._trader(msg.sender)
+    quote: packing.Quote = quotes._existing(quote_id)
     quotes._check_matched(quote)
     clock._check_phase(quote.period, self._open_phases())
-    assert msg.sender != quote.prosumer, "surplus: own quote"
-    assert volume > 0, "surplus: volume is zero"
-    assert not sales._is_full(quote_id), "surplus: too many trades"
-    assert volume <= self._left(quote), "surplus: not enough left"
-
+    if trader.number == quote.prosumer:
+        refusals._refuse("surplus: own quote")
+    if volume == 0:
+        refusals._refuse("surplus: volume is zero")
+    prosumer: address = accounts._user[quote.prosumer]
+    sale: packing.Sale = quotes._read_sale(prosumer, quote.period)
+    if sales._is_full(sale):
+        refusals._refuse("surplus: too many trades")
+    if volume > self._left(prosumer, quote, sale):
+        refusals._refuse("surplus: not enough left")
     # A purchase counts as agreed only while the delivery is still ahead (T-ACC-11).
     ahead: bool = clock._phase(quote.period) == IEnergyMarket.Phase.MATCHING
 
-    ledger._reserve(msg.sender, tariff._escrow(volume, quote.price))
-    positions._stake(msg.sender, quote.period, quote_id)
-    positions._buy(msg.sender, quote.period, volume, ahead)
-    sales._append(quote_id, msg.sender, volume, quote.price)
-    quotes._sell(quote_id, volume)
+    ledger._reserve(msg.sender, trader.purse, tariff._escrow(volume, quote.price))
+    first: bool = sales._append(quote_id, sale.purchases, trader.number, volume)
+    positions._buy(msg.sender, quote.period, quote_id, volume, ahead, first)
+    sale.sold = unsafe_add(sale.sold, volume)
+    sale.purchases = unsafe_add(sale.purchases, 1)
+    quotes._write_sale(prosumer, quote.period, sale)
     log IEnergyMarket.SurplusBought(quote_id=quote_id, buyer=msg.sender, volume=volume)
 
 
@@ -77,13 +85,17 @@ def remaining(quote_id: uint256) -> uint256:
     @param quote_id The ID of the quote.
     @return uint256 The energy left, in Wh; 0 where nothing is for sale.
     """
-    quote: IEnergyMarket.Quote = quotes._quote[quote_id]
-    if quote.status != IEnergyMarket.QuoteStatus.MATCHED or sales._is_full(quote_id):
+    quote: packing.Quote = quotes._read(quote_id)
+    if quote.status != IEnergyMarket.QuoteStatus.MATCHED:
         return 0
     if clock._phase(quote.period) not in self._open_phases():
         return 0
+    prosumer: address = accounts._user[quote.prosumer]
+    sale: packing.Sale = quotes._read_sale(prosumer, quote.period)
+    if sales._is_full(sale):
+        return 0
 
-    return self._left(quote)
+    return self._left(prosumer, quote, sale)
 
 
 @internal
@@ -97,14 +109,14 @@ def _open_phases() -> IEnergyMarket.Phase:
 
 @internal
 @view
-def _left(quote: IEnergyMarket.Quote) -> uint256:
+def _left(prosumer: address, quote: packing.Quote, sale: packing.Sale) -> uint256:
     """
     @dev Returns what of a matched quote is not sold: of its volume or, once the
          prosumer's meter is read, of what it exported.
     """
     offered: uint256 = quote.volume
-    reading: IEnergyMarket.Reading = metering._reading[quote.prosumer][quote.period]
+    reading: packing.Reading = metering._read(prosumer, quote.period)
     if reading.present:
         offered = reading.exported
     # More may be sold than was exported: then nothing is left.
-    return offered - min(offered, quote.sold)
+    return unsafe_sub(offered, min(offered, sale.sold))

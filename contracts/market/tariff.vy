@@ -98,7 +98,8 @@ def _escrow(volume: uint256, price: uint256) -> uint256:
     """
     @dev Returns the most that buying `volume` at `price` can cost, fee included.
     """
-    return volume * (price + SERVICE_FEE)
+    # Below 2 ** 48 and 2 ** 97: no overflow.
+    return unsafe_mul(volume, unsafe_add(price, SERVICE_FEE))
 
 
 @internal
@@ -109,4 +110,5 @@ def _collateral(volume: uint256) -> uint256:
     @notice Rounded down, and still enough: the compensations are each 10 % of a part of
             `volume` at a price below SSP, rounded down as well (T-SET-21).
     """
-    return volume * SSP * _COLLATERAL_PERCENT // 100
+    # Below 2 ** 48, 2 ** 96 and 2 ** 4: no overflow.
+    return unsafe_mul(unsafe_mul(volume, SSP), _COLLATERAL_PERCENT) // 100

@@ -84,7 +84,9 @@ class Matching(Books):
         won = [(fields["bidder"], fields["filled"]) for fields in step.named("BidConfirmed")]
         lost = [fields["bidder"] for fields in step.named("BidRejected")]
         told = [bidder for bidder, _ in won] + lost
-        wanted = [int(bid.bidder, 16) for bid in order]
+        winners = order[: len(served(order, offer.volume))]
+        wanted = [int(bid.bidder, 16) for bid in winners]
+        wanted += [int(bid.bidder, 16) for bid in reversed(offer.opened) if bid not in winners]
         holds("C3-MATCH-1", told == wanted, when=len(order) > 1, told=told, ranking=order)
         self._served_greedily(offer, order, dict(won), told == wanted and won)
         demand = sum(bid.volume for bid in order)

@@ -26,10 +26,21 @@ from wattproof.model import Phase
 
 ENTRY_POINTS = (
     *("clear", "deposit", "withdraw", "authorize", "revoke", "transfer_ownership", "accept_ownership", "register"),
-    *("submit_quote", "invalidate_quote", "submit_bid", "odd seal", "reveal_bid", "match_bids", "buy_surplus"),
-    *("submit_reading", "settle_quote", "settle_account"),
+    *(
+        "submit_quote",
+        "invalidate_quote",
+        "submit_bid",
+        "odd seal",
+        "odd seal",
+        "reveal_bid",
+        "match_bids",
+        "buy_surplus",
+    ),
+    *("submit_reading", "settle_quote", "settle_account", "submit_readings", "settle_accounts"),
 )
 ENERGIES = (0, 1, 20, 100, 2**48 - 1, 2**48, 2**256 - 1)
+SEALS = (bytes(32), b"\xff" * 32, word(1 << 96 | 7), word(2**225), word(2**226))
+"""Seals that hide nothing: the ends, and what a market that packs its records might take for an opened bid."""
 MAX = 2**256 - 1
 ZERO = "0x" + 40 * "0"
 OWNERS = ("owner", "owner", "sunny", "stranger", "supplier")
@@ -111,7 +122,7 @@ class Terms(MarketMachine):
             case "match_bids" | "settle_quote":
                 return Call(function, (self.a_quote(choose),), anybody)
             case "submit_bid":
-                return Call(function, (self.a_quote(choose), choose.one((bytes(32), b"\xff" * 32))), trader)
+                return Call(function, (self.a_quote(choose), choose.one(SEALS)), trader)
             case "buy_surplus":
                 return Call(function, (self.a_quote(choose), number(choose, 1, 10)), trader)
             case "settle_account":
@@ -120,6 +131,10 @@ class Terms(MarketMachine):
                 return self.draw_registration(choose)
             case "submit_reading":
                 return self.draw_odd_reading(choose)
+            case "submit_readings":
+                return self.draw_readings(choose)
+            case "settle_accounts":
+                return self.draw_accounts(choose)
             case "reveal_bid":
                 return self.draw_odd_reveal(choose)
         return self.draw_odd_seal(choose)
@@ -148,6 +163,25 @@ class Terms(MarketMachine):
     def draw_reveal(self, choose: Choose) -> Call:
         """As everybody's; one in ten is odd."""
         return self.draw_odd_reveal(choose) if choose.number(0, 9) == 9 else super().draw_reveal(choose)
+
+    def draw_readings(self, choose: Choose) -> Call:
+        """A batch of readings of one period, good ones and bad ones mixed; the same household may come twice."""
+        metering = [period for period in self.twin.periods if self.twin.phase(period) == Phase.METERING]
+        period = choose.one(metering) if metering and choose.number(0, 5) else self.a_period(choose)
+        entries = []
+        for _ in range(choose.number(0, 5)):
+            name = choose.one((*HOUSEHOLDS, NEWCOMER))
+            exported, imported = choose.one((0, 1, 20, 100, 1000, 2**48)), choose.one((0, 1, 20, 100, 2**48 - 1))
+            fields = (self.twin.address(name), period, exported, imported)
+            entries.append((name, exported, imported, self.a_signature(choose, "Reading", name, fields)))
+        return Call("submit_readings", (period, entries), choose.one((STRANGER, "owner", "sunny")))
+
+    def draw_accounts(self, choose: Choose) -> Call:
+        """A batch of accounts of one period, whether they can be settled or not; the same one may come twice."""
+        ready = [period for _, period in self.settleable_accounts()]
+        period = choose.one(ready) if ready and choose.number(0, 5) else self.a_period(choose)
+        users = [choose.one((*HOUSEHOLDS, NEWCOMER, "supplier")) for _ in range(choose.number(0, 6))]
+        return Call("settle_accounts", (period, users), choose.one(("owner", "owner", STRANGER)))
 
     def draw_odd_reveal(self, choose: Choose) -> Call:
         """A sealed bid opened by somebody else, twice, or with something in it changed."""
@@ -197,8 +231,13 @@ class Terms(MarketMachine):
         return Call("odd seal", (number_, price, wish, seal_bytes(fields)), name)
 
     def moves(self) -> dict[str, tuple[int, Decide]]:
-        """Besides what is sensible: anything with anything."""
-        return super().moves() | {"anything": (4, self.draw_wild)}
+        """Besides what is sensible: batches where they have something to do, and anything with anything."""
+        moves = super().moves() | {"anything": (4, self.draw_wild)}
+        if self.unread():
+            moves["readings"] = (1, self.draw_readings)
+        if self.settleable_accounts():
+            moves["accounts"] = (1, self.draw_accounts)
+        return moves
 
     def perform(self, call: Call) -> None:
         """An odd seal is remembered like any other bid."""

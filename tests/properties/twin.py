@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import boa
-from boa.util.abi import abi_decode
+from boa.util.abi import abi_decode, abi_encode
 from eth_utils.crypto import keccak
 
 from tests.properties import evidence
@@ -87,6 +87,7 @@ class Twin:
     """Whether a disagreement while a season is played spoils the season; see `seasons`."""
 
     def __init__(self, tariff: Tariff) -> None:
+        evidence.cast = self
         self.env = boa.env
         self.tariff = tariff
         self.env.timestamp = START
@@ -210,16 +211,18 @@ class Twin:
     def call(self, function: str, *args: Any, sender: str) -> Outcome:
         """Makes a call of contract and model, compares all that came of it, and returns what the contract did.
 
-        Arguments are ints, bytes, names of people or `Signed`. Where the two disagree, raises `Violated`; a twin that
-        is not `strict` keeps the first disagreement in `divergence` instead, so that a machine's own invariants speak
-        first.
+        Arguments are ints, bytes, names of people or `Signed`, or lists and tuples of them. Where the two disagree,
+        raises `Violated`; a twin that is not `strict` keeps the first disagreement in `divergence` instead, so that a
+        machine's own invariants speak first.
         """
         who = self.address(sender)
-        resolved = [self.address(arg) if isinstance(arg, str) and not arg.startswith("0x") else arg for arg in args]
+        resolved = [_each(arg, self._resolved) for arg in args]
         self.trace.append(self._line(function, args, sender))
-        data = self.functions[function].encode([arg.bytes() if isinstance(arg, Signed) else arg for arg in resolved])
+        data = self.functions[function].encode([_each(arg, _on_chain) for arg in resolved])
         computation = self.env.execute_code(to_address=self.target, sender=who, data=data)
         self._seen = None
+        if evidence.timing:
+            evidence.mark()
         outcome = self._outcome(computation)
         if not outcome.accepted:
             self.trace[-1] = "refuses(" + self.trace[-1].replace("(", ", ", 1)
@@ -229,6 +232,10 @@ class Twin:
             with self._deferred():
                 self._agree(outcome, self._ask_model(function, resolved, who))
         return outcome
+
+    def _resolved(self, arg: Any) -> Any:
+        """The address of somebody named; anything else as it is."""
+        return self.address(arg) if isinstance(arg, str) and not arg.startswith("0x") else arg
 
     def _outcome(self, computation: Any) -> Outcome:
         if computation.is_error:
@@ -265,7 +272,7 @@ class Twin:
             self.divergence = divergence
 
     def _ask_model(self, function: str, args: Sequence[Any], sender: str) -> Outcome:
-        told = [arg.verdict() if isinstance(arg, Signed) else arg for arg in args]
+        told = [_each(arg, lambda leaf: leaf.verdict() if isinstance(leaf, Signed) else leaf) for arg in args]
         try:
             result = getattr(self.model, function)(*told, sender=sender, now=self.now)
         except Refused as refused:
@@ -287,6 +294,10 @@ class Twin:
             return self._shown_signature(arg)
         if isinstance(arg, bytes):
             return self._shown_bytes(arg)
+        if isinstance(arg, list):
+            return f"[{', '.join(map(self._shown, arg))}]"
+        if isinstance(arg, tuple):
+            return f"({', '.join(map(self._shown, arg))})"
         if isinstance(arg, str):
             name = self.names.get(arg, arg)
             if name.startswith("0x"):
@@ -427,15 +438,26 @@ class Twin:
 # ---- encoding --------------------------------------------------------------------------
 
 
+def _each(arg: Any, change: Callable[[Any], Any]) -> Any:
+    """An argument with each of its parts changed, however deep in lists and tuples."""
+    return type(arg)(_each(part, change) for part in arg) if type(arg) in (list, tuple) else change(arg)
+
+
+def _on_chain(arg: Any) -> Any:
+    return arg.bytes() if isinstance(arg, Signed) else arg
+
+
 class Function:
     """The encoder of one entry point's arguments."""
 
     def __init__(self, abi: dict[str, Any]) -> None:
-        self.types = [argument["type"] for argument in abi["inputs"]]
+        self.types = [_type_of(argument) for argument in abi["inputs"]]
         self.selector = keccak(text=f"{abi['name']}({','.join(self.types)})")[:4]
 
     def encode(self, args: Sequence[Any]) -> bytes:
-        """The calldata of a call. The only dynamic type of the interface is `bytes`."""
+        """The calldata of a call. But for the batches, the only dynamic type of the interface is `bytes`."""
+        if any(kind.endswith("[]") for kind in self.types):
+            return self.selector + abi_encode(f"({','.join(self.types)})", tuple(args))
         head, tail = [self.selector], []
         for kind, arg in zip(self.types, args, strict=True):
             if kind == "bytes":
@@ -593,6 +615,9 @@ def _decode_event(market: Any, topics: Sequence[int], data: bytes) -> model.Even
             fields = {}
             for field, kind, is_topic in layout:
                 value = next(indexed if is_topic else words)
+                if kind == "string":
+                    length = int.from_bytes(data[value : value + 32], "big")
+                    value = int.from_bytes(data[value + 32 : value + 32 + length], "big")
                 fields[field] = value - 2**256 if kind == "int256" and value >> 255 else value
             return name, fields
     return f"unknown event {topics[0]:#x}", {}
@@ -605,4 +630,6 @@ def _normal(fields: dict[str, Any]) -> dict[str, int]:
 
 @functools.lru_cache(maxsize=10_000)
 def _number(value: str | bytes) -> int:
-    return int(value, 16) if isinstance(value, str) else int.from_bytes(value, "big")
+    if isinstance(value, str) and value.startswith("0x"):
+        return int(value, 16)
+    return int.from_bytes(value.encode() if isinstance(value, str) else value, "big")

@@ -88,13 +88,13 @@ def test_the_part_that_is_free_again_can_be_used_at_once(stage: Stage) -> None:
 
 
 def test_losers_have_everything_back(stage: Stage) -> None:
-    """T-MAT-9: winners' events come first, then the losers', each in the order of the ranking."""
+    """T-MAT-9: winners' events come first, then the losers', the last opened first."""
     late = stage.household("late")
     quote_id = stage.quote(volume=500, price=100)
-    # Worth 50,000, 64,000 and 60,000: the second takes all, then come third and first, with nothing.
-    open_bids(stage, quote_id, (stage.consumer, 100, 500), (stage.neighbour, 128, 500), (late, 150, 400))
-    assert stage.money(stage.consumer) == (FUNDS - 51_000, 51_000)
-    assert stage.money(late) == (FUNDS - 60_800, 60_800)
+    # Worth 60,000, 64,000 and 50,000: the second takes all, then come third and first, with nothing.
+    open_bids(stage, quote_id, (stage.consumer, 120, 500), (stage.neighbour, 128, 500), (late, 125, 400))
+    assert stage.money(stage.consumer) == (FUNDS - 61_000, 61_000)
+    assert stage.money(late) == (FUNDS - 50_800, 50_800)
 
     stage.market.match_bids(quote_id)
 
@@ -104,8 +104,8 @@ def test_losers_have_everything_back(stage: Stage) -> None:
         ("BidRejected", {"quote_id": quote_id, "bidder": stage.consumer.address}),
         ("QuoteMatched", {"quote_id": quote_id, "sold": 500}),
     ]
-    assert bid_state(stage, quote_id, stage.consumer) == (100, 500, 0, REJECTED)
-    assert bid_state(stage, quote_id, late) == (150, 400, 0, REJECTED)
+    assert bid_state(stage, quote_id, stage.consumer) == (120, 500, 0, REJECTED)
+    assert bid_state(stage, quote_id, late) == (125, 400, 0, REJECTED)
     assert stage.money(stage.consumer) == (FUNDS, 0)
     assert stage.money(late) == (FUNDS, 0)
     assert stage.market.trades(quote_id) == [(stage.neighbour.address, 500, 128)]

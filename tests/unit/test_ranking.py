@@ -27,7 +27,7 @@ def order(volumes: DynArray[uint256, 128], prices: DynArray[uint256, 128], weigh
     keys: DynArray[uint256, 128] = []
     for index: uint256 in range(len(volumes), bound=128):
         keys.append(ranking._key(index, volumes[index], prices[index], weights[index]))
-    ranked: DynArray[uint256, 128] = ranking._descending(keys)
+    ranked: DynArray[uint256, 128] = ranking._descending(keys, max_value(uint256))
     order: DynArray[uint256, 128] = []
     for key: uint256 in ranked:
         order.append(ranking._index(key))
@@ -37,7 +37,7 @@ def order(volumes: DynArray[uint256, 128], prices: DynArray[uint256, 128], weigh
 @external
 @pure
 def descending(keys: DynArray[uint256, 128]) -> DynArray[uint256, 128]:
-    return ranking._descending(keys)
+    return ranking._descending(keys, max_value(uint256))
 """
 
 BASE = 10_000

@@ -181,22 +181,28 @@ def test_refuses_a_price_out_of_bounds(stage: Stage, price: int) -> None:
     assert stage.money(stage.consumer) == (FUNDS, 0)
 
 
-def test_reserves_the_largest_bid_there_is() -> None:
-    """T-PARTY-11: 2**48 - 1 Wh at 2**96 - 1 without a fee.
-
-    281474976710655 * 79228162514264337593543950335 = 22300745198530543913373204008029292985319425.
-    """
-    stage = Stage(Tariff(sbp=1, ssp=2**96 - 1, service_fee=0))
-    most = 22_300_745_198_530_543_913_373_204_008_029_292_985_319_425
-    prosumer = stage.household("great plant", funds=most)
-    buyer = stage.household("great buyer", funds=most)
-    quote_id = stage.quote(2**48 - 1, 2**96 - 1, prosumer=prosumer)
-    stage.bid(quote_id, buyer, 2**96 - 1, 2**48 - 1)
+@pytest.mark.parametrize(
+    ("price", "volume", "reserve"),
+    [
+        # (2**48 - 1) * (2**55 - 1) = 2**103 - 2**55 - 2**48 + 1
+        pytest.param(2**55 - 1, 2**48 - 1, 2**103 - 2**55 - 2**48 + 1, id="the largest volume"),
+        # (2**7 - 1) * (2**96 - 1) = 2**103 - 2**96 - 2**7 + 1
+        pytest.param(2**96 - 1, 2**7 - 1, 2**103 - 2**96 - 2**7 + 1, id="the largest price"),
+    ],
+)
+def test_reserves_the_largest_bid_there_is(price: int, volume: int, reserve: int) -> None:
+    """T-PARTY-11, T-MON-24: half of all the money that the market can hold, without a fee; a tenth is collateral."""
+    stage = Stage(Tariff(sbp=1, ssp=price, service_fee=0))
+    prosumer = stage.household("great plant", funds=reserve // 10)
+    buyer = stage.household("great buyer", funds=reserve)
+    quote_id = stage.quote(volume, price, prosumer=prosumer)
+    stage.bid(quote_id, buyer, price, volume)
     stage.to("REVEALING")
 
-    stage.reveal(quote_id, buyer, 2**96 - 1, 2**48 - 1)
+    stage.reveal(quote_id, buyer, price, volume)
 
-    assert stage.money(buyer) == (0, most)
+    assert stage.money(buyer) == (0, reserve)
+    assert stage.money(prosumer) == (0, reserve // 10)
 
 
 # ---- the seal -----------------------------------------------------------------------------------

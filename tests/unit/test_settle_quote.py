@@ -782,30 +782,30 @@ def test_256_trades(stage: Stage) -> None:
 
 @pytest.mark.parametrize("exported", [2**48 - 1, 0], ids=["all delivered", "nothing delivered"])
 def test_the_largest_volume_at_the_largest_price(stage: Stage, exported: int) -> None:
-    """T-PARTY-11, T-QUO-4, T-SET-21: no product outgrows the chain's numbers."""
-    stage = Stage(Tariff(sbp=1, ssp=2**96 - 1, service_fee=2**94, priority_step=10_000))
-    volume, price = 2**48 - 1, 2**96 - 1 - 2**94
+    """T-QUO-4, T-SET-21, T-MON-24: no product outgrows a purse; the price is the largest that one can pay."""
+    stage = Stage(Tariff(sbp=1, ssp=2**54 - 1, service_fee=2**52, priority_step=10_000))
+    volume, price = 2**48 - 1, 2**54 - 1 - 2**52
     for household in (stage.prosumer, stage.consumer):
-        stage.fund(household.address, 2**144 - FUNDS)
+        stage.fund(household.address, 2**102 - FUNDS)
     quote_id = stage.quote(volume, price)
-    # (2**48 - 1) * (2**96 - 1) = 2**144 - 2**96 - 2**48 + 1; a tenth of it, rounded down
-    assert stage.money(stage.prosumer)[1] == (2**144 - 2**96 - 2**48 + 1) // 10
+    # (2**48 - 1) * (2**54 - 1) = 2**102 - 2**54 - 2**48 + 1; a tenth of it, rounded down
+    assert stage.money(stage.prosumer)[1] == (2**102 - 2**54 - 2**48 + 1) // 10
     stage.auction(quote_id, (stage.consumer, price, volume))
-    assert stage.money(stage.consumer) == (2**96 + 2**48 - 1, 2**144 - 2**96 - 2**48 + 1)
+    assert stage.money(stage.consumer) == (2**54 + 2**48 - 1, 2**102 - 2**54 - 2**48 + 1)
     metered(stage, exported)
 
     settle(stage, quote_id)
 
     if exported:
         # The consumer pays all of it, fee included; the prosumer has the price less its own fee.
-        assert stage.money(stage.consumer) == (2**96 + 2**48 - 1, 0)
-        assert stage.money(stage.owner) == (2 * (2**142 - 2**94), 0)
-        assert stage.money(stage.prosumer) == (2**144 + volume * (2**95 - 1), 0)
+        assert stage.money(stage.consumer) == (2**54 + 2**48 - 1, 0)
+        assert stage.money(stage.owner) == (2 * (2**100 - 2**52), 0)
+        assert stage.money(stage.prosumer) == (2**102 + volume * (2**53 - 1), 0)
     else:
-        # A tenth of (2**48 - 1) * (2**96 - 2**94 - 1) = 2**144 - 2**142 - 2**96 + 2**94 - 2**48 + 1, rounded down
-        compensation = (2**144 - 2**142 - 2**96 + 2**94 - 2**48 + 1) // 10
-        assert stage.money(stage.consumer) == (2**144 + compensation, 0)
-        assert stage.money(stage.prosumer) == (2**144 - compensation, 0)
+        # A tenth of (2**48 - 1) * (2**54 - 2**52 - 1) = 2**102 - 2**100 - 2**54 + 2**52 - 2**48 + 1, rounded down
+        compensation = (2**102 - 2**100 - 2**54 + 2**52 - 2**48 + 1) // 10
+        assert stage.money(stage.consumer) == (2**102 + compensation, 0)
+        assert stage.money(stage.prosumer) == (2**102 - compensation, 0)
         assert stage.money(stage.owner) == (0, 0)
     stage.assert_books_balance()
 

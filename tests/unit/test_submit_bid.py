@@ -58,7 +58,19 @@ def test_asks_for_no_money(stage: Stage) -> None:
     assert stage.market.bid(quote_id, poor.address).status == CREATED
 
 
-@pytest.mark.parametrize("seal", [bytes(32), b"\xff" * 32], ids=["all zero", "all ones"])
+@pytest.mark.parametrize(
+    "seal",
+    [
+        pytest.param(bytes(32), id="all zero"),
+        pytest.param(b"\xff" * 32, id="all ones"),
+        # 100 per Wh, 1,000 Wh: what an opened bid might look like to a market that packs its records
+        pytest.param((1_000 << 96 | 100).to_bytes(32, "big"), id="like an opened bid"),
+        pytest.param((1_000 << 144 | 1_000 << 96 | 100).to_bytes(32, "big"), id="like a bid that won"),
+        pytest.param((2**225).to_bytes(32, "big"), id="2**225"),
+        pytest.param((2**226 - 1).to_bytes(32, "big"), id="2**226 - 1"),
+        pytest.param((2**226).to_bytes(32, "big"), id="2**226"),
+    ],
+)
 def test_accepts_any_seal(stage: Stage, seal: bytes) -> None:
     """T-BID-5: zero too, which still is a bid: a second one is refused."""
     quote_id = stage.quote()

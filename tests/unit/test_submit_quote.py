@@ -120,19 +120,32 @@ def test_rounds_the_collateral_down(ssp: int, volume: int, collateral: int) -> N
     assert stage.money(prosumer) == (0, collateral)
 
 
-def test_finds_the_largest_collateral_within_the_chains_numbers() -> None:
-    """T-PARTY-11: V = 2**48 - 1 at SSP = 2**96 - 1.
-
-    281474976710655 * 79228162514264337593543950335 = 22300745198530543913373204008029292985319425, the tenth of which
-    is rounded down.
-    """
-    stage = Stage(Tariff(sbp=1, ssp=2**96 - 1, service_fee=0))
-    collateral = 2_230_074_519_853_054_391_337_320_400_802_929_298_531_942
+@pytest.mark.parametrize(
+    ("ssp", "volume", "collateral"),
+    [
+        # (2**48 - 1) * (2**59 - 1) = 162259276829212786649350730153985, a tenth, down
+        pytest.param(2**59 - 1, 2**48 - 1, 16_225_927_682_921_278_664_935_073_015_398, id="the largest volume"),
+        # (2**11 - 1) * (2**96 - 1) = 2**107 - 2**96 - 2**11 + 1 = 162180048666699099053984466335745, as above
+        pytest.param(2**96 - 1, 2**11 - 1, 16_218_004_866_669_909_905_398_446_633_574, id="the largest price"),
+    ],
+)
+def test_finds_the_largest_collateral_within_the_purse(ssp: int, volume: int, collateral: int) -> None:
+    """T-PARTY-11, T-MON-24: four fifths of all the money that the market can hold, in escrow for one quote."""
+    stage = Stage(Tariff(sbp=1, ssp=ssp, service_fee=0))
     prosumer = stage.household("thrifty", funds=collateral)
 
-    stage.quote(2**48 - 1, 2**96 - 1, prosumer=prosumer)
+    stage.quote(volume, ssp, prosumer=prosumer)
 
     assert stage.money(prosumer) == (0, collateral)
+
+
+@pytest.mark.parametrize(("volume", "price"), [(2**48 - 1, 2**96 - 1)])
+def test_refuses_what_no_purse_can_hold(volume: int, price: int) -> None:
+    """T-MON-6, T-MON-24: the largest volume at the largest price is within the chain's numbers, but nobody's money."""
+    stage = Stage(Tariff(sbp=1, ssp=price, service_fee=0))
+
+    with stage.refuses("ledger: insufficient balance"):
+        stage.quote(volume, price)
 
 
 # ---- volume and price -------------------------------------------------------------------------

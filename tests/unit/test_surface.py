@@ -28,6 +28,7 @@ BID = "(bytes32 seal, uint256 price, uint256 volume, uint256 filled, uint256 sta
 TRADES = "(address buyer, uint256 volume, uint256 price)[]"
 READING = "(bool present, uint256 exported, uint256 imported)"
 POSITION = "(uint256 agreed, uint256 bought, uint256 received, uint256 delivered, uint256 open, bool settled)"
+SIGNED_READINGS = "(address user, uint256 exported, uint256 imported, bytes signature)[]"
 DOMAIN = "bytes1, string, string, uint256, address, bytes32, uint256[]"
 
 CALLS = [
@@ -44,8 +45,10 @@ CALLS = [
     "match_bids(uint256 quote_id)",
     "buy_surplus(uint256 quote_id, uint256 volume)",
     "submit_reading(address user, uint256 period, uint256 exported, uint256 imported, bytes signature)",
+    f"submit_readings(uint256 period, {SIGNED_READINGS} readings) -> uint256",
     "settle_quote(uint256 quote_id)",
     "settle_account(address user, uint256 period)",
+    "settle_accounts(uint256 period, address[] users) -> uint256",
     "transfer_ownership(address new_owner)",
     "accept_ownership()",
 ]
@@ -96,10 +99,12 @@ EVENTS = [
     "QuoteMatched(uint256 indexed quote_id, uint256 sold)",
     "SurplusBought(uint256 indexed quote_id, address indexed buyer, uint256 volume)",
     "ReadingSubmitted(address indexed user, uint256 indexed period, uint256 exported, uint256 imported)",
+    "ReadingRefused(address indexed user, uint256 indexed period, uint256 index, string reason)",
     "TradeSettled(uint256 indexed quote_id, address indexed buyer, uint256 delivered, uint256 payment, uint256 fee,"
     " uint256 compensation)",
     "QuoteSettled(uint256 indexed quote_id, uint256 delivered, uint256 revenue, uint256 fee, uint256 compensation)",
     "AccountSettled(address indexed user, uint256 indexed period, int256 amount)",
+    "AccountRefused(address indexed user, uint256 indexed period, uint256 index, string reason)",
     "PerformanceRecorded(address indexed user, bool good)",
     "WaiverGranted(address indexed user)",
     "WaiverUsed(address indexed user)",
@@ -182,7 +187,7 @@ def test_implements_the_interface_file_and_adds_the_domain_alone() -> None:
     functions = set(re.findall(r"^def (\w+)\(", source, re.MULTILINE))
     events = set(re.findall(r"^event (\w+):", source, re.MULTILINE))
 
-    assert len(functions) == 40
+    assert len(functions) == 42
     assert set(entries("function")) - functions == {"eip712Domain"}
     assert functions - set(entries("function")) == set()
     # Ownership's two events are snekmate's.
@@ -241,16 +246,26 @@ def _flat(assembly: list[Any]) -> list[Any]:
 # ---- what is not in the interface -----------------------------------------------------------------
 
 
+def abi_type(entry: dict[str, Any]) -> str:
+    """The type of an argument as a selector has it."""
+    if not entry["type"].startswith("tuple"):
+        return entry["type"]
+    return f"({','.join(map(abi_type, entry['components']))}){entry['type'].removeprefix('tuple')}"
+
+
 def selector(entry: dict[str, Any]) -> bytes:
     """The four bytes that name a function."""
-    return keccak(text=f"{entry['name']}({','.join(argument['type'] for argument in entry['inputs'])})")[:4]
+    return keccak(text=f"{entry['name']}({','.join(map(abi_type, entry['inputs']))})")[:4]
 
 
 def calldata(stage: Stage, entry: dict[str, Any], **changes: Any) -> bytes:
     """A well-formed call of a function; some arguments may be changed."""
     fillers = {"address": stage.prosumer.address, "uint256": 1, "bytes32": b"\1" * 32, "bytes": b"\1" * 65}
-    types = [argument["type"] for argument in entry["inputs"]]
-    values = [changes.get(argument["name"], fillers[argument["type"]]) for argument in entry["inputs"]]
+    fillers |= {"address[]": [], "(address,uint256,uint256,bytes)[]": []}
+    types = [abi_type(argument) for argument in entry["inputs"]]
+    values = [
+        changes.get(argument["name"], fillers[kind]) for argument, kind in zip(entry["inputs"], types, strict=True)
+    ]
     return selector(entry) + encode(types, values)
 
 

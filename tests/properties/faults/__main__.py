@@ -25,6 +25,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ _BEGUN = time.monotonic()
 
 import boa  # noqa: E402
 import hypothesis.internal.conjecture.engine as hypothesis_engine  # noqa: E402
+from eth_utils.crypto import keccak  # noqa: E402
 from hypothesis import HealthCheck, Phase, settings  # noqa: E402
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test  # noqa: E402
 
@@ -172,6 +174,34 @@ def _run(test: str) -> None:
     getattr(module, name)()
 
 
+def _document(rows: list[tuple[Fault, Verdict, float, bool]], seconds: float) -> dict[str, Any]:
+    """The figures, in the form that the invariant report reads."""
+    market = deployment.deployer("EnergyMarket").compiler_data
+    return {
+        "part": "faults",
+        "versions": {name: version(name) for name in ("vyper", "titanoboa", "hypothesis")},
+        "bytecode": {"creation": keccak(market.bytecode).hex(), "runtime": keccak(market.bytecode_runtime).hex()},
+        "seed": None,
+        "seconds": round(seconds, 1),
+        "figures": {"faults": len(rows), "caught": sum(caught for *_, caught in rows)},
+        "details": [
+            {
+                "fault": fault.name,
+                "sentence": fault.sentence,
+                "module": fault.module,
+                "invariant": fault.invariant,
+                "test": fault.test,
+                "caught": caught,
+                "seen": sorted(verdict.seen),
+                "first": round(first, 2) if caught else None,
+                "shrunk": round(verdict.ended, 2),
+                "compile": round(verdict.compiled, 2),
+            }
+            for fault, verdict, first, caught in rows
+        ],
+    }
+
+
 def main() -> int:
     """Prints a row per fault and both medians; returns 1 where one was not caught by the invariant it names."""
     parser = argparse.ArgumentParser(prog="python -m tests.properties.faults", description=__doc__.split("\n")[0])
@@ -215,20 +245,8 @@ def main() -> int:
             f"{statistics.median(v.ended - v.compiled for _, v in hits):.1f} s)"
         )
     if options.json:
-        figures = [
-            dict(
-                fault=f.name,
-                invariant=f.invariant,
-                test=f.test,
-                caught=caught,
-                first=first,
-                shrunk=v.ended,
-                compile=v.compiled,
-            )
-            for f, v, first, caught in rows
-        ]
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+        options.json.write_text(json.dumps(_document(rows, time.monotonic() - _BEGUN), indent=2) + "\n")
     if missed:
         print(f"not caught by the invariant named: {', '.join(missed)}", file=sys.stderr)
     return 1 if missed else 0

@@ -1,0 +1,493 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title How the market's records lie in storage words
+@custom:contract-name packing
+@license GNU Affero General Public License v3.0 only
+@author Wattproof
+@notice A word of storage costs as much as thousands of steps of reckoning. So what is
+        read and written together shares one: a record here is exactly one word. The other
+        modules unpack a word into a record, change its fields by name, and pack it again.
+@dev Stateless, and the only module that knows where a field lies. `_x` reads a word as a
+     record, `_pack_x` makes the word of one; fields are listed from the lowest bit up.
+     Nothing is ever cut to fit: to pack what does not fit reverts. The comment at each
+     field says why that does not happen.
+"""
+
+from ..interfaces import IEnergyMarket
+
+
+# @dev The largest value of each kind of field.
+_MOST_MONEY: constant(uint256) = 2**104 - 1
+MOST_PRICE: constant(uint256) = 2**96 - 1
+MOST_ENERGY: constant(uint256) = 2**48 - 1
+_MOST_SUM: constant(uint256) = 2**64 - 1
+_MOST_TOTAL: constant(uint256) = 2**128 - 1
+MOST_NUMBER: constant(uint256) = 2**32 - 1
+_MOST_TIME: constant(uint256) = 2**40 - 1
+_MOST_PERIOD: constant(uint256) = 2**36 - 1
+_MOST_COUNT: constant(uint256) = 2**16 - 1
+
+
+# @dev Good performances and waivers stop counting here: beyond any use (T-STD-1, T-STD-11).
+MOST_PERFORMANCES: constant(uint256) = 2**24 - 1
+MOST_WAIVERS: constant(uint256) = 2**22 - 1
+
+
+# @dev A bid's word below this is no seal but a record.
+_SEALS: constant(uint256) = 2**226
+
+
+# @dev The record of a bid whose seal is kept aside, because it looks like a record.
+SEAL_ASIDE: constant(uint256) = 2**225
+
+
+# @dev Where two fields of an opened bid begin, for the matching, which reads a book of them.
+VOLUME_AT: constant(uint256) = 96
+NEXT_AT: constant(uint256) = 192
+
+
+# @dev What is set in the word of a reading whose account is settled.
+READING_SETTLED: constant(uint256) = 1 << 97
+
+
+# @dev What is set in the word of an identity that is authorised.
+AUTHORIZED: constant(uint256) = 1 << 192
+
+
+# @dev Who a user is. The profile lies under the meter.
+struct Identity:
+    meter: address  # 160
+    number: uint256  # 32: households, counted
+    authorized: bool
+    blank: bool  # the profile is zero
+
+
+# @dev A party's money, and what is decided at the same time as money is moved.
+struct Purse:
+    free: uint256  # 104: no more is ever deposited (T-MON-24)
+    reserved: uint256  # 104: as above
+    performances: uint256  # 24: stops counting
+    waivers: uint256  # 22: stops counting
+    invoiced: bool  # the invoice account is not 0
+    seller: bool  # has quoted, for whatever period
+
+
+# @dev What bidders need to know of a quote.
+struct Quote:
+    prosumer: uint256  # 32: the user's number
+    period: uint256  # 36: within seven days of now
+    volume: uint256  # 48: T-QUO-4
+    price: uint256  # 96: T-QUO-5
+    opened: uint256  # 8: at most 128 (T-BID-13)
+    first: uint256  # 32: number of the bidder that opened last; once matched, of the best
+    status: IEnergyMarket.QuoteStatus  # 4
+
+
+# @dev What became of a prosumer's quote for a period.
+struct Sale:
+    quote_id: uint256  # 32: quotes, counted
+    created_at: uint256  # 40: seconds
+    sold: uint256  # 48: of the volume quoted or exported
+    winners: uint256  # 8: at most 128
+    purchases: uint256  # 9: at most 256
+    open: bool  # neither taken back nor settled
+
+
+# @dev An opened bid.
+struct Bid:
+    price: uint256  # 96: T-BID-11
+    volume: uint256  # 48: T-BID-10
+    filled: uint256  # 48: at most the volume
+    next: uint256  # 32: number of the bidder that opened before; once matched, of the next best
+    pending: bool  # this is the quote that `Position.pending` names
+
+
+# @dev A purchase of surplus.
+struct Purchase:
+    buyer: uint256  # 32: the user's number
+    volume: uint256  # 48: of what was left
+    first: bool  # the buyer had no stake in the quote before
+
+
+# @dev What a user bought in a period.
+struct Position:
+    agreed: uint256  # 64: less than 2 ** 48 from each of less than 2 ** 16 quotes
+    bought: uint256  # 64: as above
+    received: uint256  # 64: at most what was bought
+    open: uint256  # 16: quotes, counted
+    pending: uint256  # 32: the first quote on which the user opened a bid
+    settled: bool  # of a user without a reading
+
+
+# @dev What a meter reported.
+struct Reading:
+    exported: uint256  # 48: T-MET-3
+    imported: uint256  # 48: T-MET-3
+    present: bool
+    settled: bool  # the account of the user and period is
+
+
+# @dev What was quoted and asked for in a period.
+struct Totals:
+    supply: uint256  # 128: less than 2 ** 48 from each of less than 2 ** 32 quotes
+    demand: uint256  # 128: at most 128 times as much
+
+
+@internal
+@pure
+def _identity(word: uint256) -> Identity:
+    """
+    @dev Reads a word as an identity.
+    """
+    return Identity(
+        meter=convert(word & convert(max_value(uint160), uint256), address),
+        number=word >> 160 & MOST_NUMBER,
+        authorized=word >> 192 & 1 == 1,
+        blank=word >> 193 & 1 == 1,
+    )
+
+
+@internal
+@pure
+def _new_identity(meter: address, number: uint256, blank: bool) -> uint256:
+    """
+    @dev Returns the word of a user that is not yet authorised.
+    """
+    assert number >> 32 == 0
+
+    return convert(meter, uint256) | number << 160 | convert(blank, uint256) << 193
+
+
+@internal
+@pure
+def _meter(word: uint256) -> address:
+    """
+    @dev Returns the meter in the word of an identity.
+    """
+    return convert(word & convert(max_value(uint160), uint256), address)
+
+
+@internal
+@pure
+def _purse(word: uint256) -> Purse:
+    """
+    @dev Reads a word as a purse.
+    """
+    return Purse(
+        free=word & _MOST_MONEY,
+        reserved=word >> 104 & _MOST_MONEY,
+        performances=word >> 208 & MOST_PERFORMANCES,
+        waivers=word >> 232 & MOST_WAIVERS,
+        invoiced=word >> 254 & 1 == 1,
+        seller=word >> 255 == 1,
+    )
+
+
+@internal
+@pure
+def _pack_purse(purse: Purse) -> uint256:
+    """
+    @dev Returns the word of a purse.
+    """
+    assert (purse.free | purse.reserved) >> 104 | purse.performances >> 24 | purse.waivers >> 22 == 0
+
+    return (
+        purse.free
+        | purse.reserved << 104
+        | purse.performances << 208
+        | purse.waivers << 232
+        | convert(purse.invoiced, uint256) << 254
+        | convert(purse.seller, uint256) << 255
+    )
+
+
+@internal
+@pure
+def _performances(word: uint256) -> uint256:
+    """
+    @dev Returns the good performances in the word of a purse.
+    """
+    return word >> 208 & MOST_PERFORMANCES
+
+
+@internal
+@pure
+def _refunded(word: uint256, amount: uint256) -> uint256:
+    """
+    @dev Returns the word of a purse once `amount` of it is no longer reserved but free.
+    """
+    assert amount <= word >> 104 & _MOST_MONEY and unsafe_add(word & _MOST_MONEY, amount) <= _MOST_MONEY
+
+    return unsafe_sub(unsafe_add(word, amount), amount << 104)
+
+
+@internal
+@pure
+def _quote(word: uint256) -> Quote:
+    """
+    @dev Reads a word as a quote.
+    """
+    return Quote(
+        prosumer=word & MOST_NUMBER,
+        period=word >> 32 & _MOST_PERIOD,
+        volume=word >> 68 & MOST_ENERGY,
+        price=word >> 116 & MOST_PRICE,
+        opened=word >> 212 & 255,
+        first=word >> 220 & MOST_NUMBER,
+        status=convert(word >> 252, IEnergyMarket.QuoteStatus),
+    )
+
+
+@internal
+@pure
+def _pack_quote(quote: Quote) -> uint256:
+    """
+    @dev Returns the word of a quote.
+    """
+    assert (
+        (quote.prosumer | quote.first) >> 32
+        | quote.period >> 36
+        | quote.volume >> 48
+        | quote.price >> 96
+        | quote.opened >> 8
+    ) == 0
+
+    return (
+        quote.prosumer
+        | quote.period << 32
+        | quote.volume << 68
+        | quote.price << 116
+        | quote.opened << 212
+        | quote.first << 220
+        | convert(quote.status, uint256) << 252
+    )
+
+
+@internal
+@pure
+def _sale(word: uint256) -> Sale:
+    """
+    @dev Reads a word as a sale.
+    """
+    return Sale(
+        quote_id=word & MOST_NUMBER,
+        created_at=word >> 32 & _MOST_TIME,
+        sold=word >> 72 & MOST_ENERGY,
+        winners=word >> 120 & 255,
+        purchases=word >> 128 & 511,
+        open=word >> 137 & 1 == 1,
+    )
+
+
+@internal
+@pure
+def _pack_sale(sale: Sale) -> uint256:
+    """
+    @dev Returns the word of a sale.
+    """
+    assert (
+        sale.quote_id >> 32
+        | sale.created_at >> 40
+        | sale.sold >> 48
+        | sale.winners >> 8
+        | sale.purchases >> 9
+    ) == 0
+
+    return (
+        sale.quote_id
+        | sale.created_at << 32
+        | sale.sold << 72
+        | sale.winners << 120
+        | sale.purchases << 128
+        | convert(sale.open, uint256) << 137
+    )
+
+
+@internal
+@pure
+def _is_seal(word: uint256) -> bool:
+    """
+    @dev Tells whether a bid's word is a seal that is no record: all but one in 2 ** 30 are.
+    """
+    return word >= _SEALS
+
+
+@internal
+@pure
+def _bid(word: uint256) -> Bid:
+    """
+    @dev Reads a word as an opened bid.
+    """
+    return Bid(
+        price=self._price(word),
+        volume=self._volume(word),
+        filled=word >> 144 & MOST_ENERGY,
+        next=self._next(word),
+        pending=self._is_pending(word),
+    )
+
+
+@internal
+@pure
+def _price(word: uint256) -> uint256:
+    """
+    @dev Returns the price in the word of an opened bid.
+    """
+    return word & MOST_PRICE
+
+
+@internal
+@pure
+def _volume(word: uint256) -> uint256:
+    """
+    @dev Returns the volume in the word of an opened bid.
+    """
+    return word >> 96 & MOST_ENERGY
+
+
+@internal
+@pure
+def _is_pending(word: uint256) -> bool:
+    """
+    @dev Tells from the word of an opened bid whether its stake is not counted.
+    """
+    return word >> 224 == 1
+
+
+@internal
+@pure
+def _next(word: uint256) -> uint256:
+    """
+    @dev Returns the number of the bidder that follows in the chain, from a bid's word.
+    """
+    return word >> 192 & MOST_NUMBER
+
+
+@internal
+@pure
+def _pack_bid(bid: Bid) -> uint256:
+    """
+    @dev Returns the word of a bid.
+    """
+    assert bid.price >> 96 | (bid.volume | bid.filled) >> 48 | bid.next >> 32 == 0
+
+    return (
+        bid.price
+        | bid.volume << 96
+        | bid.filled << 144
+        | bid.next << 192
+        | convert(bid.pending, uint256) << 224
+    )
+
+
+@internal
+@pure
+def _purchase(word: uint256) -> Purchase:
+    """
+    @dev Reads a word as a purchase.
+    """
+    return Purchase(
+        buyer=word & MOST_NUMBER,
+        volume=word >> 32 & MOST_ENERGY,
+        first=word >> 80 & 1 == 1,
+    )
+
+
+@internal
+@pure
+def _pack_purchase(purchase: Purchase) -> uint256:
+    """
+    @dev Returns the word of a purchase.
+    """
+    assert purchase.buyer >> 32 | purchase.volume >> 48 == 0
+
+    return purchase.buyer | purchase.volume << 32 | convert(purchase.first, uint256) << 80
+
+
+@internal
+@pure
+def _position(word: uint256) -> Position:
+    """
+    @dev Reads a word as a position.
+    """
+    return Position(
+        agreed=word & _MOST_SUM,
+        bought=word >> 64 & _MOST_SUM,
+        received=word >> 128 & _MOST_SUM,
+        open=word >> 192 & _MOST_COUNT,
+        pending=word >> 208 & MOST_NUMBER,
+        settled=word >> 240 & 1 == 1,
+    )
+
+
+@internal
+@pure
+def _pack_position(position: Position) -> uint256:
+    """
+    @dev Returns the word of a position.
+    """
+    assert (
+        (position.agreed | position.bought | position.received) >> 64
+        | position.open >> 16
+        | position.pending >> 32
+    ) == 0
+
+    return (
+        position.agreed
+        | position.bought << 64
+        | position.received << 128
+        | position.open << 192
+        | position.pending << 208
+        | convert(position.settled, uint256) << 240
+    )
+
+
+@internal
+@pure
+def _reading(word: uint256) -> Reading:
+    """
+    @dev Reads a word as a reading.
+    """
+    return Reading(
+        exported=word & MOST_ENERGY,
+        imported=word >> 48 & MOST_ENERGY,
+        present=word >> 96 & 1 == 1,
+        settled=word >> 97 & 1 == 1,
+    )
+
+
+@internal
+@pure
+def _pack_reading(reading: Reading) -> uint256:
+    """
+    @dev Returns the word of a reading.
+    """
+    assert (reading.exported | reading.imported) >> 48 == 0
+
+    return (
+        reading.exported
+        | reading.imported << 48
+        | convert(reading.present, uint256) << 96
+        | convert(reading.settled, uint256) << 97
+    )
+
+
+@internal
+@pure
+def _totals(word: uint256) -> Totals:
+    """
+    @dev Reads a word as totals.
+    """
+    return Totals(supply=word & _MOST_TOTAL, demand=word >> 128)
+
+
+@internal
+@pure
+def _pack_totals(totals: Totals) -> uint256:
+    """
+    @dev Returns the word of totals.
+    """
+    assert (totals.supply | totals.demand) >> 128 == 0
+
+    return totals.supply | totals.demand << 128

@@ -1,0 +1,22 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title How a call is refused
+@custom:contract-name refusals
+@license GNU Affero General Public License v3.0 only
+@author Wattproof
+@notice Every refusal gives its reason in words (annex A).
+@dev Stateless. `assert` with a reason takes twice the code of calling this, at each of some
+     seventy places; with it the market would not fit into 24,576 bytes (EIP-170).
+"""
+
+
+@internal
+@pure
+def _refuse(reason: String[42]):
+    """
+    @dev Reverts with a reason; does nothing where there is none.
+    @param reason The reason; empty: none.
+    """
+    if len(reason) > 0:
+        raise reason
