@@ -1,0 +1,1 @@
+"""What the market costs: real gas, measured transaction by transaction (`wattproof gas`)."""

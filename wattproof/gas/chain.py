@@ -1,0 +1,217 @@
+"""Two chains on which the same signed transactions cost the same: py-evm in this process, and a node's JSON-RPC.
+
+A transaction is signed once and applied as it would be on a live chain: intrinsic gas, cold accounts and slots, refunds
+(at most a fifth, EIP-3529) and the floor of calldata (EIP-7623) included. Rules: Prague.
+"""
+
+from __future__ import annotations
+
+import abc
+import functools
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import boa.vm.py_evm as tracing
+import eth.tools.builder.chain as builder
+from eth.abc import ComputationAPI, SignedTransactionAPI
+from eth.chains.mainnet import MainnetChain
+from eth.db.atomic import AtomicDB
+from eth.vm.forks.prague import PragueVM
+from eth_abi.abi import decode
+from eth_keys import keys
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+
+CHAIN_ID = 31337
+"""The chain's ID: that of development nodes. It is part of what meters sign."""
+
+TRANSACTION = 21_000
+"""What every transaction pays before anything is done (EIP-2028)."""
+
+_GAS_LIMIT = 200_000_000
+_GAS_PRICE = 10**12  # wei; above any base fee that a private chain reaches
+_WEALTH = 10**30  # wei of every sender; gas is bought with it, and credits
+_LOG, _TOPIC, _LOG_BYTE = 375, 375, 8
+_ZERO_BYTE, _OTHER_BYTE = 4, 16
+_ERROR_STRING = bytes.fromhex("08c379a0")
+
+
+class Refused(RuntimeError):
+    """A transaction that was meant to succeed was reverted; the message holds the reason."""
+
+
+@dataclass(frozen=True)
+class Log:
+    """An event as the chain holds it."""
+
+    address: str
+    topics: tuple[bytes, ...]
+    data: bytes
+
+    @property
+    def gas(self) -> int:
+        """What logging it costs, without the memory."""
+        return _LOG + _TOPIC * len(self.topics) + _LOG_BYTE * len(self.data)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a transaction cost, in gas, and what became of it.
+
+    `storage` (reads and writes of slots, refunds taken off) and `other` are known to the in-process chain only.
+    """
+
+    gas: int
+    calldata: int
+    logs: tuple[Log, ...]
+    created: str | None = None
+    storage: int | None = None
+
+    @property
+    def log_gas(self) -> int:
+        """What its events cost."""
+        return sum(log.gas for log in self.logs)
+
+    @functools.cached_property
+    def topics(self) -> Counter[bytes]:
+        """How often each kind of event was logged, by first topic."""
+        return Counter(log.topics[0] for log in self.logs)
+
+
+class Party:
+    """Somebody who sends transactions, with the key drawn from its name. For measurements only."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.key = keys.PrivateKey(hashlib.sha256(f"wattproof party {name}".encode()).digest())
+        self.address: str = self.key.public_key.to_checksum_address()
+        self.nonce = 0
+
+    def __repr__(self) -> str:
+        return f"Party({self.name})"
+
+
+def calldata_gas(data: bytes) -> int:
+    """The intrinsic gas of calldata (EIP-2028)."""
+    zeros = data.count(0)
+    return _ZERO_BYTE * zeros + _OTHER_BYTE * (len(data) - zeros)
+
+
+class Chain(abc.ABC):
+    """Applies signed transactions one by one, each in a block of its own, a second after the one before."""
+
+    def __init__(self, now: int) -> None:
+        self.now = now
+
+    def send(self, sender: Party, to: str | None, data: bytes, value: int = 0) -> Receipt:
+        """Sends a transaction; `to` None creates a contract.
+
+        Raises Refused where it reverts.
+        """
+        if sender.nonce == 0:
+            self.endow(sender.address, _WEALTH)
+        unsigned = PragueVM.get_transaction_builder().create_unsigned_transaction(
+            nonce=sender.nonce,
+            gas_price=_GAS_PRICE,
+            gas=_GAS_LIMIT,
+            to=bytes.fromhex(to[2:]) if to else b"",
+            value=value,
+            data=data,
+        )
+        signed = unsigned.as_signed_transaction(sender.key, chain_id=CHAIN_ID)
+        sender.nonce += 1
+        self.now += 1
+        return self.apply(signed)
+
+    @abc.abstractmethod
+    def endow(self, address: str, wei: int) -> None:
+        """Gives an account its ether."""
+
+    @abc.abstractmethod
+    def apply(self, transaction: SignedTransactionAPI) -> Receipt:
+        """Applies a transaction at the time `now`. Raises Refused where it reverts."""
+
+
+def reason(output: bytes) -> str:
+    """The reason in a revert's data."""
+    return decode(["string"], output[4:])[0] if output[:4] == _ERROR_STRING else f"no reason (0x{output.hex()})"
+
+
+@dataclass
+class _Meter:
+    """Sums up what reads and writes of slots cost in a transaction."""
+
+    storage: int = 0
+
+
+@dataclass
+class _Metered:
+    """An opcode that also tells the meter what it cost."""
+
+    opcode: Any
+    meter: _Meter
+    mnemonic: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.mnemonic = self.opcode.mnemonic
+
+    def __call__(self, computation: ComputationAPI) -> None:
+        before = computation.get_gas_remaining()
+        self.opcode(computation)
+        self.meter.storage += before - computation.get_gas_remaining()
+
+
+class InProcess(Chain):
+    """py-evm at Prague rules, as the reference client applies transactions: nothing stays warm between two of them."""
+
+    def __init__(self, now: int) -> None:
+        super().__init__(now)
+        kind = builder.build(MainnetChain, builder.fork_at(PragueVM, 1))
+        self._state = kind.from_genesis(AtomicDB(), {"difficulty": 0, "gas_limit": 10**9}).get_vm().state
+        self._meter = _Meter()
+        # A table of opcodes of its own: titanoboa puts its tracers into the one that all of py-evm shares.
+        opcodes = {code: _untraced(opcode) for code, opcode in self._state.computation_class.opcodes.items()}
+        for code in (0x54, 0x55):
+            opcodes[code] = _Metered(opcodes[code], self._meter)
+        self._state.computation_class = type(
+            "MeteredComputation", (self._state.computation_class,), {"opcodes": opcodes}
+        )
+        self._state.execution_context._chain_id = CHAIN_ID
+
+    def endow(self, address: str, wei: int) -> None:
+        self._state.set_balance(bytes.fromhex(address[2:]), wei)
+
+    def apply(self, transaction: SignedTransactionAPI) -> Receipt:
+        state = self._state
+        state.execution_context._timestamp = self.now
+        self._meter.storage = 0
+        state.lock_changes()
+        computation = state.apply_transaction(transaction)
+        if computation.is_error:
+            raise Refused(reason(bytes(computation.output)))
+        used = transaction.gas - computation.get_gas_remaining()
+        refund = state.transaction_executor_class.calculate_gas_refund(computation, used)
+        created = computation.msg.storage_address if transaction.to == b"" else None
+        return Receipt(
+            gas=used - refund + computation.data_floor_gas,
+            calldata=calldata_gas(transaction.data),
+            logs=tuple(
+                Log(to_checksum_address(address), tuple(topic.to_bytes(32, "big") for topic in topics), bytes(data))
+                for address, topics, data in computation.get_log_entries()
+            ),
+            created=to_checksum_address(created) if created else None,
+            storage=self._meter.storage - refund,
+        )
+
+
+def _untraced(opcode: Any) -> Any:
+    while isinstance(opcode, tracing.Sha3PreimageTracer | tracing.SstoreTracer):
+        opcode = opcode.sha3 if isinstance(opcode, tracing.Sha3PreimageTracer) else opcode.sstore
+    return opcode
+
+
+def topic(signature: str) -> bytes:
+    """The first topic of an event."""
+    return keccak(text=signature)
