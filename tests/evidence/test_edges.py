@@ -1,0 +1,132 @@
+"""Coverage of the bytecode's edges: that it sees what was run, that it sees what was not, and that its list is true."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import boa
+import pytest
+
+from wattproof.deployment import contracts_dir
+from wattproof.edges.campaign import Watch, report, unreachable
+from wattproof.edges.code import COMPILER, OWN, REFUSES, Code
+from wattproof.engine import make_env
+
+ROOT = Path(__file__).parents[2]
+
+TOY = """# pragma version 0.4.3
+# pragma nonreentrancy on
+
+total: public(uint256)
+
+
+@external
+def add(amount: uint256):
+    assert amount != 0, "toy: zero"
+    if amount > 100:
+        self.total = 100
+    else:
+        self.total += amount
+"""
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> tuple[Any, Code]:
+    """A contract on py-evm, and its code, watched by the test itself."""
+    path = tmp_path / "Toy.vy"
+    path.write_text(TOY)
+    with boa.swap_env(make_env("pyevm")):
+        contract = boa.load(str(path))
+        data = contract.compiler_data
+        runtime = data.bytecode_runtime
+        yield contract, Code("Toy", runtime, data.source_map, tmp_path.resolve(), len(runtime))
+
+
+def run(contract: Any, code: Code, amount: int) -> None:
+    """Calls `add`, whatever comes of it."""
+    data = contract.add.prepare_calldata(amount)
+    computation = contract.env.execute_code(to_address=contract.address, data=data)
+    code.see(computation.code._trace)
+
+
+def missing(code: Code) -> set[tuple[str, str, str]]:
+    """What was never run in `add`: statement, decision and way."""
+    return {(edge.statement, edge.kind, edge.way) for edge in code.missing() if edge.function == "add"}
+
+
+def test_every_jump_has_two_edges(toy: tuple[Any, Code]) -> None:
+    _, code = toy
+    assert code.edges
+    for edge in code.edges:
+        assert code.bytecode[edge.jump] == 0x57
+    jumps = [edge.jump for edge in code.edges]
+    assert all(jumps.count(jump) == 2 for jump in jumps)
+
+
+def test_an_edge_is_missing_until_it_is_run(toy: tuple[Any, Code]) -> None:
+    contract, code = toy
+    refused = ('assert amount != 0, "toy: zero"', "assert", REFUSES)
+    overflow = ("self.total += amount", "safeadd", REFUSES)
+    branch = [edge for edge in code.edges if edge.statement == "if amount > 100:"]
+    assert [edge.origin for edge in branch] == [OWN, OWN]
+    run(contract, code, 3)
+    assert {refused, overflow} <= missing(code)
+    assert sum(statement == "if amount > 100:" for statement, *_ in missing(code)) == 1
+    run(contract, code, 0)
+    assert refused not in missing(code)
+    run(contract, code, 101)
+    assert not any(statement == "if amount > 100:" for statement, *_ in missing(code))
+    assert overflow in missing(code)
+    (checked,) = {edge.origin for edge in code.edges if edge.kind == "safeadd"}
+    assert checked == COMPILER
+
+
+def test_a_line_is_missing_until_it_is_run(toy: tuple[Any, Code]) -> None:
+    contract, code = toy
+    line = TOY.splitlines().index("        self.total = 100") + 1
+    run(contract, code, 3)
+    assert not code.lines["Toy", line] & code.pcs
+    assert f"never run: line {line} of Toy" in report([code], {})[1]
+    run(contract, code, 101)
+    assert code.lines["Toy", line] & code.pcs
+
+
+def test_locks_selectors_and_call_data_are_told_apart(toy: tuple[Any, Code]) -> None:
+    _, code = toy
+    kinds = {edge.kind for edge in code.edges if edge.function == "add"}
+    assert {"lock", "selector", "bad calldatasize or callvalue"} <= kinds
+
+
+def test_the_report_wants_a_reason_and_a_true_one(toy: tuple[Any, Code]) -> None:
+    contract, code = toy
+    for amount in (0, 3, 101):
+        run(contract, code, amount)
+    overflow = next(edge for edge in code.edges if edge.kind == "safeadd" and edge.way == REFUSES)
+    assert f"never run: {overflow.shown()}" in report([code], {})[1]
+    assert f"never run: {overflow.shown()}" not in report([code], {overflow.key: "the total is 2 ** 20 at most"})[1]
+    refused = next(edge for edge in code.edges if edge.kind == "assert" and edge.way == REFUSES)
+    wrong = {refused.key: "nobody adds nothing", ("Toy", "add", "gone", "if", "jumps"): "it went"}
+    problems = report([code], wrong)[1]
+    assert any("lists an edge that was run" in problem for problem in problems)
+    assert any("lists an edge that is no more" in problem for problem in problems)
+
+
+def test_a_watch_sees_calls_deployments_and_what_they_call() -> None:
+    from tests.support.stage import Stage
+
+    with boa.swap_env(make_env("pyevm")):
+        watch = Watch(contracts_dir().resolve())
+        with watch.on():
+            Stage()
+        stage = {code.contract: len(code.pairs) for code in watch.codes}
+        assert all(stage.values()), stage  # the token is called by the market only
+        market = next(code for code in watch.codes if code.contract == "EnergyMarket")
+        names = {edge.function for edge in market.edges} - {edge.function for edge in market.missing()}
+        assert "settle_quote" not in names
+
+
+def test_the_list_of_unreachable_edges_names_edges() -> None:
+    watch = Watch(contracts_dir().resolve())
+    known = {edge.key for code in watch.codes for edge in code.edges}
+    assert unreachable(ROOT).keys() <= known

@@ -1,0 +1,208 @@
+"""The mutator: what it changes, that its quick compilation is the compiler's, that it notices a weak suite."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from vyper.compiler.phases import CompilerData
+from vyper.compiler.settings import Settings
+
+from wattproof.deployment import contracts_dir
+from wattproof.mutation.compiler import ChangedBundle, compilation, parse_ahead
+from wattproof.mutation.equivalents import FILE, explained
+from wattproof.mutation.operators import OPERATORS, Mutant, mutants
+from wattproof.mutation.sources import TARGETS, Source, sources
+
+ROOT = Path(__file__).parents[2]
+
+TOY = """# pragma version 0.4.3
+# pragma nonreentrancy on
+
+event Moved:
+    source: address
+    target: address
+
+_LIMIT: constant(uint256) = 7
+
+_held: HashMap[address, uint256]
+
+
+@external
+def move(source: address, target: address, amount: uint256):
+    assert amount > 0 and amount <= _LIMIT, "toy: amount"
+    if not self._is_open():
+        return
+    self._held[source] -= min(amount, self._held[source])
+    log Moved(source=source, target=target)
+
+
+@external
+@view
+def share(whole: uint256, part: uint256) -> uint256:
+    return whole // part
+
+
+@internal
+@view
+def _is_open() -> bool:
+    return block.timestamp == 5
+"""
+
+
+def toy(folder: Path) -> Source:
+    """The toy contract as a source."""
+    path = folder / "Toy.vy"
+    path.write_text(TOY)
+    compiled = compilation(folder, "Toy")
+    return Source("Toy.vy", "Toy", path.resolve(), TOY, compiled.annotated_vyper_module)
+
+
+def changed_lines(found: list[Mutant], operator: str) -> set[str]:
+    """The lines, as changed, of the mutants of an operator."""
+    lines = set()
+    for mutant in found:
+        if mutant.operator == operator:
+            before, after = TOY.splitlines(), mutant.apply(TOY).splitlines()
+            lines |= {line.strip() for line in after if line not in before}
+    return lines
+
+
+@pytest.fixture(scope="module")
+def all_mutants() -> list[Mutant]:
+    return [mutant for source in sources(contracts_dir()) for mutant in mutants(source)]
+
+
+def test_each_operator_makes_its_changes(tmp_path: Path) -> None:
+    found = mutants(toy(tmp_path))
+    assert changed_lines(found, "comparison") == {
+        'assert amount >= 0 and amount <= _LIMIT, "toy: amount"',
+        'assert amount <= 0 and amount <= _LIMIT, "toy: amount"',
+        'assert amount > 0 and amount < _LIMIT, "toy: amount"',
+        'assert amount > 0 and amount > _LIMIT, "toy: amount"',
+        "return block.timestamp != 5",
+    }
+    assert changed_lines(found, "boolean") == {
+        'assert amount > 0 or amount <= _LIMIT, "toy: amount"',
+        'assert amount > 0, "toy: amount"',
+        'assert amount <= _LIMIT, "toy: amount"',
+        "if self._is_open():",
+        "if not (not self._is_open()):",
+    }
+    assert changed_lines(found, "arithmetic") == {
+        "self._held[source] += min(amount, self._held[source])",
+        "self._held[source] = min(amount, self._held[source])",
+        "return whole * part",
+        "return (whole + part - 1) // part",
+    }
+    assert changed_lines(found, "constant") == {
+        "_LIMIT: constant(uint256) = 8",
+        "_LIMIT: constant(uint256) = 6",
+        'assert amount > 1 and amount <= _LIMIT, "toy: amount"',
+        "return block.timestamp == 6",
+        "return block.timestamp == 4",
+    }
+    assert changed_lines(found, "minmax") == {"self._held[source] -= max(amount, self._held[source])"}
+    assert changed_lines(found, "arguments") == {"log Moved(source=target, target=source)"}
+    assert changed_lines(found, "decorator") == {"# pragma nonreentrancy off"}
+    assert changed_lines(found, "assert") == changed_lines(found, "event") == {"pass"}
+    assert {
+        "self._held[target] -= min(amount, self._held[source])",
+        "self._held[msg.sender] -= min(amount, self._held[source])",
+        "self._held[source] -= min(amount, self._held[target])",
+        "log Moved(source=target, target=target)",
+    } - changed_lines(found, "name") <= {"self._held[msg.sender] -= min(amount, self._held[source])"}
+    removed = [mutant.before for mutant in found if mutant.operator == "statement" and mutant.function == "move"]
+    assert len(removed) == 3
+    decorators = [mutant.before.strip() for mutant in found if mutant.operator == "decorator"]
+    assert decorators == ["# pragma nonreentrancy on", "@external", "@external", "@view", "@view"]
+
+
+def test_a_change_is_made_where_it_was_found_or_not_at_all(tmp_path: Path) -> None:
+    mutant = mutants(toy(tmp_path))[3]
+    with pytest.raises(ValueError, match="generate the mutants again"):
+        mutant.apply("#" + TOY)
+
+
+def test_every_module_and_every_operator_has_mutants(all_mutants: list[Mutant]) -> None:
+    assert {mutant.operator for mutant in all_mutants} == set(OPERATORS)
+    files = {path.relative_to(contracts_dir()).as_posix() for path in contracts_dir().rglob("*.vy")}
+    assert {mutant.path for mutant in all_mutants} == files
+
+
+def test_names_tell_mutants_apart_and_survive_other_changes(all_mutants: list[Mutant], tmp_path: Path) -> None:
+    assert len({mutant.name for mutant in all_mutants}) == len(all_mutants)
+    before = {mutant.name for mutant in mutants(toy(tmp_path))}
+    path = tmp_path / "Toy.vy"
+    path.write_text(TOY.replace("_LIMIT: constant", "# @dev The limit.\n_LIMIT: constant"))
+    tree = compilation(tmp_path, "Toy").annotated_vyper_module
+    assert {mutant.name for mutant in mutants(Source("Toy.vy", "Toy", path, path.read_text(), tree))} == before
+
+
+def test_explained_mutants_exist(all_mutants: list[Mutant]) -> None:
+    assert explained(ROOT).keys() <= {mutant.name for mutant in all_mutants}, f"{FILE} lists mutants that are no more"
+
+
+def test_quick_compilation_comes_to_the_compilers_code(all_mutants: list[Mutant]) -> None:
+    folder = contracts_dir()
+    clock = next(
+        m for m in all_mutants if m.module == "clock" and m.function == "_phase" and m.operator == "comparison"
+    )
+    text = {source.path: source.text for source in sources(folder)}
+    changed = {(folder / clock.path).resolve(): clock.apply(text[clock.path])}
+    for target, changes in ((TARGETS[1], {}), (TARGETS[0], changed)):
+        parse_ahead(folder, target)
+        quick = compilation(folder, target, changes)
+        assert quick.identity
+        bundle = ChangedBundle(folder.resolve(), changes)
+        plain = CompilerData(quick.file_input, bundle, Settings(), no_bytecode_metadata=True)
+        assert quick.bytecode == plain.bytecode
+        assert quick.bytecode_runtime == plain.bytecode_runtime
+
+
+def run(tmp_path: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
+    """Runs `wattproof mutate`; its exit code, its evidence and what it printed."""
+    out = tmp_path / "mutation.json"
+    out.unlink(missing_ok=True)
+    command = ["-m", "wattproof.cli", "mutate", "--record", str(tmp_path / "record.jsonl"), "--out", str(out)]
+    done = subprocess.run([sys.executable, *command, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=600)
+    return done.returncode, json.loads(out.read_text()) if out.is_file() else {}, done.stdout + done.stderr
+
+
+def test_a_sample_is_killed_and_the_record_goes_on(tmp_path: Path) -> None:
+    """A few mutants, drawn with a fixed seed: each is killed, explained, or no contract of its own."""
+    sample = ("--sample", "5", "--seed", "5", "--jobs", "1", "--effort", "look")
+    code, evidence, told = run(tmp_path, *sample)
+    assert code == 0, told
+    figures = evidence["figures"]
+    assert figures["complete"] and figures["tried"] + figures["explained as equivalent"] == 5
+    assert figures["killed"] >= 2
+    assert sum(len(names) for names in evidence["details"]["killed by"].values()) >= figures["killed"]
+    assert evidence["bytecode"]["EnergyMarket"]["creation"]["sha256"]
+    record = (tmp_path / "record.jsonl").read_text()
+    code, again, told = run(tmp_path, *sample, "--resume")
+    assert code == 0, told
+    assert (tmp_path / "record.jsonl").read_text() == record  # nothing was tried a second time
+    assert again["figures"] == figures
+
+
+def test_a_weak_suite_is_told_what_survives(tmp_path: Path, all_mutants: list[Mutant]) -> None:
+    """Seasons never buy surplus: with no other check, that a prosumer may buy its own is not noticed."""
+    own = next(
+        m
+        for m in all_mutants
+        if m.module == "surplus"
+        and m.operator == "statement"
+        and m.before.startswith("refusals")
+        and "own quote" in m.before
+    )
+    only = ("--mutant", own.name, "--check", "season fresh", "--jobs", "1", "--effort", "look")
+    code, evidence, told = run(tmp_path, *only)
+    assert code == 1, told
+    assert [line["mutant"] for line in evidence["details"]["survivors"]] == [own.name]
+    code, _, told = run(tmp_path, *only, "--resume", "--module", "nowhere")
+    assert code == 2 and "no module nowhere" in told

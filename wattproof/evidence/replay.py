@@ -1,0 +1,161 @@
+"""Plays a history on an engine inside the process and keeps all that came of it, to the last byte."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from wattproof.engine import make_env, storage_dump
+from wattproof.evidence.builds import EIP_170, Build
+from wattproof.evidence.histories import CHAIN_ID, ETHER, START, History
+
+Log = tuple[bytes, tuple[int, ...], bytes]
+"""Emitter, topics, data."""
+
+
+class Answer(NamedTuple):
+    """What came of a call: `output` is what it returned, or what it reverted with."""
+
+    accepted: bool
+    output: bytes
+    logs: tuple[Log, ...]
+
+    @property
+    def reason(self) -> str | None:
+        """With which reason it was refused, None where it was accepted or refused without one."""
+        if self.accepted or self.output[:4] != b"\x08\xc3\x79\xa0":
+            return None
+        return self.output[68 : 68 + int.from_bytes(self.output[36:68], "big")].decode()
+
+
+@dataclass(frozen=True)
+class State:
+    """The state after a history: every slot that is not zero, and the ether of the two contracts."""
+
+    market: dict[int, int]
+    token: dict[int, int]
+    ether: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Played:
+    """All answers and the final state; `lifted` says whether EIP-170's limit had to be lifted to deploy."""
+
+    answers: list[Answer]
+    state: State
+    lifted: bool
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything, in hex."""
+        told = hashlib.sha256()
+        for answer in self.answers:
+            told.update(repr(answer).encode())
+        for slots in (self.state.market, self.state.token):
+            told.update(repr(sorted(slots.items())).encode())
+        told.update(repr(self.state.ether).encode())
+        return told.hexdigest()
+
+
+class Disagreement(AssertionError):
+    """Two runs of the same history differ, or one differs from the model."""
+
+
+class Chain:
+    """A fresh chain on an engine, on which histories are played one by one, each undone before the next."""
+
+    def __init__(self, engine: str, token: Build, market: Build) -> None:
+        self.engine, self.builds = engine, (token, market)
+        self.env = make_env(engine)
+        patch = self.env.evm.patch
+        patch.chain_id = CHAIN_ID
+        self.lifted = max(len(token.runtime), len(market.runtime)) > EIP_170
+        if self.lifted:
+            patch.code_size_limit = 4 * EIP_170
+
+    def play(self, history: History, each: Callable[[], None] = lambda: None) -> Played:
+        """Deploys, makes every call at its second and returns what came of it; `each` is called after every call."""
+        env = self.env
+        with env.anchor():
+            env.timestamp = START
+            for person in history.people.values():
+                env.set_balance(person.address, ETHER)
+            owner = history.people["owner"].address
+            for built, arguments, place in zip(
+                self.builds, (b"", history.arguments), (history.token, history.market), strict=True
+            ):
+                address, done = env.deploy(sender=owner, bytecode=built.creation + arguments)
+                if done.is_error:
+                    raise done.error
+                if str(address) != place:
+                    raise RuntimeError(f"{built.contract} is at {address}, but the history expects it at {place}")
+            answers = []
+            for call in history.calls:
+                if env.timestamp != call.second:
+                    env.timestamp = call.second
+                done = env.execute_code(
+                    to_address=history.address(call.target), sender=call.sender, data=call.data, value=call.value
+                )
+                answers.append(_answer(done))
+                each()
+            return Played(answers, self._state(history), self.lifted)
+
+    def _state(self, history: History) -> State:
+        market, token = (storage_dump(self.env, address) for address in (history.market, history.token))
+        ether = tuple(self.env.get_balance(address) for address in (history.market, history.token))
+        return State(market, token, ether)  # type: ignore[arg-type]
+
+
+def _answer(done: Any) -> Answer:
+    if done.is_error:
+        return Answer(False, bytes(done.output), ())
+    logs = tuple(
+        (bytes(emitter), tuple(topics), bytes(data)) for _, emitter, topics, data in done.get_raw_log_entries()
+    )
+    return Answer(True, bytes(done.output), logs)
+
+
+def check_verdicts(history: History, played: Played) -> None:
+    """Raises Disagreement unless each call was accepted or refused, with its reason and result, as the model said."""
+    for place, (call, answer) in enumerate(zip(history.calls, played.answers, strict=True)):
+        if call.accepted is not None and (answer.accepted, answer.reason) != (call.accepted, call.reason):
+            raise Disagreement(
+                f"{history.seed}, call {place}, {call.function}: the model says "
+                f"{_verdict(call.accepted, call.reason)}, the contract {_verdict(answer.accepted, answer.reason)}"
+            )
+        if call.result is not None and answer.output != call.result.to_bytes(32, "big"):
+            raise Disagreement(
+                f"{history.seed}, call {place}, {call.function}: the model says it returns {call.result:#x}, "
+                f"the contract 0x{answer.output.hex()}"
+            )
+
+
+def check_equal(history: History, one: Played, other: Played, names: Sequence[str]) -> None:
+    """Raises Disagreement unless answers and final state are equal to the last byte; `names` of the two runs."""
+    for place, (call, left, right) in enumerate(zip(history.calls, one.answers, other.answers, strict=True)):
+        if left != right:
+            raise Disagreement(
+                f"{history.seed}, call {place}, {call.function}: {names[0]} answers {_shown(left)}, "
+                f"{names[1]} {_shown(right)}"
+            )
+    for what in ("market", "token"):
+        slots, others = getattr(one.state, what), getattr(other.state, what)
+        differ = [slot for slot in sorted({**slots, **others}) if slots.get(slot) != others.get(slot)]
+        if differ:
+            slot = differ[0]
+            raise Disagreement(
+                f"{history.seed}: {len(differ)} slots of the {what} differ after the history, the first {slot:#x}: "
+                f"{names[0]} {slots.get(slot, 0):#x}, {names[1]} {others.get(slot, 0):#x}"
+            )
+    if one.state.ether != other.state.ether:
+        raise Disagreement(f"{history.seed}: {names[0]} holds {one.state.ether} wei, {names[1]} {other.state.ether}")
+
+
+def _verdict(accepted: bool, reason: str | None) -> str:
+    return "accepted" if accepted else f"refused: {reason}"
+
+
+def _shown(answer: Answer) -> str:
+    return f"{_verdict(answer.accepted, answer.reason)} (output 0x{answer.output.hex()}, {len(answer.logs)} logs)"
