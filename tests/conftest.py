@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boa
+import hypothesis.core as hypothesis_core
 import hypothesis.internal.conjecture.engine as hypothesis_engine
 import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 
-from tests.properties import evidence, report, seasons
+from tests.properties import evidence, kept, replay, report, seasons
 from wattproof.engine import ENGINES, EngineUnavailable, make_env
 
 _FOLDER = "WATTPROOF_EVIDENCE"
 # Hypothesis shrinks for up to five minutes; what it finds after one is no longer worth the wait.
-hypothesis_engine.MAX_SHRINKING_SECONDS = 60
+SHRINKING = 60
 
 _ALL_BUT_EXPLAIN = tuple(
     phase for phase in Phase if phase is not Phase.explain
@@ -39,27 +42,50 @@ PROFILES: dict[str, dict[str, Any]] = {
     # Under a minute for all machines on revm: a look before a commit.
     "quick": dict(max_examples=15, stateful_step_count=60, derandomize=True, database=None, **_COMMON),
     # What `make test` runs: some minutes on two cores.
-    "ci": dict(max_examples=150, stateful_step_count=100, derandomize=True, database=None, **_COMMON),
+    "ci": dict(max_examples=100, stateful_step_count=100, derandomize=True, database=None, **_COMMON),
     # One pass of `make deep`, which repeats it with new seeds until its time is up.
     "deep": dict(max_examples=2_000, stateful_step_count=150, verbosity=Verbosity.quiet, **_COMMON),
 }
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--engine`, `--profile`."""
+    """`--engine`, `--profile`, `--histories`, `--evidence`, `--second-look`, `--shrinking`."""
     group = parser.getgroup("wattproof")
     group.addoption("--engine", choices=ENGINES, help="engine of the property tests (default: revm where installed)")
     group.addoption("--profile", choices=PROFILES, default="ci", help="how hard the property tests try (default: ci)")
+    group.addoption("--histories", type=int, metavar="N", help="histories a test, instead of the profile's own number")
+    group.addoption("--evidence", metavar="FILE", help="write all that was counted there, as JSON; see docs/report.md")
+    group.addoption(
+        "--second-look", type=int, metavar="SECONDS", help="let machines look for what only the terms saw, so long each"
+    )
+    group.addoption(
+        "--shrinking", type=int, default=SHRINKING, help=f"seconds at most per failure (default: {SHRINKING})"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Registers the profiles, chooses one, and prepares the folder in which the processes leave their counts."""
+    seeded: dict[str, Any] = {} if config.getoption("hypothesis_seed", None) is None else {"derandomize": False}
+    if config.getoption("histories"):
+        seeded["max_examples"] = config.getoption("histories")
     for name, values in PROFILES.items():
-        settings.register_profile(name, **values)
+        settings.register_profile(name, **values | seeded)  # Derandomised, it would not look at the seed.
     settings.load_profile(config.getoption("profile"))
+    hypothesis_engine.MAX_SHRINKING_SECONDS = config.getoption("shrinking")
+    evidence.timing = config.getoption("evidence") is not None
     config.addinivalue_line("markers", "invariant(*ids): the invariants of invariants.md that a test checks")
     if not hasattr(config, "workerinput"):
-        os.environ[_FOLDER] = tempfile.mkdtemp(prefix="wattproof-evidence-")
+        os.environ[_FOLDER] = (
+            str(parts_of(config)) if evidence.timing else tempfile.mkdtemp(prefix="wattproof-evidence-")
+        )
+
+
+def parts_of(config: pytest.Config) -> Path:
+    """The folder beside the file of `--evidence` in which every process leaves its counts, a second old at most."""
+    parts = Path(config.getoption("evidence") + ".parts")
+    shutil.rmtree(parts, ignore_errors=True)
+    parts.mkdir(parents=True)
+    return parts
 
 
 def engine_name(config: pytest.Config) -> str:
@@ -115,12 +141,68 @@ def _is_whole_run(config: pytest.Config) -> bool:
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
-    """A test marked with an invariant's ID has checked it where it passes."""
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """What is counted from here to the test's end is the test's own."""
+    began = time.monotonic()
+    _Runner.last = None
+    evidence.example.clear()
+    evidence.begin(item.nodeid)
     yield
+    if evidence.timing and _Runner.last is not None:
+        evidence.tests[item.nodeid]["examples"] = _Runner.last.valid_test_cases
+    if seconds := item.config.getoption("second_look"):
+        _look_again(item, seconds)
+    evidence.end(round(time.monotonic() - began, 3))
+    if evidence.timing and time.monotonic() - _LEFT[0] > 1:
+        _leave_snapshot()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
+    """A test marked with an invariant's ID has checked it where it passes; what fails leaves its history behind."""
+    result = yield
+    outcome = result.get_result().outcome
+    told = evidence.tests[item.nodeid]
     if call.when == "call" and call.excinfo is None:
         for marker in item.iter_markers("invariant"):
             evidence.checked.update(marker.args)
+    if call.when == "call" or outcome == "skipped":
+        told["outcome"] = outcome
+    elif outcome == "failed" and (call.when == "setup" or call.excinfo.value not in seasons.failures.values()):
+        told["outcome"] = "error"
+    if outcome == "failed":
+        failure = call.excinfo.value
+        spoilt = failure in seasons.failures.values()
+        if not (spoilt and any(known["season"] for known in evidence.failures)):
+            evidence.failures.append(kept.keep(item, call.when, failure, engine_name(item.config)))
+
+
+def _look_again(item: pytest.Item, seconds: int) -> None:
+    """Gives a machine's own invariants the chance to name the fault, where the terms objected before they could."""
+    machine = kept.machine_of(item)
+    if not _is_property_test(item) or machine is None or getattr(machine, "strict", True):
+        return
+    mine = [failure for failure in evidence.failures if failure["test"] == item.nodeid]
+    spoilt = set(machine.season_names) & seasons.failures.keys()
+    own = any(failure["invariant"] and not failure["invariant"].startswith("C2-") for failure in mine)
+    if (mine or spoilt) and not own:
+        engine = engine_name(item.config)
+        failure = replay.second_look(machine, engine, seconds)
+        if failure is not None:
+            evidence.failures.append(kept.keep(item, "second look", failure, engine))
+
+
+class _Runner(hypothesis_engine.ConjectureRunner):
+    """Hypothesis' engine, which can be asked how far it is."""
+
+    last: _Runner | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _Runner.last = self
+
+
+hypothesis_core.ConjectureRunner = _Runner  # type: ignore[misc]
 
 
 def _is_property_test(item: pytest.Item) -> bool:
@@ -133,11 +215,73 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _is_property_test(item):
             item.add_marker("ignore_isolation")
+            handle = getattr(getattr(item, "obj", None), "hypothesis", None)
+            if handle is not None:
+                handle.inner_test = _remembering(handle.inner_test)
+
+
+def _remembering(test: Any) -> Any:
+    """The test, which notes the arguments that it is called with, for a failure to be written down."""
+
+    @functools.wraps(test)
+    def noting(*args: Any, **kwargs: Any) -> None:
+        evidence.example.clear()
+        evidence.example.update(kwargs)
+        test(*args, **kwargs)
+
+    return noting
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Leaves behind what is going to be run: who watches the run can then tell how far it is."""
+    if evidence.timing and session.items:
+        told = []
+        for item in session.items:
+            machine = kept.machine_of(item)
+            plan = getattr(item.obj, "_hypothesis_internal_use_settings", None) if hasattr(item, "obj") else None
+            plan = item.cls.settings if machine is not None else plan
+            names = {getattr(item, "originalname", item.name), *item.nodeid.split("::")[1:]}
+            names |= {parent.__name__ for parent in (machine.__mro__ if machine else ())}
+            told.append({"test": item.nodeid, "names": sorted(names), "examples": plan.max_examples if plan else 0})
+        _write(Path(os.environ[_FOLDER], "collected"), told)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Notes when the run began."""
+    """Notes when the run began; with `--evidence`, leaves a snapshot behind every second from here on."""
     session.config.stash[_STARTED] = time.monotonic()
+    if evidence.timing:
+        threading.Thread(target=_pulse, daemon=True).start()
+
+
+def _pulse() -> None:
+    """While a property test runs, which may take minutes. Others are left alone: some measure memory."""
+    while os.environ.get(_FOLDER):
+        time.sleep(1)
+        if evidence.current.startswith("tests/properties/"):
+            _leave_snapshot()
+
+
+_LEAVING = threading.Lock()
+_LEFT = [0.0]
+
+
+def _leave_snapshot() -> None:
+    folder = os.environ.get(_FOLDER)
+    with _LEAVING:
+        _LEFT[0] = time.monotonic()
+        if folder and Path(folder).is_dir():
+            runner = _Runner.last
+            at = (
+                {"valid": runner.valid_test_cases, "shrinking": runner.first_bug_found_at is not None} if runner else {}
+            )
+            _write(Path(folder, f"{os.getpid()}.json"), evidence.snapshot() | {"at": at})
+
+
+def _write(path: Path, value: Any) -> None:
+    """Writes JSON in one go, so that nobody ever reads half of it."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    beside.write_text(json.dumps(value))
+    beside.replace(path)
 
 
 @pytest.hookimpl(trylast=True)
@@ -146,19 +290,35 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     folder, config = os.environ.get(_FOLDER), session.config
     if not folder:
         return
-    if evidence.tallies or evidence.checked:
-        Path(folder, f"{os.getpid()}.json").write_text(json.dumps(evidence.snapshot()))
+    if evidence.tests:
+        _leave_snapshot()
     if hasattr(config, "workerinput"):
         return
     total = evidence.merge(Path(folder))
     config.stash[_TOTAL] = total
-    shutil.rmtree(folder, ignore_errors=True)
+    if not evidence.timing:
+        shutil.rmtree(folder, ignore_errors=True)
     problems = report.starved(total) if profile_of(config) != "quick" else []
     if profile_of(config) != "quick" and _is_whole_run(config):
         problems += [f"{name}: not reached in the whole run" for name in report.unreached(total)]
     config.stash[_PROBLEMS] = problems
+    if evidence.timing:
+        _write(Path(config.getoption("evidence")), _told(config, total, int(session.exitstatus)))
     if problems and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _told(config: pytest.Config, total: dict[str, Any], status: int) -> dict[str, Any]:
+    """What `--evidence` writes: how the run was made, all that was counted, and what there was too little of."""
+    return {
+        "engine": engine_name(config),
+        "profile": profile_of(config),
+        "seed": config.getoption("hypothesis_seed", None),
+        "seconds": round(time.monotonic() - config.stash[_STARTED], 3),
+        "status": status,
+        "starved": report.starved(total),
+        **total,
+    }
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

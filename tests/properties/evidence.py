@@ -11,7 +11,10 @@ import functools
 import gc
 import json
 import re
+import time
 from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +31,41 @@ vacuous: Counter[str] = Counter()
 calls: defaultdict[str, Counter[str]] = defaultdict(Counter)
 """Per machine and entry point (`Machine.function`): how often accepted, and how often refused for which reason."""
 
+violated: Counter[str] = Counter()
+"""How often each invariant was found not to hold, in whatever history."""
+
 phases: Counter[str] = Counter()
 """In how many accepted or refused calls the clock stood in each phase of some quoted period."""
 
 tallies: Counter[str] = Counter()
 """Histories, steps and whatever else a machine counts."""
+
+lengths: Counter[str] = Counter()
+"""How many histories of machines had so many calls, their seasons left out."""
+
+spent: Counter[str] = Counter()
+"""Nanoseconds per invariant from the check or the call before it to the end of its own check; only where `timing`."""
+
+timing = False
+"""Whether `spent` is kept."""
+
+tests: dict[str, dict[str, Any]] = {}
+"""Per test what was counted in it, how it ended and, where Hypothesis drew for it, how many examples were valid."""
+
+played: dict[str, dict[str, Any]] = {}
+"""Per season what was counted while it was played. Every process plays those it needs: they count once."""
+
+failures: list[dict[str, Any]] = []
+"""What every failed test left behind; see `tests.properties.kept`."""
+
+cast: Any = None
+"""The twin of the history that is being played: it knows who is behind an address."""
+
+example: dict[str, Any] = {}
+"""The arguments with which Hypothesis last called a test that is a function."""
+
+current = ""
+"""The test that is running, empty between tests."""
 
 
 rerun: str = "pytest tests/properties"
@@ -58,6 +91,7 @@ def tell(failure: AssertionError, story: list[str], beginning: int) -> None:
     `story` is written to a file; what comes after line `beginning`, the history proper, is shown with the failure.
     """
     name = getattr(failure, "invariant", "failure")
+    failure.told = (story, beginning)  # type: ignore[attr-defined]
     STORIES.mkdir(parents=True, exist_ok=True)
     path = STORIES / f"{name}.py"
     path.write_text("\n".join(story) + "\n")
@@ -72,6 +106,7 @@ class Violated(AssertionError):
 
     def __init__(self, invariant: str, details: dict[str, Any]) -> None:
         self.invariant = invariant
+        self.details = {name: repr(value) for name, value in details.items()}
         shown = "".join(f"\n    {name} = {value!r}" for name, value in details.items())
         super().__init__(f"{invariant}: {statement(invariant)}{shown}")
 
@@ -96,7 +131,10 @@ def holds(invariant: str, condition: object, /, *, when: object = True, **detail
         vacuous[invariant] += 1
         return
     checked[invariant] += 1
+    if timing:
+        mark(invariant)
     if not condition:
+        violated[invariant] += 1
         raise _violation(invariant)(invariant, details)
 
 
@@ -106,25 +144,99 @@ def _violation(invariant: str) -> type[Violated]:
     return type(invariant, (Violated,), {"__module__": __name__})
 
 
+_marked = 0
+
+
+def mark(invariant: str | None = None) -> None:
+    """Notes the moment; what passed since the last mark was spent on `invariant` (None: on something else)."""
+    global _marked
+    now = time.perf_counter_ns()
+    if invariant is not None:
+        spent[invariant] += now - _marked
+    _marked = now
+
+
+# ---- who counted what --------------------------------------------------------------------
+
+_COUNTED = ("checked", "vacuous", "violated", "calls", "phases", "tallies", "lengths", "spent")
+
+_before: dict[str, Any] = {}
+
+
+def counts() -> dict[str, Any]:
+    """Everything counted in this process so far, as JSON can hold it."""
+    return {name: _plain(globals()[name]) for name in _COUNTED}
+
+
+def _plain(counter: Mapping[str, Any]) -> dict[str, Any]:
+    # Copied in one go first: another thread may be looking while a test counts.
+    return {name: _plain(value) if isinstance(value, Mapping) else value for name, value in dict(counter).items()}
+
+
+def _less(after: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """What was added; nothing is left of what stayed the same."""
+    found = {}
+    for name, value in after.items():
+        change = _less(value, before.get(name, {})) if isinstance(value, Mapping) else value - before.get(name, 0)
+        if change:
+            found[name] = change
+    return found
+
+
+def _add(total: Any, part: Mapping[str, Any], sign: int = 1) -> None:
+    for name, value in part.items():
+        if isinstance(value, Mapping):
+            _add(total[name], value, sign)
+        else:
+            total[name] += sign * value
+
+
+@contextmanager
+def season(name: str) -> Iterator[None]:
+    """What is counted inside goes to the season, not to the test that happens to need it first in its process."""
+    before = counts()
+    try:
+        yield
+    finally:
+        played[name] = _less(counts(), before)
+        _add({counter: globals()[counter] for counter in _COUNTED}, played[name], -1)
+
+
+def begin(test: str) -> None:
+    """A test begins."""
+    global current, _before
+    current, _before = test, counts()
+    tests[test] = {"outcome": "unfinished", "seconds": 0.0, "examples": 0}
+
+
+def end(seconds: float) -> None:
+    """The test has ended: what was counted since it began is its own."""
+    global current
+    tests[current] |= {"seconds": seconds, **_less(counts(), _before)}
+    current = ""
+
+
 def snapshot() -> dict[str, Any]:
-    """Everything counted in this process, as JSON can hold it."""
-    return {
-        "checked": dict(checked),
-        "vacuous": dict(vacuous),
-        "calls": {name: dict(outcomes) for name, outcomes in calls.items()},
-        "phases": dict(phases),
-        "tallies": dict(tallies),
-    }
+    """All that this process has to show so far, as JSON can hold it."""
+    shown = dict(tests)
+    if current:
+        shown[current] = tests[current] | _less(counts(), _before)
+    return {"tests": shown, "seasons": dict(played), "failures": list(failures), "current": current}
 
 
 def merge(folder: Path) -> dict[str, Any]:
-    """The sum of the snapshots `*.json` that the processes of a run left in `folder`."""
-    total: dict[str, Any] = {name: Counter() for name in ("checked", "vacuous", "phases", "tallies")}
+    """The sum of the snapshots `*.json` that the processes of a run left in `folder`.
+
+    What was counted in every test and, once, in every season; beside the sums the tests, seasons and failures.
+    """
+    total: dict[str, Any] = {name: Counter() for name in _COUNTED}
     total["calls"] = defaultdict(Counter)
+    total |= {"tests": {}, "seasons": {}, "failures": []}
     for path in sorted(folder.glob("*.json")):
         part = json.loads(path.read_text())
-        for name in ("checked", "vacuous", "phases", "tallies"):
-            total[name].update(part[name])
-        for name, outcomes in part["calls"].items():
-            total["calls"][name].update(outcomes)
+        total["tests"] |= part["tests"]
+        total["seasons"] |= part["seasons"]
+        total["failures"] += part["failures"]
+    for part in (*total["tests"].values(), *total["seasons"].values()):
+        _add(total, {name: part[name] for name in _COUNTED if name in part})
     return total

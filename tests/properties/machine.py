@@ -8,6 +8,7 @@ and, where it needs them, rules of its own.
 from __future__ import annotations
 
 import hashlib
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -87,6 +88,7 @@ class MarketMachine(RuleBasedStateMachine):
         self.twin: Twin = None  # type: ignore[assignment]
         self.sealed: dict[tuple[int, str], tuple[int, int]] = {}
         self._branch: Any = None
+        self._branched_at = 0
         self._pending = 0
         self._since = time.process_time_ns()
         evidence.tallies["histories"] += 1
@@ -100,7 +102,8 @@ class MarketMachine(RuleBasedStateMachine):
         event(f"season: {season}")
         evidence.tallies[f"season {season}"] += 1
         self._branch = seasons.prepared(season).branch()
-        self.twin = self._branch.__enter__()
+        self.twin = evidence.cast = self._branch.__enter__()
+        self._branched_at = len(self.twin.calls)
         self.twin.machine = type(self).__name__
         self.twin.strict = self.strict
         self.sealed = dict(getattr(self.twin, "sealed", {}))
@@ -113,15 +116,17 @@ class MarketMachine(RuleBasedStateMachine):
         """Called once the market of this history is there; for subclasses."""
 
     def teardown(self) -> None:
-        """Compares the whole state once more, and undoes the history."""
+        """Compares the whole state once more, unless something failed already, and undoes the history."""
         evidence.tallies["microseconds"] += (time.process_time_ns() - self._since) // 1000
         if self._branch is None:
             return
+        evidence.lengths[str(len(self.twin.calls) - self._branched_at)] += 1
         try:
-            self.compare(everything=True)
-            self.closed()
-            if self.lockstep:
-                self.twin.agreed()
+            if not isinstance(sys.exception(), AssertionError):  # What failed first is what is told.
+                self.compare(everything=True)
+                self.closed()
+                if self.lockstep:
+                    self.twin.agreed()
         except AssertionError as failure:
             evidence.tell(failure, self.twin.story(), self.twin.beginning)
             raise

@@ -28,6 +28,8 @@ LEAST_IN_TERMS = LEAST_ACCEPTED | {
     "invalidate_quote": 5,
     "transfer_ownership": 2,
     "accept_ownership": 1,
+    "submit_readings": 5,
+    "settle_accounts": 5,
 }
 """The same for the machine that makes any call with anything."""
 

@@ -18,7 +18,17 @@ from hypothesis import strategies as st
 from tests.properties import evidence
 from tests.properties.observation import Observation, decode
 from tests.properties.symbols import Signed, meter, seal_bytes
-from tests.properties.twin import HOUSEHOLDS, START, STRANGER, Function, Lens, Twin, _decode_event, revert_reason
+from tests.properties.twin import (
+    HOUSEHOLDS,
+    REPL_NAMES,
+    START,
+    STRANGER,
+    Function,
+    Lens,
+    Twin,
+    _decode_event,
+    revert_reason,
+)
 from wattproof.clock import Clock, Phase
 from wattproof.deployment import Tariff
 
@@ -323,13 +333,18 @@ class Run:
         """A call of any bytes, by an address."""
         self.sent.append(Sent(self.now, sender, self.target, data, value))
         self.answers.append(answer(self.env, self.sent[-1]))
+        if evidence.timing:
+            evidence.mark()
         return self.answers[-1]
 
     def call(self, function: str, *args: Any, sender: str) -> Answer:
         """A call with arguments as in a plan; `sender` is a name."""
         told = [self.resolve(arg) for arg in args]
-        self.trace.append(f"market.{function}({', '.join(map(_shown, told))}, sender={sender})")
+        shown = "".join(f"{self._shown(arg)}, " for arg in args)
+        self.trace.append(f"market.{function}({shown}sender={_name(sender)})")
         done = self.raw(self.functions[function].encode(told), self.names[sender])
+        if not done.accepted:
+            self.trace[-1] = "refuses(" + self.trace[-1].replace("(", ", ", 1)
         counted = evidence.calls[f"{self.name}.{function}"]
         counted["accepted" if done.accepted else done.reason or ""] += 1
         evidence.tallies["calls"] += 1
@@ -354,6 +369,28 @@ class Run:
             case str() if not arg.startswith("0x"):
                 return self.names[arg]
         return arg
+
+    def _shown(self, arg: Any) -> str:
+        """An argument of a plan as an expression for the REPL, where market and people have other addresses."""
+        match arg:
+            case Quoted(key):
+                return str(self.numbers.get(key, 0))
+            case Sealed(key, bidder, price, volume):
+                salt = f'bytes.fromhex("{salt_of(key, bidder).hex()}")'
+                return f"market.seal_of({self.numbers.get(key, 0)}, {_name(bidder)}, {price}, {volume}, {salt})"
+            case Metered(name, period, exported, imported):
+                return f'sign("{name}", "Reading", {_name(name)}, {period}, {exported}, {imported})'
+            case Signed(signer, kind, (user, *fields), _, _, "ok"):
+                called = {address: name for name, address in self.names.items()}
+                who = _name(called[user]) if user in called else f'"{user}"'
+                other = "" if arg.market == self.target else f', market="{arg.market}"'
+                other += "" if arg.chain == self.chain else f", chain={arg.chain}"
+                return f'sign("{signer}", "{kind}", {who}, {", ".join(map(repr, fields))}{other})'
+            case str() if arg in self.names:
+                return _name(arg)
+            case bytes():
+                return f'bytes.fromhex("{arg.hex()}")'
+        return repr(arg)
 
     def do(self, step: Step) -> Answer:
         """One step of a plan, as soon as it is possible."""
@@ -464,5 +501,6 @@ def first_difference(one: Sequence[Any], other: Sequence[Any]) -> str:
     return f"{len(one)} against {len(other)} calls"
 
 
-def _shown(arg: Any) -> str:
-    return f'bytes.fromhex("{arg.hex()}")' if isinstance(arg, bytes) else repr(arg)
+def _name(who: str) -> str:
+    """Somebody, as the REPL knows them after `replay`."""
+    return who if who in REPL_NAMES else f'who("{who}")'

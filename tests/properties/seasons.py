@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import boa
 
+from tests.properties import evidence
 from tests.properties.symbols import seal_bytes
 from tests.properties.twin import HOUSEHOLDS, Twin
 from wattproof.deployment import Tariff
@@ -26,6 +27,9 @@ def compare_every() -> int:
     return 1 if isinstance(boa.env, RevmEnv) else 6
 
 
+TOLD = 25
+"""Lines of a season that failed that are shown; all of them are written down."""
+
 failures: dict[str, AssertionError] = {}
 """What went wrong while a season was played. Histories then begin in "fresh", and the run fails in the end."""
 
@@ -39,9 +43,12 @@ def prepared(name: str) -> Twin:
         if env is boa.env and known == name:
             return twin
     try:
-        twin = SEASONS[name]()
-        twin.compare(everything=True)
+        with evidence.season(name):
+            twin = SEASONS[name]()
+            twin.compare(everything=True)
     except AssertionError as failure:
+        story = evidence.cast.story()
+        evidence.tell(failure, story, max(len(story) - TOLD, 1))
         if name == "fresh":
             raise
         failures[name] = failure

@@ -1,0 +1,78 @@
+"""A report of a run that is over in seconds: on a faulty contract, and on the right one."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from wattproof.report import document
+from wattproof.report.campaign import Plan
+from wattproof.report.verify import engine_for, verify
+
+ROOT = Path(__file__).parents[2]
+
+FAULT = "loser-keeps-stake"
+"""The planted fault of the faulty contract, whose invariant and test stand in its patch."""
+
+
+def plan(**other: Any) -> Plan:
+    """A campaign of one file of unit tests and one of property tests."""
+    few = {"unit": ("tests/unit/test_tiers.py",), "properties": ("tests/properties/test_matching.py",)}
+    return Plan(
+        **{"profile": "quick", "engine": engine_for(None), "seed": None, "jobs": 1, "within": None} | few | other
+    )
+
+
+@pytest.fixture(scope="session")
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The contracts with the planted fault."""
+    folder = tmp_path_factory.mktemp("faulty")
+    shutil.copytree(ROOT / "contracts", folder / "contracts")
+    patch = ROOT / "tests" / "properties" / "faults" / f"{FAULT}.patch"
+    subprocess.run(["git", "apply", str(patch)], cwd=folder, check=True)
+    return folder / "contracts"
+
+
+@pytest.fixture(scope="session")
+def falsified(faulty: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path, Path]:
+    """Exit code, report and contracts of a run on the faulty contract."""
+    out = tmp_path_factory.mktemp("falsified")
+    return _verify(out, faulty), out, faulty
+
+
+@pytest.fixture(scope="session")
+def right(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path]:
+    """Exit code and report of a run on the right contract."""
+    out = tmp_path_factory.mktemp("right")
+    return _verify(out, ROOT / "contracts"), out
+
+
+def _verify(out: Path, contracts: Path) -> int:
+    from wattproof.deployment import deployer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WATTPROOF_CONTRACTS", str(contracts))
+        deployer.cache_clear()
+        try:
+            return verify(plan(), out, Console(file=open(out / "console.txt", "w"), width=120))
+        finally:
+            deployer.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def told(falsified: tuple[int, Path, Path]) -> dict[str, Any]:
+    """The document of the faulty run."""
+    from wattproof.report.compare import load
+
+    return load(falsified[1])
+
+
+@pytest.fixture(scope="session")
+def places(told: dict[str, Any]) -> dict[str, int]:
+    """The line of every value of the document."""
+    return document.dumped(told)[1]

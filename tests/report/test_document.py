@@ -1,0 +1,173 @@
+"""The document of a run: its schema, what it says of a fault, and that it is the same every time."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.report.conftest import FAULT, ROOT, plan
+from wattproof.report import document, saved
+from wattproof.report.campaign import Campaign, Stage, merged
+from wattproof.report.document import BLOCKED, FALSIFIED, HELD, NOT_REACHED, _status
+
+
+def schema() -> dict[str, Any]:
+    return json.loads((files("wattproof.report") / "schema.json").read_text())
+
+
+def test_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(schema())
+
+
+def test_documents_fit_the_schema(told: dict[str, Any], right: tuple[int, Path]) -> None:
+    jsonschema.validate(told, schema())
+    jsonschema.validate(json.loads((right[1] / "evidence.json").read_text()), schema())
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda told: told.pop("verdict"),
+        lambda told: told["invariants"][0].update(status="fine"),
+        lambda told: told["effort"].update(steps=-1),
+        lambda told: told.update(more=1),
+    ],
+)
+def test_schema_refuses_what_does_not_fit(told: dict[str, Any], spoil: Any) -> None:
+    spoilt = copy.deepcopy(told)
+    spoil(spoilt)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(spoilt, schema())
+
+
+# ---- a fault ---------------------------------------------------------------------------------
+
+
+def test_fault_is_named(falsified: tuple[int, Path, Path], told: dict[str, Any]) -> None:
+    head = (ROOT / "tests" / "properties" / "faults" / f"{FAULT}.patch").read_text()
+    invariant = head.partition("invariant: ")[2].split()[0]
+    assert falsified[0] == 1
+    assert told["verdict"]["outcome"] == "falsified"
+    assert invariant in told["verdict"]["falsified"]
+    assert told["failures"][0]["invariant"] == invariant
+    console = (falsified[1] / "console.txt").read_text()
+    assert invariant in console
+
+
+def test_story_tells_who_called_what_and_whose_money_moved(told: dict[str, Any]) -> None:
+    chapters = told["failures"][0]["story"]
+    calls = [chapter for chapter in chapters if chapter["kind"] == "call"]
+    assert {"submit_quote", "submit_bid", "reveal_bid", "match_bids"} <= {call["function"] for call in calls}
+    quote = next(call for call in calls if call["function"] == "submit_quote")
+    (moved,) = quote["accounts"]
+    assert moved["who"] == quote["sender"]
+    assert (
+        moved["before"]["free"] - moved["after"]["free"] == moved["after"]["reserved"] - moved["before"]["reserved"] > 0
+    )
+    assert all(call["contract"].startswith(("accepted", "refused: ")) for call in calls)
+
+
+def test_saved_file_fails_on_the_fault_and_passes_without(
+    falsified: tuple[int, Path, Path], told: dict[str, Any]
+) -> None:
+    failure = told["failures"][0]
+    path = falsified[1] / failure["saved"]
+    assert failure["fails_here"] is True
+    assert saved.fails(ROOT, path, failure["invariant"], falsified[2]) is True
+    assert saved.fails(ROOT, path, failure["invariant"], ROOT / "contracts") is False
+
+
+def test_right_contract_falsifies_nothing(right: tuple[int, Path]) -> None:
+    told = json.loads((right[1] / "evidence.json").read_text())
+    assert told["failures"] == []
+    assert told["verdict"]["falsified"] == told["verdict"]["failed_tests"] == []
+    statuses = {row["id"]: row["status"] for row in told["invariants"]}
+    assert statuses["C3-OPEN-1"] == HELD
+    assert statuses["C3-LIVE-1"] == BLOCKED, "a test that was not run shows nothing"
+    assert told["verdict"]["outcome"] == "incomplete"
+    assert right[0] == 1
+
+
+# ---- statuses ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("violated", "checked", "outcomes", "status"),
+    [
+        (0, 5, {"a": "passed"}, HELD),
+        (0, 0, {"a": "passed"}, NOT_REACHED),
+        (1, 5, {"a": "passed"}, FALSIFIED),
+        (0, 5, {"a": "failed"}, BLOCKED),
+        (0, 5, {"a": "unfinished"}, BLOCKED),
+        (0, 5, {}, BLOCKED),
+        (0, 5, {"a": "skipped"}, BLOCKED),
+    ],
+)
+def test_status(violated: int, checked: int, outcomes: dict[str, str], status: str) -> None:
+    assert _status(violated, checked, ["a"], outcomes) == status
+
+
+def test_no_test_no_status() -> None:
+    assert _status(0, 5, [], {}) == BLOCKED
+
+
+# ---- the same every time -------------------------------------------------------------------
+
+
+def test_a_second_run_says_the_same_up_to_times(right: tuple[int, Path], tmp_path: Path) -> None:
+    from rich.console import Console
+
+    from wattproof.report.verify import verify
+
+    verify(plan(jobs=2), tmp_path, Console(file=io.StringIO()))
+    first, second = (json.loads((folder / "evidence.json").read_text()) for folder in (right[1], tmp_path))
+    for told in (first, second):
+        del told["times"], told["verified"]["revision"]
+    assert first == second
+
+
+def test_snapshots_add_up_and_seasons_count_once() -> None:
+    test = {"outcome": "passed", "seconds": 1.0, "examples": 3, "checked": {"C1-A-1": 2}}
+    season = {"checked": {"C2-A-1": 5}, "calls": {"Twin.clear": {"accepted": 1}}}
+    parts = [
+        {"tests": {"x": test}, "seasons": {"fresh": season}, "failures": [], "current": ""},
+        {"tests": {"y": test}, "seasons": {"fresh": season}, "failures": [], "current": "y"},
+    ]
+    total = merged(parts)
+    assert total["checked"] == {"C1-A-1": 4, "C2-A-1": 5}
+    assert total["calls"] == {"Twin.clear": {"accepted": 1}}
+    assert total == merged(parts[::-1])
+
+
+def test_a_stage_with_a_test_that_did_not_end_is_not_complete(tmp_path: Path) -> None:
+    stage = Stage("unit", [], tmp_path, status=0, planned=[{"test": "a"}, {"test": "b"}])
+    stage.counts = {"tests": {"a": {"outcome": "passed"}, "b": {"outcome": "unfinished"}}}
+    assert not stage.complete
+    stage.counts["tests"]["b"]["outcome"] = "failed"
+    assert stage.complete
+
+
+def test_lines_of_the_document(told: dict[str, Any]) -> None:
+    text, places = document.dumped(told)
+    lines = text.splitlines()
+    assert json.loads(text) == told
+    assert lines[places["/effort/steps"] - 1] == f'  "steps": {told["effort"]["steps"]},'
+    row = told["invariants"][-1]
+    place = places[f"/invariants/{len(told['invariants']) - 1}/checked"]
+    assert lines[place - 1].strip() == f'"checked": {row["checked"]},'
+
+
+def test_time_that_is_up_leaves_a_partial_report(tmp_path: Path) -> None:
+    campaign = Campaign(ROOT, tmp_path, plan(within=0.1))
+    for _ in campaign.run():
+        pass
+    assert campaign.stopped
+    assert campaign.stopped.startswith("time was up")
+    assert not campaign["properties"].complete

@@ -1,0 +1,196 @@
+"""The report's other forms say what the document says; two reports compare; deployed code is told apart."""
+
+from __future__ import annotations
+
+import copy
+import http.server
+import io
+import json
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import boa
+import pytest
+from rich.console import Console
+
+from wattproof.deployment import Tariff, deploy
+from wattproof.report import compare, document, junit, onchain, page, parts, sarif, text
+from wattproof.report.facts import clock, number
+
+
+def test_every_figure_of_the_page_is_the_documents(told: dict[str, Any], places: dict[str, int]) -> None:
+    html = page.render(told, places)
+    found = re.findall(r'<data data-from="([^"]+)" title="evidence.json, line (\d+): [^"]*">(.*?)</data>', html)
+    assert len(found) > 500
+    lines = document.dumped(told)[0].splitlines()
+    for pointer, line, shown in found:
+        value = document.at(told, pointer.replace("&#34;", '"'))
+        assert places[pointer] == int(line)
+        if not isinstance(value, str | bool) and value is not None and pointer.count("/") > 2:
+            assert shown.startswith((number(value), clock(value))), pointer
+            assert str(value) in lines[int(line) - 1]
+
+
+def test_the_page_needs_nothing_else(told: dict[str, Any], places: dict[str, int]) -> None:
+    html = page.render(told, places)
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', html.replace('href="https://doi.org', ""))
+    assert "@import" not in html
+    assert "url(" not in html
+
+
+def test_every_link_of_the_page_leads_somewhere(told: dict[str, Any], places: dict[str, int]) -> None:
+    html = page.render(told, places)
+    targets = set(re.findall(r'\bid="([^"]+)"', html))
+    assert sorted(set(re.findall(r'href="#([^"]+)"', html)) - targets) == []
+
+
+def test_what_was_not_reached_is_never_shown_as_held(told: dict[str, Any]) -> None:
+    changed = copy.deepcopy(told)
+    row = changed["invariants"][0]
+    row |= {"status": "not reached", "checked": 0}
+    html = page.render(changed, document.dumped(changed)[1])
+    block = html[html.index(f'id="{row["id"]}"') :][:400]
+    assert "not reached</span>" in block
+    assert ">held<" not in block
+    assert f"### {row['id']}: NOT REACHED" in text.render(changed)
+
+
+def test_junit_counts_what_the_document_counts(told: dict[str, Any]) -> None:
+    root = ElementTree.fromstring(junit.render(told).partition("?>")[2])
+    cases = {case.get("name"): case for case in root.iter("testcase")}
+    for row in told["invariants"]:
+        marks = [child.tag for child in cases[row["id"]] if child.tag != "system-out"]
+        wanted = {"held": [], "falsified": ["failure"], "blocked": ["error"], "not reached": ["skipped"]}
+        assert marks == wanted[row["status"]]
+    assert int(root.get("failures", "")) == sum(1 for _ in root.iter("failure"))
+    assert set(told["tests"]) <= cases.keys()
+
+
+def test_sarif_points_at_contract_lines(told: dict[str, Any]) -> None:
+    log = json.loads(sarif.render(told))
+    (run,) = log["runs"]
+    assert log["version"] == "2.1.0"
+    errors = [result for result in run["results"] if result["level"] == "error"]
+    assert {result["ruleId"] for result in errors} == set(told["verdict"]["falsified"])
+    for result in run["results"]:
+        assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+        for place in result["locations"]:
+            region = place["physicalLocation"]["region"]
+            assert place["physicalLocation"]["artifactLocation"]["uri"].startswith("contracts/")
+            assert 1 <= region["startLine"] <= region["endLine"]
+
+
+# ---- other evidence ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "state"),
+    [
+        (None, "missing"),
+        ("{", "unreadable"),
+        ("[]", "unreadable"),
+        ('{"figures": {}}', "unreadable"),
+        ('{"bytecode": {"runtime": "0xBB"}}', "stale"),
+        ('{"bytecode": {"runtime": "0xAA"}}', "present"),
+        ('{"bytecode": {"EnergyMarket": {"runtime": {"sha256": "bb", "keccak": "aa"}}}}', "present"),
+    ],
+)
+def test_a_part_counts_for_its_own_bytecode_only(tmp_path: Path, content: str | None, state: str) -> None:
+    if content is not None:
+        (tmp_path / "out" / "evidence").mkdir(parents=True)
+        (tmp_path / "out" / "evidence" / "mutation.json").write_text(content)
+    assert parts.gather(tmp_path, "aa")["mutation"].state == state
+
+
+# ---- two reports ---------------------------------------------------------------------------
+
+
+def test_a_report_is_like_itself(told: dict[str, Any]) -> None:
+    assert not any(compare.differences(told, told).values())
+
+
+def test_what_stops_holding_makes_a_report_worse(told: dict[str, Any], tmp_path: Path) -> None:
+    before, after = copy.deepcopy(told), copy.deepcopy(told)
+    before["invariants"][0]["status"], after["invariants"][0]["status"] = "held", "not reached"
+    before["invariants"][1]["status"] = "held"
+    after["invariants"][2]["statement"] += " Or not."
+    del after["invariants"][1]
+    found = compare.differences(before, after)
+    first, second, third = (row["id"] for row in before["invariants"][:3])
+    assert found["worse"] == [first, second]
+    assert found["vanished"] == [second]
+    assert found["changed"] == [third]
+    for name, content in (("a.json", before), ("b.json", after)):
+        (tmp_path / name).write_text(json.dumps(content))
+    said = io.StringIO()
+    out = Console(file=said, width=200)
+    assert compare.diff(tmp_path / "a.json", tmp_path / "b.json", out) == 1
+    assert compare.diff(tmp_path / "b.json", tmp_path / "b.json", out) == 0
+    assert compare.diff(tmp_path / "none", tmp_path / "b.json", out) == 2
+    assert f"status: {first}: held -> not reached" in said.getvalue()
+
+
+# ---- deployed code -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def node() -> Iterator[str]:
+    """A node that answers for titanoboa's environment."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            match asked["method"]:
+                case "eth_getCode":
+                    result = "0x" + bytes(boa.env.get_code(asked["params"][0])).hex()
+                case "eth_chainId":
+                    result = hex(boa.env.evm.patch.chain_id)
+            body = json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": result}).encode()
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: Any) -> None:
+            """Says nothing."""
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_deployed_market_is_told_from_others(right: tuple[int, Path], node: str) -> None:
+    market = deploy(Tariff(sbp=6, ssp=18, service_fee=1))
+    out = io.StringIO()
+    console = Console(file=out, width=200)
+    check = onchain.check_bytecode
+    assert check(str(market.market.address), node, right[1], console) == 0
+    assert check(str(market.token.address), node, right[1], console) == 1
+    assert check("0x" + "12" * 20, node, right[1], console) == 2
+    assert check("0x12", node, right[1], console) == 2
+    assert check(str(market.market.address), "http://127.0.0.1:9", right[1], console) == 2
+    said = out.getvalue()
+    assert "SBP: 6" in said
+    assert "the token is the project's EnergyCredit" in said
+
+
+def test_a_changed_byte_and_a_foreign_frame_are_seen(right: tuple[int, Path]) -> None:
+    told = compare.load(right[1])
+    market = deploy().market
+    code, compiled = bytearray(boa.env.get_code(market.address)), told["verified"]["market"]
+    chain = boa.env.evm.patch.chain_id
+    same, _, values = onchain.check(bytes(code), compiled)
+    assert same
+    assert onchain.misfits(values, str(market.address), chain) == []
+    assert onchain.misfits(values, "0x" + "12" * 20, chain)
+    assert onchain.misfits(values, str(market.address), chain + 1)
+    code[1000] ^= 1
+    assert not onchain.check(bytes(code), compiled)[0]
+    assert not onchain.check(bytes(code[:-1]), compiled)[0]
