@@ -87,12 +87,16 @@ class Footprint:
             store._locked_changes._wrapped_db = store._storage_cache
             self._store = store
 
-    def shrink(self) -> None:
-        """Drops what is not part of the chain, and moves the contract's new storage to disk."""
+    def shrink(self, wholly: bool = False) -> None:
+        """Drops what is not part of the chain, and moves the contract's new storage to disk.
+
+        On revm that is done where enough has gathered, or where `wholly` is set. The next call then finds all storage
+        as a new transaction does: no slot is warm.
+        """
         self.env.sha3_trace.clear()
         self.env.sstore_trace.clear()
         if isinstance(self.env, RevmEnv):
-            if self.env.evm._revm.journal_len > MOST_FRAMES:
+            if wholly or self.env.evm._revm.journal_len > MOST_FRAMES:
                 self._base = _flushed(self.env.evm._revm, self._base)
             return
         state = self.env.evm.vm.state

@@ -30,20 +30,19 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from boa.util.abi import Address
-from eth_abi.abi import decode
 from eth_utils.crypto import keccak
 
 from wattproof.bills import Bill, Books, Event, Trade, price, ratio
+from wattproof.calls import Calls
 from wattproof.clock import Clock, Phase
 from wattproof.deployment import Deployment, Tariff, deploy
 from wattproof.engine import engine as fresh_engine
 from wattproof.footprint import Footprint
-from wattproof.households import Households, PeriodRow
+from wattproof.households import PeriodRow
 from wattproof.meters import Meter
 from wattproof.pricing import into_band, sdr_prices
 from wattproof.units import pence
@@ -81,6 +80,33 @@ def apportion(demand: int, volumes: list[int]) -> list[int]:
     return parts
 
 
+class Readings(Protocol):
+    """A community's half-hours, such as `wattproof.households.Households`: one row after the other, from the start."""
+
+    names: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[PeriodRow]: ...
+
+
+@dataclass(frozen=True)
+class Conduct:
+    """What a household does otherwise than the plain day; factors and chances in thousandths.
+
+    quotes    of its forecast surplus it quotes so much; 1500 is half as much again
+    bids      of its forecast deficit it bids for so much
+    reveals   so many of its sealed bids it opens, drawn from the seed
+    partner   a household: it bids on that one's quotes only, at the highest price, wherever that one quotes
+    """
+
+    quotes: int = 1000
+    bids: int = 1000
+    reveals: int = 1000
+    partner: str | None = None
+
+
+PLAIN = Conduct()
+
+
 @dataclass
 class Member:
     """A household in the market: its name in the file, its address and its meter."""
@@ -88,6 +114,17 @@ class Member:
     name: str
     address: str
     meter: Meter
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A bid that was opened: by whom, on which quote, volume in Wh, price in base units per Wh, and the Wh it won."""
+
+    household: str
+    quote_id: int
+    volume: int
+    price: int
+    filled: int
 
 
 @dataclass(frozen=True)
@@ -105,6 +142,8 @@ class PeriodResult:
     in_escrow                still reserved after the period, all of it for quotes of later periods
     accounts_total, market_holds   all free and reserved money; the tokens that the market holds
     trades                   all trades, with households by name
+    bills                    what the period came to for each household, by name
+    offers                   the bids that were opened, in that order
     """
 
     period: int
@@ -127,6 +166,8 @@ class PeriodResult:
     accounts_total: int
     market_holds: int
     trades: tuple[Trade, ...]
+    bills: Mapping[str, Bill]
+    offers: tuple[Offer, ...]
 
     @property
     def balances_match(self) -> bool:
@@ -183,6 +224,7 @@ class _Bid:
     price: int
     volume: int
     salt: bytes
+    filled: int = 0
 
 
 @dataclass
@@ -204,6 +246,7 @@ class _Period:
     compensation: int = 0
     performances: int = 0
     defaults: int = 0
+    bills: dict[str, Bill] = field(default_factory=dict)
 
 
 class TradingDay:
@@ -213,17 +256,29 @@ class TradingDay:
 
     books     bills and purses so far, by address (`wattproof.bills.Books`)
     members   name -> `Member`, in the order of the file
+    before_call, on_call   where set, are called before each call of the market, and with its name and computation
+    at        index of the period whose step is being taken
     """
 
     def __init__(
-        self, households: Households, seed: int = 0, tariff: Tariff | None = None, engine: str = "pyevm"
+        self,
+        households: Readings,
+        seed: int = 0,
+        tariff: Tariff | None = None,
+        engine: str = "pyevm",
+        conduct: Mapping[str, Conduct] | None = None,
     ) -> None:
         """Deploys token and market in a fresh environment of `engine`, registers and funds every household.
 
         `seed` decides the salts of the bids (and the meters' keys); the forecasts are the file's, or follow from the
-        seed that it was opened with. Raises EngineUnavailable where there is no such engine.
+        seed that it was opened with. `conduct` says which households do what otherwise than the rest. Raises
+        EngineUnavailable where there is no such engine.
         """
         self.households = households
+        self.conduct = dict(conduct or {})
+        self.before_call: Callable[[], None] | None = None
+        self.on_call: Callable[[str, Any], None] | None = None
+        self.at = 0
         self.seed = seed
         self.tariff = tariff or Tariff()
         self.clock = Clock(self.tariff.period_length, self.tariff.window)
@@ -238,7 +293,7 @@ class TradingDay:
         self.market, self.token = deployment.market, deployment.token
         self.owner, self.supplier = str(deployment.owner), str(deployment.supplier)
         self.footprint = Footprint(env, self.market.address)
-        self._decoders = _decoders(self.market)
+        self._calls, self._token_calls = Calls(env, self.market), Calls(env, self.token)
         self.members = {
             name: Member(name, address, Meter(f"{seed} {name}"))
             for name, address in zip(households.names, addresses, strict=True)
@@ -267,13 +322,19 @@ class TradingDay:
             # A period joins in when its bidding is the next thing to happen.
             while coming and (not steps or self._time(coming[0], "bid") <= steps[0][0]):
                 index, row = coming
-                period = _Period(index, self._first + index, row)
+                period = _Period(index, self._first + index, row, bills={name: Bill() for name in self.members})
                 for order, step in enumerate(("settle", "meter", "match", "reveal", "bid")):
                     heapq.heappush(steps, (self._time(index, step), order * 2**48 + index, step, period))
                 coming = next(rows, None)
             time, _, step, period = heapq.heappop(steps)
             self.env.timestamp = time
+            self.at = period.index
+            # Each step serves one period, so what the bills grow by in it belongs to that one.
+            before = {name: vars(self.bill(name)).copy() for name in self.members}
             getattr(self, f"_{step}")(period)
+            for name, bill in before.items():
+                if bill != vars(self.bill(name)):
+                    _add_difference(period.bills[name], bill, vars(self.bill(name)))
             if step == "settle":
                 yield self._result(period)
                 self.footprint.shrink()
@@ -288,11 +349,12 @@ class TradingDay:
         """BIDDING: forecasts, quotes and sealed bids."""
         surplus: dict[str, int] = {}
         for name, half_hour in period.row.items():
+            conduct = self.conduct.get(name, PLAIN)
             net = half_hour.forecast_pv - half_hour.forecast_load
-            if net > 0:
-                surplus[name] = net
-            elif net < 0:
-                period.wanted[name] = -net
+            if net > 0 and (volume := net * conduct.quotes // 1000):
+                surplus[name] = volume
+            elif net < 0 and (volume := -net * conduct.bids // 1000):
+                period.wanted[name] = volume
         tariff = self.tariff
         period.supply, period.demand = sum(surplus.values()), sum(period.wanted.values())
         if not surplus:
@@ -313,15 +375,18 @@ class TradingDay:
 
     def _reveal(self, period: _Period) -> None:
         """REVEALING: the bids are opened."""
+        period.bids = [bid for bid in period.bids if self._opens(bid)]
         for bid in period.bids:
             self._afford(bid.member.address, bid.volume * (bid.price + self.tariff.service_fee))
             self._send("reveal_bid", bid.quote_id, bid.price, bid.volume, bid.salt, sender=bid.member.address)
 
     def _match(self, period: _Period) -> None:
         """MATCHING: the bids are matched, then what is left is bought by who still lacks energy."""
+        bids = {(bid.quote_id, bid.member.address): bid for bid in period.bids}
         for quote_id in period.quotes.values():
             for name, arguments in self._send("match_bids", quote_id, sender=self.owner):
                 if name == "BidConfirmed":
+                    bids[quote_id, arguments["bidder"]].filled = arguments["filled"]
                     self._count(period, arguments["bidder"], arguments["filled"])
         left = {
             quote_id: self._quote(quote_id).volume - self._quote(quote_id).sold for quote_id in period.quotes.values()
@@ -332,7 +397,7 @@ class TradingDay:
         """METERING: who quoted is read first, its excess is bought, then everybody else is read."""
         for name in period.quotes:
             self._read(period, name)
-        left = {quote_id: self.market.remaining(quote_id) for quote_id in period.quotes.values()}
+        left = {quote_id: self._calls.view("remaining", quote_id) for quote_id in period.quotes.values()}
         imports = {name: max(0, half_hour.load - half_hour.pv) for name, half_hour in period.row.items()}
         self._buy_left(period, left, imports)
         for name in period.row:
@@ -358,8 +423,8 @@ class TradingDay:
 
     def _result(self, period: _Period) -> PeriodResult:
         """Compares the market's money with the books, and sums the period up."""
-        accounts = {party: self.market.account(party) for party in self.books.purses}
-        held = self.token.balanceOf(self.market.address)
+        accounts = {party: self._calls.view("account", party) for party in self.books.purses}
+        held = self._token_calls.view("balanceOf", str(self.market.address))
         self.books.compare(period.row.period, accounts, held)
         trades, self._settled = self._settled, []
         names = self.books.names
@@ -387,6 +452,10 @@ class TradingDay:
             accounts_total=sum(account.balance + account.reserved for account in accounts.values()),
             market_holds=held,
             trades=tuple(trades),
+            bills=period.bills,
+            offers=tuple(
+                Offer(bid.member.name, bid.quote_id, bid.volume, bid.price, bid.filled) for bid in period.bids
+            ),
         )
 
     # ---- what households decide -----------------------------------------------------------------
@@ -397,15 +466,24 @@ class TradingDay:
         takers = dict.fromkeys((quote_id for quote_id, _ in quotes), 0)
         reach = min(REACH, len(quotes))
         for turn, name in enumerate(self._turns(period, period.wanted)):
+            partner, price = self.conduct.get(name, PLAIN).partner, period.bid_price or 0
             chosen = [quotes[(turn * reach + step) % len(quotes)] for step in range(reach)]
+            if partner in period.quotes:
+                chosen = [quote for quote in quotes if quote[0] == period.quotes[partner]]
+                price = self.tariff.highest_price
             chosen = [(quote_id, volume) for quote_id, volume in chosen if takers[quote_id] < BOOK_SIZE]
             parts = apportion(period.wanted[name], [volume for _, volume in chosen])
             for (quote_id, _), volume in zip(chosen, parts, strict=True):
                 if volume:
                     takers[quote_id] += 1
                     salt = hashlib.sha256(f"{self.seed}:salt:{period.number}:{quote_id}:{name}".encode()).digest()
-                    bids.append(_Bid(quote_id, self.members[name], period.bid_price or 0, volume, salt))
+                    bids.append(_Bid(quote_id, self.members[name], price, volume, salt))
         return bids
+
+    def _opens(self, bid: _Bid) -> bool:
+        """Whether the bidder opens its bid."""
+        reveals = self.conduct.get(bid.member.name, PLAIN).reveals
+        return reveals >= 1000 or int.from_bytes(hashlib.sha256(b"reveal" + bid.salt).digest(), "big") % 1000 < reveals
 
     def _buy_left(self, period: _Period, left: dict[int, int], wanted: dict[str, int]) -> None:
         """Everybody buys, in turn and cheapest first, what it wants beyond what it bought, of what quotes have left."""
@@ -504,18 +582,18 @@ class TradingDay:
     def _deposit(self, party: str, amount: int) -> None:
         """Sends ether to the token for credits, and deposits them."""
         self.env.set_balance(party, self.env.get_balance(party) + amount)
-        self.token.mint(value=amount, sender=party)
-        self.token.approve(self.market.address, amount, sender=party)
+        self._token_calls.send("mint", sender=party, value=amount)
+        self._token_calls.send("approve", str(self.market.address), amount, sender=party)
         self._send("deposit", amount, sender=party)
 
     def _send(self, function: str, *arguments: Any, sender: str) -> list[Event]:
         """Calls the market; books and returns its own events. titanoboa's BoaError where the call is refused."""
-        getattr(self.market, function)(*arguments, sender=sender)
-        own = self.market.address.canonical_address
-        events: list[Event] = []
-        for _, address, topics, data in self.market._computation.get_raw_log_entries():
-            if address == own:
-                events.append(self._decoders[topics[0]](topics, data))
+        if self.before_call:
+            self.before_call()
+        computation = self._calls.send(function, *arguments, sender=sender)
+        if self.on_call:
+            self.on_call(function, computation)
+        events = self._calls.events(computation)
         self._settled_by(events)
         return events
 
@@ -524,34 +602,24 @@ class TradingDay:
             self._settled.extend(trades)
 
 
-def simulate(households: Households, seed: int = 0, tariff: Tariff | None = None, engine: str = "pyevm") -> TradingDay:
+def simulate(
+    households: Readings,
+    seed: int = 0,
+    tariff: Tariff | None = None,
+    engine: str = "pyevm",
+    conduct: Mapping[str, Conduct] | None = None,
+) -> TradingDay:
     """A trading day of `households`, ready to be iterated; see `TradingDay`."""
-    return TradingDay(households, seed, tariff, engine)
+    return TradingDay(households, seed, tariff, engine, conduct)
+
+
+def _add_difference(total: Bill, before: Mapping[str, int], after: Mapping[str, int]) -> None:
+    """Adds to `total` what a bill grew by."""
+    for name, amount in after.items():
+        setattr(total, name, getattr(total, name) + amount - before[name])
 
 
 def _argument(events: list[Event], event: str, name: str) -> Any:
     """The argument `name` of the only `event` among `events`."""
     ((_, arguments),) = (entry for entry in events if entry[0] == event)
     return arguments[name]
-
-
-def _decoders(market: Any) -> dict[int, Any]:
-    """For each of the market's events what turns its topics and data into an `Event`. titanoboa's own way makes a new
-    class for every event that it decodes, which takes longer than most calls."""
-    return {topic: _decoder(abi) for topic, abi in market.event_abi_for.items()}
-
-
-def _decoder(abi: dict[str, Any]) -> Any:
-    name = abi["name"]
-    indexed = [(entry["name"], entry["type"]) for entry in abi["inputs"] if entry["indexed"]]
-    stored = [entry["name"] for entry in abi["inputs"] if not entry["indexed"]]
-    types = [entry["type"] for entry in abi["inputs"] if not entry["indexed"]]
-
-    def decoded(topics: Any, data: bytes) -> Event:
-        arguments = {}
-        for (argument, kind), topic in zip(indexed, topics[1:], strict=True):
-            arguments[argument] = str(Address(topic.to_bytes(20, "big"))) if kind == "address" else topic
-        arguments.update(zip(stored, decode(types, data), strict=True))
-        return name, arguments
-
-    return decoded

@@ -1,0 +1,204 @@
+"""docs/case-study.md says what was played: all of its numbers are in case-study.json, and parts are played again here.
+
+`wattproof study --check` plays all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wattproof.engine import available
+from wattproof.study import document, results
+from wattproof.study.communities import Base, Frame
+from wattproof.study.plan import FULL, RATIOS, Task, adaptation_tasks, day_task, execute, gas_task, month_task
+from wattproof.study.runs import Run
+
+DOCS = Path(__file__).parents[2] / "docs"
+FASTEST = available()[-1]
+RENEW = "run: wattproof study --docs docs"
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return (DOCS / document.NAME).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def played() -> dict[str, Any]:
+    return json.loads((DOCS / document.DATA).read_text(encoding="utf-8"))
+
+
+def test_every_number_is_in_the_results(text: str, played: dict[str, Any]) -> None:
+    assert document.compare(DOCS, played) == [], RENEW
+    # Times are not compared by `compare`, but are what was measured, too.
+    assert document.render(text, document.values(played)) == text, RENEW
+    assert len(document.MARKER.findall(text)) > 60
+
+
+def test_the_results_are_of_the_whole_study(played: dict[str, Any]) -> None:
+    size = played["size"]
+    assert (size["name"], size["seeds"], size["days"]) == ("full", FULL.seeds, FULL.days), RENEW
+    assert played["schema"] == results.SCHEMA
+    assert played["input"]["path"] == "wattproof/data/households.csv"
+
+
+TYPED = {
+    # The confidence level; half-hours of the paper's day and claims, which it states itself; rules of the terms.
+    *("95", "48", "10", "140", "5", "6", "7", "3", "4", "1", "2"),
+    # The times of the paper's half-hours.
+    *("11", "30", "12"),
+}
+"""Numbers that were not measured, and may be typed."""
+
+NOT_A_NUMBER = re.compile(
+    r"```.*?```"  # commands
+    r"|!\[[^]]*\]\([^)]*\)|\]\([^)]*\)"  # figures and links
+    r"|T-[A-Z]+-\d+"  # clauses
+    r"|[Ff]igures? \d+(?: (?:to|and) \d+)?"  # of the paper
+    r"|\((?:\d+\.)+\d+[^)]*\)|Section \d+"  # sections of the paper
+    r"|doi [\w./]+|(?:19|20)\d\d"  # references
+    r"|`[^`]*`",
+    re.S,
+)
+
+
+def test_no_number_is_typed(text: str) -> None:
+    bare = NOT_A_NUMBER.sub(" ", document.MARKER.sub(" ", text))
+    typed = {number.rstrip(".,") for number in re.findall(r"\d[\d.,]*", bare)}
+    assert typed <= TYPED, f"typed, not generated: {sorted(typed - TYPED)}"
+
+
+def test_what_the_text_says_in_words(played: dict[str, Any]) -> None:
+    """Sentences without a number rest on numbers, too."""
+
+    def of(entry: dict[str, Any], key: str) -> tuple[float, float]:
+        return float(entry[key]["low"]), float(entry[key]["high"])
+
+    day, found = played["day"], {entry["strategy"]: entry for entry in played["strategies"]}
+    # "All bidders win energy"; "of the bidders one wins".
+    assert day["above"]["bidders"] == day["above"]["winners"]
+    assert day["below"]["winners"] == 1
+    # "To promise more or less than one has costs who does it, and the others gain."
+    for key in ("quote-125", "quote-200", "quote-80"):
+        assert of(found[key], "gain_p_a_day")[1] < 0 < of(found[key], "others_p_a_day")[0]
+    # "Nor does a consumer gain that keeps its bids sealed"; "but all consumers together would".
+    for key in ("reveal-50", "reveal-0"):
+        assert of(found[key], "gain_p_a_day")[1] < 0
+    assert of(found["silence"], "gain_p_a_day")[0] > 0 > of(found["silence"], "others_p_a_day")[1]
+    # "Trading with a partner shows no gain that could be told from none."
+    low, high = of(found["wash"], "gain_p_a_day")
+    assert low < 0 < high
+    # "A household-day costs more where an irregular consumer ..."; "the month makes up for it".
+    habits = {entry["household"]: entry["habit"] for entry in played["households"]}
+    for entry in played["month"]["households"]:
+        assert entry["days_worse"] == 0 or habits[entry["household"]] == "irregular"
+    assert played["month"]["household_months_worse"] == 0
+    # "No household loses."
+    for outline in (played["stress"]["stress"], played["stress"]["plain"], played["wind"]["wind"]):
+        assert outline["households_worse"] == 0
+        assert outline["balanced"] == outline["half_hours"]
+
+
+def test_figures_are_there_and_no_others(text: str) -> None:
+    shown = document.FIGURE.findall(text)
+    assert sorted(file.name for file in (DOCS / "figures").iterdir()) == sorted(f"{name}.svg" for name in shown)
+    assert len(shown) == len(set(shown)) == 16
+    assert sum(file.stat().st_size for file in (DOCS / "figures").iterdir()) < 1_000_000
+
+
+# ---- parts of the study, played again -----------------------------------------------------------
+
+
+def test_the_papers_day_played_again(shipped: Base, played: dict[str, Any]) -> None:
+    if FASTEST == "pyevm":
+        pytest.skip("takes a minute on py-evm: `wattproof study --check` plays it; needs wattproof[fast]")
+    whole = execute(shipped, day_task(played["seed"], FULL.warm_up), FASTEST)
+    assert results.day(shipped, whole) == played["day"], RENEW
+    assert results.describe(shipped) == played["households"], RENEW
+    assert (results.tariff(), results.model()) == (played["tariff"], played["model"]), RENEW
+
+
+@pytest.mark.parametrize("at", [0, 5, 10])
+def test_a_ratio_played_again(shipped: Base, played: dict[str, Any], at: int) -> None:
+    task = adaptation_tasks(played["seed"])[at]
+    assert results.adaptation(RATIOS[at], execute(shipped, task, FASTEST)) == played["adaptation"][at], RENEW
+
+
+@pytest.mark.parametrize("seed", [1, 20])
+def test_the_months_first_day_played_again(shipped: Base, played: dict[str, Any], seed: int) -> None:
+    days = execute(shipped, month_task(seed, 1), FASTEST)
+    saved = [results.pence(day.community.saving, 4) for day in days]
+    assert saved == played["month"]["daily_saving_p"][str(seed)][:1], RENEW
+
+
+def test_gas_weighed_again(shipped: Base, played: dict[str, Any]) -> None:
+    weighed = execute(shipped, gas_task(10, shipped, played["seed"]), FASTEST)
+    assert results.gas(10, weighed) == played["gas"][0], RENEW
+
+
+# ---- the machinery --------------------------------------------------------------------------------
+
+
+def test_a_name_that_was_not_played_is_refused(tmp_path: Path, played: dict[str, Any]) -> None:
+    with pytest.raises(document.BadDocument, match=r"no figure is called day\.nothing"):
+        document.render("<!--=day.nothing-->1<!--/-->", document.values(played))
+    (tmp_path / document.NAME).write_text("<!--=day.nothing-->1<!--/-->")
+    assert document.compare(tmp_path, played) == ["day.nothing: no such figure was played"]
+
+
+def test_verdicts_follow_the_numbers(played: dict[str, Any]) -> None:
+    """A claim's answer is reckoned: other results, another answer."""
+    changed = json.loads(json.dumps(played))
+    changed["day"]["savers"] = 0
+    assert document.claims(changed)["everyone"].startswith("**No.**")
+    changed["day"]["savers"] = len(changed["day"]["households"])
+    for worse, verdict in ((1, "**In part.**"), (0, "**Yes.**")):
+        changed["month"]["household_days_worse"] = worse
+        assert document.claims(changed)["everyone"].startswith(verdict)
+
+    changed["adaptation"][3]["balanced"] -= 1
+    assert document.claims(changed)["adaptation"].startswith("**No.**")
+
+    for entry in changed["deals"]:
+        entry["mean_in_order"] = entry["regular_before_irregular"] = True
+    assert document.claims(changed)["order"].startswith("**Yes.**")
+    for entry in changed["deals"]:
+        entry["mean_in_order"] = False
+    assert document.claims(changed)["order"].startswith("**In part.**")
+    for entry in changed["deals"]:
+        entry["regular_before_irregular"] = False
+    assert document.claims(changed)["order"].startswith("**No.**")
+
+    for entry in changed["gas"]:
+        entry["gas_per_household"] = "1000"
+    assert document.claims(changed)["scale"].startswith("**Yes.**")
+    changed["gas"][-1]["gas_per_household"] = "1200"
+    assert document.claims(changed)["scale"].startswith("**No.**")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        (1234567, "1,234,567"),
+        ("-1.5", "−1.5"),
+        ({"mean": "1.0", "low": "-2.0", "high": "4.0", "n": 3}, "1.0 (−2.0 to 4.0)"),
+        ({"mean": "1.0", "low": None, "high": None, "n": 1}, "1.0"),
+        ({"mean": None, "low": None, "high": None, "n": 0}, "-"),
+        (True, "yes"),
+    ],
+)
+def test_how_values_are_shown(value: Any, text: str) -> None:
+    assert document.shown(value) == text
+
+
+def test_a_task_that_is_played_in_full_is_the_last_day(shipped: Base) -> None:
+    task = Task(("x",), Run(Frame(1, (1, 0), span=(22, 25))), "full")
+    whole = execute(shipped, task, FASTEST)
+    assert [record.result.period for record in whole.records] == [48 + 22, 48 + 23, 48 + 24]
+    assert sum(whole.performances.values()) > 0

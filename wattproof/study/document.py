@@ -1,0 +1,401 @@
+"""Keeps docs/case-study.md true: its numbers stand between markers, and are put there from the results.
+
+A marker pair looks like `<!--=month.saving_percent-->14.2<!--/-->`; a reader sees the number alone. The name is a path
+into the results (households and the like by their name), or that of a claim or table made here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from wattproof.deployment import Tariff
+
+NAME = "case-study.md"
+DATA = "case-study.json"
+
+MARKER = re.compile(r"<!--=([a-z0-9_.-]+)-->(.*?)<!--/-->", re.S)
+FIGURE = re.compile(r"\(figures/([a-z0-9-]+)\.svg\)")
+
+TIMED = ("times", "table.times")
+"""What differs from run to run and from machine to machine: renewed, never compared."""
+
+
+class BadDocument(Exception):
+    """The document cannot be used; the text is one line."""
+
+
+def renew(docs: Path, results: Mapping[str, Any], out: Path) -> None:
+    """Puts the results into the document, writes them beside it, and copies the figures that it shows from `out`."""
+    text = read(docs)
+    renewed = render(text, values(results))
+    figures = docs / "figures"
+    figures.mkdir(exist_ok=True)
+    for name in FIGURE.findall(text):
+        shutil.copyfile(out / f"{name}.svg", figures / f"{name}.svg")
+    (docs / DATA).write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (docs / NAME).write_text(renewed, encoding="utf-8")
+
+
+def compare(docs: Path, results: Mapping[str, Any]) -> list[str]:
+    """What the document says otherwise than the results, a line each; empty where it says the same."""
+    text, known = read(docs), values(results)
+    lines = []
+    for name, written in MARKER.findall(text):
+        if name.startswith(TIMED):
+            continue
+        played = known.get(name)
+        if played is None:
+            lines.append(f"{name}: no such figure was played")
+        elif played != written:
+            lines.append(f"{name}: says {_short(written)}, played {_short(played)}")
+    return lines
+
+
+def render(text: str, known: Mapping[str, str]) -> str:
+    """The document with every marked place filled. BadDocument for a name that the results do not have."""
+
+    def filled(match: re.Match[str]) -> str:
+        if match[1] not in known:
+            raise BadDocument(f"{NAME}: no figure is called {match[1]}")
+        return f"<!--={match[1]}-->{known[match[1]]}<!--/-->"
+
+    return MARKER.sub(filled, text)
+
+
+def values(results: Mapping[str, Any]) -> dict[str, str]:
+    """All that can stand in the document, by name."""
+    known = dict(_flat("", results))
+    known["text.above_one"] = ", ".join(results["day"]["above_one"]) or "-"
+    known |= {f"claim.{name}": text for name, text in claims(results).items()}
+    known |= {f"table.{name}": f"\n\n{table}\n\n" for name, table in tables(results).items()}
+    return known
+
+
+def plain(text: str) -> str:
+    """Markdown without its emphasis, for the terminal."""
+    return text.replace("**", "")
+
+
+def shown(value: Any) -> str:
+    """A value as it stands in the document; an interval as "14.2 (13.1 to 15.3)"."""
+    if value is None:
+        return "-"
+    if isinstance(value, Mapping):
+        if value["mean"] is None:
+            return "-"
+        around = "" if value["low"] is None else f" ({value['low']} to {value['high']})"
+        return f"{value['mean']}{around}".replace("-", "−")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return re.sub(r"^-(?=\d)", "−", str(value))
+
+
+def _flat(path: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping) and "mean" not in value:
+        for key, entry in value.items():
+            yield from _flat(f"{path}.{key}".lstrip("."), entry)
+    elif isinstance(value, list):
+        for at, entry in enumerate(value):
+            key = at
+            if isinstance(entry, Mapping):
+                key = next((entry[name] for name in ("household", "strategy", "sdr", "nodes") if name in entry), at)
+            yield from _flat(f"{path}.{key}".replace(" ", "-"), entry)
+    else:
+        yield path, shown(value)
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return repr(text if len(text) <= 60 else f"{text[:57]}...")
+
+
+def read(docs: Path) -> str:
+    """The document in the folder `docs`. BadDocument where there is none."""
+    path = docs / NAME
+    if not path.is_file():
+        raise BadDocument(f"{path}: is not there; name the folder of {NAME}")
+    return path.read_text(encoding="utf-8")
+
+
+# ---- claims ----------------------------------------------------------------------------------
+
+
+def claims(results: Mapping[str, Any]) -> dict[str, str]:
+    """The paper's claims, answered from the results: a verdict and the numbers that it rests on."""
+    return {
+        "everyone": _everyone(results["day"], results["month"]),
+        "adaptation": _adaptation(results["adaptation"]),
+        "exchange": _exchange(results["day"]["exchange"], results["month"]),
+        "order": _order(results["deals"]),
+        "scale": _scale(results["gas"]),
+    }
+
+
+def _everyone(day: Mapping[str, Any], month: Mapping[str, Any]) -> str:
+    everyone = len(day["households"])
+    on_the_day = day["savers"] == everyone
+    always = month["household_days_worse"] == 0
+    return (
+        f"{_verdict(on_the_day and always, on_the_day)} On the paper's day {day['savers']} of {everyone} households "
+        f"pay less. Over {month['days']} days of {month['communities']} communities "
+        f"{month['household_months_worse']} of {everyone * month['communities']:,} households pay more in total, and "
+        f"on {month['household_days_worse']:,} of {month['household_days']:,} household-days the cost is higher than "
+        "with the grid alone."
+    )
+
+
+def _adaptation(entries: Sequence[Mapping[str, Any]]) -> str:
+    worse, number = (sum(entry[key] for entry in entries) for key in ("worse", "households"))
+    traded, could = (sum(entry[key] for entry in entries) for key in ("delivered_wh", "could_clear_wh"))
+    half_hours, balanced = (sum(entry[key] for entry in entries) for key in ("half_hours", "balanced"))
+    return (
+        f"{_verdict(half_hours == balanced and traded == could and not worse, half_hours == balanced)} From SDR "
+        f"{entries[0]['sdr']} to {entries[-1]['sdr']}, {traded:,} of {could:,} Wh that supply and demand allowed were "
+        f"traded, and accounts and tokens agreed to the last base unit after {balanced} of {half_hours} half-hours. "
+        f"{worse} of {number} household-days cost more than with the grid alone."
+    )
+
+
+def _exchange(day: Mapping[str, Any], month: Mapping[str, Any]) -> str:
+    return (
+        f"{_verdict(False, day['invoiced_wh'] < day['alone_wh'])} On the invoices the exchange with the grid falls by "
+        f"{day['invoiced_cut_percent']} % on the paper's day and by {shown(month['invoiced_cut_percent'])} % over the "
+        f"month. Through the cable at the community's border flow {day['border_wh']:,} Wh, with the market and "
+        "without: a contract moves money, and as long as nobody shifts a load for it, no electricity."
+    )
+
+
+def _scale(entries: Sequence[Mapping[str, Any]]) -> str:
+    gas = [int(entry["gas_per_household"]) for entry in entries]
+    first, last = entries[0]["nodes"], entries[-1]["nodes"]
+    rest = gas[1:] or gas
+    flat = (max(rest) - min(rest)) * 10 <= min(rest)
+    largest = max(entries, key=lambda entry: entry["largest_gas"])
+    return (
+        f"{_verdict(flat and (max(gas) - min(gas)) * 10 <= min(gas), flat)} From {first} to {last} households a "
+        f"household's half-hour takes {min(gas):,} to {max(gas):,} gas, and from the second size on {min(rest):,} to "
+        f"{max(rest):,}, a spread of {_percent(max(rest) - min(rest), min(rest))}. The largest transaction is a "
+        f"`{largest['largest_call']}` of {largest['largest_gas']:,} gas."
+    )
+
+
+def _verdict(wholly: bool, partly: bool) -> str:
+    return "**Yes.**" if wholly else "**In part.**" if partly else "**No.**"
+
+
+def _order(deals: Sequence[Mapping[str, Any]]) -> str:
+    """Whether good performers make more deals, in the paper's order, and what priority has to do with it."""
+    step = Tariff().priority_step
+    usual = [entry for entry in deals if entry["priority_step"] == step]
+    wholly = all(entry["mean_in_order"] for entry in usual)
+    partly = all(entry["regular_before_irregular"] for entry in usual)
+    text = f"{_verdict(wholly, partly)} "
+    for entry in usual:
+        if not entry["shuffled"]:
+            chances = ", ".join(f"{name} {shown(value['mean'])} %" for name, value in entry["groups"].items())
+            text += f"With priority at {_step(entry)} and loads as in the file a bid's chance is: {chances}. "
+    gaps, differences = [], []
+    for entry in deals:
+        if entry["shuffled"] and {"regular", "irregular"} <= set(entry["groups"]):
+            regular, irregular = (Decimal(entry["groups"][key]["mean"] or 0) for key in ("regular", "irregular"))
+            differences.append(regular - irregular)
+            gaps.append(f"{shown(str(regular - irregular))} with priority {_step(entry)}")
+    if gaps:
+        text += "Priority works the paper's way: " if differences == sorted(differences) else "Priority does little: "
+        text += (
+            f"with loads dealt anew, regular consumers are ahead of irregular ones by {', '.join(gaps)}, in points. "
+        )
+    held, number = (sum(entry[key] for entry in deals) for key in ("in_order", "communities"))
+    return f"{text}The paper's whole order holds in {held} of {number} runs."
+
+
+def _loads(entry: Mapping[str, Any]) -> str:
+    return "dealt anew" if entry["shuffled"] else "as in the file"
+
+
+def _step(entry: Mapping[str, Any]) -> str:
+    return f"{entry['priority_step'] // 100} % a tier" if entry["priority_step"] else "off"
+
+
+def _percent(part: int, whole: int) -> str:
+    """Per cent with one decimal, rounded to the nearest; exact integers."""
+    if not whole:
+        return "-"
+    tenths = (2000 * part + whole) // (2 * whole)
+    return f"{tenths // 10}.{tenths % 10} %"
+
+
+# ---- tables -----------------------------------------------------------------------------------
+
+
+def tables(results: Mapping[str, Any]) -> dict[str, str]:
+    """The tables of the document, in Markdown."""
+    labels = {entry["household"]: entry["label"] for entry in results["households"]}
+    month = {entry["household"]: entry for entry in results["month"]["households"]}
+    made = {
+        "households": _table(
+            ("household", "forecasts", "load, kWh", "generation, kWh"),
+            [
+                (entry["label"], entry["habit"] or "of the file", _kwh(entry["load_wh"]), _kwh(entry["generation_wh"]))
+                for entry in results["households"]
+            ],
+        ),
+        "day": _table(
+            ("household", "tier", "grid alone, p", "market, p", "saving, p", "saving, %"),
+            [
+                (
+                    labels[row["household"]],
+                    row["tier"],
+                    row["alone_p"],
+                    row["market_p"],
+                    row["saving_p"],
+                    row["saving_percent"],
+                )
+                for row in results["day"]["households"]
+            ],
+        ),
+        "adaptation": _table(
+            (
+                "SDR",
+                "half-hours",
+                "could clear, Wh",
+                "matched, Wh",
+                "traded, Wh",
+                "mean price, p/kWh",
+                "saving, p",
+                "value tapped",
+                "households better",
+                "worse",
+            ),
+            [
+                (
+                    entry["sdr"],
+                    entry["half_hours"],
+                    entry["could_clear_wh"],
+                    entry["cleared_wh"],
+                    entry["delivered_wh"],
+                    entry["price"],
+                    entry["saving_p"],
+                    entry["value"],
+                    entry["better"],
+                    entry["worse"],
+                )
+                for entry in results["adaptation"]
+            ],
+        ),
+        "indices": _indices(results),
+        "month": _table(
+            ("household", "saving, p a day", "saving, %", "tier at the end", "good records, %", "days that cost more"),
+            [
+                (
+                    labels[name],
+                    entry["saving_p_a_day"],
+                    entry["saving_percent"],
+                    entry["tier"],
+                    entry["good_percent"],
+                    f"{entry['days_worse']:,} of {entry['days']:,}",
+                )
+                for name, entry in month.items()
+            ],
+        ),
+        "deals": _deal_table(results),
+        "compared": _compared(results),
+        "strategies": _table(
+            ("strategy", "its player, p a day", "all others, p a day", "local trade, %"),
+            [
+                (entry["title"], entry["gain_p_a_day"], entry["others_p_a_day"], entry["traded_change_percent"])
+                for entry in results["strategies"]
+            ],
+        ),
+        "gas": _table(
+            ("households", "gas per household and half-hour", "calls", "largest transaction", "its gas"),
+            [
+                (
+                    entry["nodes"],
+                    int(entry["gas_per_household"]),
+                    entry["calls_per_household"],
+                    f"`{entry['largest_call']}`",
+                    entry["largest_gas"],
+                )
+                for entry in results["gas"]
+            ],
+        ),
+        "times": _table(
+            ("households", "seconds per half-hour", "milliseconds per household"),
+            [(entry["nodes"], entry["seconds"], entry["ms_per_household"]) for entry in results.get("times", [])],
+        ),
+    }
+    return made
+
+
+def _indices(results: Mapping[str, Any]) -> str:
+    of_day, of_month = results["day"]["indices"], results["month"]
+    return _table(
+        ("index", "the paper's day", "over the month"),
+        [
+            ("value tapping", of_day["value"], of_month["value"]),
+            ("participation willingness", of_day["willingness"], of_month["willingness"]),
+            ("equality, grid alone", of_day["equality_alone"], of_month["equality_alone"]),
+            ("equality, with the market", of_day["equality_market"], of_month["equality_market"]),
+            ("energy balance, each household by itself", of_day["balance_alone"], None),
+            ("energy balance, by the invoices", of_day["balance_invoiced"], None),
+            ("energy balance, at the border", of_day["balance_border"], None),
+            ("self-sufficiency, each household by itself", of_day["sufficiency_alone"], None),
+            ("self-sufficiency, by the invoices", of_day["sufficiency_invoiced"], None),
+            ("self-sufficiency, at the border", of_day["sufficiency_border"], None),
+        ],
+    )
+
+
+def _deal_table(results: Mapping[str, Any]) -> str:
+    deals = results["deals"]
+    labels = {entry["household"]: entry["label"] for entry in results["households"]}
+    heading = ["consumer"]
+    for entry in deals:
+        heading.append(f"{_step(entry)}, {_loads(entry)}")
+    rows = [
+        (labels[name], *(entry["households"][name]["deals_percent"] for entry in deals))
+        for name in (deals[0]["households"] if deals else ())
+    ]
+    return _table(heading, rows)
+
+
+def _compared(results: Mapping[str, Any]) -> str:
+    plain_, stress, wind = results["stress"]["plain"], results["stress"]["stress"], results["wind"]["wind"]
+    lines = (
+        ("saving, p a day", "saving_p_a_day"),
+        ("saving, %", "saving_percent"),
+        ("value tapped", "value"),
+        ("compensation, p a day", "compensation_p_a_day"),
+        ("defaults, % of records", "default_percent"),
+        ("traded locally, % of exports", "traded_of_exported"),
+        ("traded locally, % of imports", "traded_of_imported"),
+        ("half-hours with trade a day", "trading_half_hours_a_day"),
+        ("households that lose", "households_worse"),
+        ("of", "households"),
+        ("largest loss, %", "largest_loss_percent"),
+        ("half-hours that balance", "balanced"),
+        ("of", "half_hours"),
+    )
+    return _table(
+        ("", "as forecast", "every forecast wrong", "with a turbine"),
+        [(text, plain_[key], stress[key], wind[key]) for text, key in lines],
+    )
+
+
+def _kwh(wh: int) -> str:
+    return f"{wh // 1000}.{wh % 1000:03}"
+
+
+def _table(heading: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Markdown: the first column to the left, the others to the right."""
+    lines = [heading, ["---", *["---:"] * (len(heading) - 1)], *([shown(cell) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

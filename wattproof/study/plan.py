@@ -1,0 +1,283 @@
+"""What the study plays, at which size, and on how many processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
+from typing import Any
+
+from wattproof.deployment import Tariff
+from wattproof.scenario import Conduct
+from wattproof.study import runs
+from wattproof.study.communities import HALF_HOURS, Base, Frame
+from wattproof.study.runs import Run
+
+RATIOS = ((1, 20), (1, 10), (1, 5), (1, 2), (4, 5), (1, 1), (5, 4), (2, 1), (5, 1), (10, 1), (20, 1))
+"""The supply-demand ratios of the condition adaptation, as fractions: 0.05 to 20."""
+
+STEPS = (0, 500, 10_000)
+"""Priority steps whose deals are compared: the paper's plain order, the default, and the most that the market takes."""
+
+
+AS_MONTH = (Tariff().priority_step, False)
+"""The step, and loads as in the file, of the month: its days serve that comparison, too."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much the study plays.
+
+    name            "full", "reduced" or "quick"
+    warm_up         varied days before the paper's day, and before deals are counted
+    seeds, days     communities of the month, and their days
+    variants, deal_days   seeds of the comparison of priority steps, and days that count for it
+    short           days of the stress, of the wind and of the strategies
+    strategies      seeds of the strategies
+    nodes           sizes of the communities whose gas and time are measured
+    """
+
+    name: str
+    warm_up: int
+    seeds: int
+    days: int
+    variants: int
+    deal_days: int
+    short: int
+    strategies: int
+    nodes: tuple[int, ...]
+
+
+FULL = Size("full", 10, 20, 30, 8, 5, 3, 8, tuple(range(10, 141, 10)))
+REDUCED = Size("reduced", 2, 2, 3, 2, 1, 1, 2, (10, 20))
+"""For py-evm, which takes ten times as long."""
+
+
+USUAL = 10
+"""Households of the community that the sizes are made for."""
+
+
+def sized(size: Size, households: int) -> Size:
+    """The size for a community of so many households: a larger one takes longer, so that fewer are played."""
+    if households <= USUAL:
+        return size
+
+    def fewer(seeds: int) -> int:
+        return max(2, seeds * USUAL // households)
+
+    return replace(
+        size,
+        name=f"{size.name}, fewer communities",
+        seeds=fewer(size.seeds),
+        variants=fewer(size.variants),
+        strategies=fewer(size.strategies),
+    )
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """Households that act otherwise than the rest, and whose gain is counted."""
+
+    key: str
+    title: str
+    conduct: dict[str, Conduct]
+    actors: tuple[str, ...]
+
+
+def strategies(base: Base) -> list[Strategy]:
+    """The strategies, played by the prosumer that generates most and by the consumer that uses most; those that need a
+    household that the file does not have are left out."""
+    seller = max(sorted(base.prosumers), key=base.generation, default=None)
+    buyer = base.largest_consumer
+    made = []
+    if seller:
+        for key, title, factor in (
+            ("quote-125", "a prosumer quotes 125 % of its forecast", 1250),
+            ("quote-200", "a prosumer quotes 200 % of its forecast", 2000),
+            ("quote-80", "a prosumer quotes 80 % of its forecast", 800),
+        ):
+            made.append(Strategy(key, title, {seller: Conduct(quotes=factor)}, (seller,)))
+    if buyer:
+        for key, title, conduct in (
+            ("bid-150", "a consumer bids for 150 % of its forecast", Conduct(bids=1500)),
+            ("bid-50", "a consumer bids for 50 % of its forecast", Conduct(bids=500)),
+            ("reveal-50", "a consumer opens half of its bids", Conduct(reveals=500)),
+            ("reveal-0", "a consumer opens none and buys what is left", Conduct(reveals=0)),
+        ):
+            made.append(Strategy(key, title, {buyer: conduct}, (buyer,)))
+        silent = {name: Conduct(reveals=0) for name in base.consumers}
+        made.append(Strategy("silence", "no consumer opens a bid", silent, base.consumers))
+    if seller and buyer:
+        made.append(
+            Strategy(
+                "wash",
+                "a prosumer and a consumer trade with each other at the highest price",
+                {buyer: Conduct(partner=seller)},
+                (seller, buyer),
+            )
+        )
+    return made
+
+
+@dataclass(frozen=True)
+class Task:
+    """A run and what is wanted of it: its "days", the last day in "full", or its "gas". `key` names it in the results;
+    `weight` is its share of the progress bar, in days of ten households."""
+
+    key: tuple[Any, ...]
+    run: Run
+    want: str = "days"
+    weight: int = 1
+
+
+def day_task(seed: int, warm_up: int) -> Task:
+    """The paper's day, after its warm-up."""
+    return Task(("day",), Run(Frame(seed, (*range(1, warm_up + 1), 0))), "full", warm_up + 1)
+
+
+def adaptation_tasks(seed: int) -> list[Task]:
+    """The file's day at each supply-demand ratio."""
+    return [Task(("ratio", *ratio), Run(Frame(seed, (0,), sdr=ratio))) for ratio in RATIOS]
+
+
+def month_task(seed: int, days: int) -> Task:
+    """A community's days from the opening of its market."""
+    return Task(("month", seed), Run(Frame(seed, _days(days))), weight=days)
+
+
+def gas_task(size: int, base: Base, seed: int) -> Task:
+    """The gas of a community's busiest half-hours."""
+    return Task(("gas", size), scale_run(size, base, seed), "gas", weight=max(1, size // 20))
+
+
+def scale_run(size: int, base: Base, seed: int) -> Run:
+    """A community of that size in the file's four busiest half-hours in a row: those with the largest local demand and
+    supply."""
+    worth = []
+    for at in range(HALF_HOURS):
+        nets = [base.days[0][name][at].pv - base.days[0][name][at].load for name in base.names]
+        worth.append(min(sum(net for net in nets if net > 0), -sum(net for net in nets if net < 0)))
+    start = max(range(HALF_HOURS - SPAN + 1), key=lambda at: (sum(worth[at : at + SPAN]), -at))
+    return Run(Frame(seed, (0,), size=size, span=(start, start + SPAN)))
+
+
+SPAN = 4
+"""Half-hours of a scale run; gas is weighed in all but the first."""
+
+
+def tasks(base: Base, size: Size, first_seed: int) -> list[Task]:
+    """All that the study plays but the timed runs, the longest first."""
+    seeds = range(first_seed, first_seed + size.seeds)
+    made = [month_task(seed, size.days) for seed in seeds]
+    for seed in range(first_seed, first_seed + size.variants):
+        for step in STEPS:
+            for shuffled in (False, True):
+                if (step, shuffled) == AS_MONTH:
+                    continue
+                days = size.warm_up + size.deal_days
+                frame = Frame(seed, _days(days), shuffled=shuffled)
+                made.append(Task(("deals", step, shuffled, seed), Run(frame, step), weight=days))
+    made.append(day_task(first_seed, size.warm_up))
+    for seed in seeds:
+        days = _days(size.short)
+        made.append(Task(("stress", seed), Run(Frame(seed, days, never_right=True)), weight=size.short))
+        made.append(Task(("wind", seed), Run(Frame(seed, days, windy=True)), weight=size.short))
+    for seed in range(first_seed, first_seed + size.strategies):
+        for strategy in strategies(base):
+            run = Run(Frame(seed, _days(size.short)), conduct=strategy.conduct)
+            made.append(Task(("strategy", strategy.key, seed), run, weight=size.short))
+    made += adaptation_tasks(first_seed)
+    made += [gas_task(nodes, base, first_seed) for nodes in size.nodes]
+    return sorted(made, key=lambda task: -task.weight)
+
+
+def _days(number: int) -> tuple[int, ...]:
+    return tuple(range(1, number + 1))
+
+
+def execute(base: Base, task: Task, engine: str) -> Any:
+    """Plays a task; what it returns depends on what the task wants."""
+    match task.want:
+        case "gas":
+            return runs.metered(base, task.run, engine)
+        case "full":
+            return Whole.of(base, task.run, engine)
+    return runs.play(base, task.run, engine)
+
+
+@dataclass
+class Whole:
+    """The last day of a run in full, and the good performances that each household had when it began."""
+
+    performances: dict[str, int]
+    records: list[runs.Record] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, base: Base, run: Run, engine: str) -> Whole:
+        """Plays the run."""
+        last = (len(run.frame.days) - 1) * HALF_HOURS
+        whole = cls({})
+        for record in runs.records(base, run, engine):
+            if record.result.period >= last:
+                whole.records.append(runs.Record(dict(record.row), record.result))
+            else:
+                for name, bill in record.result.bills.items():
+                    whole.performances[name] = whole.performances.get(name, 0) + bill.performances
+        return whole
+
+
+@contextmanager
+def workers(base: Base, engine: str, jobs: int) -> Iterator[Callable[[Iterable[Task]], Iterator[tuple[Task, Any]]]]:
+    """Processes that play tasks; yields what turns tasks into (task, result), in the order in which they end.
+
+    `jobs` of 1 plays them in this process.
+    """
+    if jobs == 1:
+        yield lambda todo: ((task, execute(base, task, engine)) for task in todo)
+        return
+    # A fresh process each: what is inherited by forking would include the progress display's thread.
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_prepare, initargs=(base, engine))
+
+    def played(todo: Iterable[Task]) -> Iterator[tuple[Task, Any]]:
+        futures = {pool.submit(_execute, task): task for task in todo}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+
+    try:
+        yield played
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def timed(base: Base, nodes: int, engine: str, seed: int) -> float:
+    """Wall time of a community's busiest half-hours, in seconds per half-hour, without its opening. Nothing else should
+    run meanwhile."""
+    records = runs.records(base, scale_run(nodes, base, seed), engine)
+    next(records)
+    start = time.perf_counter()
+    done = sum(1 for _ in records)
+    return (time.perf_counter() - start) / done
+
+
+def default_jobs() -> int:
+    """As many processes as this one may use processors."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_here: list[Any] = []
+
+
+def _prepare(base: Base, engine: str) -> None:
+    # Ctrl-C goes to all processes; the first one ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _here[:] = [base, engine]
+
+
+def _execute(task: Task) -> Any:
+    base, engine = _here
+    return execute(base, task, engine)

@@ -1,0 +1,277 @@
+"""One run of a community on a market of its own, and what it came to, day by day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from wattproof.bills import Bill
+from wattproof.deployment import Tariff
+from wattproof.households import HalfHour, PeriodRow
+from wattproof.scenario import Conduct, PeriodResult, TradingDay
+from wattproof.study.communities import HALF_HOURS, Base, Community, Frame
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run is made of. `priority_step` is in ten-thousandths of a bid's amount per tier."""
+
+    frame: Frame
+    priority_step: int = 500
+    conduct: Mapping[str, Conduct] = field(default_factory=dict)
+
+    @property
+    def tariff(self) -> Tariff:
+        """The paper's, with this priority step."""
+        return Tariff(priority_step=self.priority_step)
+
+
+@dataclass
+class Totals:
+    """A household over some half-hours: money in base units, energy in Wh.
+
+    alone, market         its cost with the grid alone, and with the market
+    fees                  service fees paid
+    paid                  to neighbours, for energy
+    imported, exported    what its meter reported
+    bought, sold          what came from and went to neighbours
+    invoiced              what it exchanged with the supplier by its invoices: imports beyond what it received, exports
+                          beyond what it delivered, and what it received and resold
+    performances, defaults   its record
+    bids, deals           bids opened, and those that won something
+    wanted, won           the volume of those bids, and what it won of it
+    """
+
+    alone: int = 0
+    market: int = 0
+    fees: int = 0
+    paid: int = 0
+    imported: int = 0
+    exported: int = 0
+    bought: int = 0
+    sold: int = 0
+    invoiced: int = 0
+    performances: int = 0
+    defaults: int = 0
+    bids: int = 0
+    deals: int = 0
+    wanted: int = 0
+    won: int = 0
+
+    @property
+    def saving(self) -> int:
+        """What the market saved against the grid alone, in base units."""
+        return self.alone - self.market
+
+    def add(self, other: Totals) -> None:
+        """Adds another stretch of time, or another household."""
+        for entry in fields(Totals):
+            setattr(self, entry.name, getattr(self, entry.name) + getattr(other, entry.name))
+
+
+@dataclass
+class Day:
+    """A day: its households, and what the community came to. Money in base units, energy in Wh.
+
+    load, generation    of all households
+    net_import, net_export   what really crossed the community's border, half-hour by half-hour, in and out
+    best                what the day would have cost all households, had they shared everything without fees
+    supply, demand      forecast
+    could_clear, cleared   the smaller of the two, half-hour by half-hour; and what the matching sold
+    trading             half-hours in which something was delivered to a neighbour
+    compensation        paid for energy that did not come
+    balanced            half-hours after which accounts, escrow, bills and tokens agreed
+    half_hours          all half-hours
+    """
+
+    households: dict[str, Totals]
+    load: int = 0
+    generation: int = 0
+    net_import: int = 0
+    net_export: int = 0
+    best: int = 0
+    supply: int = 0
+    demand: int = 0
+    could_clear: int = 0
+    cleared: int = 0
+    trading: int = 0
+    fees: int = 0
+    compensation: int = 0
+    balanced: int = 0
+    half_hours: int = 0
+
+    def add(self, other: Day) -> None:
+        """Adds another day of the same households."""
+        for name, totals in other.households.items():
+            self.households.setdefault(name, Totals()).add(totals)
+        for entry in fields(Day):
+            if entry.name != "households":
+                setattr(self, entry.name, getattr(self, entry.name) + getattr(other, entry.name))
+
+    @property
+    def community(self) -> Totals:
+        """All households together."""
+        total = Totals()
+        for totals in self.households.values():
+            total.add(totals)
+        return total
+
+
+def together(days: list[Day]) -> Day:
+    """Days of the same households, added up."""
+    total = Day({})
+    for day in days:
+        total.add(day)
+    return total
+
+
+@dataclass(frozen=True)
+class Record:
+    """A half-hour in full: its rows of the community, and what the market made of them."""
+
+    row: Mapping[str, HalfHour]
+    result: PeriodResult
+
+
+def play(base: Base, run: Run, engine: str) -> list[Day]:
+    """Plays a run; a `Day` for each day of its frame. Raises BooksDoNotBalance where money goes astray."""
+    days: dict[int, Day] = {}
+    for record in records(base, run, engine):
+        number = record.result.period // HALF_HOURS
+        day = days.setdefault(number, Day({name: Totals() for name in record.row}))
+        _count(day, record, run.tariff)
+    return list(days.values())
+
+
+def records(base: Base, run: Run, engine: str) -> Iterator[Record]:
+    """Plays a run, half-hour by half-hour."""
+    watched = _Watched(Community(base, run.frame))
+    market = TradingDay(watched, run.frame.seed, run.tariff, engine, run.conduct)
+    try:
+        for result in market:
+            yield Record(watched.rows.pop(result.period), result)
+    finally:
+        market.close()
+
+
+class _Watched:
+    """A community that keeps the rows that are under way."""
+
+    def __init__(self, community: Community) -> None:
+        self.names = community.names
+        self.rows: dict[int, PeriodRow] = {}
+        self._community = community
+
+    def __iter__(self) -> Iterator[PeriodRow]:
+        for row in self._community:
+            self.rows[row.period] = row
+            yield row
+
+
+def _count(day: Day, record: Record, tariff: Tariff) -> None:
+    row, result = record.row, record.result
+    for name, bill in result.bills.items():
+        day.households[name].add(of_bill(bill))
+    for offer in result.offers:
+        totals = day.households[offer.household]
+        totals.bids += 1
+        totals.deals += offer.filled > 0
+        totals.wanted += offer.volume
+        totals.won += offer.filled
+    net = result.imported - result.exported
+    day.load += sum(half_hour.load for half_hour in row.values())
+    day.generation += sum(half_hour.pv for half_hour in row.values())
+    day.net_import += max(0, net)
+    day.net_export += max(0, -net)
+    day.best += best_cost(net, tariff)
+    day.supply += result.supply
+    day.demand += result.demand
+    day.could_clear += min(result.supply, result.demand)
+    day.cleared += cleared(result)
+    day.trading += result.delivered > 0
+    day.fees += result.fees
+    day.compensation += result.compensation
+    # `TradingDay` stops with an error where anything else disagrees.
+    day.balanced += result.balances_match
+    day.half_hours += 1
+
+
+def cleared(result: PeriodResult) -> int:
+    """What the matching sold, in Wh."""
+    return sum(offer.filled for offer in result.offers)
+
+
+def best_cost(net: int, tariff: Tariff) -> int:
+    """What a half-hour costs a community that shares everything without fees, in base units; `net` Wh come from the
+    grid, or go there where it is below 0."""
+    return net * (tariff.ssp if net > 0 else tariff.sbp)
+
+
+def of_bill(bill: Bill) -> Totals:
+    """A household's bill of one half-hour as totals."""
+    return Totals(
+        alone=bill.grid_alone,
+        market=bill.market,
+        fees=bill.fees,
+        paid=bill.paid,
+        imported=bill.imported,
+        exported=bill.exported,
+        bought=bill.bought,
+        sold=bill.sold,
+        # Of imports and what was received one is larger: the difference is bought from, or resold to, the supplier.
+        invoiced=abs(bill.imported - bill.bought) + bill.exported - bill.sold,
+        performances=bill.performances,
+        defaults=bill.defaults,
+    )
+
+
+@dataclass
+class Gas:
+    """Gas of a span of half-hours: by function, how many calls, gas of all of them and of the largest."""
+
+    calls: dict[str, int] = field(default_factory=dict)
+    gas: dict[str, int] = field(default_factory=dict)
+    largest: dict[str, int] = field(default_factory=dict)
+
+    def add(self, function: str, gas: int) -> None:
+        """Counts a call in."""
+        self.calls[function] = self.calls.get(function, 0) + 1
+        self.gas[function] = self.gas.get(function, 0) + gas
+        self.largest[function] = max(self.largest.get(function, 0), gas)
+
+
+ONCE = ("register", "authorize", "deposit", "withdraw")
+"""Calls that are not part of a half-hour's trade."""
+
+
+def metered(base: Base, run: Run, engine: str) -> Gas:
+    """Plays a run and weighs every call as a transaction of its own: intrinsic gas and calldata included, nothing warm.
+
+    The first half-hour is played but not weighed: it writes what later ones find.
+    """
+    gas = Gas()
+    market = TradingDay(Community(base, run.frame), run.frame.seed, run.tariff, engine, run.conduct)
+
+    def weigh(function: str, computation: Any) -> None:
+        if market.at and function not in ONCE:
+            gas.add(function, transaction_gas(computation))
+
+    market.before_call = lambda: market.footprint.shrink(wholly=True)
+    market.on_call = weigh
+    try:
+        for _ in market:
+            pass
+    finally:
+        market.close()
+    return gas
+
+
+def transaction_gas(computation: Any) -> int:
+    """Gas of a transaction that makes one call, for which nothing was warm.
+
+    21,000, calldata at 16 and 4 a byte (EIP-2028), execution, less the refund, which is at most a fifth (EIP-3529).
+    """
+    data = computation.msg.data_as_bytes
+    used = 21_000 + 16 * len(data) - 12 * data.count(0) + computation.get_gas_used()
+    return used - min(computation.get_gas_refund(), used // 5)
