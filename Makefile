@@ -7,12 +7,16 @@ READY  := $(VENV)/.ready
 DEV    := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help day repl test test-one faults deep rate lint format clean
+.PHONY: help day study repl gas test verify test-one faults deep rate evidence lint format clean
 
 help:
 	@echo "make day     run a trading day of ten households through the contract"
+	@echo "make study   play the paper's case study on the contract: figures, indices, claims"
 	@echo "make repl    play with a market by hand"
+	@echo "make gas     measure what every call costs, on a node (needs npm); make gas UPDATE=1 writes the snapshot"
 	@echo "make test    run all tests"
+	@echo "make verify  run the day and all tests, and write the invariant report into report/"
+	@echo "make evidence  mutants, edges, compilers, proofs, nodes; an hour: BUDGET=30m of it for the mutants"
 	@echo "make faults  break the contract in 43 places and see each one caught"
 	@echo "make rate    checked steps a second of the state machines, on each engine"
 	@echo "make deep    run the state machines for hours: make deep BUDGET=8h"
@@ -35,18 +39,29 @@ $(DEV): $(READY)
 day: $(READY)
 	@$(BIN)/wattproof day --out out/day
 
+study: $(READY)
+	@$(BIN)/wattproof study --out out/study
+
 repl: $(READY)
 	@$(BIN)/wattproof repl
+
+gas: $(READY)
+	@$(BIN)/wattproof gas $(if $(UPDATE),--update)
 
 test: $(READY)
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
+# A hundred histories a test: all of it ends within ten minutes on two cores. More: make verify HISTORIES=150 JOBS=8
+verify: $(READY)
+	@$(BIN)/wattproof verify --profile $(or $(PROFILE),ci) --histories $(or $(HISTORIES),100) \
+		--jobs $(or $(JOBS),2) --out $(or $(OUT),report) $(MORE)
+
 # One test, as a failure's last line names it.
 test-one: $(READY)
-	@$(BIN)/python -m pytest '$(TEST)' --engine $(or $(ENGINE),pyevm) --profile $(or $(PROFILE),ci)
+	@$(BIN)/python -m pytest '$(TEST)' --engine $(or $(ENGINE),pyevm) --profile $(or $(PROFILE),ci) $(MORE)
 
 faults: $(READY)
-	@$(BIN)/python -m tests.properties.faults --json out/faults.json
+	@$(BIN)/python -m tests.properties.faults --json out/evidence/faults.json
 
 deep: $(READY)
 	@$(BIN)/python -m tests.properties.deep --budget $(or $(BUDGET),2h)
@@ -54,6 +69,22 @@ deep: $(READY)
 rate: $(READY)
 	@for engine in revm pyevm; do $(BIN)/python -m pytest -q --engine $$engine --profile quick \
 		tests/properties/test_terms.py::TestTerms | grep -E '^engine|checked steps'; done
+
+# halmos has an environment of its own, as it insists on another z3; it needs Python 3.12 or later.
+HALMOS := $(VENV)/halmos/bin/halmos
+PYTHON12 ?= $(shell for python in python3.12 python3.13 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && { echo $$python; break; }; done)
+$(HALMOS):
+	@if [ -n "$(PYTHON12)" ]; then echo "installing halmos into $(VENV)/halmos" && $(PYTHON12) -m venv $(VENV)/halmos \
+		&& $(VENV)/halmos/bin/python -m pip install --quiet --disable-pip-version-check halmos==0.3.3; \
+		else echo "no Python 3.12 or later here: the proofs go without halmos"; fi
+
+# All five parts, each with its file in out/evidence/; one that fails does not keep the others from running.
+PARTS := "prove" "nodes" "compilers" "edges" "mutate --budget $(or $(BUDGET),30m) --jobs 2"
+evidence: $(READY) $(HALMOS)
+	@failed=; for part in $(PARTS); do echo "wattproof $$part"; \
+		WATTPROOF_HALMOS="$$(ls $(HALMOS) 2>/dev/null)" $(BIN)/wattproof $$part || failed="$$failed $${part%% *}"; done; \
+		test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
 lint: $(DEV)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
