@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
 
 ENGINES = ("pyevm", "revm")
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 def add(commands: Any) -> None:
@@ -46,6 +49,14 @@ def count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"must be a whole number above 0, not {text!r}")
     return int(text)
+
+
+def seconds(text: str) -> int:
+    """A time such as 90s, 30m or 2h, in seconds. ArgumentTypeError for anything else."""
+    match = re.fullmatch(r"([1-9][0-9]*)([smh])", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90s, 30m or 2h")
+    return int(match[1]) * _UNITS[match[2]]
 
 
 def _day(options: argparse.Namespace) -> int:

@@ -100,16 +100,22 @@ def run_day(households: Path | None, seed: int, out: Path | None, engine: str, c
                 _write(output, day, community, source, name, engine)
                 console.print(Text(f"written: {out}"), soft_wrap=True)
         return 0
-    except (BadInput, EngineUnavailable) as problem:
-        print(problem, file=sys.stderr)
-        return 2
-    except BooksDoNotBalance as problem:
-        print(problem, file=sys.stderr)
-        return 1
-    except OSError as problem:
+    except PROBLEMS as problem:
+        return exit_code(problem)
+
+
+PROBLEMS = (BadInput, EngineUnavailable, BooksDoNotBalance, OSError)
+"""What can be wrong with a run that is not the program's fault alone."""
+
+
+def exit_code(problem: Exception) -> int:
+    """Says on stderr what went wrong. Returns 1 where the books do not balance, 2 where the input cannot be used."""
+    if isinstance(problem, OSError):
         where = f"{problem.filename}: " if problem.filename else ""
         print(f"{where}{(problem.strerror or str(problem)).lower()}", file=sys.stderr)
         return 2
+    print(problem, file=sys.stderr)
+    return 1 if isinstance(problem, BooksDoNotBalance) else 2
 
 
 @contextlib.contextmanager

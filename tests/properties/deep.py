@@ -6,20 +6,11 @@ Each pass is one run of pytest under the profile `deep`; its seed is printed, an
 from __future__ import annotations
 
 import argparse
-import re
 import subprocess
 import sys
 import time
 
-_UNITS = {"s": 1, "m": 60, "h": 3600}
-
-
-def seconds(text: str) -> int:
-    """A time such as 90s, 30m or 2h, in seconds. ArgumentTypeError for anything else."""
-    match = re.fullmatch(r"([1-9][0-9]*)([smh])", text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90s, 30m or 2h")
-    return int(match[1]) * _UNITS[match[2]]
+from wattproof.arguments import seconds
 
 
 def main() -> int:

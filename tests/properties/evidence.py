@@ -75,6 +75,15 @@ STORIES = Path("out/failures")
 """Where the whole history of a failure is written."""
 
 
+def leaves(failure: BaseException) -> Iterator[BaseException]:
+    """The failures inside a group of them, however deep; a single one itself."""
+    if isinstance(failure, BaseExceptionGroup):
+        for part in failure.exceptions:
+            yield from leaves(part)
+    else:
+        yield failure
+
+
 def spare_collector() -> None:
     """Keeps Python's garbage collector off what the imports left behind, and makes it run less often.
 

@@ -10,7 +10,7 @@ import copy
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -100,12 +100,7 @@ class Twin:
         self.model = model.Market(
             owner=deployment.owner,
             supplier=deployment.supplier,
-            sbp=tariff.sbp,
-            ssp=tariff.ssp,
-            service_fee=tariff.service_fee,
-            period_length=tariff.period_length,
-            window=tariff.window,
-            priority_step=tariff.priority_step,
+            **asdict(tariff),
             token=model.Token(address=str(self.token.address)),
             address=self.target,
             chain_id=self.chain,

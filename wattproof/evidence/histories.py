@@ -14,7 +14,7 @@ import functools
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from random import Random
 from typing import Any, Literal, NamedTuple
 
@@ -154,12 +154,7 @@ class _Author:
         self.model = Market(
             owner=owner,
             supplier=people["supplier"].address,
-            sbp=tariff.sbp,
-            ssp=tariff.ssp,
-            service_fee=tariff.service_fee,
-            period_length=tariff.period_length,
-            window=tariff.window,
-            priority_step=tariff.priority_step,
+            **asdict(tariff),
             token=Token(address=token),
             address=market,
             chain_id=CHAIN_ID,

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 from typing import Any
+
+from wattproof.arguments import seconds
 
 RECORD = Path("out/mutation/results.jsonl")
 OUT = Path("out/evidence/mutation.json")
 
 LOOK, LONG = "look", "long"
 """The efforts: short histories only, or long ones and the unit tests after them."""
-
-_UNITS = {"s": 1, "m": 60, "h": 3600}
-
-
-def seconds(text: str) -> int:
-    """A time such as 90s, 30m or 2h, in seconds. ArgumentTypeError for anything else."""
-    match = re.fullmatch(r"([1-9][0-9]*)([smh])", text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90s, 30m or 2h")
-    return int(match[1]) * _UNITS[match[2]]
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:

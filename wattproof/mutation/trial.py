@@ -16,7 +16,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -273,7 +273,8 @@ class _Trial:
         return None
 
     def _killed(self, check: Check, task: Task, failure: BaseException, since: float, before: int) -> dict[str, Any]:
-        violated = [leaf.invariant for leaf in _leaves(failure) if isinstance(leaf, self.suite.evidence.Violated)]
+        told = self.suite.evidence
+        violated = [leaf.invariant for leaf in told.leaves(failure) if isinstance(leaf, told.Violated)]
         moment, messages = time.monotonic(), self.messages
         if violated and violated[0] in self.first:
             after, messages = self.first[violated[0]]
@@ -285,7 +286,7 @@ class _Trial:
             "effort": task.effort,
             "steps": messages - before,
             "seconds": round(moment - since, 3),
-            "error": _brief(next(_leaves(failure))),
+            "error": _brief(next(told.leaves(failure))),
         }
 
     def unit(self) -> dict[str, Any] | None:
@@ -321,14 +322,6 @@ class _Trial:
             "seconds": round(time.monotonic() - since, 3),
             "error": "",
         }
-
-
-def _leaves(failure: BaseException) -> Iterator[BaseException]:
-    if isinstance(failure, BaseExceptionGroup):
-        for part in failure.exceptions:
-            yield from _leaves(part)
-    else:
-        yield failure
 
 
 def _brief(error: BaseException) -> str:

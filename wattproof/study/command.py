@@ -21,9 +21,9 @@ from rich.table import Table
 from rich.text import Text
 
 from wattproof import __version__
-from wattproof.bills import BooksDoNotBalance
-from wattproof.engine import EngineUnavailable, available, make_env
-from wattproof.households import DEFAULT_FILE, BadInput, Households, open_households
+from wattproof.day import PROBLEMS, exit_code
+from wattproof.engine import available, make_env
+from wattproof.households import DEFAULT_FILE, Households, open_households
 from wattproof.study import document
 from wattproof.study.communities import Base
 from wattproof.study.plan import FULL, REDUCED, Size, Task, default_jobs, execute, sized, tasks, timed, workers
@@ -89,16 +89,11 @@ def run_study(
                 return 1
             console.print(Text(f"as played: {check / document.NAME}"), soft_wrap=True)
         return 0
-    except (BadInput, EngineUnavailable, document.BadDocument) as problem:
+    except document.BadDocument as problem:
         print(problem, file=sys.stderr)
         return 2
-    except BooksDoNotBalance as problem:
-        print(problem, file=sys.stderr)
-        return 1
-    except OSError as problem:
-        where = f"{problem.filename}: " if problem.filename else ""
-        print(f"{where}{(problem.strerror or str(problem)).lower()}", file=sys.stderr)
-        return 2
+    except PROBLEMS as problem:
+        return exit_code(problem)
 
 
 def _compile() -> None:

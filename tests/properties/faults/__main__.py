@@ -23,7 +23,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from multiprocessing.connection import Connection
@@ -147,20 +146,12 @@ def _child(fault: Fault, folder: str, sender: Connection) -> None:
             if seasons.failures:
                 raise next(iter(seasons.failures.values()))
         except BaseException as failure:
-            violations = [leaf for leaf in _leaves(failure) if isinstance(leaf, evidence.Violated)]
+            violations = [leaf for leaf in evidence.leaves(failure) if isinstance(leaf, evidence.Violated)]
             reported = violations[0].invariant if violations else None
             error = f"{type(failure).__name__}: {failure}".splitlines()[0][:200]
     sender.send(
         {"reported": reported, "seen": seen, "compiled": compiled, "ended": time.monotonic() - begun, "error": error}
     )
-
-
-def _leaves(failure: BaseException) -> Iterator[BaseException]:
-    if isinstance(failure, BaseExceptionGroup):
-        for part in failure.exceptions:
-            yield from _leaves(part)
-    else:
-        yield failure
 
 
 def _run(test: str) -> None:
