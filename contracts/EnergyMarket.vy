@@ -222,7 +222,8 @@ def account(user: address) -> IEnergyMarket.Account:
     @return Account The account.
     """
     identity: packing.Identity = packing._identity(accounts._identity[user])
-    purse: packing.Purse = ledger._read(user)
+    word: uint256 = ledger._purse[user]
+    purse: packing.Purse = packing._purse(word)
 
     return IEnergyMarket.Account(
         profile=accounts._profile_of(identity),
@@ -230,7 +231,7 @@ def account(user: address) -> IEnergyMarket.Account:
         authorized=identity.authorized,
         balance=purse.free,
         reserved=purse.reserved,
-        grid_account=ledger._invoice_of(user, purse),
+        grid_account=ledger._invoice_of(user, word),
         performances=purse.performances,
         defaults=incentives._defaults[user],
         waivers=purse.waivers,

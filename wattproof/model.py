@@ -577,7 +577,10 @@ class Market:
             weighted = bid.volume * bid.price * (10_000 + self.priority_step * tier)  # T-MAT-2
             return -weighted, -bid.volume  # T-MAT-4; sorting keeps the order of opening: T-MAT-5
 
-        for bidder in sorted(quote.opened, key=rank):
+        ranked = sorted(quote.opened, key=rank)
+        for loser in self._told_to_lose(quote, ranked):
+            self._log("BidRejected", quote_id=quote_id, bidder=loser)
+        for bidder in ranked:
             bid = quote.bids[bidder]
             filled = min(bid.volume, quote.volume - quote.sold)  # T-MAT-6
             unfilled = bid.volume - filled
@@ -586,11 +589,21 @@ class Market:
                 quote.bids[bidder] = bid._replace(filled=filled, status=BidStatus.CONFIRMED)  # T-MAT-8
                 self._sell(quote_id, Trade(bidder, filled, bid.price), agreed=True)
                 self._log("BidConfirmed", quote_id=quote_id, bidder=bidder, filled=filled)
-        for bidder in reversed(quote.opened):
-            if quote.bids[bidder].filled == 0:
+            else:
                 self.positions[bidder, quote.period].stakes.remove(quote_id)  # T-ACC-5
-                self._log("BidRejected", quote_id=quote_id, bidder=bidder)
         self._log("QuoteMatched", quote_id=quote_id, sold=quote.sold)
+
+    @staticmethod
+    def _told_to_lose(quote: Quote, ranked: list[Address]) -> list[Address]:
+        """The bidders that win nothing, in the order of annex B: the book is read from the bid opened last."""
+        place = {bidder: number for number, bidder in enumerate(ranked)}
+        told: list[Address] = []
+        left: list[Address] = []
+        for bidder in reversed(quote.opened):
+            left = sorted([*left, bidder], key=place.__getitem__)
+            while sum(quote.bids[better].volume for better in left[:-1]) >= quote.volume:
+                told.append(left.pop())
+        return told
 
     @entry_point
     def buy_surplus(self, quote_id: int, volume: int, *, sender: Address, now: int) -> None:

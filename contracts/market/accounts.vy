@@ -25,7 +25,7 @@ uses: ledger
 # @dev A user that may begin new business: its number and its purse, to be written back.
 struct Trader:
     number: uint256
-    purse: packing.Purse
+    purse: uint256
 
 
 # @dev The EIP-712 type of what a meter signs to be paired with a user.
@@ -144,13 +144,13 @@ def _trader(user: address) -> Trader:
     @dev Returns `user`, which may begin new business (T-REG-15, T-REG-16).
     @custom:error "accounts: not authorised", "ledger: in arrears".
     """
-    identity: packing.Identity = packing._identity(self._identity[user])
-    if not identity.authorized:
+    identity: uint256 = self._identity[user]
+    if identity & packing.AUTHORIZED == 0:
         refusals._refuse("accounts: not authorised")
-    purse: packing.Purse = ledger._read(user)
+    purse: uint256 = ledger._purse[user]
     ledger._check_no_arrears(user, purse)
 
-    return Trader(number=identity.number, purse=purse)
+    return Trader(number=packing._number(identity), purse=purse)
 
 
 @internal
@@ -159,7 +159,7 @@ def _number(user: address) -> uint256:
     """
     @dev Returns the number of `user`; zero where it is not registered.
     """
-    return packing._identity(self._identity[user]).number
+    return packing._number(self._identity[user])
 
 
 @internal

@@ -31,14 +31,15 @@ uses: tariff
 BOOK_SIZE: constant(uint256) = 128
 
 
-# @dev The bids by quote and the bidder's number: the seal, and once opened a record. The
-# opened bids of a quote are chained, see `packing.Quote.first`. A bid that lost keeps its
-# record: what holds follows from the quote's status (see `bid`).
-_bid: HashMap[uint256, HashMap[uint256, uint256]]
+# @dev The bids by quote and the bidder's number, in one key (see `packing.QUOTE_AT`): the
+# seal, and once opened a record. The opened bids of a quote are chained, see
+# `packing.Quote.first`. A bid that lost keeps its record: what holds follows from the
+# quote's status (see `bid`).
+_bid: HashMap[uint256, uint256]
 
 
 # @dev The seals that look like a record, one in 2 ** 30 (see `packing.SEAL_ASIDE`).
-_seal_aside: HashMap[uint256, HashMap[uint256, uint256]]
+_seal_aside: HashMap[uint256, uint256]
 
 
 @deploy
@@ -62,19 +63,20 @@ def submit_bid(quote_id: uint256, seal: bytes32):
     """
     trader: accounts.Trader = accounts._trader(msg.sender)
     quote: packing.Quote = quotes._existing(quote_id)
-    quotes._check_valid(quote)
+    quotes._check_valid(quote.status)
     clock._check_phase(quote.period, IEnergyMarket.Phase.BIDDING)
     if trader.number == quote.prosumer:
         refusals._refuse("bids: own quote")
-    if self._bid[quote_id][trader.number] != 0:
+    key: uint256 = quote_id << packing.QUOTE_AT | trader.number
+    if self._bid[key] != 0:
         refusals._refuse("bids: already bid")
 
     word: uint256 = convert(seal, uint256)
     if packing._is_seal(word):
-        self._bid[quote_id][trader.number] = word
+        self._bid[key] = word
     else:
-        self._bid[quote_id][trader.number] = packing.SEAL_ASIDE
-        self._seal_aside[quote_id][trader.number] = word
+        self._bid[key] = packing.SEAL_ASIDE
+        self._seal_aside[key] = word
     log IEnergyMarket.BidSealed(quote_id=quote_id, bidder=msg.sender, seal=seal)
 
 
@@ -94,11 +96,12 @@ def reveal_bid(quote_id: uint256, price: uint256, volume: uint256, salt: bytes32
     """
     trader: accounts.Trader = accounts._trader(msg.sender)
     quote: packing.Quote = quotes._existing(quote_id)
-    quotes._check_valid(quote)
+    quotes._check_valid(quote.status)
     clock._check_phase(quote.period, IEnergyMarket.Phase.REVEALING)
+    key: uint256 = quote_id << packing.QUOTE_AT | trader.number
     sealed: bool = False
     seal: bytes32 = empty(bytes32)
-    sealed, seal = self._sealed(quote_id, trader.number)
+    sealed, seal = self._sealed(key)
     if not sealed:
         refusals._refuse("bids: nothing to open")
     if seal != self._seal_of(quote_id, msg.sender, price, volume, salt):
@@ -113,10 +116,8 @@ def reveal_bid(quote_id: uint256, price: uint256, volume: uint256, salt: bytes32
     ledger._reserve(msg.sender, trader.purse, tariff._escrow(volume, price))
     pending: bool = positions._stake(msg.sender, quote.period, quote_id)
     quotes._count(quote.period, 0, 0, volume)
-    self._write(
-        quote_id,
-        trader.number,
-        packing.Bid(price=price, volume=volume, filled=0, next=quote.first, pending=pending),
+    self._bid[key] = packing._pack_bid(
+        packing.Bid(price=price, volume=volume, filled=0, next=quote.first, pending=pending)
     )
     quote.opened = unsafe_add(quote.opened, 1)
     quote.first = trader.number
@@ -133,16 +134,19 @@ def bid(quote_id: uint256, bidder: address) -> IEnergyMarket.Bid:
     @param bidder The bidder.
     @return Bid The bid; all zero where there is none.
     """
-    number: uint256 = accounts._number(bidder)
     answer: IEnergyMarket.Bid = empty(IEnergyMarket.Bid)
-    if self._bid[quote_id][number] == 0:
+    # There is no such quote; a larger number would be the key of another one's bid.
+    if quote_id > packing.MOST_NUMBER:
+        return answer
+    key: uint256 = quote_id << packing.QUOTE_AT | accounts._number(bidder)
+    if self._bid[key] == 0:
         return answer
 
     sealed: bool = False
-    sealed, answer.seal = self._sealed(quote_id, number)
+    sealed, answer.seal = self._sealed(key)
     answer.status = IEnergyMarket.BidStatus.CREATED
     if not sealed:
-        bid: packing.Bid = self._read(quote_id, number)
+        bid: packing.Bid = packing._bid(self._bid[key])
         answer.price = bid.price
         answer.volume = bid.volume
         answer.filled = bid.filled
@@ -174,34 +178,17 @@ def seal_of(quote_id: uint256, bidder: address, price: uint256, volume: uint256,
 
 @internal
 @view
-def _sealed(quote_id: uint256, number: uint256) -> (bool, bytes32):
+def _sealed(key: uint256) -> (bool, bytes32):
     """
-    @dev Returns whether a user has a bid on a quote that is not opened, and its seal.
+    @dev Returns whether there is a bid with this key that is not opened, and its seal.
     """
-    word: uint256 = self._bid[quote_id][number]
+    word: uint256 = self._bid[key]
     if packing._is_seal(word):
         return True, convert(word, bytes32)
     if word == packing.SEAL_ASIDE:
-        return True, convert(self._seal_aside[quote_id][number], bytes32)
+        return True, convert(self._seal_aside[key], bytes32)
 
     return False, empty(bytes32)
-
-
-@internal
-@view
-def _read(quote_id: uint256, number: uint256) -> packing.Bid:
-    """
-    @dev Returns an opened bid by its bidder's number.
-    """
-    return packing._bid(self._bid[quote_id][number])
-
-
-@internal
-def _write(quote_id: uint256, number: uint256, bid: packing.Bid):
-    """
-    @dev Keeps an opened bid by its bidder's number.
-    """
-    self._bid[quote_id][number] = packing._pack_bid(bid)
 
 
 @internal
@@ -210,9 +197,9 @@ def _has_won(quote_id: uint256, number: uint256) -> bool:
     """
     @dev Tells whether a user has won in the matching of a quote.
     """
-    word: uint256 = self._bid[quote_id][number]
+    word: uint256 = self._bid[quote_id << packing.QUOTE_AT | number]
 
-    return not packing._is_seal(word) and packing._bid(word).filled > 0
+    return not packing._is_seal(word) and word >> packing.FILLED_AT & packing.MOST_ENERGY != 0
 
 
 @internal

@@ -45,54 +45,54 @@ def _tier(performances: uint256) -> uint256:
     @dev Returns the tier of a user: 0 below 5 good performances, then 1 from 5, 2 from
          10, 3 from 20, 4 from 40 and 5 from 80 (T-STD-2).
     """
-    threshold: uint256 = _FIRST_THRESHOLD
-    tier: uint256 = 0
-    for _: uint256 in range(_TOP_TIER):
+    if performances < _FIRST_THRESHOLD:
+        return 0
+    threshold: uint256 = 2 * _FIRST_THRESHOLD
+    for tier: uint256 in range(1, _TOP_TIER):
         if performances < threshold:
-            break
-        tier += 1
-        threshold *= 2
+            return tier
+        threshold = unsafe_mul(threshold, 2)
 
-    return tier
+    return _TOP_TIER
 
 
 @internal
-def _charge(user: address, purse: packing.Purse, volume: uint256) -> (uint256, uint256):
+def _charge(user: address, purse: uint256, volume: uint256) -> (uint256, uint256):
     """
-    @dev Returns the service fee that `user` pays on `volume` Wh, and the waivers that it
-         has then: the discount is taken off and rounded down, and the fee is 0 where a
-         waiver in hand takes its place (T-SET-13, T-SET-14).
+    @dev Returns the service fee that `user` pays on `volume` Wh, and the purse that it has
+         then, the fee not yet taken: the discount is taken off and rounded down, and the
+         fee is 0 where a waiver in hand takes its place (T-SET-13, T-SET-14).
     """
-    share: uint256 = unsafe_sub(_TOP_TIER, self._tier(purse.performances))
+    performances: uint256 = purse >> packing.PERFORMANCES_AT & packing.MOST_PERFORMANCES
+    share: uint256 = unsafe_sub(_TOP_TIER, self._tier(performances))
     fee: uint256 = unsafe_mul(unsafe_mul(volume, tariff.SERVICE_FEE), share) // _TOP_TIER
     # A fee of nothing uses no waiver up.
-    if fee > 0 and purse.waivers > 0:
+    if fee > 0 and purse >> packing.WAIVERS_AT & packing.MOST_WAIVERS != 0:
         log IEnergyMarket.WaiverUsed(user=user)
-        return 0, unsafe_sub(purse.waivers, 1)
+        return 0, unsafe_sub(purse, 1 << packing.WAIVERS_AT)
 
-    return fee, purse.waivers
+    return fee, purse
 
 
 @internal
-def _grant_waiver(user: address, waivers: uint256) -> uint256:
+def _grant_waiver(user: address, purse: uint256) -> uint256:
     """
-    @dev Gives `user`, which has so many, one waiver of a later fee, and returns how many
-         it has then.
+    @dev Gives `user` one waiver of a later fee, and returns the purse that it has then.
     """
     log IEnergyMarket.WaiverGranted(user=user)
 
-    return min(unsafe_add(waivers, 1), packing.MOST_WAIVERS)
+    return packing._counted(purse, packing.WAIVERS_AT, packing.MOST_WAIVERS)
 
 
 @internal
-def _record(user: address, performances: uint256, good: bool) -> uint256:
+def _record(user: address, purse: uint256, good: bool) -> uint256:
     """
-    @dev Records a good performance of `user`, which has so many, or else a default, and
-         returns how many good ones it has then.
+    @dev Records a good performance of `user`, or else a default, and returns the purse
+         that it has then.
     """
     log IEnergyMarket.PerformanceRecorded(user=user, good=good)
     if good:
-        return min(unsafe_add(performances, 1), packing.MOST_PERFORMANCES)
-
+        return packing._counted(purse, packing.PERFORMANCES_AT, packing.MOST_PERFORMANCES)
     self._defaults[user] += 1
-    return performances
+
+    return purse

@@ -76,11 +76,10 @@ def deposit(amount: uint256):
     if held > _MOST_TOKENS:
         refusals._refuse("ledger: too many tokens")
 
-    purse: packing.Purse = self._read(msg.sender)
-    purse.free += amount
+    purse: uint256 = packing._funded(self._purse[msg.sender], amount)
     log IEnergyMarket.Deposited(account=msg.sender, amount=amount)
 
-    self._write(msg.sender, self._booked(msg.sender, purse, 0))
+    self._purse[msg.sender] = self._booked(msg.sender, purse, 0)
 
 
 @external
@@ -93,13 +92,11 @@ def withdraw(amount: uint256):
                   "ledger: token refused", "ledger: token moved another amount", or the
                   token's own.
     """
-    purse: packing.Purse = self._booked(msg.sender, self._read(msg.sender), 0)
+    purse: uint256 = self._booked(msg.sender, self._purse[msg.sender], 0)
     self._check_no_arrears(msg.sender, purse)
-    if amount > purse.free:
-        refusals._refuse("ledger: insufficient balance")
+    self._check_free(purse, amount)
 
-    purse.free = unsafe_sub(purse.free, amount)
-    self._write(msg.sender, purse)
+    self._purse[msg.sender] = unsafe_sub(purse, amount)
     log IEnergyMarket.Withdrawn(account=msg.sender, amount=amount)
 
     held: uint256 = self._held(self)
@@ -121,28 +118,12 @@ def clear(user: address):
          user in arrears could be claimed by nobody.
     @param user The account to clear; nothing to clear is no error.
     """
-    self._write(user, self._booked(user, self._read(user), 0))
+    purse: uint256 = self._booked(user, self._purse[user], 0)
+    self._purse[user] = purse
 
 
 @internal
-@view
-def _read(user: address) -> packing.Purse:
-    """
-    @dev Returns the purse of `user`.
-    """
-    return packing._purse(self._purse[user])
-
-
-@internal
-def _write(user: address, purse: packing.Purse):
-    """
-    @dev Keeps the purse of `user`.
-    """
-    self._purse[user] = packing._pack_purse(purse)
-
-
-@internal
-def _booked(user: address, purse: packing.Purse, amount: int256) -> packing.Purse:
+def _booked(user: address, purse: uint256, amount: int256) -> uint256:
     """
     @dev Books `amount` on the invoice account of `user` (positive: the supplier owes),
          clears it as far as the payer's free balance goes, and returns the purse that is
@@ -152,46 +133,52 @@ def _booked(user: address, purse: packing.Purse, amount: int256) -> packing.Purs
     if invoice == 0 and amount == 0:
         return purse
 
-    after: packing.Purse = purse
-    supplier: packing.Purse = self._read(SUPPLIER)
-    free: int256 = convert(purse.free, int256)
-    # Positive: the supplier pays what it owes, as far as it goes; negative: the user.
-    paid: int256 = max(min(invoice, convert(supplier.free, int256)), -free)
+    after: uint256 = purse
+    supplier: uint256 = self._purse[SUPPLIER]
+    paid: int256 = 0
+    # The payer pays as far as its free balance goes; with that it holds what is taken off.
+    if invoice > 0:
+        moved: uint256 = min(convert(invoice, uint256), supplier & packing.MOST_MONEY)
+        after = packing._funded(purse, moved)
+        supplier = unsafe_sub(supplier, moved)
+        paid = convert(moved, int256)
+    else:
+        moved: uint256 = min(convert(-invoice, uint256), purse & packing.MOST_MONEY)
+        after = unsafe_sub(purse, moved)
+        supplier = packing._funded(supplier, moved)
+        paid = -convert(moved, int256)
     if paid != 0:
-        after.free = convert(free + paid, uint256)
-        supplier.free = convert(convert(supplier.free, int256) - paid, uint256)
-        self._write(SUPPLIER, supplier)
+        self._purse[SUPPLIER] = supplier
         log IEnergyMarket.Cleared(user=user, amount=paid)
-    after.invoiced = invoice != paid
-    if purse.invoiced or after.invoiced:
+    if paid != invoice:
+        after |= packing.INVOICED
         self._invoice[user] = invoice - paid
+    elif purse & packing.INVOICED != 0:
+        after ^= packing.INVOICED
+        self._invoice[user] = 0
 
     return after
 
 
 @internal
 @view
-def _invoice_of(user: address, purse: packing.Purse) -> int256:
+def _invoice_of(user: address, purse: uint256) -> int256:
     """
     @dev Returns what stands on the invoice account of `user`, whose purse tells where
          that is nothing.
     """
-    return self._invoice[user] if purse.invoiced else 0
+    return self._invoice[user] if purse & packing.INVOICED != 0 else 0
 
 
 @internal
-def _reserve(user: address, purse: packing.Purse, amount: uint256):
+def _reserve(user: address, purse: uint256, amount: uint256):
     """
     @dev Moves `amount` of `user` from its free balance into escrow, and keeps its purse.
     @custom:error "ledger: insufficient balance".
     """
-    if amount > purse.free:
-        refusals._refuse("ledger: insufficient balance")
+    self._check_free(purse, amount)
 
-    after: packing.Purse = purse
-    after.free = unsafe_sub(purse.free, amount)
-    after.reserved += amount
-    self._write(user, after)
+    self._purse[user] = packing._reserved(purse, amount)
 
 
 @internal
@@ -199,7 +186,7 @@ def _refund(user: address, amount: uint256):
     """
     @dev Moves `amount` of `user` out of escrow, back into its free balance.
     """
-    self._purse[user] = packing._refunded(self._purse[user], amount)
+    self._purse[user] = packing._released(self._purse[user], amount, amount)
 
 
 @internal
@@ -207,14 +194,23 @@ def _credit(user: address, amount: uint256):
     """
     @dev Adds `amount` to the free balance of `user`; the caller debits it elsewhere.
     """
-    purse: packing.Purse = self._read(user)
-    purse.free += amount
-    self._write(user, purse)
+    self._purse[user] = packing._funded(self._purse[user], amount)
+
+
+@internal
+@pure
+def _check_free(purse: uint256, amount: uint256):
+    """
+    @dev Reverts unless `amount` is free in a purse.
+    @custom:error "ledger: insufficient balance".
+    """
+    if amount > purse & packing.MOST_MONEY:
+        refusals._refuse("ledger: insufficient balance")
 
 
 @internal
 @view
-def _check_no_arrears(user: address, purse: packing.Purse):
+def _check_no_arrears(user: address, purse: uint256):
     """
     @dev Reverts where `user`, whose purse this is, owes the supplier.
     @custom:error "ledger: in arrears".

@@ -18,7 +18,6 @@ from . import ledger
 from . import packing
 from . import positions
 from . import quotes
-from . import ranking
 from . import tariff
 
 uses: accounts
@@ -34,14 +33,30 @@ uses: tariff
 _BASE_WEIGHT: constant(uint256) = 10_000
 
 
-# @dev An opened bid in memory: the bidder's number and address, the words of the bid and
-# of the bidder's purse, and all that the bid reserved.
+# @dev A bid that may win: its bidder, and the words of the bid and of the bidder's purse.
 struct Entry:
-    number: uint256
     bidder: address
     bid: uint256
     purse: uint256
-    escrow: uint256
+
+
+# @dev How many times a bid is put among those that may win, or taken from them, at most.
+_STEPS: constant(uint256) = 2 * bids.BOOK_SIZE
+
+
+# @dev Where the parts of a rank begin. A bid ranks by its total amount, weighted by the
+# bidder's standing, then by the larger volume, then by the earlier reveal (T-MAT-2,
+# T-MAT-4, T-MAT-5): its place counts from the bid opened last. All of it is one number, the
+# larger the better. The bidder's number is lowest and never decides, as places differ. With
+# volumes below 2 ** 48, prices below 2 ** 96 and weights below 2 ** 16 the amount fits.
+_AMOUNT_AT: constant(uint256) = 88
+_VOLUME_AT: constant(uint256) = 40
+_PLACE_AT: constant(uint256) = 32
+_MOST_PLACE: constant(uint256) = 255
+
+
+# @dev Levels below the root of a heap of a full book.
+_LEVELS: constant(uint256) = 7
 
 
 # @dev What each tier adds to the weight of a bid; 0: the paper's plain order.
@@ -64,82 +79,130 @@ def __init__(priority_step: uint256):
 def match_bids(quote_id: uint256):
     """
     @dev Serves the opened bids of a quote, once; who gets nothing, gets its reserve back.
+    @notice The book is read once, the bid opened last first. What may still win is kept in
+            a heap, the worst at its root. As soon as better ones want all that is offered,
+            the worst has lost; what is left in the end has won, and is put in order. The
+            worst order of bids takes some `n log n` steps.
     @param quote_id The ID of the quote.
     @custom:error "quotes: unknown quote", "quotes: not valid", "clock: wrong phase".
     """
     quote: packing.Quote = quotes._existing(quote_id)
-    quotes._check_valid(quote)
+    quotes._check_valid(quote.status)
     clock._check_phase(quote.period, ~(IEnergyMarket.Phase.BIDDING | IEnergyMarket.Phase.REVEALING))
-
-    # The opened bids and their keys, the last one opened first: so they are chained.
-    book: DynArray[Entry, bids.BOOK_SIZE] = []
-    keys: DynArray[uint256, bids.BOOK_SIZE] = []
-    step: uint256 = PRIORITY_STEP
-    fee: uint256 = tariff.SERVICE_FEE
-    number: uint256 = quote.first
-    index: uint256 = quote.opened
-    for _: uint256 in range(quote.opened, bound=bids.BOOK_SIZE):
-        bid: uint256 = bids._bid[quote_id][number]
-        bidder: address = accounts._user[number]
-        # Standing counts as it is now.
-        purse: uint256 = ledger._purse[bidder]
-        tier: uint256 = incentives._tier(packing._performances(purse))
-        weight: uint256 = unsafe_add(_BASE_WEIGHT, unsafe_mul(step, tier))
-        price: uint256 = bid & packing.MOST_PRICE
-        volume: uint256 = bid >> packing.VOLUME_AT & packing.MOST_ENERGY
-        escrow: uint256 = unsafe_mul(volume, unsafe_add(price, fee))
-        index = unsafe_sub(index, 1)
-        keys.append(ranking._key(index, volume, price, weight))
-        book.append(Entry(number=number, bidder=bidder, bid=bid, purse=purse, escrow=escrow))
-        number = bid >> packing.NEXT_AT & packing.MOST_NUMBER
-    ranked: DynArray[uint256, bids.BOOK_SIZE] = ranking._descending(keys, quote.volume)
-    last: uint256 = unsafe_sub(quote.opened, 1)
 
     prosumer: address = accounts._user[quote.prosumer]
     sale: packing.Sale = quotes._read_sale(prosumer, quote.period)
-    left: uint256 = quote.volume
-    for place: uint256 in range(len(ranked), bound=bids.BOOK_SIZE):
-        index = unsafe_sub(last, ranking._index(ranked[place]))
-        entry: Entry = book[index]
+    supply: uint256 = quote.volume
+    step: uint256 = PRIORITY_STEP
+    book: uint256 = quote_id << packing.QUOTE_AT
+    # The ranks (see `_AMOUNT_AT`) of the bids that may win, none of the first `size` smaller
+    # than its parent's, and the bids themselves.
+    heap: uint256[bids.BOOK_SIZE] = empty(uint256[bids.BOOK_SIZE])
+    size: uint256 = 0
+    entries: DynArray[Entry, bids.BOOK_SIZE] = []
+    # What they want together, and without the worst; the rank below which a bid has lost.
+    wanted: uint256 = 0
+    wanted_better: uint256 = 0
+    bar: uint256 = 0
+    next: uint256 = quote.first
+    for _step: uint256 in range(_STEPS):
+        rank: uint256 = 0
+        node: uint256 = 0
+        full: bool = True
+        if next != 0 and wanted_better < supply:
+            # The next bid of the book. Standing counts as it is now.
+            entry: Entry = empty(Entry)
+            entry.bid = bids._bid[book | next]
+            entry.bidder = accounts._user[next]
+            entry.purse = ledger._purse[entry.bidder]
+            price: uint256 = entry.bid & packing.MOST_PRICE
+            volume: uint256 = entry.bid >> packing.VOLUME_AT & packing.MOST_ENERGY
+            tier: uint256 = incentives._tier(
+                entry.purse >> packing.PERFORMANCES_AT & packing.MOST_PERFORMANCES
+            )
+            weight: uint256 = unsafe_add(_BASE_WEIGHT, unsafe_mul(step, tier))
+            amount: uint256 = unsafe_mul(unsafe_mul(volume, price), weight)
+            rank = amount << _AMOUNT_AT | volume << _VOLUME_AT | len(entries) << _PLACE_AT | next
+            next = entry.bid >> packing.NEXT_AT & packing.MOST_NUMBER
+            if rank < bar:
+                self._reject(quote_id, quote.period, entry)
+                continue
+            entries.append(entry)
+            wanted_better = unsafe_add(wanted_better, volume)
+            full = bar != 0 and wanted_better >= supply
+            if not full:
+                # It goes up from the end as long as its parent is larger.
+                wanted = unsafe_add(wanted, volume)
+                node = size
+                size = unsafe_add(size, 1)
+                for _level: uint256 in range(_LEVELS):
+                    if node == 0:
+                        break
+                    parent: uint256 = unsafe_sub(node, 1) >> 1
+                    above: uint256 = heap[parent]
+                    if above <= rank:
+                        break
+                    heap[node] = above
+                    node = parent
+        elif size == 0:
+            break
+        else:
+            size = unsafe_sub(size, 1)
+            rank = heap[size]
+        if full:
+            # The worst leaves, and the one in hand goes down from the root in its stead as
+            # long as a child is smaller.
+            worst: uint256 = heap[0]
+            if wanted_better >= supply:
+                self._reject(quote_id, quote.period, entries[worst >> _PLACE_AT & _MOST_PLACE])
+            else:
+                # It has won: so the winners remain behind the heap, the best first.
+                heap[size] = worst
+                sale.winners = unsafe_add(sale.winners, 1)
+            wanted = wanted_better
+            for _level: uint256 in range(_LEVELS):
+                child: uint256 = unsafe_add(node << 1, 1)
+                if child >= size:
+                    break
+                below: uint256 = heap[child]
+                other: uint256 = unsafe_add(child, 1)
+                if other < size and heap[other] < below:
+                    child = other
+                    below = heap[other]
+                if below >= rank:
+                    break
+                heap[node] = below
+                node = child
+            if size == 0:
+                break
+        heap[node] = rank
+        wanted_better = unsafe_sub(wanted, heap[0] >> _VOLUME_AT & packing.MOST_ENERGY)
+        bar = heap[0] if wanted >= supply else 0
+
+    quote.first = heap[0] & packing.MOST_NUMBER
+    for place: uint256 in range(sale.winners, bound=bids.BOOK_SIZE):
+        number: uint256 = heap[place] & packing.MOST_NUMBER
+        entry: Entry = entries[heap[place] >> _PLACE_AT & _MOST_PLACE]
+        price: uint256 = entry.bid & packing.MOST_PRICE
+        volume: uint256 = entry.bid >> packing.VOLUME_AT & packing.MOST_ENERGY
+        filled: uint256 = min(volume, unsafe_sub(supply, sale.sold))
+        sale.sold = unsafe_add(sale.sold, filled)
+        following: uint256 = 0
+        if unsafe_add(place, 1) < sale.winners:
+            following = heap[unsafe_add(place, 1)] & packing.MOST_NUMBER
         # From here on the winners are chained, in the order of the ranking (see `sales`).
-        if place == 0:
-            quote.first = entry.number
-        next: uint256 = 0
-        if unsafe_add(place, 1) < len(ranked):
-            next = book[unsafe_sub(last, ranking._index(ranked[unsafe_add(place, 1)]))].number
-        left = self._confirm(quote_id, quote.period, entry, left, next)
-        # It has nothing more to get back.
-        book[index].escrow = 0
-    sale.winners = len(ranked)
-    for entry: Entry in book:
-        if entry.escrow > 0:
-            self._reject(quote_id, quote.period, entry)
-    sale.sold = unsafe_sub(quote.volume, left)
+        bids._bid[book | number] = packing._won(entry.bid, filled, following)
+        # Agreed, however late the matching is called: the bid was made ahead of delivery.
+        pending: bool = entry.bid & packing.PENDING != 0
+        positions._buy(entry.bidder, quote.period, quote_id, filled, True, pending)
+        # The reserve of what is not filled is free again.
+        if filled < volume:
+            ledger._refund(entry.bidder, tariff._escrow(unsafe_sub(volume, filled), price))
+        log IEnergyMarket.BidConfirmed(quote_id=quote_id, bidder=entry.bidder, filled=filled)
     quote.status = IEnergyMarket.QuoteStatus.MATCHED
     quotes._write(quote_id, quote)
     quotes._write_sale(prosumer, quote.period, sale)
     log IEnergyMarket.QuoteMatched(quote_id=quote_id, sold=sale.sold)
-
-
-@internal
-def _confirm(quote_id: uint256, period: uint256, entry: Entry, left: uint256, next: uint256) -> uint256:
-    """
-    @dev Makes a trade of a winning bid, at its own price, and returns what is `left` after
-         it; the reserve of what is not filled is free again.
-    """
-    bid: packing.Bid = packing._bid(entry.bid)
-    bid.filled = min(bid.volume, left)
-    bid.next = next
-    unused: uint256 = tariff._escrow(unsafe_sub(bid.volume, bid.filled), bid.price)
-
-    bids._write(quote_id, entry.number, bid)
-    # Agreed, however late the matching is called: the bid was made ahead of delivery.
-    positions._buy(entry.bidder, period, quote_id, bid.filled, True, bid.pending)
-    if unused > 0:
-        ledger._refund(entry.bidder, unused)
-    log IEnergyMarket.BidConfirmed(quote_id=quote_id, bidder=entry.bidder, filled=bid.filled)
-
-    return unsafe_sub(left, bid.filled)
 
 
 @internal
@@ -148,7 +211,12 @@ def _reject(quote_id: uint256, period: uint256, entry: Entry):
     @dev Gives the reserve of a losing bid back. Its record stays as it is: what it says
          follows from the quote's status, and so does the end of a stake that is pending.
     """
-    ledger._purse[entry.bidder] = packing._refunded(entry.purse, entry.escrow)
-    if not packing._is_pending(entry.bid):
+    volume: uint256 = entry.bid >> packing.VOLUME_AT & packing.MOST_ENERGY
+    price: uint256 = entry.bid & packing.MOST_PRICE
+    # As `tariff._escrow`, without the call: books are mostly losers.
+    escrow: uint256 = unsafe_mul(volume, unsafe_add(price, tariff.SERVICE_FEE))
+
+    ledger._purse[entry.bidder] = packing._released(entry.purse, escrow, escrow)
+    if entry.bid & packing.PENDING == 0:
         positions._receive(entry.bidder, period, 0, True)
     log IEnergyMarket.BidRejected(quote_id=quote_id, bidder=entry.bidder)

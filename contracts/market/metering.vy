@@ -147,11 +147,3 @@ def _write(user: address, period: uint256, reading: packing.Reading):
     @dev Keeps what a user's meter reported.
     """
     self._reading[user][period] = packing._pack_reading(reading)
-
-
-@internal
-def _close(user: address, period: uint256, word: uint256):
-    """
-    @dev Notes in a reading, given by its word, that the account of user and period is settled.
-    """
-    self._reading[user][period] = word | packing.READING_SETTLED

@@ -10,28 +10,25 @@
         modules unpack a word into a record, change its fields by name, and pack it again.
 @dev Stateless, and the only module that knows where a field lies. `_x` reads a word as a
      record, `_pack_x` makes the word of one; fields are listed from the lowest bit up.
-     Nothing is ever cut to fit: to pack what does not fit reverts. The comment at each
-     field says why that does not happen.
+     What changes with every trade, the purse and the position, is never taken apart: the
+     functions that change one say what they do to it, and give the new word.
+     Nothing is ever cut to fit: what does not fit reverts. The comment at each field says
+     why that does not happen.
 """
 
 from ..interfaces import IEnergyMarket
 
 
 # @dev The largest value of each kind of field.
-_MOST_MONEY: constant(uint256) = 2**104 - 1
+MOST_MONEY: constant(uint256) = 2**104 - 1
 MOST_PRICE: constant(uint256) = 2**96 - 1
 MOST_ENERGY: constant(uint256) = 2**48 - 1
-_MOST_SUM: constant(uint256) = 2**64 - 1
+MOST_SUM: constant(uint256) = 2**64 - 1
 _MOST_TOTAL: constant(uint256) = 2**128 - 1
 MOST_NUMBER: constant(uint256) = 2**32 - 1
 _MOST_TIME: constant(uint256) = 2**40 - 1
 _MOST_PERIOD: constant(uint256) = 2**36 - 1
-_MOST_COUNT: constant(uint256) = 2**16 - 1
-
-
-# @dev Good performances and waivers stop counting here: beyond any use (T-STD-1, T-STD-11).
-MOST_PERFORMANCES: constant(uint256) = 2**24 - 1
-MOST_WAIVERS: constant(uint256) = 2**22 - 1
+MOST_COUNT: constant(uint256) = 2**16 - 1
 
 
 # @dev A bid's word below this is no seal but a record.
@@ -42,12 +39,40 @@ _SEALS: constant(uint256) = 2**226
 SEAL_ASIDE: constant(uint256) = 2**225
 
 
-# @dev Where two fields of an opened bid begin, for the matching, which reads a book of them.
+# @dev Where fields of an opened bid begin, for the matching, which reads a book of them.
 VOLUME_AT: constant(uint256) = 96
+FILLED_AT: constant(uint256) = 144
 NEXT_AT: constant(uint256) = 192
+PENDING: constant(uint256) = 1 << 224
 
 
-# @dev What is set in the word of a reading whose account is settled.
+# @dev Where the quote begins in the key of a bid; the bidder's number is below it. Both
+# have 32 bits.
+QUOTE_AT: constant(uint256) = 32
+
+
+# @dev Where fields of a purse begin. Good performances and waivers stop counting at their
+# most: beyond any use (T-STD-1, T-STD-11).
+PERFORMANCES_AT: constant(uint256) = 208
+MOST_PERFORMANCES: constant(uint256) = 2**24 - 1
+WAIVERS_AT: constant(uint256) = 232
+MOST_WAIVERS: constant(uint256) = 2**22 - 1
+INVOICED: constant(uint256) = 1 << 254
+SELLER: constant(uint256) = 1 << 255
+_RESERVED_AT: constant(uint256) = 104
+
+
+# @dev Where the fields of a position begin.
+BOUGHT_AT: constant(uint256) = 64
+RECEIVED_AT: constant(uint256) = 128
+OPEN_AT: constant(uint256) = 192
+PENDING_AT: constant(uint256) = 208
+POSITION_SETTLED: constant(uint256) = 1 << 240
+
+
+# @dev Where what was imported begins in a reading, and what is set in one whose account is
+# settled.
+IMPORTED_AT: constant(uint256) = 48
 READING_SETTLED: constant(uint256) = 1 << 97
 
 
@@ -142,7 +167,7 @@ def _identity(word: uint256) -> Identity:
     """
     return Identity(
         meter=convert(word & convert(max_value(uint160), uint256), address),
-        number=word >> 160 & MOST_NUMBER,
+        number=self._number(word),
         authorized=word >> 192 & 1 == 1,
         blank=word >> 193 & 1 == 1,
     )
@@ -161,6 +186,15 @@ def _new_identity(meter: address, number: uint256, blank: bool) -> uint256:
 
 @internal
 @pure
+def _number(word: uint256) -> uint256:
+    """
+    @dev Returns the user's number in the word of an identity.
+    """
+    return word >> 160 & MOST_NUMBER
+
+
+@internal
+@pure
 def _meter(word: uint256) -> address:
     """
     @dev Returns the meter in the word of an identity.
@@ -175,10 +209,10 @@ def _purse(word: uint256) -> Purse:
     @dev Reads a word as a purse.
     """
     return Purse(
-        free=word & _MOST_MONEY,
-        reserved=word >> 104 & _MOST_MONEY,
-        performances=word >> 208 & MOST_PERFORMANCES,
-        waivers=word >> 232 & MOST_WAIVERS,
+        free=word & MOST_MONEY,
+        reserved=word >> _RESERVED_AT & MOST_MONEY,
+        performances=word >> PERFORMANCES_AT & MOST_PERFORMANCES,
+        waivers=word >> WAIVERS_AT & MOST_WAIVERS,
         invoiced=word >> 254 & 1 == 1,
         seller=word >> 255 == 1,
     )
@@ -186,40 +220,52 @@ def _purse(word: uint256) -> Purse:
 
 @internal
 @pure
-def _pack_purse(purse: Purse) -> uint256:
+def _funded(word: uint256, amount: uint256) -> uint256:
     """
-    @dev Returns the word of a purse.
+    @dev Returns the word of a purse with `amount` more in it, free.
     """
-    assert (purse.free | purse.reserved) >> 104 | purse.performances >> 24 | purse.waivers >> 22 == 0
+    assert amount <= unsafe_sub(MOST_MONEY, word & MOST_MONEY)
 
-    return (
-        purse.free
-        | purse.reserved << 104
-        | purse.performances << 208
-        | purse.waivers << 232
-        | convert(purse.invoiced, uint256) << 254
-        | convert(purse.seller, uint256) << 255
-    )
+    return unsafe_add(word, amount)
 
 
 @internal
 @pure
-def _performances(word: uint256) -> uint256:
+def _reserved(word: uint256, amount: uint256) -> uint256:
     """
-    @dev Returns the good performances in the word of a purse.
+    @dev Returns the word of a purse once `amount`, which is free, is reserved.
     """
-    return word >> 208 & MOST_PERFORMANCES
+    reserved: uint256 = unsafe_add(word >> _RESERVED_AT & MOST_MONEY, amount)
+    assert reserved <= MOST_MONEY
+
+    return unsafe_sub(unsafe_add(word, amount << _RESERVED_AT), amount)
 
 
 @internal
 @pure
-def _refunded(word: uint256, amount: uint256) -> uint256:
+def _released(word: uint256, amount: uint256, back: uint256) -> uint256:
     """
-    @dev Returns the word of a purse once `amount` of it is no longer reserved but free.
+    @dev Returns the word of a purse once `amount` of it is no longer reserved, and `back`
+         is free instead.
     """
-    assert amount <= word >> 104 & _MOST_MONEY and unsafe_add(word & _MOST_MONEY, amount) <= _MOST_MONEY
+    free: uint256 = unsafe_add(word & MOST_MONEY, back)
+    # One comparison for all: what falls below zero has the highest bits set.
+    assert amount | back | free | unsafe_sub(word >> _RESERVED_AT & MOST_MONEY, amount) <= MOST_MONEY
 
-    return unsafe_sub(unsafe_add(word, amount), amount << 104)
+    return unsafe_sub(unsafe_add(word, back), amount << _RESERVED_AT)
+
+
+@internal
+@pure
+def _counted(word: uint256, place: uint256, most: uint256) -> uint256:
+    """
+    @dev Returns the word of a purse with one more in the counter that begins at `place`; at
+         `most` it stops counting.
+    """
+    if word >> place & most == most:
+        return word
+
+    return unsafe_add(word, 1 << place)
 
 
 @internal
@@ -320,48 +366,12 @@ def _bid(word: uint256) -> Bid:
     @dev Reads a word as an opened bid.
     """
     return Bid(
-        price=self._price(word),
-        volume=self._volume(word),
-        filled=word >> 144 & MOST_ENERGY,
-        next=self._next(word),
-        pending=self._is_pending(word),
+        price=word & MOST_PRICE,
+        volume=word >> VOLUME_AT & MOST_ENERGY,
+        filled=word >> FILLED_AT & MOST_ENERGY,
+        next=word >> NEXT_AT & MOST_NUMBER,
+        pending=word & PENDING != 0,
     )
-
-
-@internal
-@pure
-def _price(word: uint256) -> uint256:
-    """
-    @dev Returns the price in the word of an opened bid.
-    """
-    return word & MOST_PRICE
-
-
-@internal
-@pure
-def _volume(word: uint256) -> uint256:
-    """
-    @dev Returns the volume in the word of an opened bid.
-    """
-    return word >> 96 & MOST_ENERGY
-
-
-@internal
-@pure
-def _is_pending(word: uint256) -> bool:
-    """
-    @dev Tells from the word of an opened bid whether its stake is not counted.
-    """
-    return word >> 224 == 1
-
-
-@internal
-@pure
-def _next(word: uint256) -> uint256:
-    """
-    @dev Returns the number of the bidder that follows in the chain, from a bid's word.
-    """
-    return word >> 192 & MOST_NUMBER
 
 
 @internal
@@ -379,6 +389,18 @@ def _pack_bid(bid: Bid) -> uint256:
         | bid.next << 192
         | convert(bid.pending, uint256) << 224
     )
+
+
+@internal
+@pure
+def _won(word: uint256, filled: uint256, next: uint256) -> uint256:
+    """
+    @dev Returns the word of an opened bid once `filled` of it has won, and the bid of the
+         user with the number `next` is the next best.
+    """
+    assert filled >> 48 | next >> 32 == 0
+
+    return word & ~(MOST_NUMBER << NEXT_AT) | filled << FILLED_AT | next << NEXT_AT
 
 
 @internal
@@ -412,35 +434,51 @@ def _position(word: uint256) -> Position:
     @dev Reads a word as a position.
     """
     return Position(
-        agreed=word & _MOST_SUM,
-        bought=word >> 64 & _MOST_SUM,
-        received=word >> 128 & _MOST_SUM,
-        open=word >> 192 & _MOST_COUNT,
-        pending=word >> 208 & MOST_NUMBER,
-        settled=word >> 240 & 1 == 1,
+        agreed=word & MOST_SUM,
+        bought=word >> BOUGHT_AT & MOST_SUM,
+        received=word >> RECEIVED_AT & MOST_SUM,
+        open=word >> OPEN_AT & MOST_COUNT,
+        pending=word >> PENDING_AT & MOST_NUMBER,
+        settled=word & POSITION_SETTLED != 0,
     )
 
 
 @internal
 @pure
-def _pack_position(position: Position) -> uint256:
+def _bought(word: uint256, volume: uint256, agreed: uint256) -> uint256:
     """
-    @dev Returns the word of a position.
+    @dev Returns the word of a position with `volume` more bought, and `agreed` more agreed,
+         which is at most `volume`.
     """
-    assert (
-        (position.agreed | position.bought | position.received) >> 64
-        | position.open >> 16
-        | position.pending >> 32
-    ) == 0
+    # No more is ever agreed than bought: one comparison serves both.
+    assert volume <= unsafe_sub(MOST_SUM, word >> BOUGHT_AT & MOST_SUM)
 
-    return (
-        position.agreed
-        | position.bought << 64
-        | position.received << 128
-        | position.open << 192
-        | position.pending << 208
-        | convert(position.settled, uint256) << 240
-    )
+    return unsafe_add(unsafe_add(word, volume << BOUGHT_AT), agreed)
+
+
+@internal
+@pure
+def _staked(word: uint256) -> uint256:
+    """
+    @dev Returns the word of a position with one open quote more.
+    """
+    assert word >> OPEN_AT & MOST_COUNT != MOST_COUNT
+
+    return unsafe_add(word, 1 << OPEN_AT)
+
+
+@internal
+@pure
+def _received(word: uint256, volume: uint256, ended: uint256) -> uint256:
+    """
+    @dev Returns the word of a position with `volume` more received, and `ended`, 0 or 1,
+         open quotes less.
+    """
+    received: uint256 = unsafe_add(word >> RECEIVED_AT & MOST_SUM, volume)
+    # One comparison for all: what falls below zero has the highest bits set.
+    assert volume | received | unsafe_sub(word >> OPEN_AT & MOST_COUNT, ended) <= MOST_SUM
+
+    return unsafe_sub(unsafe_add(word, volume << RECEIVED_AT), ended << OPEN_AT)
 
 
 @internal
@@ -451,7 +489,7 @@ def _reading(word: uint256) -> Reading:
     """
     return Reading(
         exported=word & MOST_ENERGY,
-        imported=word >> 48 & MOST_ENERGY,
+        imported=word >> IMPORTED_AT & MOST_ENERGY,
         present=word >> 96 & 1 == 1,
         settled=word >> 97 & 1 == 1,
     )

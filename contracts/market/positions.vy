@@ -101,28 +101,18 @@ def _read(user: address, period: uint256) -> packing.Position:
 
 
 @internal
-def _write(user: address, period: uint256, position: packing.Position):
-    """
-    @dev Keeps the position of `user` in `period`.
-    """
-    self._position[user][period] = packing._pack_position(position)
-
-
-@internal
 def _stake(user: address, period: uint256, quote_id: uint256) -> bool:
     """
     @dev Keeps the account of `user` open, which opened a bid on `quote_id`. Returns
          whether that is the one quote that is pending, and not counted.
     """
-    position: packing.Position = self._read(user, period)
-    pending: bool = position.pending == 0
-    if pending:
-        position.pending = quote_id
-    else:
-        position.open += 1
-    self._write(user, period, position)
+    word: uint256 = self._position[user][period]
+    if word >> packing.PENDING_AT & packing.MOST_NUMBER == 0:
+        self._position[user][period] = word | quote_id << packing.PENDING_AT
+        return True
+    self._position[user][period] = packing._staked(word)
 
-    return pending
+    return False
 
 
 @internal
@@ -132,15 +122,14 @@ def _buy(user: address, period: uint256, quote_id: uint256, volume: uint256, ahe
          `ahead` of the delivery (T-ACC-10, T-ACC-11). The `first` trade with a quote in
          which it has no counted stake counts one; a quote counts once.
     """
-    position: packing.Position = self._read(user, period)
-    position.bought += volume
-    if ahead:
-        position.agreed += volume
+    agreed: uint256 = unsafe_mul(volume, convert(ahead, uint256))
+    word: uint256 = packing._bought(self._position[user][period], volume, agreed)
     if first:
-        position.open += 1
-        if position.pending == quote_id:
-            position.pending = 0
-    self._write(user, period, position)
+        word = packing._staked(word)
+        # It is counted from here on, and pending no longer.
+        if word >> packing.PENDING_AT & packing.MOST_NUMBER == quote_id:
+            word ^= quote_id << packing.PENDING_AT
+    self._position[user][period] = word
 
 
 @internal
@@ -149,8 +138,5 @@ def _receive(user: address, period: uint256, volume: uint256, ends: bool):
     @dev Adds `volume` Wh to what `user` received, and ends a counted stake where that
          `ends` it.
     """
-    position: packing.Position = self._read(user, period)
-    position.received += volume
-    if ends:
-        position.open -= 1
-    self._write(user, period, position)
+    word: uint256 = packing._received(self._position[user][period], volume, convert(ends, uint256))
+    self._position[user][period] = word

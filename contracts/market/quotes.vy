@@ -73,9 +73,8 @@ def submit_quote(period: uint256, volume: uint256, price: uint256) -> uint256:
         refusals._refuse("quotes: already quoted")
 
     quote_id: uint256 = self._next_id
-    trader.purse.seller = True
 
-    ledger._reserve(msg.sender, trader.purse, tariff._collateral(volume))
+    ledger._reserve(msg.sender, trader.purse | packing.SELLER, tariff._collateral(volume))
     self._next_id = quote_id + 1
     self._count(period, volume, 0, 0)
     self._write(
@@ -116,7 +115,7 @@ def invalidate_quote(quote_id: uint256):
     quote: packing.Quote = self._existing(quote_id)
     if accounts._user[quote.prosumer] != msg.sender:
         refusals._refuse("quotes: not the prosumer")
-    self._check_valid(quote)
+    self._check_valid(quote.status)
     clock._check_phase(quote.period, IEnergyMarket.Phase.BIDDING)
 
     sale: packing.Sale = self._read_sale(msg.sender, quote.period)
@@ -259,21 +258,21 @@ def _existing(quote_id: uint256) -> packing.Quote:
 
 @internal
 @view
-def _check_valid(quote: packing.Quote):
+def _check_valid(status: IEnergyMarket.QuoteStatus):
     """
-    @dev Reverts unless `quote` is neither taken back nor matched.
+    @dev Reverts unless `status` is that of a quote which is neither taken back nor matched.
     @custom:error "quotes: not valid".
     """
-    if quote.status != IEnergyMarket.QuoteStatus.VALID:
+    if status != IEnergyMarket.QuoteStatus.VALID:
         refusals._refuse("quotes: not valid")
 
 
 @internal
 @view
-def _check_matched(quote: packing.Quote):
+def _check_matched(status: IEnergyMarket.QuoteStatus):
     """
-    @dev Reverts unless `quote` is matched and not yet settled.
+    @dev Reverts unless `status` is that of a quote which is matched and not yet settled.
     @custom:error "quotes: not matched".
     """
-    if quote.status != IEnergyMarket.QuoteStatus.MATCHED:
+    if status != IEnergyMarket.QuoteStatus.MATCHED:
         refusals._refuse("quotes: not matched")

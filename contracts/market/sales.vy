@@ -57,7 +57,9 @@ def trades(quote_id: uint256) -> DynArray[IEnergyMarket.Trade, MOST_TRADES]:
     first: bool = False
     next: uint256 = quote.first
     for place: uint256 in range(sale.winners + sale.purchases, bound=MOST_TRADES):
-        trade, first, next = self._trade(quote_id, quote.price, sale.winners, place, next)
+        trade.buyer, trade.volume, trade.price, first, next = self._trade(
+            quote_id, quote.price, sale.winners, place, next
+        )
         trades.append(trade)
 
     return trades
@@ -83,27 +85,20 @@ def _append(quote_id: uint256, place: uint256, buyer: uint256, volume: uint256) 
 @view
 def _trade(
     quote_id: uint256, price: uint256, winners: uint256, place: uint256, next: uint256
-) -> (IEnergyMarket.Trade, bool, uint256):
+) -> (address, uint256, uint256, bool, uint256):
     """
-    @dev Returns a trade of a quote: the bid of the user with the number `next`, or after
-         all `winners` a purchase at the quote's `price`. Then whether it is the first that
-         its buyer made with this quote, and the number of the next winner.
+    @dev Returns buyer, volume and price of a trade of a quote: the bid of the user with the
+         number `next`, or after all `winners` a purchase at the quote's `price`. Then
+         whether it is the first that its buyer made with this quote, and the number of the
+         next winner.
     """
     if place < winners:
-        bid: packing.Bid = bids._read(quote_id, next)
+        bid: packing.Bid = packing._bid(bids._bid[quote_id << packing.QUOTE_AT | next])
         # A bid comes before all purchases.
-        return (
-            IEnergyMarket.Trade(buyer=accounts._user[next], volume=bid.filled, price=bid.price),
-            True,
-            bid.next,
-        )
+        return accounts._user[next], bid.filled, bid.price, True, bid.next
 
     purchase: packing.Purchase = packing._purchase(self._purchase[quote_id][place - winners])
-    return (
-        IEnergyMarket.Trade(buyer=accounts._user[purchase.buyer], volume=purchase.volume, price=price),
-        purchase.first,
-        0,
-    )
+    return accounts._user[purchase.buyer], purchase.volume, price, purchase.first, 0
 
 
 @internal

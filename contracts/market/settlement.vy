@@ -75,7 +75,7 @@ def settle_quote(quote_id: uint256):
                   "settlement: owner only".
     """
     quote: packing.Quote = quotes._existing(quote_id)
-    quotes._check_matched(quote)
+    quotes._check_matched(quote.status)
     self._check_settling(quote.period)
 
     prosumer: address = accounts._user[quote.prosumer]
@@ -86,27 +86,25 @@ def settle_quote(quote_id: uint256):
     defaulted: bool = exported * 100 < quote.volume * _LOWEST_PERCENT
 
     totals: Totals = self._settle_trades(quote_id, quote, sale, delivered, defaulted)
-    purse: packing.Purse = ledger._read(prosumer)
+    purse: uint256 = ledger._purse[prosumer]
     fee: uint256 = 0
     if delivered < sale.sold and not defaulted:
         # A shortage inside the tolerance waives the prosumer's fee, and one more (T-SET-15).
-        purse.waivers = incentives._grant_waiver(prosumer, purse.waivers)
+        purse = incentives._grant_waiver(prosumer, purse)
     else:
-        fee, purse.waivers = incentives._charge(prosumer, purse, delivered)
+        fee, purse = incentives._charge(prosumer, purse, delivered)
     # To export more than the tolerance above the quote is neither good nor a default, and
     # so is to sell nothing (T-STD-4 to T-STD-6).
     if sale.sold > 0 and exported * 100 <= quote.volume * _HIGHEST_PERCENT:
-        purse.performances = incentives._record(prosumer, purse.performances, not defaulted)
+        purse = incentives._record(prosumer, purse, not defaulted)
     # No difference can underflow: the collateral covers the compensation (T-SET-21), and
     # every price exceeds the fee. (What would, does not fit into a purse.)
     collateral: uint256 = tariff._collateral(quote.volume)
     gain: uint256 = unsafe_sub(unsafe_add(collateral, totals.revenue), unsafe_add(totals.compensation, fee))
-    purse.reserved = unsafe_sub(purse.reserved, collateral)
-    purse.free = unsafe_add(purse.free, gain)
     quote.status = IEnergyMarket.QuoteStatus.SETTLED
     sale.open = False
 
-    ledger._write(prosumer, purse)
+    ledger._purse[prosumer] = packing._released(purse, collateral, gain)
     ledger._credit(ownable.owner, totals.fees + fee)
     quotes._write(quote_id, quote)
     quotes._write_sale(prosumer, quote.period, sale)
@@ -165,50 +163,53 @@ def _settle(user: address, period: uint256) -> String[40]:
     @dev Settles a user's period with the supplier. Returns why it cannot, and changes
          nothing then; empty where it can.
     """
-    position: packing.Position = positions._read(user, period)
-    word: uint256 = metering._reading[user][period]
-    reading: packing.Reading = packing._reading(word)
-    purse: packing.Purse = ledger._read(user)
+    position: uint256 = positions._position[user][period]
+    reading: uint256 = metering._reading[user][period]
+    purse: uint256 = ledger._purse[user]
+    present: bool = reading != 0
+    bought: uint256 = position >> packing.BOUGHT_AT & packing.MOST_SUM
+    if reading & packing.READING_SETTLED != 0 or position & packing.POSITION_SETTLED != 0:
+        return "settlement: already settled"
+    if not present and bought == 0:
+        return "settlement: nothing to settle"
     sold: uint256 = 0
     selling: bool = False
-    if purse.seller:
+    if purse & packing.SELLER != 0:
         sale: packing.Sale = quotes._read_sale(user, period)
         sold = sale.sold
         selling = sale.open
-    if position.settled or reading.settled:
-        return "settlement: already settled"
-    if not reading.present and position.bought == 0:
-        return "settlement: nothing to settle"
-    if selling or position.open > 0 or positions._is_pending(position.pending):
+    if (
+        selling
+        or position >> packing.OPEN_AT & packing.MOST_COUNT != 0
+        or positions._is_pending(position >> packing.PENDING_AT & packing.MOST_NUMBER)
+    ):
         return "settlement: quotes still open"
+    exported: uint256 = reading & packing.MOST_ENERGY
     # A silent meter counts as having imported what was bought (T-MET-7).
-    imported: uint256 = reading.imported if reading.present else position.bought
+    imported: uint256 = reading >> packing.IMPORTED_AT & packing.MOST_ENERGY if present else bought
+    received: uint256 = position >> packing.RECEIVED_AT & packing.MOST_SUM
     # Its own quote is settled, or taken back.
-    delivered: uint256 = min(sold, reading.exported)
-    amount: int256 = self._invoice(position.received, delivered, reading.exported, imported)
+    amount: int256 = self._invoice(received, min(sold, exported), exported, imported)
 
-    # The word that is not empty holds it.
-    if reading.present:
-        metering._close(user, period, word)
-    else:
-        position.settled = True
-        positions._write(user, period, position)
     # A buyer whose meter was silent is in default whatever it agreed, and loses its
     # authorisation until the owner gives it back (T-MET-8, T-MET-9). Else it performs well
-    # where it imported what it agreed, within the tolerance (T-STD-7 to T-STD-9).
-    if not reading.present:
-        purse.performances = incentives._record(user, purse.performances, False)
+    # where it imported what it agreed, within the tolerance (T-STD-7 to T-STD-9). The word
+    # that is not empty notes that the account is settled.
+    if present:
+        metering._reading[user][period] = reading | packing.READING_SETTLED
+        agreed: uint256 = position & packing.MOST_SUM
+        if agreed != 0:
+            metered: uint256 = imported * 100
+            good: bool = metered >= agreed * _LOWEST_PERCENT and metered <= agreed * _HIGHEST_PERCENT
+            purse = incentives._record(user, purse, good)
+    else:
+        positions._position[user][period] = position | packing.POSITION_SETTLED
+        purse = incentives._record(user, purse, False)
         # Where it has none, none is lost.
         _: bool = accounts._revoke(user)
-    elif position.agreed > 0:
-        metered: uint256 = imported * 100
-        good: bool = (
-            metered >= position.agreed * _LOWEST_PERCENT and metered <= position.agreed * _HIGHEST_PERCENT
-        )
-        purse.performances = incentives._record(user, purse.performances, good)
     log IEnergyMarket.AccountSettled(user=user, period=period, amount=amount)
-
-    ledger._write(user, ledger._booked(user, purse, amount))
+    purse = ledger._booked(user, purse, amount)
+    ledger._purse[user] = purse
 
     return ""
 
@@ -230,38 +231,38 @@ def _settle_trades(
     delivered_so_far: uint256 = 0
     next: uint256 = quote.first
     for place: uint256 in range(sale.winners + sale.purchases, bound=sales.MOST_TRADES):
-        trade: IEnergyMarket.Trade = empty(IEnergyMarket.Trade)
+        buyer: address = empty(address)
+        volume: uint256 = 0
+        price: uint256 = 0
         first: bool = False
-        trade, first, next = sales._trade(quote_id, quote.price, sale.winners, place, next)
-        volume_so_far = unsafe_add(volume_so_far, trade.volume)
+        buyer, volume, price, first, next = sales._trade(quote_id, quote.price, sale.winners, place, next)
+        volume_so_far = unsafe_add(volume_so_far, volume)
         due: uint256 = unsafe_mul(volume_so_far, delivered) // sale.sold
         received: uint256 = unsafe_sub(due, delivered_so_far)
         delivered_so_far = due
 
-        payment: uint256 = unsafe_mul(received, trade.price)
+        payment: uint256 = unsafe_mul(received, price)
         compensation: uint256 = 0
         fee: uint256 = 0
-        purse: packing.Purse = ledger._read(trade.buyer)
-        if received == trade.volume:
-            fee, purse.waivers = incentives._charge(trade.buyer, purse, received)
+        purse: uint256 = ledger._purse[buyer]
+        if received == volume:
+            fee, purse = incentives._charge(buyer, purse, received)
         else:
             # With a shortage this fee is waived, and one more (T-SET-11, T-SET-12).
-            purse.waivers = incentives._grant_waiver(trade.buyer, purse.waivers)
+            purse = incentives._grant_waiver(buyer, purse)
             if defaulted:
-                shortage: uint256 = unsafe_sub(trade.volume, received)
-                compensation = unsafe_mul(unsafe_mul(shortage, trade.price), _COMPENSATION_PERCENT) // 100
-        escrow: uint256 = tariff._escrow(trade.volume, trade.price)
+                shortage: uint256 = unsafe_sub(volume, received)
+                compensation = unsafe_mul(unsafe_mul(shortage, price), _COMPENSATION_PERCENT) // 100
+        escrow: uint256 = tariff._escrow(volume, price)
         back: uint256 = unsafe_sub(unsafe_add(escrow, compensation), unsafe_add(payment, fee))
-        purse.reserved = unsafe_sub(purse.reserved, escrow)
-        purse.free = unsafe_add(purse.free, back)
-        ledger._write(trade.buyer, purse)
-        positions._receive(trade.buyer, quote.period, received, first)
+        ledger._purse[buyer] = packing._released(purse, escrow, back)
+        positions._receive(buyer, quote.period, received, first)
         totals.revenue = unsafe_add(totals.revenue, payment)
         totals.fees = unsafe_add(totals.fees, fee)
         totals.compensation = unsafe_add(totals.compensation, compensation)
         log IEnergyMarket.TradeSettled(
             quote_id=quote_id,
-            buyer=trade.buyer,
+            buyer=buyer,
             delivered=received,
             payment=payment,
             fee=fee,

@@ -53,7 +53,7 @@ def buy_surplus(quote_id: uint256, volume: uint256):
     """
     trader: accounts.Trader = accounts._trader(msg.sender)
     quote: packing.Quote = quotes._existing(quote_id)
-    quotes._check_matched(quote)
+    quotes._check_matched(quote.status)
     clock._check_phase(quote.period, self._open_phases())
     if trader.number == quote.prosumer:
         refusals._refuse("surplus: own quote")

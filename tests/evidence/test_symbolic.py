@@ -122,7 +122,7 @@ FORMULA_CHANGES = [
         "collateral",
     ),
     ("settlement", "_LOWEST_PERCENT: constant(uint256) = 95", "_LOWEST_PERCENT: constant(uint256) = 94", "in default"),
-    ("incentives", "threshold *= 2", "threshold += 5", "tier"),
+    ("incentives", "unsafe_mul(threshold, 2)", "unsafe_add(threshold, 5)", "tier"),
 ]
 
 

@@ -8,6 +8,7 @@ rule plays whole delivery periods, so that matching and settlement are reached i
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -132,6 +133,21 @@ def served(order: list[Opened], volume: int) -> list[Deal]:
         if won:
             deals.append(Deal(bid.bidder, won, bid.price, True))
     return deals
+
+
+def losers(opened: list[Opened], order: list[Opened], volume: int) -> list[Opened]:
+    """Who wins nothing, as told (annex B): the book read from the last, a bid is out once better ones want all."""
+    place = {bid: number for number, bid in enumerate(order)}
+    hopeful: list[Opened] = []
+    out: list[Opened] = []
+    wanted = 0
+    for bid in reversed(opened):
+        bisect.insort(hopeful, bid, key=place.__getitem__)
+        wanted += bid.volume
+        while wanted - hopeful[-1].volume >= volume:
+            wanted -= hopeful[-1].volume
+            out.append(hopeful.pop())
+    return out
 
 
 def trades_hash(deals: list[Deal]) -> int:

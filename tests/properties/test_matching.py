@@ -23,6 +23,7 @@ from tests.properties.books import (
     Opened,
     Stall,
     Step,
+    losers,
     ranked,
     served,
     trades_hash,
@@ -83,10 +84,9 @@ class Matching(Books):
         """T-MAT-2 to T-MAT-10 by what the matching announced and by what the views show after it."""
         won = [(fields["bidder"], fields["filled"]) for fields in step.named("BidConfirmed")]
         lost = [fields["bidder"] for fields in step.named("BidRejected")]
-        told = [bidder for bidder, _ in won] + lost
+        told = lost + [bidder for bidder, _ in won]
         winners = order[: len(served(order, offer.volume))]
-        wanted = [int(bid.bidder, 16) for bid in winners]
-        wanted += [int(bid.bidder, 16) for bid in reversed(offer.opened) if bid not in winners]
+        wanted = [int(bid.bidder, 16) for bid in (*losers(offer.opened, order, offer.volume), *winners)]
         holds("C3-MATCH-1", told == wanted, when=len(order) > 1, told=told, ranking=order)
         self._served_greedily(offer, order, dict(won), told == wanted and won)
         demand = sum(bid.volume for bid in order)

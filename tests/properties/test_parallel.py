@@ -396,7 +396,7 @@ def _auction(
 
 
 def _ranked(matched: list[Any]) -> list[Any]:
-    """The events with those of the losers, who are told last opened first (annex B), sorted by name."""
+    """The events with those of the losers, whom annex B tells by the order of opening, sorted by name."""
     losers = sorted((told for told in matched if told[0] == "BidRejected"), key=str)
     return [told for told in matched if told[0] != "BidRejected"] + losers
 

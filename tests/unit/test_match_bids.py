@@ -88,10 +88,10 @@ def test_the_part_that_is_free_again_can_be_used_at_once(stage: Stage) -> None:
 
 
 def test_losers_have_everything_back(stage: Stage) -> None:
-    """T-MAT-9: winners' events come first, then the losers', the last opened first."""
+    """T-MAT-9: the losers' events come first, as it becomes certain from the last opened on, then the winners'."""
     late = stage.household("late")
     quote_id = stage.quote(volume=500, price=100)
-    # Worth 60,000, 64,000 and 50,000: the second takes all, then come third and first, with nothing.
+    # Worth 60,000, 64,000 and 50,000: the second takes all. Against it the third is out, then the first.
     open_bids(stage, quote_id, (stage.consumer, 120, 500), (stage.neighbour, 128, 500), (late, 125, 400))
     assert stage.money(stage.consumer) == (FUNDS - 61_000, 61_000)
     assert stage.money(late) == (FUNDS - 50_800, 50_800)
@@ -99,9 +99,9 @@ def test_losers_have_everything_back(stage: Stage) -> None:
     stage.market.match_bids(quote_id)
 
     assert stage.events() == [
-        ("BidConfirmed", {"quote_id": quote_id, "bidder": stage.neighbour.address, "filled": 500}),
         ("BidRejected", {"quote_id": quote_id, "bidder": late.address}),
         ("BidRejected", {"quote_id": quote_id, "bidder": stage.consumer.address}),
+        ("BidConfirmed", {"quote_id": quote_id, "bidder": stage.neighbour.address, "filled": 500}),
         ("QuoteMatched", {"quote_id": quote_id, "sold": 500}),
     ]
     assert bid_state(stage, quote_id, stage.consumer) == (120, 500, 0, REJECTED)
@@ -416,11 +416,11 @@ def test_a_full_book_is_served_from_the_best(crowd: Crowd) -> None:
 
     events = stage.events()
     winners = [(bidders[number].address, number + 1) for number in range(127, 119, -1)] + [(bidders[119].address, 4)]
-    assert events[:9] == [
-        ("BidConfirmed", {"quote_id": quote_id, "bidder": bidder, "filled": filled}) for bidder, filled in winners
-    ]
-    assert events[9:128] == [
+    assert events[:119] == [
         ("BidRejected", {"quote_id": quote_id, "bidder": bidders[number].address}) for number in range(118, -1, -1)
+    ]
+    assert events[119:128] == [
+        ("BidConfirmed", {"quote_id": quote_id, "bidder": bidder, "filled": filled}) for bidder, filled in winners
     ]
     assert events[128:] == [("QuoteMatched", {"quote_id": quote_id, "sold": 1000})]
     assert stage.market.trades(quote_id) == [(buyer, volume, 100) for buyer, volume in winners]

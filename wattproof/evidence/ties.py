@@ -9,12 +9,13 @@ guarded by `fingerprints` of the functions: where one changes, the proofs are vo
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import z3
 from vyper import ast as vy_ast
@@ -62,7 +63,7 @@ TIES = (
         "incentives",
         "_charge",
         "fee =",
-        ("volume", "tariff.SERVICE_FEE", "self._tier(purse.performances)"),
+        ("volume", "tariff.SERVICE_FEE", "self._tier(performances)"),
         f.charge,
     ),
     Tie("delivered", "settlement", "settle_quote", "delivered =", ("sale.sold", "exported"), f.delivered),
@@ -76,13 +77,13 @@ TIES = (
         ("due", "delivered_so_far"),
         lambda now, before: now - before,
     ),
-    Tie("payment", "settlement", "_settle_trades", "payment =", ("received", "trade.price"), f.payment),
+    Tie("payment", "settlement", "_settle_trades", "payment =", ("received", "price"), f.payment),
     Tie(
         "compensation",
         "settlement",
         "_settle_trades",
         "compensation =",
-        ("trade.volume", "received", "trade.price"),
+        ("volume", "received", "price"),
         f.compensation,
     ),
     Tie(
@@ -126,9 +127,12 @@ GUARDED: dict[str, tuple[str, ...]] = {
     # What the bounds on volumes, prices and sales rest on.
     "quotes": ("submit_quote",),
     "bids": ("reveal_bid",),
-    "matching": ("match_bids", "_confirm"),
+    "matching": ("match_bids",),
     "surplus": ("buy_surplus", "_left"),
     "metering": ("_accept",),
+    # How purses and positions change.
+    "ledger": ("_booked",),
+    "packing": ("_funded", "_reserved", "_released", "_counted", "_bought", "_received"),
 }
 """The functions whose shape the proofs rely on, besides the formulas."""
 
@@ -302,9 +306,12 @@ class _Reader:
                         yield from self.paths([*branch, *rest], dict(names), [*path, condition])
                     return
                 case vy_ast.For():
-                    turns = z3.simplify(self.read(node.iter.args[0])).as_long()
-                    yield from self.paths([*node.body * turns, _END, *rest], names, path)
+                    bounds = [z3.simplify(self.read(bound)).as_long() for bound in node.iter.args]
+                    turns = [[_Turn(text(node.target.target), turn), *node.body] for turn in range(*bounds)]
+                    yield from self.paths([*itertools.chain(*turns), _END, *rest], names, path)
                     return
+                case _Turn():
+                    names[node.name] = z3.IntVal(node.value)
                 case vy_ast.Break():
                     yield from self.paths(rest[rest.index(_END) + 1 :], names, path)
                     return
@@ -326,6 +333,13 @@ class _Reader:
 
 
 _END = "end of the loop"
+
+
+class _Turn(NamedTuple):
+    """The beginning of a turn of a loop: its variable, and the value that it has."""
+
+    name: str
+    value: int
 
 
 def read(tie: Tie, values: Sequence[Any], folder: Path | None = None) -> Reading:

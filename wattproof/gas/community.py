@@ -252,6 +252,10 @@ class Community:
         """The owner settles one account."""
         return self.send(self.owner, "settle_account", household.address, period, AccountSettled=1, **events)
 
+    def settle_own_account(self, period: int, household: Household, **events: int) -> Receipt:
+        """A household settles its account itself, as anybody may once the owner's turn is over."""
+        return self.send(household, "settle_account", household.address, period, AccountSettled=1, **events)
+
     def settle_accounts(self, period: int, households: Sequence[Household], **events: int) -> Receipt:
         """The owner settles many accounts in one transaction."""
         users = [household.address for household in households]

@@ -41,6 +41,7 @@ TARGETS: dict[str, int] = {
     "settle, a trade": 22_000,
     "settle, full book": TRANSACTION_CAP,
     "account of a consumer": 48_000,
+    "account of a consumer, by itself": 48_000,
     "account without trades": 48_000,
     "account, nothing to clear": 48_000,
     "account, in a batch": 33_000,

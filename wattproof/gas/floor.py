@@ -182,6 +182,7 @@ STEPS: dict[str, tuple[Item, ...]] = {
     "reading": _READING,
     "reading, in a batch": _READING,
     "account of a consumer": _ACCOUNT,
+    "account of a consumer, by itself": tuple(item for item in _ACCOUNT if item is not _OWNER),
     "account, in a batch": _ACCOUNT,
     "account without trades": _ACCOUNT,
     "account, nothing to clear": (

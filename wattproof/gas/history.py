@@ -315,12 +315,17 @@ class History:
                 n,
             ),
         )
-        for user in rest_of_users:
+        by_themselves = rest_of_users[(len(rest_of_users) + 1) // 2 :]
+        for user in rest_of_users[: -len(by_themselves) or None]:
             receipt = community.settle_account(period, user, **dict.fromkeys(both, 1))
             self.note("account of a consumer", receipt)
         # The prosumer's surplus is what its quote did not sell of 102 %: nothing here, so nothing is cleared.
         self.note("account, nothing to clear", community.settle_account(period, self._prosumer))
         self.note("account without trades", community.settle_account(period, self._neighbour, Cleared=1))
+        community.to(Phase.CLOSING, period)
+        for user in by_themselves:
+            receipt = community.settle_own_account(period, user, **dict.fromkeys(both, 1))
+            self.note("account of a consumer, by itself", receipt)
 
     def _by_batches(self, entries: list, send: Callable[[int, list], Weight]) -> list:
         """A batch of each size from the front of `entries`; returns the rest."""
