@@ -29,12 +29,16 @@ __all__ = [
     "engine",
     "lean_reverts",
     "make_env",
+    "roomy_env",
     "state_digest",
     "storage_dump",
     "use_engine",
 ]
 
 ENGINES = ("pyevm", "revm")
+
+EIP_170 = 24_576
+"""Bytes that a contract may have on a chain."""
 
 
 def make_env(name: str) -> Env:
@@ -48,6 +52,13 @@ def make_env(name: str) -> Env:
     if name == "revm":
         return RevmEnv()
     raise EngineUnavailable(f"no engine called {name!r}: choose one of {', '.join(ENGINES)}")
+
+
+def roomy_env(name: str) -> Env:
+    """As `make_env`, for contracts up to four times as large as a chain takes (EIP-170): changed on purpose."""
+    env = make_env(name)
+    env.evm.patch.code_size_limit = 4 * EIP_170
+    return env
 
 
 def available() -> tuple[str, ...]:

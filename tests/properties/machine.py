@@ -8,6 +8,8 @@ and, where it needs them, rules of its own.
 from __future__ import annotations
 
 import hashlib
+import itertools
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -389,8 +391,22 @@ class MarketMachine(RuleBasedStateMachine):
     def draw_bid(self, choose: Choose) -> Call:
         number, name = choose.one(self.open_bids())
         quote, top = self.twin.model.quote(number), self.twin.tariff.highest_price
+        if (ties := self.ties(number)) and choose.number(0, 2) == 0:
+            return Call("bid", (number, name, *choose.one(ties)), name)
         price = choose.one([quote.price, quote.price, min(quote.price + 1, top), top])
         return Call("bid", (number, name, price, choose.edge(volume_edges(quote.volume), 1, quote.volume)), name)
+
+    def ties(self, number: int) -> list[tuple[int, int]]:
+        """Price and volume of bids worth as much as the last one on a quote, with another volume: a few of them."""
+        rivals = [wish for (quote, _), wish in self.sealed.items() if quote == number]
+        if not rivals:
+            return []
+        quote, top = self.twin.model.quote(number), self.twin.tariff.highest_price
+        amount, volume = math.prod(rivals[-1]), rivals[-1][1]
+        most = min(quote.volume, amount // quote.price)
+        least = max(-(-amount // top), 1)
+        worth = (other for other in range(least, most + 1) if amount % other == 0 and other != volume)
+        return [(amount // other, other) for other in itertools.islice(worth, 8)]
 
     def reveal_call(self, place: tuple[int, str]) -> Call:
         """The call that opens a sealed bid."""
@@ -444,7 +460,8 @@ class MarketMachine(RuleBasedStateMachine):
         """All households do what is next, then time moves to the next phase; `strides` times, and once more at the end.
 
         They quote 100 Wh where a period has no quote yet, bid for 1/`share` of every quote (0: for more than all of
-        it), open, match, report `percent` of what they quoted and agreed, and the owner settles.
+        it), open, match, report `percent` of what they quoted and agreed, and the owner settles. `backwards` the last
+        goes first, and bids are worth the same with different volumes, where there are such.
         """
         for stride in range(strides + 1):
             if stride:
@@ -461,7 +478,8 @@ class MarketMachine(RuleBasedStateMachine):
         for number, name in self.open_bids():
             quote = market.quote(number)
             wish = max(quote.volume // share, 1) if share else quote.volume + 1
-            self.bid(number, name, quote.price, wish)
+            ties = self.ties(number) if backwards else []
+            self.bid(number, name, *(ties[0] if ties else (quote.price, wish)))
         for place in sorted(self.open_reveals(), reverse=backwards):
             call = self.reveal_call(place)
             self.do(call.function, *call.args, sender=call.sender)

@@ -21,9 +21,6 @@ from vyper.venom.function import IRFunction
 
 from wattproof.deployment import contracts_dir
 
-EIP_170 = 24_576
-"""Most bytes of code that a contract may have on a chain."""
-
 SHIPPED = "gas"
 
 _SETTINGS: dict[str, dict[str, Any]] = {

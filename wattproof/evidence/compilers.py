@@ -17,9 +17,9 @@ from typing import Any
 
 from rich.console import Console
 
-from wattproof.engine import available
+from wattproof.engine import EIP_170, available
 from wattproof.evidence import report
-from wattproof.evidence.builds import EIP_170, SETTINGS, SHIPPED, Build, DoesNotCompile, build
+from wattproof.evidence.builds import SETTINGS, SHIPPED, Build, DoesNotCompile, build
 from wattproof.evidence.histories import History, full_history, random_history
 from wattproof.evidence.replay import Chain, Played, check_equal, check_verdicts
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from wattproof.engine import make_env, storage_dump
-from wattproof.evidence.builds import EIP_170, Build
+from wattproof.engine import EIP_170, make_env, storage_dump
+from wattproof.evidence.builds import Build
 from wattproof.evidence.histories import CHAIN_ID, ETHER, START, History
 
 Log = tuple[bytes, tuple[int, ...], bytes]

@@ -16,14 +16,12 @@ from vyper.compiler.output import build_abi_output
 
 from wattproof.clock import Phase
 from wattproof.deployment import Tariff, deployer
+from wattproof.engine import EIP_170
 from wattproof.gas.chain import CHAIN_ID, Chain, Party, Receipt, topic
 from wattproof.meters import Meter
 
 START = 1_750_000_000 // 1800 * 1800
 """The second at which every history begins."""
-
-MOST_CODE = 24_576
-"""The longest code of a contract, in bytes (EIP-170)."""
 
 CREDITS = 10**21
 """Base units that a household turns into credits and deposits at first: a thousand credits."""
@@ -128,10 +126,8 @@ class Community:
     def create(self, contract: str, *arguments: Any) -> Receipt:
         """Deploys a contract; the owner pays."""
         size = interface(contract).size
-        if size > MOST_CODE:
-            raise Unexpected(
-                f"{contract} has {size:,} bytes with its immutables; a chain takes {MOST_CODE:,} (EIP-170)"
-            )
+        if size > EIP_170:
+            raise Unexpected(f"{contract} has {size:,} bytes with its immutables; a chain takes {EIP_170:,} (EIP-170)")
         return self._noted(contract, self.chain.send(self.owner, None, interface(contract).deployment(*arguments)))
 
     def send(self, sender: Party, function: str, *arguments: Any, **events: int) -> Receipt:

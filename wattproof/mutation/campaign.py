@@ -23,11 +23,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from wattproof.mutation.arguments import LONG, LOOK
-from wattproof.mutation.compiler import compilation
+from wattproof.mutation.compiler import TARGETS, compilation
 from wattproof.mutation.equivalents import FILE as EQUIVALENTS
 from wattproof.mutation.equivalents import explained
 from wattproof.mutation.operators import Mutant, mutants
-from wattproof.mutation.sources import TARGETS, sources
+from wattproof.mutation.sources import sources
 from wattproof.mutation.trial import EFFORTS, UNIT, Suite, Task, run
 
 LONGEST = {LOOK: 120, LONG: 900}

@@ -16,13 +16,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import boa
 import vyper.compiler.phases as phases
 import vyper.ir.optimizer as optimizer
 import vyper.semantics.analysis.imports as imports
+from boa.contracts.vyper.vyper_contract import VyperDeployer
 from boa.interpret import get_search_paths
 from vyper.compiler.input_bundle import FileInput, FilesystemInputBundle
 from vyper.compiler.settings import Settings
 from vyper.ir import compile_ir
+
+from wattproof import deployment
+
+TARGETS = ("EnergyMarket", "EnergyCredit")
+"""What is deployed; every module below `contracts/` that one of them imports can be changed."""
 
 _trees: dict[tuple[int, Path, str], Any] = {}
 """Sources parsed ahead, by source number, path and digest of the text; a compilation takes its tree away."""
@@ -83,6 +90,24 @@ def parse_ahead(folder: Path, name: str) -> None:
     for file in base.input_bundle.loaded[1:]:
         if file.resolved_path.suffix in (".vy", ".vyi"):
             _trees[_key(file)] = _parse(file)
+
+
+def install(target: str, compiled: Compilation) -> None:
+    """Makes `deployment.deployer` return this contract for `target`, and the others as they were, in this process."""
+    others = {name: deployment.deployer(name) for name in TARGETS if name != target}
+    changed = VyperDeployer(compiled, filename=str(compiled.file_input.path))
+    deployment.deployer.cache_clear()
+    load = boa.load_partial
+
+    def load_partial(path: str, *args: Any, **kwargs: Any) -> Any:
+        return {**others, target: changed}[Path(path).stem]
+
+    boa.load_partial = load_partial
+    try:
+        for name in TARGETS:
+            deployment.deployer(name)
+    finally:
+        boa.load_partial = load
 
 
 def _key(file: FileInput) -> tuple[int, Path, str]:

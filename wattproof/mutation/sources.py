@@ -8,10 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from wattproof.mutation.compiler import Compilation, compilation
-
-TARGETS = ("EnergyMarket", "EnergyCredit")
-"""What is deployed; every module below `contracts/` that one of them imports can be changed."""
+from wattproof.mutation.compiler import TARGETS, Compilation, compilation
 
 
 @dataclass(frozen=True)

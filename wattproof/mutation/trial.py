@@ -24,16 +24,14 @@ from typing import Any, NamedTuple
 
 import boa
 from _pytest.fixtures import FixtureFunctionDefinition
-from boa.contracts.vyper.vyper_contract import VyperDeployer
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from wattproof import deployment
-from wattproof.engine import make_env
+from wattproof.engine import make_env, roomy_env
 from wattproof.mutation.arguments import LONG, LOOK
-from wattproof.mutation.compiler import compilation, parse_ahead
+from wattproof.mutation.compiler import TARGETS, compilation, install, parse_ahead
 from wattproof.mutation.operators import Mutant
-from wattproof.mutation.sources import TARGETS
 from wattproof.revm import RevmEnv
 
 UNIT = "tests/unit"
@@ -187,7 +185,7 @@ def run(suite: Suite, mutant: Mutant | None, text: str, tasks: Sequence[Task], u
     if not pipe.recv():
         return
     gc.enable()
-    _install(suite, target, VyperDeployer(compiled, filename=str(suite.contracts / f"{target}.vy")))
+    install(target, compiled)
     with tempfile.TemporaryDirectory(prefix="wattproof-mutant-") as folder:
         copy = Path(folder, "contracts")
         shutil.copytree(suite.contracts, copy)
@@ -196,29 +194,13 @@ def run(suite: Suite, mutant: Mutant | None, text: str, tasks: Sequence[Task], u
         os.environ["WATTPROOF_CONTRACTS"] = str(copy)
         suite.evidence.STORIES = Path(folder, "failures")
         trial = _Trial(suite, pipe)
-        with boa.swap_env(make_env("revm")):
+        # A change may make the contract too large for a chain; that would say nothing of the change.
+        with boa.swap_env(roomy_env("revm")):
             verdict = trial.properties(tasks)
         if verdict is None and unit:
-            with boa.swap_env(make_env("revm")):
+            with boa.swap_env(roomy_env("revm")):
                 verdict = trial.unit()
     pipe.send({"verdict": "survived" if verdict is None else "killed", **(verdict or {})})
-
-
-def _install(suite: Suite, target: str, changed: Any) -> None:
-    """Makes `deployment.deployer` return the changed contract, and the others as they were."""
-    others = {name: deployment.deployer(name) for name in TARGETS if name != target}
-    deployment.deployer.cache_clear()
-    load = boa.load_partial
-
-    def load_partial(path: str, *args: Any, **kwargs: Any) -> Any:
-        return {**others, target: changed}[Path(path).stem]
-
-    boa.load_partial = load_partial
-    try:
-        for name in TARGETS:
-            deployment.deployer(name)
-    finally:
-        boa.load_partial = load
 
 
 class _Trial:

@@ -41,7 +41,8 @@ from tests.properties import evidence, seasons  # noqa: E402
 from tests.properties.machine import MarketMachine  # noqa: E402
 from tests.properties.twin import Twin  # noqa: E402
 from wattproof import deployment  # noqa: E402
-from wattproof.engine import make_env  # noqa: E402
+from wattproof.engine import roomy_env  # noqa: E402
+from wattproof.mutation.compiler import compilation, install, parse_ahead  # noqa: E402
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -135,11 +136,15 @@ def _child(fault: Fault, folder: str, sender: Connection) -> None:
     if not fault.invariant.startswith("C2") and fault.test != "tests/properties/test_terms.py::TestTerms":
         # The invariant must catch the fault by itself, without the model's help.
         MarketMachine.lockstep = Twin.strict_seasons = False
-    deployment.deployer.cache_clear()
-    _ = deployment.deployer("EnergyMarket").compiler_data.bytecode
+    here, there = ROOT / "contracts", Path(folder, "contracts")
+    texts = {path: (there / path.relative_to(here)).read_text() for path in here.rglob("*.vy*")}
+    changes = {path.resolve(): text for path, text in texts.items() if text != path.read_text()}
+    market = compilation(here, "EnergyMarket", changes)
+    _ = market.identity
+    install("EnergyMarket", market)
     compiled = time.monotonic() - begun
     reported, error = None, "the test passed"
-    with boa.swap_env(make_env("revm")):
+    with boa.swap_env(roomy_env("revm")):
         try:
             seasons.prepared("fresh")  # the others when a history first begins in one
             _run(fault.test)
@@ -205,7 +210,8 @@ def main() -> int:
         chosen = [Fault(f.name, f.sentence, f.module, "?", options.test, f.patch) for f in chosen]
     for fault in chosen:
         importlib.import_module(fault.test.partition("::")[0].removesuffix(".py").replace("/", "."))
-    boa.load_partial(str(ROOT / "contracts" / "EnergyCredit.vy"))
+    _ = deployment.deployer("EnergyCredit").compiler_data.bytecode
+    parse_ahead(ROOT / "contracts", "EnergyMarket")
     evidence.spare_collector()
     print(f"imports: {time.monotonic() - _BEGUN:.1f} s, once; engine revm")
     head = ("fault", "module", "invariant", "caught", "first s", "shrunk s", "compile s")
