@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import boa
 import hypothesis
+import hypothesis.internal.conjecture.engine as hypothesis_engine
 from hypothesis import Phase, reproduce_failure, settings
 from hypothesis.errors import DidNotReproduce, Flaky
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
@@ -90,11 +91,13 @@ def second_look(machine: type[Machine], engine: str, seconds: int) -> BaseExcept
 
     Many short histories, which shrink fast, on an environment of their own; for `seconds` at most.
     """
-    ends, before = time.monotonic() + seconds, evidence.violated.total()
+    ends = before = 0.0
 
     def __init__(self: Any) -> None:
-        if time.monotonic() > ends and evidence.violated.total() == before:
-            raise TimeUp  # What was found in time is shrunk in peace.
+        late = time.monotonic() - ends
+        # What was found in time is shrunk in peace, as long as Hypothesis shrinks at all.
+        if late > 0 and (evidence.violated.total() == before or late > hypothesis_engine.MAX_SHRINKING_SECONDS + 5):
+            raise TimeUp
         machine.__init__(self)
 
     hurried = type(machine.__name__, (machine,), {"__init__": __init__, "__module__": machine.__module__})
@@ -104,6 +107,8 @@ def second_look(machine: type[Machine], engine: str, seconds: int) -> BaseExcept
     with playing(engine), by_itself():
         for name in sorted(set(getattr(machine, "season_names", ()))):
             seasons.prepared(name)
+        # What a season violates without stopping it is no find of this look.
+        ends, before = time.monotonic() + seconds, evidence.violated.total()
         try:
             run_state_machine_as_test(hurried, settings=limits)
         except (TimeUp, Flaky):

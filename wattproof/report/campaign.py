@@ -120,7 +120,7 @@ class Plan:
     within: float | None
     histories: int | None = None
     shrinking: int = 10
-    second_look: int = 60
+    second_look: int = 20
     unit: tuple[str, ...] = UNIT
     properties: tuple[str, ...] = PROPERTIES
 
