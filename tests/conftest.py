@@ -20,7 +20,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 
 from tests.properties import evidence, kept, replay, report, seasons
-from wattproof.engine import ENGINES, EngineUnavailable, make_env
+from wattproof.engine import ENGINES, available, make_env
 
 _FOLDER = "WATTPROOF_EVIDENCE"
 # Hypothesis shrinks for up to five minutes; what it finds after one is no longer worth the wait.
@@ -90,14 +90,7 @@ def parts_of(config: pytest.Config) -> Path:
 
 def engine_name(config: pytest.Config) -> str:
     """The engine of the property tests: the one asked for, or else revm where it is installed."""
-    asked = config.getoption("engine")
-    if asked:
-        return asked
-    try:
-        make_env("revm")
-    except EngineUnavailable:
-        return "pyevm"
-    return "revm"
+    return config.getoption("engine") or available()[-1]
 
 
 def profile_of(config: pytest.Config) -> str:

@@ -62,7 +62,7 @@ def roomy_env(name: str) -> Env:
 
 
 def available() -> tuple[str, ...]:
-    """The engines whose packages are installed; py-evm always is."""
+    """The engines whose packages are installed, the fastest last; py-evm always is."""
     try:
         RevmEnv()
     except EngineUnavailable:

@@ -57,7 +57,7 @@ def submit_bid(quote_id: uint256, seal: bytes32):
     @notice The seal is not checked, on purpose: what it hides shows when it is opened.
     @param quote_id The ID of the quote.
     @param seal The seal, see `seal_of`.
-    @custom:error Those of `accounts._check_trader`, "quotes: unknown quote",
+    @custom:error Those of `accounts._trader`, "quotes: unknown quote",
                   "quotes: not valid", "clock: wrong phase", "bids: own quote",
                   "bids: already bid".
     """
@@ -88,7 +88,7 @@ def reveal_bid(quote_id: uint256, price: uint256, volume: uint256, salt: bytes32
     @param price The price bid, in base units per Wh.
     @param volume The energy wanted, in Wh.
     @param salt The salt of the seal.
-    @custom:error Those of `accounts._check_trader`, "quotes: unknown quote",
+    @custom:error Those of `accounts._trader`, "quotes: unknown quote",
                   "quotes: not valid", "clock: wrong phase", "bids: nothing to open",
                   "bids: seal does not match", "bids: volume out of bounds",
                   "bids: price out of bounds", "bids: book is full",

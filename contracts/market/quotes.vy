@@ -55,7 +55,7 @@ def submit_quote(period: uint256, volume: uint256, price: uint256) -> uint256:
     @param volume The energy offered, in Wh.
     @param price The least price, in base units per Wh.
     @return uint256 The ID of the quote.
-    @custom:error Those of `accounts._check_trader`, "quotes: period too far ahead",
+    @custom:error Those of `accounts._trader`, "quotes: period too far ahead",
                   "clock: wrong phase", "quotes: volume out of bounds",
                   "quotes: price out of band", "quotes: already quoted",
                   "ledger: insufficient balance".

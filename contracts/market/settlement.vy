@@ -13,7 +13,6 @@
 from snekmate.auth import ownable
 from ..interfaces import IEnergyMarket
 from . import accounts
-from . import bids
 from . import clock
 from . import incentives
 from . import ledger

@@ -46,7 +46,7 @@ def buy_surplus(quote_id: uint256, volume: uint256):
     @dev Buys a part of what a matched quote has left, and reserves what it can cost.
     @param quote_id The ID of the quote.
     @param volume The energy wanted, in Wh.
-    @custom:error Those of `accounts._check_trader`, "quotes: unknown quote",
+    @custom:error Those of `accounts._trader`, "quotes: unknown quote",
                   "quotes: not matched", "clock: wrong phase", "surplus: own quote",
                   "surplus: volume is zero", "surplus: too many trades",
                   "surplus: not enough left", "ledger: insufficient balance".

@@ -11,7 +11,6 @@ import dataclasses
 import enum
 import re
 import sys
-from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
 
@@ -23,15 +22,6 @@ from tests.properties.symbols import SEALED, Signed
 _BLOB = re.compile(r"@reproduce_failure\('([^']+)', (b'[^']*')\)")
 
 
-def leaves(failure: BaseException) -> Iterator[BaseException]:
-    """The failures of a group, however deep; a single failure by itself."""
-    if isinstance(failure, BaseExceptionGroup):
-        for part in failure.exceptions:
-            yield from leaves(part)
-    else:
-        yield failure
-
-
 def keep(item: pytest.Item, when: str, failure: BaseException, engine: str) -> dict[str, Any]:
     """A failed test as JSON can hold it: `when` is setup, call, teardown, or a second look without the terms.
 
@@ -39,7 +29,7 @@ def keep(item: pytest.Item, when: str, failure: BaseException, engine: str) -> d
     proper from line `beginning` on; `replay` the imports, the lines of a test that fails for the same reason, and how
     it does so: by `steps`, `arguments`, `choices`, `season` or, for want of better, the `test` itself.
     """
-    parts = list(leaves(failure))
+    parts = list(evidence.leaves(failure))
     leaf = next((part for part in parts if isinstance(part, evidence.Violated)), parts[0])
     notes = [*getattr(failure, "__notes__", ()), *(getattr(leaf, "__notes__", ()) if leaf is not failure else ())]
     story, beginning = getattr(leaf, "told", ([], 0))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from wattproof.engine import EIP_170, make_env, storage_dump
+from wattproof.engine import EIP_170, make_env, roomy_env, storage_dump
 from wattproof.evidence.builds import Build
 from wattproof.evidence.histories import CHAIN_ID, ETHER, START, History
 
@@ -68,12 +68,9 @@ class Chain:
 
     def __init__(self, engine: str, token: Build, market: Build) -> None:
         self.engine, self.builds = engine, (token, market)
-        self.env = make_env(engine)
-        patch = self.env.evm.patch
-        patch.chain_id = CHAIN_ID
         self.lifted = max(len(token.runtime), len(market.runtime)) > EIP_170
-        if self.lifted:
-            patch.code_size_limit = 4 * EIP_170
+        self.env = roomy_env(engine) if self.lifted else make_env(engine)
+        self.env.evm.patch.chain_id = CHAIN_ID
 
     def play(self, history: History, each: Callable[[], None] = lambda: None) -> Played:
         """Deploys, makes every call at its second and returns what came of it; `each` is called after every call."""

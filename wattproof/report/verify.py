@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from wattproof.engine import EngineUnavailable, make_env
+from wattproof.engine import available, make_env
 from wattproof.report import document, junit, page, sarif, saved, sources, story, text
 from wattproof.report.campaign import Campaign, Plan
 from wattproof.report.live import watch
@@ -59,11 +59,7 @@ def engine_for(asked: str | None) -> str:
     if asked:
         make_env(asked)
         return asked
-    try:
-        make_env("revm")
-    except EngineUnavailable:
-        return "pyevm"
-    return "revm"
+    return available()[-1]
 
 
 def code(told: dict[str, Any]) -> int:
