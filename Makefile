@@ -67,7 +67,7 @@ deep: $(READY)
 	@$(BIN)/python -m tests.properties.deep --budget $(or $(BUDGET),2h)
 
 rate: $(READY)
-	@for engine in revm pyevm; do $(BIN)/python -m pytest -q --engine $$engine --profile quick \
+	@for run in "revm --profile ci" "pyevm --profile quick"; do $(BIN)/python -m pytest -q --engine $$run \
 		tests/properties/test_terms.py::TestTerms | grep -E '^engine|checked steps'; done
 
 # halmos has an environment of its own, as it insists on another z3; it needs Python 3.12 or later.

@@ -13,6 +13,7 @@ signature arrives as a verdict (`Signature`), and seals come from a function han
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
@@ -129,6 +130,9 @@ class Bid(NamedTuple):
     status: BidStatus = BidStatus(0)
 
 
+NO_BID = Bid()
+
+
 class Trade(NamedTuple):
     """A sale of part of a quote."""
 
@@ -143,6 +147,9 @@ class Reading(NamedTuple):
     present: bool
     exported: int
     imported: int
+
+
+NO_READING = Reading(False, 0, 0)
 
 
 class PositionView(NamedTuple):
@@ -176,7 +183,7 @@ class Account:
     @property
     def tier(self) -> int:
         """T-STD-2: the number of thresholds reached."""
-        return sum(self.performances >= threshold for threshold in TIER_THRESHOLDS)
+        return bisect_right(TIER_THRESHOLDS, self.performances)
 
 
 @dataclass
@@ -327,7 +334,7 @@ class Market:
 
     def bid(self, quote_id: int, bidder: Address) -> Bid:
         """With the status that holds now (T-BID-8): taking back and matching reach every bid."""
-        return self._quote(quote_id).bids.get(bidder, Bid())
+        return self._quote(quote_id).bids.get(bidder, NO_BID)
 
     def trades(self, quote_id: int) -> list[Trade]:
         """In the order made."""
@@ -335,7 +342,7 @@ class Market:
 
     def reading(self, user: Address, period: int) -> Reading:
         """Not present, and zero, where there is none."""
-        return self.readings.get((user, period), Reading(False, 0, 0))
+        return self.readings.get((user, period), NO_READING)
 
     def position(self, user: Address, period: int) -> PositionView:
         """T-ACC-5, T-ACC-10 to T-ACC-13."""

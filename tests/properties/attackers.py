@@ -19,7 +19,6 @@ from tests.properties.machine import Call, Decide, MarketMachine, salt_of
 from tests.properties.observation import Observation
 from tests.properties.symbols import FORMS, Signed, meter, seal_bytes
 from tests.properties.twin import HOUSEHOLDS, NEWCOMER, STRANGER, Outcome, Twin
-from wattproof.model import Phase, QuoteStatus
 
 BIDDING, REVEALING, MATCHING, DELIVERING, METERING, SETTLING, CLOSING = (1 << bit for bit in range(7))
 VALID, INVALID, MATCHED, SETTLED = 1, 2, 4, 8
@@ -175,7 +174,7 @@ class Attackers(MarketMachine):
         }
         if self.twin.address(NEWCOMER) not in self.records.registered:
             more["newcomer"] = (1, lambda choose: self.registration(NEWCOMER))
-        if self.quotes_in(QuoteStatus.VALID, Phase.BIDDING):
+        if self.possible.withdrawals:
             more["take back"] = (1, self.draw_invalidation)
         thefts = self.copyable()
         if thefts:

@@ -458,7 +458,7 @@ class Books(MarketMachine):
     def draw_day(self, most_stalls: int = 2) -> st.SearchStrategy[Day]:
         """Draws a day from end to end; the simplest is one quote, fully bid for, delivered and used."""
         tariff = self.twin.tariff
-        traders = [name for name in HOUSEHOLDS if self.is_trader(name)]
+        traders = list(self.possible.traders)
         anybody = st.sampled_from([*traders, *traders, *traders, *HOUSEHOLDS])
         band = tariff.highest_price - tariff.lowest_price
         above = st.sampled_from([*[0, 0, 1, band // 2, band] * 2, -1, band + 1])

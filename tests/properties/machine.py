@@ -21,9 +21,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from tests.properties import evidence, seasons
 from tests.properties.choices import Choose, chosen
+from tests.properties.possible import Possible
 from tests.properties.symbols import seal_bytes
 from tests.properties.twin import HOUSEHOLDS, NEWCOMER, STRANGER, Outcome, Twin
-from wattproof.model import BidStatus, Phase, QuoteStatus
+from wattproof.model import Phase, QuoteStatus
 
 PERIODS = 2
 """Delivery periods in play at a time: neighbours, so that their phases overlap."""
@@ -89,6 +90,7 @@ class MarketMachine(RuleBasedStateMachine):
         super().__init__()
         self.twin: Twin = None  # type: ignore[assignment]
         self.sealed: dict[tuple[int, str], tuple[int, int]] = {}
+        self._possible: Possible | None = None
         self._branch: Any = None
         self._branched_at = 0
         self._pending = 0
@@ -103,7 +105,10 @@ class MarketMachine(RuleBasedStateMachine):
         """Branches off a prepared market; what happens from here on is undone at the end."""
         event(f"season: {season}")
         evidence.tallies[f"season {season}"] += 1
-        self._branch = seasons.prepared(season).branch()
+        before = time.process_time_ns()
+        market = seasons.prepared(season)
+        self._since += time.process_time_ns() - before  # A season is played once, for all histories of a process.
+        self._branch = market.branch()
         self.twin = evidence.cast = self._branch.__enter__()
         self._branched_at = len(self.twin.calls)
         self.twin.machine = type(self).__name__
@@ -187,105 +192,12 @@ class MarketMachine(RuleBasedStateMachine):
         signed = self.twin.reading(name, period, exported, imported, **other)
         return self.do("submit_reading", name, period, exported, imported, signed, sender=STRANGER)
 
-    # ---- what there is to do, by the model -----------------------------------------------
-
-    def is_trader(self, name: str) -> bool:
-        """Whether somebody may begin new business."""
-        account = self.twin.model.account(self.twin.address(name))
-        return account.authorized and account.grid_account >= 0
-
-    def quotes_in(self, status: QuoteStatus, phases: Phase) -> list[int]:
-        """IDs of the quotes with that status whose period is in one of the phases."""
-        twin, wanted = self.twin, int(status)
-        quotes = twin.model.quotes[twin.first - 1 :]
-        now = {period: bool(twin.phase(period) & phases) for period in {quote.period for quote in quotes}}
-        return [
-            number
-            for number, quote in enumerate(quotes, twin.first)
-            if int(quote.status) & wanted and now[quote.period]
-        ]
-
-    def quotes_made(self) -> int:
-        """How many quotes there are that the season had not settled; seven at most are made."""
-        return len(self.twin.model.quotes) - self.twin.first + 1
-
-    def open_offers(self) -> list[tuple[str, int]]:
-        """Who could quote for which period."""
-        twin = self.twin
-        return [
-            (name, period)
-            for period in twin.periods
-            if twin.phase(period) == Phase.BIDDING
-            for name in HOUSEHOLDS
-            if self.is_trader(name) and not twin.model.quote_of(twin.address(name), period)
-        ]
-
-    def open_bids(self) -> list[tuple[int, str]]:
-        """Who could still bid on which quote."""
-        twin = self.twin
-        return [
-            (number, name)
-            for number in self.quotes_in(QuoteStatus.VALID, Phase.BIDDING)
-            for name in HOUSEHOLDS
-            if self.is_trader(name)
-            and twin.model.quote(number).prosumer != twin.address(name)
-            and not twin.model.bid(number, twin.address(name)).status
-        ]
-
-    def open_reveals(self) -> list[tuple[int, str]]:
-        """Whose bid on which quote could be opened."""
-        ready = set(self.quotes_in(QuoteStatus.VALID, Phase.REVEALING))
-        return [
-            (number, name)
-            for number, name in self.sealed
-            if number in ready
-            and self.is_trader(name)
-            and self.twin.model.bid(number, self.twin.address(name)).status == BidStatus.CREATED
-        ]
-
-    def matchable(self) -> list[int]:
-        """Quotes that can be matched."""
-        return self.quotes_in(QuoteStatus.VALID, ~(Phase.BIDDING | Phase.REVEALING))
-
-    def on_sale(self) -> list[tuple[int, str]]:
-        """Who could buy surplus of which quote."""
-        twin = self.twin
-        return [
-            (number, name)
-            for number in self.quotes_in(QuoteStatus.MATCHED, Phase.MATCHING | Phase.DELIVERING | Phase.METERING)
-            if twin.model.remaining(number, twin.now)
-            for name in HOUSEHOLDS
-            if self.is_trader(name) and twin.model.quote(number).prosumer != twin.address(name)
-        ]
-
-    def unread(self) -> list[tuple[str, int]]:
-        """Whose meter could report for which period; those with something at stake come twice."""
-        twin = self.twin
-        due = [
-            (name, period)
-            for period in twin.periods
-            if twin.phase(period) == Phase.METERING
-            for name in HOUSEHOLDS
-            if not twin.model.reading(twin.address(name), period).present
-        ]
-        return due + [(name, period) for name, period in due if twin.model.position(twin.address(name), period).open]
-
-    def settleable_quotes(self) -> list[int]:
-        """Quotes that the owner, at least, could settle."""
-        return self.quotes_in(QuoteStatus.MATCHED, Phase.SETTLING | Phase.CLOSING)
-
-    def settleable_accounts(self) -> list[tuple[str, int]]:
-        """Accounts that the owner, at least, could settle."""
-        twin = self.twin
-        return [
-            (name, period)
-            for period in twin.periods
-            if twin.phase(period) & (Phase.SETTLING | Phase.CLOSING)
-            for name in HOUSEHOLDS
-            if not (position := twin.model.position(twin.address(name), period)).settled
-            and not position.open
-            and (position.bought or twin.model.reading(twin.address(name), period).present)
-        ]
+    @property
+    def possible(self) -> Possible:
+        """What there is to do just now."""
+        if self._possible is None or not self._possible.holds_for(self.twin, self.sealed):
+            self._possible = Possible(self.twin, self.sealed)
+        return self._possible
 
     # ---- rules: what a history is made of ------------------------------------------------
     #
@@ -363,33 +275,33 @@ class MarketMachine(RuleBasedStateMachine):
 
     def trade_kinds(self) -> dict[str, Decide]:
         """What a trade could do next, each with the decision that makes the call; only what is sensible now."""
-        quoting = self.quotes_made() < 7 and self.open_offers()
+        now = self.possible
         kinds: dict[str, tuple[Any, Decide]] = {
-            "quote": (quoting, self.draw_quote),
-            "invalidate": (self.quotes_in(QuoteStatus.VALID, Phase.BIDDING)[1:], self.draw_invalidation),
-            "seal": (self.open_bids(), self.draw_bid),
-            "reveal": (self.open_reveals(), self.draw_reveal),
-            "match": (self.matchable(), self.draw_match),
-            "buy": (self.on_sale(), self.draw_purchase),
-            "read": (self.unread(), self.draw_reading),
-            "settle quote": (self.settleable_quotes(), self.draw_settle_quote),
-            "settle account": (self.settleable_accounts(), self.draw_settle_account),
+            "quote": (now.offers, self.draw_quote),
+            "invalidate": (now.withdrawals[1:], self.draw_invalidation),
+            "seal": (now.bids, self.draw_bid),
+            "reveal": (now.reveals, self.draw_reveal),
+            "match": (now.matches, self.draw_match),
+            "buy": (now.purchases, self.draw_purchase),
+            "read": (now.readings, self.draw_reading),
+            "settle quote": (now.settlements, self.draw_settle_quote),
+            "settle account": (now.accounts, self.draw_settle_account),
         }
         return {name: decide for name, (possible, decide) in kinds.items() if possible}
 
     def draw_quote(self, choose: Choose) -> Call:
         t = self.twin.tariff
-        name, period = choose.one(self.open_offers())
+        name, period = choose.one(self.possible.offers)
         volume = choose.edge((1, 2, 19, 20, 21, 99, 100, 101, 1000), 1, 3000)
         price = choose.edge((t.lowest_price, t.lowest_price + 1, t.highest_price), t.lowest_price, t.highest_price)
         return Call("submit_quote", (period, volume, price), name)
 
     def draw_invalidation(self, choose: Choose) -> Call:
-        number = choose.one(self.quotes_in(QuoteStatus.VALID, Phase.BIDDING))
+        number = choose.one(self.possible.withdrawals)
         return Call("invalidate_quote", (number,), self.twin.names[self.twin.model.quote(number).prosumer])
 
     def draw_bid(self, choose: Choose) -> Call:
-        number, name = choose.one(self.open_bids())
+        number, name = choose.one(self.possible.bids)
         quote, top = self.twin.model.quote(number), self.twin.tariff.highest_price
         if (ties := self.ties(number)) and choose.number(0, 2) == 0:
             return Call("bid", (number, name, *choose.one(ties)), name)
@@ -414,13 +326,13 @@ class MarketMachine(RuleBasedStateMachine):
         return Call("reveal_bid", (number, *self.sealed[place], salt_of(number, name)), name)
 
     def draw_reveal(self, choose: Choose) -> Call:
-        return self.reveal_call(choose.one(self.open_reveals()))
+        return self.reveal_call(choose.one(self.possible.reveals))
 
     def draw_match(self, choose: Choose) -> Call:
-        return Call("match_bids", (choose.one(self.matchable()),), choose.one((STRANGER, "owner", HOUSEHOLDS[0])))
+        return Call("match_bids", (choose.one(self.possible.matches),), choose.one((STRANGER, "owner", HOUSEHOLDS[0])))
 
     def draw_purchase(self, choose: Choose) -> Call:
-        number, name = choose.one(self.on_sale())
+        number, name = choose.one(self.possible.purchases)
         left = self.twin.model.remaining(number, self.twin.now)
         return Call("buy_surplus", (number, choose.edge(volume_edges(left), 1, left)), name)
 
@@ -431,7 +343,7 @@ class MarketMachine(RuleBasedStateMachine):
 
     def draw_reading(self, choose: Choose) -> Call:
         market = self.twin.model
-        name, period = choose.one(self.unread())
+        name, period = choose.one(self.possible.readings)
         address = self.twin.address(name)
         quote = market.quote(market.quote_of(address, period))
         position = market.position(address, period)
@@ -445,10 +357,10 @@ class MarketMachine(RuleBasedStateMachine):
         return choose.one((owner, owner, owner, STRANGER, HOUSEHOLDS[-1]))
 
     def draw_settle_quote(self, choose: Choose) -> Call:
-        return Call("settle_quote", (choose.one(self.settleable_quotes()),), self.draw_settler(choose))
+        return Call("settle_quote", (choose.one(self.possible.settlements),), self.draw_settler(choose))
 
     def draw_settle_account(self, choose: Choose) -> Call:
-        return Call("settle_account", choose.one(self.settleable_accounts()), self.draw_settler(choose))
+        return Call("settle_account", choose.one(self.possible.accounts), self.draw_settler(choose))
 
     def draw_everybody(self, choose: Choose) -> Call:
         """How `everybody` acts: see there. Mostly for several phases on end, so that trades come to their end."""
@@ -470,30 +382,30 @@ class MarketMachine(RuleBasedStateMachine):
 
     def _everybody(self, share: int, percent: int, backwards: bool) -> None:
         market, twin = self.twin.model, self.twin
-        offers = self.open_offers() if self.quotes_made() < 7 else []
+        offers = self.possible.offers
         quoted = {quote.period for quote in market.quotes[twin.first - 1 :] if quote.status == QuoteStatus.VALID}
         if offers and offers[0][1] not in quoted:
             name, period = offers[-1] if backwards else offers[0]
             self.do("submit_quote", period, 100, twin.tariff.lowest_price, sender=name)
-        for number, name in self.open_bids():
+        for number, name in self.possible.bids:
             quote = market.quote(number)
             wish = max(quote.volume // share, 1) if share else quote.volume + 1
             ties = self.ties(number) if backwards else []
             self.bid(number, name, *(ties[0] if ties else (quote.price, wish)))
-        for place in sorted(self.open_reveals(), reverse=backwards):
+        for place in sorted(self.possible.reveals, reverse=backwards):
             call = self.reveal_call(place)
             self.do(call.function, *call.args, sender=call.sender)
-        for number in self.matchable():
+        for number in self.possible.matches:
             self.do("match_bids", number, sender=STRANGER)
-        for name, period in sorted(set(self.unread()), reverse=backwards):
+        for name, period in sorted(set(self.possible.readings), reverse=backwards):
             address = twin.address(name)
             quote, position = market.quote(market.quote_of(address, period)), market.position(address, period)
             call = self.reading_call(name, period, -(-quote.volume * percent // 100), position.agreed * percent // 100)
             self.do(call.function, *call.args, sender=call.sender)
         owner = twin.names[market.owner]
-        for number in sorted(self.settleable_quotes(), reverse=backwards):
+        for number in sorted(self.possible.settlements, reverse=backwards):
             self.do("settle_quote", number, sender=owner)
-        for name, period in sorted(self.settleable_accounts(), reverse=backwards):
+        for name, period in sorted(self.possible.accounts, reverse=backwards):
             self.do("settle_account", name, period, sender=owner)
 
     def draw_money(self, choose: Choose) -> Call:

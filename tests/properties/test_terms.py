@@ -178,7 +178,7 @@ class Terms(MarketMachine):
 
     def draw_accounts(self, choose: Choose) -> Call:
         """A batch of accounts of one period, whether they can be settled or not; the same one may come twice."""
-        ready = [period for _, period in self.settleable_accounts()]
+        ready = [period for _, period in self.possible.accounts]
         period = choose.one(ready) if ready and choose.number(0, 5) else self.a_period(choose)
         users = [choose.one((*HOUSEHOLDS, NEWCOMER, "supplier")) for _ in range(choose.number(0, 6))]
         return Call("settle_accounts", (period, users), choose.one(("owner", "owner", STRANGER)))
@@ -205,7 +205,7 @@ class Terms(MarketMachine):
         """As everybody's; one in four is out of bounds."""
         if choose.number(0, 3) < 3:
             return super().draw_bid(choose)
-        return self.odd_seal(choose, *choose.one(self.open_bids()))
+        return self.odd_seal(choose, *choose.one(self.possible.bids))
 
     def draw_everybody(self, choose: Choose) -> Call:
         """As every machine's; bids one Wh larger than what is quoted, or readings out of bounds, one in eight each."""
@@ -233,9 +233,9 @@ class Terms(MarketMachine):
     def moves(self) -> dict[str, tuple[int, Decide]]:
         """Besides what is sensible: batches where they have something to do, and anything with anything."""
         moves = super().moves() | {"anything": (4, self.draw_wild)}
-        if self.unread():
+        if self.possible.readings:
             moves["readings"] = (1, self.draw_readings)
-        if self.settleable_accounts():
+        if self.possible.accounts:
             moves["accounts"] = (1, self.draw_accounts)
         return moves
 

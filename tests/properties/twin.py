@@ -334,7 +334,8 @@ class Twin:
                 wanted = self._model_state(users, traders, first)
                 differences = {} if output == wanted else self.lens.differences(output, wanted)
                 for part, invariant in STATE.items():
-                    differ = {place: shown for place, shown in differences.items() if place.split("[")[0] == part}
+                    places = [place for place in differences if place.split("[")[0] == part]
+                    differ = {place: differences[place] for place in places}
                     holds(invariant, not differ, after=self.trace[-1], **differ)
 
     def agreed(self) -> None:
@@ -377,13 +378,11 @@ class Twin:
         market, now = self.model, self.now
         quote_ids = range(first, min(len(market.quotes), first + 7) + 1)
         rows: list[list[bytes]] = [[] for _ in range(10)]
-        for user in users:
-            rows[0].append(_encode(market.account(user)))
-        for user in users[:traders]:
-            for period in self.periods:
-                rows[5].append(_encode(market.reading(user, period)))
-                rows[6].append(_encode(market.position(user, period)))
-                rows[7].append(word(market.quote_of(user, period)))
+        rows[0] = [_encode(market.account(user)) for user in users]
+        places = [(user, period) for user in users[:traders] for period in self.periods]
+        rows[5] = [_encode(market.reading(*place)) for place in places]
+        rows[6] = [_encode(market.position(*place)) for place in places]
+        rows[7] = [word(market.quote_of(*place)) for place in places]
         for quote_id in quote_ids:
             rows[1].append(_encode(market.quote(quote_id)))
             rows[2].append(word(market.remaining(quote_id, now)))
@@ -495,20 +494,7 @@ class Lens:
         self, target: str, token: str, users: Sequence[str], traders: int, first: int, periods: Sequence[int]
     ) -> bytes:
         """The calldata that asks for the state of these users, quotes and periods."""
-        return self._selector + b"".join(
-            [
-                _field(target),
-                _field(token),
-                word(192),
-                word(traders),
-                word(first),
-                word(224 + 32 * len(users)),
-                word(len(users)),
-                *(_field(user) for user in users),
-                word(len(periods)),
-                *(word(period) for period in periods),
-            ]
-        )
+        return self._selector + _request(target, token, tuple(users), traders, first, tuple(periods))
 
     def differences(self, got: bytes, wanted: bytes) -> dict[str, str]:
         """Where two answers differ, field by field, decoded."""
@@ -530,6 +516,14 @@ def _type_of(entry: dict[str, Any]) -> str:
     if not entry["type"].startswith("tuple"):
         return entry["type"]
     return f"({','.join(map(_type_of, entry['components']))}){entry['type'][len('tuple') :]}"
+
+
+@functools.lru_cache(maxsize=1_000)
+def _request(
+    target: str, token: str, users: tuple[str, ...], traders: int, first: int, periods: tuple[int, ...]
+) -> bytes:
+    head = (target, token, 192, traders, first, 224 + 32 * len(users))
+    return b"".join(map(_field, (*head, len(users), *users, len(periods), *periods)))
 
 
 @functools.cache

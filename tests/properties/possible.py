@@ -1,0 +1,145 @@
+"""What there is to do in a market just now, by the model: what the rules of the machines draw from."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+
+from tests.properties.twin import HOUSEHOLDS, Twin
+from wattproof.model import BUYING, BidStatus, Phase, QuoteStatus
+
+AFTER_REVEALING = ~(Phase.BIDDING | Phase.REVEALING)
+AFTER_METERING = Phase.SETTLING | Phase.CLOSING
+
+MOST_QUOTES = 7
+"""Quotes that a history makes at most, those that its season settled not counted."""
+
+
+class Possible:
+    """One moment of a market, until something happens. Nothing is reckoned that is not asked for, or twice."""
+
+    def __init__(self, twin: Twin, sealed: Mapping[tuple[int, str], tuple[int, int]]) -> None:
+        self.twin, self.market, self.now = twin, twin.model, twin.now
+        self.sealed = sealed
+        self._made = len(twin.calls), len(sealed), len(twin.periods)
+
+    def holds_for(self, twin: Twin, sealed: Mapping[tuple[int, str], tuple[int, int]]) -> bool:
+        """Whether this is still so: no call was made since, and no time has passed."""
+        now = len(twin.calls), len(sealed), len(twin.periods)
+        return twin is self.twin and now == self._made and twin.now == self.now
+
+    @functools.cached_property
+    def traders(self) -> dict[str, str]:
+        """The households that may begin new business, with their addresses."""
+        addresses = {name: self.twin.address(name) for name in HOUSEHOLDS}
+        return {name: address for name, address in addresses.items() if self._may_trade(address)}
+
+    def _may_trade(self, address: str) -> bool:
+        account = self.market.account(address)
+        return account.authorized and account.grid_account >= 0
+
+    @functools.cached_property
+    def phases(self) -> dict[int, Phase]:
+        """The phase of every period in play."""
+        return {period: self.market.phase(period, self.now) for period in self.twin.periods}
+
+    @functools.cached_property
+    def quotes(self) -> list[tuple[int, int, int]]:
+        """The quotes that the season had not settled: ID, status and the phase of their period."""
+        quotes = self.market.quotes[self.twin.first - 1 :]
+        phases = {period: int(self.market.phase(period, self.now)) for period in {quote.period for quote in quotes}}
+        return [(id_, int(quote.status), phases[quote.period]) for id_, quote in enumerate(quotes, self.twin.first)]
+
+    def quotes_in(self, status: QuoteStatus, phases: Phase) -> list[int]:
+        """IDs of the quotes with that status whose period is in one of the phases."""
+        wanted, during = int(status), int(phases)
+        return [number for number, is_now, phase in self.quotes if is_now & wanted and phase & during]
+
+    @functools.cached_property
+    def offers(self) -> list[tuple[str, int]]:
+        """Who could quote for which period."""
+        if len(self.quotes) >= MOST_QUOTES:
+            return []
+        return [
+            (name, period)
+            for period, phase in self.phases.items()
+            if phase == Phase.BIDDING
+            for name, address in self.traders.items()
+            if not self.market.quote_of(address, period)
+        ]
+
+    @functools.cached_property
+    def withdrawals(self) -> list[int]:
+        """Quotes that could be taken back."""
+        return self.quotes_in(QuoteStatus.VALID, Phase.BIDDING)
+
+    @functools.cached_property
+    def bids(self) -> list[tuple[int, str]]:
+        """Who could still bid on which quote."""
+        market = self.market
+        return [
+            (number, name)
+            for number in self.withdrawals
+            for name, address in self.traders.items()
+            if market.quote(number).prosumer != address and not market.bid(number, address).status
+        ]
+
+    @functools.cached_property
+    def reveals(self) -> list[tuple[int, str]]:
+        """Whose bid on which quote could be opened."""
+        ready = self.quotes_in(QuoteStatus.VALID, Phase.REVEALING)
+        return [
+            (number, name)
+            for number, name in (self.sealed if ready else ())
+            if number in ready
+            and name in self.traders
+            and self.market.bid(number, self.traders[name]).status == BidStatus.CREATED
+        ]
+
+    @functools.cached_property
+    def matches(self) -> list[int]:
+        """Quotes that can be matched."""
+        return self.quotes_in(QuoteStatus.VALID, AFTER_REVEALING)
+
+    @functools.cached_property
+    def purchases(self) -> list[tuple[int, str]]:
+        """Who could buy surplus of which quote."""
+        market = self.market
+        return [
+            (number, name)
+            for number in self.quotes_in(QuoteStatus.MATCHED, BUYING)
+            if market.remaining(number, self.now)
+            for name, address in self.traders.items()
+            if market.quote(number).prosumer != address
+        ]
+
+    @functools.cached_property
+    def readings(self) -> list[tuple[str, int]]:
+        """Whose meter could report for which period; those with something at stake come twice."""
+        address, market = self.twin.address, self.market
+        due = [
+            (name, period)
+            for period, phase in self.phases.items()
+            if phase == Phase.METERING
+            for name in HOUSEHOLDS
+            if not market.reading(address(name), period).present
+        ]
+        return due + [(name, period) for name, period in due if market.position(address(name), period).open]
+
+    @functools.cached_property
+    def settlements(self) -> list[int]:
+        """Quotes that the owner, at least, could settle."""
+        return self.quotes_in(QuoteStatus.MATCHED, AFTER_METERING)
+
+    @functools.cached_property
+    def accounts(self) -> list[tuple[str, int]]:
+        """Whose account for which period the owner, at least, could settle."""
+        due = [period for period, phase in self.phases.items() if phase in (Phase.SETTLING, Phase.CLOSING)]
+        return [(name, period) for period in due for name in HOUSEHOLDS if self._is_settleable(name, period)]
+
+    def _is_settleable(self, name: str, period: int) -> bool:
+        address = self.twin.address(name)
+        position = self.market.position(address, period)
+        if position.settled or position.open:
+            return False
+        return bool(position.bought or self.market.reading(address, period).present)
