@@ -12,7 +12,7 @@ RECORD = Path("out/mutation/results.jsonl")
 OUT = Path("out/evidence/mutation.json")
 
 LOOK, LONG = "look", "long"
-"""The efforts: short histories only, or long ones and the unit tests after them."""
+"""The efforts: short histories only, or the unit tests and long ones after them."""
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -28,7 +28,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--sample", type=int, metavar="K", help="try K mutants, drawn at random")
     command.add_argument("--effort", choices=(LOOK, LONG), default=LONG, help="how hard a mutant is tried")
     command.add_argument("--check", action="append", metavar="C", help="use this check only (may be repeated)")
-    command.add_argument("--no-unit", action="store_true", help="do not fall back on the unit tests")
+    command.add_argument("--no-unit", action="store_true", help="leave the unit tests out")
     command.add_argument("--resume", action="store_true", help="go on with the record of an earlier run")
     command.add_argument("--survivors", action="store_true", help="with --resume: try what survived once more")
     command.add_argument("--all", action="store_true", help="try the mutants that are explained as equivalent, too")

@@ -1,8 +1,9 @@
 """Runs the property suite, and in the end the unit tests, against one changed contract, in a process of its own.
 
-A check is a season of `tests/properties/seasons.py` being played, a state machine or a plain test. Each is run with few
-short histories first (`LOOK`); what survives all of them is looked at with more and longer ones (`LONG`), and what
-survives those by the unit tests. Histories are derandomised: equal contracts meet equal histories.
+A check is a season of `tests/properties/seasons.py` being played, a state machine, a plain test, or a file whose tests
+have fixtures. Each is run with few short histories first (`LOOK`); what survives all of them is looked at by the unit
+tests, and what survives those with more and longer histories (`LONG`). Histories are derandomised: equal contracts meet
+equal histories.
 """
 
 from __future__ import annotations
@@ -16,18 +17,19 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import boa
+import pytest
 from _pytest.fixtures import FixtureFunctionDefinition
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
-from wattproof import deployment
+from wattproof import deployment, engine
 from wattproof.engine import make_env, roomy_env
 from wattproof.mutation.arguments import LONG, LOOK
 from wattproof.mutation.compiler import TARGETS, compilation, install, parse_ahead
@@ -35,7 +37,7 @@ from wattproof.mutation.operators import Mutant
 from wattproof.revm import RevmEnv
 
 UNIT = "tests/unit"
-"""The name of the last check: the unit tests, on revm."""
+"""The name of the check that all unit tests are together."""
 
 NOT_ABOUT_CONTRACTS = ("day", "households", "model", "pricing", "repl", "scenario", "units")
 """Unit tests (`test_*.py`) that cannot notice a change of the contracts, or only by way of what others test."""
@@ -99,7 +101,6 @@ class Suite:
         self.evidence = importlib.import_module("tests.properties.evidence")
         self.seasons = importlib.import_module("tests.properties.seasons")
         self.checks: dict[str, Check] = {}
-        self.wants_pytest: list[Path] = []  # what has fixtures goes with the unit tests
         for name in self.seasons.SEASONS:
             self._add(Check(f"season {name}", (name,), lambda effort: None, ()))
         for path in sorted((folder / "tests" / "properties").rglob("test_*.py")):
@@ -113,7 +114,7 @@ class Suite:
         place = path.relative_to(self.root)
         module = importlib.import_module(".".join(place.with_suffix("").parts))
         if any(isinstance(value, FixtureFunctionDefinition) for value in vars(module).values()):
-            self.wants_pytest.append(path)
+            self._add(Check(place.as_posix(), ("fresh",), lambda effort: _pytest(self.root, [path], effort), ()))
             return
         own = [value for value in vars(module).values() if getattr(value, "__module__", None) == module.__name__]
         machines = {value for value in own if isinstance(value, type) and issubclass(value, RuleBasedStateMachine)}
@@ -131,6 +132,12 @@ class Suite:
                 marks = [mark for mark in getattr(value, "pytestmark", []) if mark.name == "invariant"]
                 ids = tuple(one for mark in marks for one in mark.args)
                 self._add(Check(where, tuple(needed) or ("fresh",), _function_runner(value), ids))
+
+    @property
+    def units(self) -> list[Path]:
+        """The files of unit tests that may notice a change."""
+        files = sorted((self.root / UNIT).glob("test_*.py"))
+        return [path for path in files if path.stem.removeprefix("test_") not in NOT_ABOUT_CONTRACTS]
 
     def warm(self) -> None:
         """Compiles what no mutant changes, and parses the sources, for the trials to inherit."""
@@ -150,6 +157,28 @@ def _machine_runner(machine: Any) -> Callable[[str], None]:
     return lambda effort: run_state_machine_as_test(machine, settings=settings.get_profile(effort))
 
 
+def _pytest(folder: Path, files: Sequence[Path], effort: str) -> None:
+    """Runs tests as pytest does; raises what the first one that failed has raised, with its ID and its invariants."""
+    failed: list[BaseException] = []
+
+    class Listener:
+        def pytest_exception_interact(self, node: Any, call: Any) -> None:
+            failure = call.excinfo.value
+            failure.test = node.nodeid
+            failure.marked = [one for marker in node.iter_markers("invariant") for one in marker.args]
+            failed.append(failure)
+
+    os.chdir(folder)
+    histories = str(settings.get_profile(effort).max_examples)
+    options = ["-x", "-q", "-p", "no:cacheprovider", "--engine", "revm", "--shrinking", "1"]
+    options += ["--profile", "quick", "--histories", histories]
+    code = pytest.main([*options, *map(str, files)], plugins=[Listener()])
+    if failed:
+        raise failed[0]
+    if code != pytest.ExitCode.OK:
+        raise RuntimeError(f"pytest ended with {code!r}")
+
+
 def _function_runner(function: Any) -> Callable[[str], None]:
     def run(effort: str) -> None:
         settings.load_profile(effort)
@@ -163,9 +192,12 @@ def _function_runner(function: Any) -> Callable[[str], None]:
 # ---- in the child ----------------------------------------------------------------------
 
 
-def run(suite: Suite, mutant: Mutant | None, text: str, tasks: Sequence[Task], unit: bool, pipe: Connection) -> None:
+def run(
+    suite: Suite, mutant: Mutant | None, text: str, tasks: Sequence[Task], units: Sequence[Path], pipe: Connection
+) -> None:
     """What a child process does: compiles, says what came of it, waits for leave to go on, runs the tasks.
 
+    `units`: the files of unit tests, in their order; there may be none.
     Sends one dictionary for the compilation, `{"compiled": digest or None, ...}`; reads a bool; sends one for each task
     that passed, `{"passed": ...}`, and in the end one that says `{"verdict": "killed" or "survived", ...}`.
     """
@@ -195,11 +227,13 @@ def run(suite: Suite, mutant: Mutant | None, text: str, tasks: Sequence[Task], u
         suite.evidence.STORIES = Path(folder, "failures")
         trial = _Trial(suite, pipe)
         # A change may make the contract too large for a chain; that would say nothing of the change.
+        engine.make_env = roomy_env  # for the tests' own fixtures
         with boa.swap_env(roomy_env("revm")):
-            verdict = trial.properties(tasks)
-        if verdict is None and unit:
-            with boa.swap_env(roomy_env("revm")):
-                verdict = trial.unit()
+            verdict = trial.properties(task for task in tasks if task.effort == LOOK)
+            if verdict is None and units:
+                verdict = trial.unit(units)
+            if verdict is None:
+                verdict = trial.properties(task for task in tasks if task.effort == LONG)
     pipe.send({"verdict": "survived" if verdict is None else "killed", **(verdict or {})})
 
 
@@ -228,7 +262,7 @@ class _Trial:
         RevmEnv.execute_code = execute_code
         self.suite.evidence.Violated.__init__ = violated
 
-    def properties(self, tasks: Sequence[Task]) -> dict[str, Any] | None:
+    def properties(self, tasks: Iterable[Task]) -> dict[str, Any] | None:
         """What the first check that failed says, or None where none did."""
         for task in tasks:
             check = self.suite.checks[task.check]
@@ -263,7 +297,7 @@ class _Trial:
             moment = self.begun + after
         return {
             "by": violated[0] if violated else None,
-            "marked": list(check.invariants) if not violated else [],
+            "marked": getattr(failure, "marked", list(check.invariants)) if not violated else [],
             "check": task.check,
             "effort": task.effort,
             "steps": messages - before,
@@ -271,39 +305,23 @@ class _Trial:
             "error": _brief(next(told.leaves(failure))),
         }
 
-    def unit(self) -> dict[str, Any] | None:
+    def unit(self, files: Sequence[Path]) -> dict[str, Any] | None:
         """What the first unit test that failed says, or None where none did."""
-        import pytest
-
-        failed: list[Any] = []
-
-        class Listener:
-            def pytest_runtest_logreport(self, report: Any) -> None:
-                if report.failed:
-                    failed.append(report.nodeid)
-
-            def pytest_collectreport(self, report: Any) -> None:
-                if report.failed:
-                    failed.append(report.nodeid)
-
         since, before = time.monotonic(), self.messages
-        folder = self.suite.root / UNIT
-        files = [path for path in sorted(folder.glob("test_*.py")) if path.stem[5:] not in NOT_ABOUT_CONTRACTS]
-        files = self.suite.wants_pytest + files
-        os.chdir(self.suite.root)
-        code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *map(str, files)], plugins=[Listener()])
-        if code == pytest.ExitCode.OK:
-            self.pipe.send({"passed": Task(UNIT, LONG), "seconds": time.monotonic() - since})
-            return None
-        return {
-            "by": None,
-            "marked": [],
-            "check": failed[0] if failed else f"{UNIT}: pytest ended with {code!r}",
-            "effort": "unit",
-            "steps": self.messages - before,
-            "seconds": round(time.monotonic() - since, 3),
-            "error": "",
-        }
+        try:
+            _pytest(self.suite.root, files, LOOK)
+        except BaseException as failure:
+            return {
+                "by": None,
+                "marked": [],
+                "check": getattr(failure, "test", UNIT),
+                "effort": "unit",
+                "steps": self.messages - before,
+                "seconds": round(time.monotonic() - since, 3),
+                "error": _brief(failure),
+            }
+        self.pipe.send({"passed": Task(UNIT, LOOK), "seconds": time.monotonic() - since})
+        return None
 
 
 def _brief(error: BaseException) -> str:

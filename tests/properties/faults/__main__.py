@@ -49,7 +49,7 @@ ROOT = HERE.parents[2]
 LONGEST = 120
 """Seconds after which a fault counts as not caught."""
 
-# Short histories: what they find shrinks in seconds. Shrinking stops at eight seconds, whatever is left to gain.
+# Short histories: what they find shrinks in seconds. Shrinking stops at six seconds, whatever is left to gain.
 SETTINGS: dict[str, Any] = dict(
     max_examples=3_000,
     stateful_step_count=25,
@@ -60,7 +60,7 @@ SETTINGS: dict[str, Any] = dict(
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
 )
-MOST_SHRINKING = 8
+MOST_SHRINKING = 6
 
 
 @dataclass(frozen=True)
