@@ -21,6 +21,7 @@ from wattproof.deployment import deployer
 WEEK = 604_800
 ENERGY = 2**48
 PRICE = 2**96
+MONEY = 2**104
 MOST_TRADES = 256
 PROSUMER, CONSUMER = HOUSEHOLDS[0], HOUSEHOLDS[1]
 
@@ -86,6 +87,12 @@ def buying(twin: Twin, value: int) -> Outcome:
     return twin.call("buy_surplus", number, value, sender=CONSUMER)
 
 
+def depositing(twin: Twin, value: int) -> Outcome:
+    """A deposit after which the market would hold `value`."""
+    twin.give(STRANGER, MONEY)
+    return twin.call("deposit", value - twin.model.held, sender=STRANGER)
+
+
 def on_sale(twin: Twin, volume: int) -> int:
     """The number of a new quote that is matched without bids."""
     number = quoted(twin, volume)
@@ -124,6 +131,7 @@ def bounds(twin: Twin) -> list[Bound]:
         Bound(opening("price"), t.highest_price, t.highest_price + 1, "bids: price out of bounds"),
         Bound(buying, 1, 0, "surplus: volume is zero"),
         Bound(buying, 100, 101, "surplus: not enough left"),
+        Bound(depositing, MONEY - 1, MONEY, "ledger: too many tokens"),
         Bound(reading(exported=True), ENERGY - 1, ENERGY, "metering: reading out of bounds"),
         Bound(reading(exported=False), ENERGY - 1, ENERGY, "metering: reading out of bounds"),
     ]

@@ -1,6 +1,7 @@
-"""Books of any bids in one stroke: opened bids written into the market's storage, as 128 reveals would leave them.
+"""States that no test has the time to play, written into the market's storage: books of any bids, and standings.
 
-Only for the matching: the bidders are made up, each has the money that its bid reserves and nothing else.
+A planted book is only for the matching: the bidders are made up, each has the money that its bid reserves and nothing
+else.
 """
 
 from __future__ import annotations
@@ -29,18 +30,36 @@ def _slot(base: int, *keys: int) -> int:
     return base
 
 
+def slot_of(market: Any, module: str, name: str, *keys: int) -> int:
+    """Where a variable of a module lies, or an entry of it: places are the compiler's, not ours."""
+    return _slot(market.compiler_data.storage_layout["storage_layout"][module][name]["slot"], *keys)
+
+
+def word(market: Any, module: str, name: str, *keys: int) -> int:
+    """The word that lies there."""
+    return boa.env.get_storage(market.address, slot_of(market, module, name, *keys))
+
+
+def write(market: Any, value: int, module: str, name: str, *keys: int) -> None:
+    """Puts a word there."""
+    boa.env.set_storage(market.address, slot_of(market, module, name, *keys), value)
+
+
+def set_standing(market: Any, user: str, performances: int, waivers: int) -> None:
+    """Gives a user good performances and waivers that nobody can earn in a test's time; its money stays."""
+    place = ("ledger", "_purse", int(user, 16))
+    purse = word(market, *place)
+    write(market, purse & (2**208 - 1) | purse >> 254 << 254 | performances << 208 | waivers << 232, *place)
+
+
 def plant(stage: Stage, quote_id: int, supply: int, bids: Sequence[Planted]) -> list[str]:
     """Puts `bids` into the empty book of a quote, in the order of opening. Returns the bidders' addresses.
 
     The quote is made one of `supply` Wh, whatever its collateral: the matching does not touch it.
     """
     market: Any = stage.market
-    layout = market.compiler_data.storage_layout["storage_layout"]
     first = 10_000 * quote_id  # no other household has such a number
     period = market.quote(quote_id).period
-
-    def write(module: str, name: str, keys: Sequence[int], value: int) -> None:
-        boa.env.set_storage(market.address, _slot(layout[module][name]["slot"], *keys), value)
 
     bidders = []
     previous = 0
@@ -48,14 +67,13 @@ def plant(stage: Stage, quote_id: int, supply: int, bids: Sequence[Planted]) -> 
         bidder = int(boa.env.generate_address(f"planted {number}"), 16)
         escrow = bid.volume * (bid.price + stage.tariff.service_fee)
         assert escrow < 2**104, "no purse holds that much"
-        write("accounts", "_user", [number], bidder)
-        write("ledger", "_purse", [bidder], escrow << 104 | bid.performances << 208)
-        write("positions", "_position", [bidder, period], quote_id << 208)
-        word = bid.price | bid.volume << 96 | previous << 192 | 1 << 224
-        write("bids", "_bid", [quote_id << 32 | number], word)
+        write(market, bidder, "accounts", "_user", number)
+        write(market, escrow << 104 | bid.performances << 208, "ledger", "_purse", bidder)
+        write(market, quote_id << 208, "positions", "_position", bidder, period)
+        opened = bid.price | bid.volume << 96 | previous << 192 | 1 << 224
+        write(market, opened, "bids", "_bid", quote_id << 32 | number)
         previous = number
         bidders.append(f"0x{bidder:040x}")
-    slot = _slot(layout["quotes"]["_quote"]["slot"], quote_id)
-    quote = boa.env.get_storage(market.address, slot) & ~((2**48 - 1) << 68)
-    boa.env.set_storage(market.address, slot, quote | supply << 68 | len(bids) << 212 | previous << 220)
+    quote = word(market, "quotes", "_quote", quote_id) & ~((2**48 - 1) << 68)
+    write(market, quote | supply << 68 | len(bids) << 212 | previous << 220, "quotes", "_quote", quote_id)
     return bidders

@@ -178,6 +178,77 @@ def test_sixty_four_readings_and_no_more(stage: Stage) -> None:
     assert stage.raw(longer) == (False, b"")
 
 
+def readings_call(stage: Stage) -> list[int]:
+    """The words behind the selector of a batch of one good reading of the consumer.
+
+    0: the period, 1: where the list is, 2: its length, 3: where the entry is, 4 to 7: user, energies, where the
+    signature is, 8: its length, 9 to 11: the signature.
+    """
+    data = stage.market.submit_readings.prepare_calldata(stage.period, [entry(stage, stage.consumer, 1, 2)])
+    return [int.from_bytes(data[at : at + 32], "big") for at in range(4, len(data), 32)]
+
+
+def sent(stage: Stage, name: str, words: list[int]) -> tuple[bool, bytes]:
+    """The call of a batch with these words, by the owner."""
+    selector = getattr(stage.market, name).prepare_calldata(0, [])[:4]
+    return stage.raw(selector + b"".join(word.to_bytes(32, "big") for word in words), sender=stage.owner)
+
+
+@pytest.mark.parametrize(
+    ("place", "word"),
+    [
+        pytest.param(2, 65, id="65 entries"),
+        pytest.param(2, 2**256 - 1, id="the most entries"),
+        pytest.param(4, 1 << 160, id="the user's lowest bit too many"),
+        pytest.param(4, 1 << 255, id="the user's highest bit"),
+        pytest.param(8, 66, id="a signature of 66 bytes"),
+        pytest.param(8, 2**256 - 1, id="the longest signature"),
+    ],
+)
+def test_refuses_readings_that_are_none(stage: Stage, place: int, word: int) -> None:
+    """T-MET-11, annex A: what is out of its type's range is refused without a reason, the whole call."""
+    stage.to("METERING")
+    words = readings_call(stage)
+    changed = [*words[:place], words[place] | word if place == 4 else word, *words[place + 1 :]]
+
+    assert sent(stage, "submit_readings", changed) == (False, b"")
+
+    assert stage.market.reading(stage.consumer.address, stage.period).present is False
+    assert sent(stage, "submit_readings", words) == (True, (1).to_bytes(32, "big"))
+
+
+@pytest.mark.parametrize(
+    ("place", "word"),
+    [
+        pytest.param(1, 2**255, id="the list is far away"),
+        pytest.param(1, 2**256 - 32, id="the list is before the call"),
+        pytest.param(1, 32 * 12, id="the list begins where the call ends"),
+        pytest.param(3, 2**255, id="the entry is far away"),
+        pytest.param(3, 32 * 9, id="the entry begins where the call ends"),
+        pytest.param(7, 2**255, id="the signature is far away"),
+        pytest.param(7, 32 * 8, id="the signature begins where the call ends"),
+    ],
+)
+def test_readings_that_are_not_there_are_none(stage: Stage, place: int, word: int) -> None:
+    """T-MET-4, T-MET-11: what lies outside the call reads as zero, and nothing is recorded without its signature."""
+    stage.to("METERING")
+    words = readings_call(stage)
+
+    assert sent(stage, "submit_readings", [*words[:place], word, *words[place + 1 :]]) == (True, bytes(32))
+
+    assert stage.market.reading(stage.consumer.address, stage.period).present is False
+
+
+@pytest.mark.parametrize("left", range(12))
+def test_readings_that_are_cut_short_are_none(stage: Stage, left: int) -> None:
+    """T-MET-4, T-MET-11: whichever of the words are missing at the end; the whole call is refused, or the entry."""
+    stage.to("METERING")
+
+    assert sent(stage, "submit_readings", readings_call(stage)[:left]) in ((False, b""), (True, bytes(32)))
+
+    assert stage.market.reading(stage.consumer.address, stage.period).present is False
+
+
 # ---- accounts --------------------------------------------------------------------------------------
 
 
@@ -307,3 +378,46 @@ def test_revokes_a_silent_buyer_as_the_single_call_does(stage: Stage) -> None:
 
     assert stage.account(stage.consumer).authorized is False
     assert stage.standing(stage.consumer) == (0, 1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("place", "word"),
+    [
+        pytest.param(2, 65, id="65 users"),
+        pytest.param(2, 2**256 - 1, id="the most users"),
+        pytest.param(3, 1 << 160, id="the lowest bit too many"),
+        pytest.param(3, 1 << 255, id="the highest bit"),
+    ],
+)
+def test_refuses_users_that_are_none(stage: Stage, place: int, word: int) -> None:
+    """T-ACC-14, annex A: what is out of its type's range is refused without a reason, the whole call."""
+    metered(stage, (stage.prosumer, 1, 0))
+    words = [stage.period, 64, 1, int(stage.prosumer.address, 16)]
+    changed = [*words[:place], words[place] | word if place == 3 else word, *words[place + 1 :]]
+
+    assert sent(stage, "settle_accounts", changed) == (False, b"")
+
+    assert stage.market.position(stage.prosumer.address, stage.period).settled is False
+    assert sent(stage, "settle_accounts", words) == (True, (1).to_bytes(32, "big"))
+
+
+@pytest.mark.parametrize(
+    ("place", "word", "settled"),
+    [
+        pytest.param(1, 2**255, 0, id="the list is far away"),
+        pytest.param(1, 2**256 - 32, 0, id="the list is before the call"),
+        pytest.param(1, 32 * 4, 0, id="the list begins where the call ends"),
+        pytest.param(2, 2, 1, id="one more is announced than there are"),
+    ],
+)
+def test_users_that_are_not_there_are_nobody(stage: Stage, place: int, word: int, settled: int) -> None:
+    """T-ACC-14: what lies outside the call reads as zero, an address that has nothing to settle."""
+    metered(stage, (stage.prosumer, 1, 0))
+    words = [stage.period, 64, 1, int(stage.prosumer.address, 16)]
+
+    assert sent(stage, "settle_accounts", [*words[:place], word, *words[place + 1 :]]) == (
+        True,
+        settled.to_bytes(32, "big"),
+    )
+
+    assert stage.market.position(stage.prosumer.address, stage.period).settled is bool(settled)

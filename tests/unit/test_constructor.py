@@ -181,6 +181,23 @@ def test_lets_the_owner_be_the_supplier(stage: Stage) -> None:
     assert market.owner() == market.SUPPLIER() == stage.owner
 
 
+def raw_deployment(arguments: bytes) -> tuple[bool, bytes]:
+    """A deployment with these bytes behind the code: whether it succeeded, and what it answered."""
+    _, computation = boa.env.deploy(bytecode=deployer("EnergyMarket").compiler_data.bytecode + arguments)
+    return computation.is_success, bytes(computation.output)
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["token", "supplier"])
+@pytest.mark.parametrize("bit", [160, 255])
+def test_refuses_an_address_out_of_range(place: int, bit: int) -> None:
+    """T-PARTY-16: the 96 bits above an address are zero; refused without a reason."""
+    words = [int(str(value), 16) if isinstance(value, str) else value for value in SOUND.values()]
+    assert raw_deployment(b"".join(word.to_bytes(32, "big") for word in words))[0] is True
+    words[place] |= 1 << bit
+
+    assert raw_deployment(b"".join(word.to_bytes(32, "big") for word in words)) == (False, b"")
+
+
 @pytest.mark.parametrize(("value", "succeeds"), [(0, True), (1, False)], ids=["no ether", "one wei"])
 def test_takes_no_ether(value: int, succeeds: bool) -> None:
     """T-MON-22: ether sent along with the deployment is refused without a reason."""

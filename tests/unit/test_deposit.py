@@ -340,6 +340,56 @@ def test_hands_on_the_reason_of_the_token(hostile: Hostile) -> None:
     assert hostile.state() == (0, 1_000, 0)
 
 
+MOST = 2**104 - 1
+"""Base units that the market may hold."""
+
+
+def test_takes_all_that_the_market_may_hold(stage: Stage) -> None:
+    """T-MON-24: up to the last base unit, which can be withdrawn again."""
+    held = stage.token.balanceOf(stage.market.address)
+    approved(stage, stage.stranger, MOST - held)
+
+    stage.market.deposit(MOST - held, sender=stage.stranger)
+
+    assert stage.token.balanceOf(stage.market.address) == MOST
+    assert stage.money(stage.stranger) == (MOST - held, 0)
+    stage.assert_books_balance(stage.stranger)
+    stage.market.withdraw(MOST - held, sender=stage.stranger)
+    assert stage.money(stage.stranger) == (0, 0)
+
+
+@pytest.mark.parametrize("small", [0, 1, 10**12], ids=["at once", "one unit later", "some later"])
+def test_refuses_more_than_the_market_may_hold(stage: Stage, small: int) -> None:
+    """T-MON-24: what counts is all that the market holds then, not what one party brings."""
+    held = stage.token.balanceOf(stage.market.address)
+    approved(stage, stage.stranger, MOST - held + 1)
+    stage.market.deposit(small, sender=stage.stranger)
+
+    with boa.reverts("ledger: too many tokens"):
+        stage.market.deposit(MOST - held + 1 - small, sender=stage.stranger)
+    assert stage.money(stage.stranger) == (small, 0)
+    assert stage.token.balanceOf(stage.market.address) == held + small
+
+
+def test_counts_what_was_given_away(stage: Stage) -> None:
+    """T-MON-24: a donation is no deposit, and is held all the same; nothing more comes in, not even nothing."""
+    held = stage.token.balanceOf(stage.market.address)
+    approved(stage, stage.stranger, MOST - held + 1)
+    stage.token.transfer(stage.market.address, MOST - held + 1, sender=stage.stranger)
+
+    with boa.reverts("ledger: too many tokens"):
+        stage.market.deposit(0, sender=stage.prosumer.address)
+
+
+def test_refuses_a_loss_that_looks_like_the_amount(hostile: Hostile) -> None:
+    """T-MON-18: a token to which 2^256 - 5 is -5 takes 5 from the market; the difference is the amount but for a sign."""
+    hostile.market.deposit(500, sender=hostile.caller)
+
+    with boa.reverts(OTHER_AMOUNT):
+        hostile.market.deposit(2**256 - 5, sender=hostile.caller)
+    assert hostile.state() == (500, 500, 500)
+
+
 def test_refuses_where_no_token_is(stage: Stage) -> None:
     """T-MON-18: an address without a program moves nothing, and saying nothing is not enough."""
     market = deploy_market(stage.stranger, stage.supplier, stage.tariff, stage.owner)
@@ -368,6 +418,8 @@ CHANGING = [
     ("settle_account", ("0x" + "11" * 20, 0)),
     ("transfer_ownership", ("0x" + "11" * 20,)),
     ("accept_ownership", ()),
+    ("submit_readings", (0, [])),
+    ("settle_accounts", (0, [])),
 ]
 """Every call that can change the market, with arguments for which it is refused with a reason, or not at all."""
 
@@ -384,8 +436,9 @@ LOOKING = [
     ("supply", (0,)),
     ("demand", (0,)),
     ("phase", (0,)),
+    ("seal_of", (1, "0x" + "11" * 20, 0, 0, bytes(32))),
 ]
-"""Every look at what calls can change, or what depends on the time."""
+"""Every look at what calls can change, or what depends on the time; and the one that only reckons."""
 
 CALLS = [pytest.param(name, arguments, id=name) for name, arguments in CHANGING + LOOKING]
 

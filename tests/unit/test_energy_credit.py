@@ -75,6 +75,16 @@ def contract_holder(credit: Any, holder: str) -> Any:
     return contract
 
 
+@pytest.mark.parametrize(("value", "succeeds"), [(0, True), (1, False)], ids=["no ether", "one wei"])
+def test_takes_no_ether_when_it_is_deployed(value: int, succeeds: bool) -> None:
+    """Nobody would hold credits for it."""
+    payer = with_ether("payer", value)
+
+    _, computation = boa.env.deploy(sender=payer, bytecode=deployer("EnergyCredit").compiler_data.bytecode, value=value)
+
+    assert (computation.is_success, computation.output == b"") == (succeeds, not succeeds)
+
+
 # ---- minting ----------------------------------------------------------------------------------
 
 
@@ -177,13 +187,24 @@ def test_refuses_to_redeem_for_who_refuses_ether(credit: Any, holder: str) -> No
     assert (credit.balanceOf(refuser.address), credit.totalSupply(), ether(credit)) == (300, 300, 300)
 
 
-@pytest.mark.parametrize("call", ["redeem", "mint"])
+def call_of(credit: Any, call: str) -> bytes:
+    """The data of a call that is made when ether arrives; plain ether has none."""
+    return {
+        "redeem": credit.redeem.prepare_calldata(100),
+        "mint": credit.mint.prepare_calldata(),
+        "plain ether": b"",
+    }[call]
+
+
+CALLS = ["redeem", "mint", "plain ether"]
+
+
+@pytest.mark.parametrize("call", CALLS)
 def test_lets_nobody_back_in_while_it_pays(credit: Any, holder: str, other: str, call: str) -> None:
     """A receiver that redeems again when paid gets exactly the 100 that it redeemed first."""
     credit.mint(value=500, sender=other)
     contract = contract_holder(credit, holder)
-    data = credit.redeem.prepare_calldata(100) if call == "redeem" else credit.mint.prepare_calldata()
-    contract.call_back(data, False)
+    contract.call_back(call_of(credit, call), False)
 
     contract.act(credit.address, credit.redeem.prepare_calldata(100), sender=holder)
 
@@ -193,12 +214,11 @@ def test_lets_nobody_back_in_while_it_pays(credit: Any, holder: str, other: str,
     assert credit.totalSupply() == ether(credit) == 700
 
 
-@pytest.mark.parametrize("call", ["redeem", "mint"])
+@pytest.mark.parametrize("call", CALLS)
 def test_pays_nothing_to_who_insists_on_coming_back(credit: Any, holder: str, other: str, call: str) -> None:
     credit.mint(value=500, sender=other)
     contract = contract_holder(credit, holder)
-    data = credit.redeem.prepare_calldata(100) if call == "redeem" else credit.mint.prepare_calldata()
-    contract.call_back(data, True)
+    contract.call_back(call_of(credit, call), True)
 
     with boa.reverts("refuser: call failed"):
         contract.act(credit.address, credit.redeem.prepare_calldata(100), sender=holder)

@@ -8,7 +8,8 @@
 """
 
 
-# @dev What is called when ether arrives; where empty, the ether is refused.
+# @dev Whether anything is called when ether arrives, which else is refused; and what.
+calls: public(bool)
 call_data: public(Bytes[512])
 
 
@@ -21,7 +22,7 @@ paid: public(uint256)
 @external
 @payable
 def __default__():
-    assert len(self.call_data) > 0, "refuser: no ether"
+    assert self.calls, "refuser: no ether"
 
     self.paid += msg.value
     self.succeeded = raw_call(msg.sender, self.call_data, revert_on_failure=False)
@@ -40,5 +41,6 @@ def act(target: address, data: Bytes[512]):
 
 @external
 def call_back(data: Bytes[512], insists: bool):
+    self.calls = True
     self.call_data = data
     self.insists = insists

@@ -130,7 +130,8 @@ def _move(sender: address, receiver: address, amount: uint256) -> Bytes[64]:
         self.succeeded = success
         self.answered = answer
 
-    signed: int256 = convert(amount, int256)
+    # The largest amounts are negative to this token: what is taken is given.
+    signed: int256 = convert(convert(amount, bytes32), int256)
     self.holding[sender] = convert(convert(self.holding[sender], int256) - signed - self.taken_more, uint256)
     self.holding[receiver] = convert(convert(self.holding[receiver], int256) + signed + self.given_more, uint256)
     return self.answer
