@@ -36,6 +36,37 @@ def in_arrears(stage: Stage) -> str:
 # ---- the way it goes -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("waiting", [1, 2, 17, 20])
+def test_leaves_a_stake_elsewhere_alone(stage: Stage, waiting: int) -> None:
+    """T-ACC-4, T-ACC-5: a bid opened on a quote of the period that is not matched yet keeps the account open.
+
+    Whatever quote is bought from meanwhile, and however much: 20 quotes, and volumes that are their numbers.
+    """
+    for number in range(1, 21):
+        assert stage.quote(50, 100, prosumer=stage.household(f"prosumer {number}")) == number
+    stage.bid(waiting, stage.consumer, 100, 10)
+    stage.to("REVEALING")
+    stage.reveal(waiting, stage.consumer, 100, 10)
+    stage.to("MATCHING")
+    others = [number for number in range(1, 21) if number != waiting]
+    for number in others:
+        stage.market.match_bids(number)
+
+    for count, number in enumerate(others, 1):
+        with boa.env.anchor():
+            stage.market.buy_surplus(number, waiting, sender=stage.consumer.address)
+            assert stage.market.position(stage.consumer.address, stage.period).open == count + 1
+        stage.market.buy_surplus(number, 21 - count, sender=stage.consumer.address)
+        assert stage.market.position(stage.consumer.address, stage.period).open == count + 1
+
+    stage.to("SETTLING")
+    for number in others:
+        stage.market.settle_quote(number, sender=stage.owner)
+    assert stage.market.position(stage.consumer.address, stage.period).open == 1
+    with stage.refuses("settlement: quotes still open"):
+        stage.market.settle_account(stage.consumer.address, stage.period, sender=stage.owner)
+
+
 def test_buys_at_the_quotes_price(stage: Stage) -> None:
     """T-SUR-3, T-SUR-4, T-SUR-8: 250 Wh at 100, though the winner pays 140."""
     quote_id = partly_sold(stage)

@@ -382,7 +382,7 @@ def test_counts_what_was_given_away(stage: Stage) -> None:
 
 
 def test_refuses_a_loss_that_looks_like_the_amount(hostile: Hostile) -> None:
-    """T-MON-18: a token to which 2^256 - 5 is -5 takes 5 from the market; the difference is the amount but for a sign."""
+    """T-MON-18: a token to which 2^256 - 5 is -5 takes 5 from the market: the amount, modulo 2^256."""
     hostile.market.deposit(500, sender=hostile.caller)
 
     with boa.reverts(OTHER_AMOUNT):
