@@ -397,15 +397,26 @@ class MarketMachine(RuleBasedStateMachine):
             self.do(call.function, *call.args, sender=call.sender)
         for number in self.possible.matches:
             self.do("match_bids", number, sender=STRANGER)
+        reports = []
         for name, period in sorted(set(self.possible.readings), reverse=backwards):
             address = twin.address(name)
             quote, position = market.quote(market.quote_of(address, period)), market.position(address, period)
-            call = self.reading_call(name, period, -(-quote.volume * percent // 100), position.agreed * percent // 100)
-            self.do(call.function, *call.args, sender=call.sender)
+            energies = -(-quote.volume * percent // 100), position.agreed * percent // 100
+            reports.append(self.reading_call(name, period, *energies))
+        self.hand_in(reports, backwards)
         owner = twin.names[market.owner]
         for number in sorted(self.possible.settlements, reverse=backwards):
             self.do("settle_quote", number, sender=owner)
-        for name, period in sorted(self.possible.accounts, reverse=backwards):
+        self.settle_all(sorted(self.possible.accounts, reverse=backwards), owner, backwards)
+
+    def hand_in(self, reports: list[Call], together: bool) -> None:
+        """Readings are handed in, each by itself here; `together` in a batch where a machine knows batches."""
+        for call in reports:
+            self.do(call.function, *call.args, sender=call.sender)
+
+    def settle_all(self, accounts: list[tuple[str, int]], owner: str, together: bool) -> None:
+        """The owner settles accounts, each by itself here; `together` in a batch where a machine knows batches."""
+        for name, period in accounts:
             self.do("settle_account", name, period, sender=owner)
 
     def draw_money(self, choose: Choose) -> Call:

@@ -183,6 +183,21 @@ class Terms(MarketMachine):
         users = [choose.one((*HOUSEHOLDS, NEWCOMER, "supplier")) for _ in range(choose.number(0, 6))]
         return Call("settle_accounts", (period, users), choose.one(("owner", "owner", STRANGER)))
 
+    def hand_in(self, reports: list[Call], together: bool) -> None:
+        """A batch for each period, every third time that it is asked for and there is more than one reading."""
+        if not together or len(reports) < 2 or len(self.twin.calls) % 3:
+            return super().hand_in(reports, together)
+        for period in sorted({call.args[1] for call in reports}):
+            entries = [(name, *rest) for name, when, *rest in (call.args for call in reports) if when == period]
+            self.do("submit_readings", period, entries, sender=STRANGER)
+
+    def settle_all(self, accounts: list[tuple[str, int]], owner: str, together: bool) -> None:
+        """A batch for each period, every third time that it is asked for and there is more than one account."""
+        if not together or len(accounts) < 2 or len(self.twin.calls) % 3:
+            return super().settle_all(accounts, owner, together)
+        for period in sorted({period for _, period in accounts}):
+            self.do("settle_accounts", period, [name for name, when in accounts if when == period], sender=owner)
+
     def draw_odd_reveal(self, choose: Choose) -> Call:
         """A sealed bid opened by somebody else, twice, or with something in it changed."""
         if not self.sealed:
