@@ -360,7 +360,7 @@ class Market:
     def remaining(self, quote_id: int, now: int) -> int:
         """T-SUR-10: what is left, 0 where nobody could buy it."""
         quote = self.quote(quote_id)
-        on_sale = quote.status == QuoteStatus.MATCHED and self.phase(quote.period, now) in BUYING
+        on_sale = quote.status == QuoteStatus.MATCHED and bool(self.phase(quote.period, now) & BUYING)
         return self._left(quote_id) if on_sale and len(self.trades(quote_id)) < MAX_TRADES else 0
 
     def supply(self, period: int) -> int:
