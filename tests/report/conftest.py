@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from wattproof.report import document
+from wattproof.report import document, parts, sources
 from wattproof.report.campaign import Plan
 from wattproof.report.verify import engine_for, verify
 
@@ -18,6 +19,14 @@ ROOT = Path(__file__).parents[2]
 
 FAULT = "loser-keeps-stake"
 """The planted fault of the faulty contract, whose invariant and test stand in its patch."""
+
+
+MUTANTS = [
+    {"mutant": "fee.twice", "module": "tariff", "result": "killed", "by": "C3-FEE-4"},
+    {"mutant": "seal.kept", "module": "bids", "result": "killed", "check": "tests/properties/test_packing.py"},
+    {"mutant": "word.same", "module": "bids", "result": "survived"},
+]
+"""As `wattproof mutate` reports them: a check that names no invariant is named by its file."""
 
 
 def plan(**other: Any) -> Plan:
@@ -58,10 +67,26 @@ def _verify(out: Path, contracts: Path) -> int:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WATTPROOF_CONTRACTS", str(contracts))
         deployer.cache_clear()
+        _measure(out / "parts")
+        patch.setattr(parts, "PARTS", parts_in(out / "parts"))
         try:
             return verify(plan(), out, Console(file=open(out / "console.txt", "w"), width=120))
         finally:
             deployer.cache_clear()
+
+
+def _measure(folder: Path) -> None:
+    """Parts that do not depend on what was measured here: one present, one of another bytecode, the others missing."""
+    folder.mkdir()
+    code = sources.code("EnergyMarket")["runtime"]["keccak256"]
+    mutation = {"bytecode": code, "figures": {"tried/all": "3/9"}, "details": {"mutants": MUTANTS, "explained": {}}}
+    (folder / "mutation.json").write_text(json.dumps(mutation))
+    (folder / "edges.json").write_text(json.dumps({"bytecode": "00" * 32}))
+
+
+def parts_in(folder: Path) -> dict[str, tuple[Path, str]]:
+    """The parts, in a folder of their own."""
+    return {name: (folder / file.name, command) for name, (file, command) in parts.PARTS.items()}
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.report.conftest import FAULT, ROOT, plan
-from wattproof.report import document, saved
+from tests.report.conftest import FAULT, ROOT, parts_in, plan
+from wattproof.report import document, parts, saved
 from wattproof.report.campaign import Campaign, Stage, merged
 from wattproof.report.document import BLOCKED, FALSIFIED, HELD, NOT_REACHED, _status
 
@@ -121,11 +121,14 @@ def test_no_test_no_status() -> None:
 # ---- the same every time -------------------------------------------------------------------
 
 
-def test_a_second_run_says_the_same_up_to_times(right: tuple[int, Path], tmp_path: Path) -> None:
+def test_a_second_run_says_the_same_up_to_times(
+    right: tuple[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from rich.console import Console
 
     from wattproof.report.verify import verify
 
+    monkeypatch.setattr(parts, "PARTS", parts_in(right[1] / "parts"))
     verify(plan(jobs=2), tmp_path, Console(file=io.StringIO()))
     first, second = (json.loads((folder / "evidence.json").read_text()) for folder in (right[1], tmp_path))
     for told in (first, second):

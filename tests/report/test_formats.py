@@ -35,6 +35,13 @@ def test_every_figure_of_the_page_is_the_documents(told: dict[str, Any], places:
             assert str(value) in lines[int(line) - 1]
 
 
+def test_killers_and_figures_may_have_slashes(told: dict[str, Any], places: dict[str, int]) -> None:
+    html = page.render(told, places)
+    for pointer in ("/mutants/matrix/tests~1properties~1test_packing.py/bids", "/parts/mutation/figures/tried~1all"):
+        assert pointer in places
+        assert f'data-from="{pointer}"' in html
+
+
 def test_the_page_needs_nothing_else(told: dict[str, Any], places: dict[str, int]) -> None:
     html = page.render(told, places)
     assert not re.search(r'(?:src|href)="(?:https?:)?//', html.replace('href="https://doi.org', ""))

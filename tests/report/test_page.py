@@ -71,7 +71,7 @@ def test_text_is_readable(opened: Any) -> None:
         const ink = light(getComputedStyle(document.querySelector(selector)).color);
         const paper = light(getComputedStyle(document.body).backgroundColor);
         return (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05); }"""
-    for selector in ("body", "h1", ".hint", "dt", "a", ".badge.blocked", ".badge.missing"):
+    for selector in ("body", "h1", ".hint", "dt", "a", ".badge.blocked", ".badge.missing", ".badge.stale"):
         assert opened.evaluate(contrast, selector) >= 4.5, selector
 
 

@@ -1,4 +1,4 @@
-"""Runs the property suite, and in the end the unit tests, against one changed contract, in a process of its own.
+"""Runs the property suite and the unit tests against one changed contract, in a process of its own.
 
 A check is a season of `tests/properties/seasons.py` being played, a state machine, a plain test, or a file whose tests
 have fixtures. Each is run with few short histories first (`LOOK`); what survives all of them is looked at by the unit

@@ -475,8 +475,13 @@ def _place(value: Any, pointer: str, line: int, places: dict[str, int]) -> int:
     pairs = value.items() if isinstance(value, dict) else enumerate(value)
     after = line + 1
     for key, item in pairs:
-        after = _place(item, f"{pointer}/{str(key).replace('~', '~0').replace('/', '~1')}", after, places)
+        after = _place(item, f"{pointer}/{step(key)}", after, places)
     return after + 1
+
+
+def step(key: object) -> str:
+    """A key as it stands in a JSON pointer."""
+    return str(key).replace("~", "~0").replace("/", "~1")
 
 
 def at(document: Any, pointer: str) -> Any:

@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 
 from wattproof.report import charts
-from wattproof.report.document import at
+from wattproof.report.document import at, step
 from wattproof.report.facts import clock, first_screen, number
 
 _CLAUSE = re.compile(r"\bT-[A-Z]+-\d+\b")
@@ -26,7 +26,8 @@ def render(told: dict[str, Any], places: dict[str, int]) -> str:
     """The text of index.html; `places` are the lines of evidence.json by JSON pointer."""
     figure = functools.partial(_figure, told, places)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(md=_markdown, number=number, clock=clock, clauses=functools.partial(_linked, told))
+    environment.filters.update(md=_markdown, number=number, clock=clock, step=step)
+    environment.filters.update(clauses=functools.partial(_linked, told))
     environment.globals.update(fig=figure, shown=functools.partial(_shown, places), charts=_pictures(told))
     here = files("wattproof.report")
     template = environment.from_string((here / "page.html.j2").read_text())
