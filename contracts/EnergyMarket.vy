@@ -11,8 +11,8 @@
         words it; clauses are cited as `T-...`.
 @dev Wires the modules, one per concern, each of which owns its storage. A trade passes
      them in this order: `accounts`, `ledger`, `quotes`, `bids`, `matching`, `surplus`,
-     `metering`, `settlement`; `clock`, `tariff`, `sales`, `positions` and `incentives`
-     serve them all. Every entry point is locked against re-entry.
+     `metering`, `settlement`; `clock`, `tariff`, `deliveries`, `sales`, `positions` and
+     `incentives` serve them all. Every entry point is locked against re-entry.
 """
 
 
@@ -23,6 +23,7 @@ from .interfaces import IEnergyMarket
 from .market import accounts
 from .market import bids
 from .market import clock
+from .market import deliveries
 from .market import incentives
 from .market import ledger
 from .market import matching
@@ -48,9 +49,16 @@ initializes: tariff
 initializes: ledger
 initializes: accounts[ownable := ownable, eip712 := eip712, ledger := ledger]
 initializes: incentives[tariff := tariff]
-initializes: metering[accounts := accounts, clock := clock]
-initializes: quotes[accounts := accounts, clock := clock, ledger := ledger, tariff := tariff]
-initializes: positions[metering := metering, quotes := quotes]
+initializes: deliveries
+initializes: metering[accounts := accounts, clock := clock, deliveries := deliveries]
+initializes: quotes[
+    accounts := accounts,
+    clock := clock,
+    deliveries := deliveries,
+    ledger := ledger,
+    tariff := tariff
+]
+initializes: positions[deliveries := deliveries, quotes := quotes]
 initializes: bids[
     accounts := accounts,
     clock := clock,
@@ -59,11 +67,12 @@ initializes: bids[
     quotes := quotes,
     tariff := tariff
 ]
-initializes: sales[accounts := accounts, bids := bids, quotes := quotes]
+initializes: sales[accounts := accounts, bids := bids, deliveries := deliveries, quotes := quotes]
 initializes: matching[
     accounts := accounts,
     bids := bids,
     clock := clock,
+    deliveries := deliveries,
     ledger := ledger,
     positions := positions,
     quotes := quotes,
@@ -72,8 +81,8 @@ initializes: matching[
 initializes: surplus[
     accounts := accounts,
     clock := clock,
+    deliveries := deliveries,
     ledger := ledger,
-    metering := metering,
     positions := positions,
     quotes := quotes,
     sales := sales,
@@ -83,9 +92,9 @@ initializes: settlement[
     ownable := ownable,
     accounts := accounts,
     clock := clock,
+    deliveries := deliveries,
     incentives := incentives,
     ledger := ledger,
-    metering := metering,
     positions := positions,
     quotes := quotes,
     sales := sales,
@@ -178,6 +187,7 @@ def __init__(
     matching.__init__(priority_step)
     accounts.__init__()
     incentives.__init__()
+    deliveries.__init__()
     metering.__init__()
     quotes.__init__()
     positions.__init__()

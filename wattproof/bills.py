@@ -258,9 +258,10 @@ class Books:
         bill.fees += fee
         bill.compensation += compensation
 
-    def _AccountSettled(self, user: str, period: int, amount: int) -> None:
+    def _AccountSettled(self, user: str, period: int, amount: int, cleared: int) -> None:
         self.purses[user].invoice += amount
         self.bills[user].grid += amount
+        self._Cleared(user, cleared)
 
     def _PerformanceRecorded(self, user: str, good: bool) -> None:
         if good:

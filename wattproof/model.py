@@ -360,7 +360,7 @@ class Market:
     def remaining(self, quote_id: int, now: int) -> int:
         """T-SUR-10: what is left, 0 where nobody could buy it."""
         quote = self.quote(quote_id)
-        on_sale = quote.status == QuoteStatus.MATCHED and bool(self.phase(quote.period, now) & BUYING)
+        on_sale = quote.status == QuoteStatus.MATCHED and self.phase(quote.period, now) in BUYING
         return self._left(quote_id) if on_sale and len(self.trades(quote_id)) < MAX_TRADES else 0
 
     def supply(self, period: int) -> int:
@@ -423,7 +423,7 @@ class Market:
         self.user_of[meter] = sender
         self.accounts[sender].profile = profile
         self.accounts[sender].meter = meter
-        self._log("Registered", user=sender, meter=meter, profile=profile)
+        self._log("Registered", user=sender, meter=meter)
 
     @entry_point
     def authorize(self, user: Address, *, sender: Address, now: int) -> None:
@@ -465,7 +465,7 @@ class Market:
         self.token.transfer_from(self.address, sender, self.address, amount)
         self.accounts[sender].balance += amount
         self._log("Deposited", account=sender, amount=amount)
-        self._clear(sender)
+        self._clear_and_tell(sender)
 
     @entry_point
     def withdraw(self, amount: int, *, sender: Address, now: int) -> None:
@@ -474,14 +474,14 @@ class Market:
         require(account.grid_account - cleared >= 0, "ledger: in arrears")
         require(account.balance + cleared >= amount, "ledger: insufficient balance")
         self.token.transfer(self.address, sender, amount)
-        self._clear(sender)
+        self._clear_and_tell(sender)
         self.accounts[sender].balance -= amount
         self._log("Withdrawn", account=sender, amount=amount)
 
     @entry_point
     def clear(self, user: Address, *, sender: Address, now: int) -> None:
         """T-MON-12, T-MON-13."""
-        self._clear(user)
+        self._clear_and_tell(user)
 
     # ---- quotation -------------------------------------------------------------------
 
@@ -756,8 +756,8 @@ class Market:
         )
         self.positions[user, period].settled = True
         self.accounts[user].grid_account += amount  # T-ACC-9
-        self._log("AccountSettled", user=user, period=period, amount=amount)
-        self._clear(user)  # T-MON-11
+        cleared = self._clear(user)  # T-MON-11
+        self._log("AccountSettled", user=user, period=period, amount=amount, cleared=cleared)
 
     def settle_accounts(self, period: int, users: Sequence[Address], *, sender: Address, now: int) -> int:
         """T-ACC-14 to T-ACC-16; returns a bit for each account that was settled, the first one's lowest."""
@@ -855,13 +855,19 @@ class Market:
             return min(account.grid_account, self.account(self.supplier).balance)
         return -min(-account.grid_account, account.balance)
 
-    def _clear(self, user: Address) -> None:
-        """T-MON-8, T-MON-13."""
+    def _clear(self, user: Address) -> int:
+        """T-MON-8, T-MON-13; returns what moved, above 0 to the user."""
         amount = self._clearable(user)
         if amount != 0:
             self.accounts[user].grid_account -= amount
             self.accounts[user].balance += amount
             self.accounts[self.supplier].balance -= amount
+        return amount
+
+    def _clear_and_tell(self, user: Address) -> None:
+        """T-MON-8, T-MON-13; what moves is announced, where anything does."""
+        amount = self._clear(user)
+        if amount != 0:
             self._log("Cleared", user=user, amount=amount)
 
     def _charge(self, user: Address, delivered: int) -> int:

@@ -79,7 +79,7 @@ def deposit(amount: uint256):
     purse: uint256 = packing._funded(self._purse[msg.sender], amount)
     log IEnergyMarket.Deposited(account=msg.sender, amount=amount)
 
-    self._purse[msg.sender] = self._booked(msg.sender, purse, 0)
+    self._purse[msg.sender] = self._cleared(msg.sender, purse)
 
 
 @external
@@ -92,7 +92,7 @@ def withdraw(amount: uint256):
                   "ledger: token refused", "ledger: token moved another amount", or the
                   token's own.
     """
-    purse: uint256 = self._booked(msg.sender, self._purse[msg.sender], 0)
+    purse: uint256 = self._cleared(msg.sender, self._purse[msg.sender])
     self._check_no_arrears(msg.sender, purse)
     self._check_free(purse, amount)
 
@@ -118,46 +118,63 @@ def clear(user: address):
          user in arrears could be claimed by nobody.
     @param user The account to clear; nothing to clear is no error.
     """
-    purse: uint256 = self._booked(user, self._purse[user], 0)
+    purse: uint256 = self._cleared(user, self._purse[user])
     self._purse[user] = purse
 
 
 @internal
-def _booked(user: address, purse: uint256, amount: int256) -> uint256:
+def _cleared(user: address, purse: uint256) -> uint256:
     """
-    @dev Books `amount` on the invoice account of `user` (positive: the supplier owes),
-         clears it as far as the payer's free balance goes, and returns the purse that is
-         then `user`'s.
+    @dev Clears the invoice account of `user` as far as the payer's free balance goes, and
+         returns the purse that is then `user`'s.
     """
-    invoice: int256 = self._invoice_of(user, purse) + amount
-    if invoice == 0 and amount == 0:
-        return purse
+    after: uint256 = 0
+    paid: int256 = 0
+    after, paid = self._booked(user, purse, 0)
+    if paid != 0:
+        log IEnergyMarket.Cleared(user=user, amount=paid)
+
+    return after
+
+
+@internal
+def _booked(user: address, purse: uint256, amount: int256) -> (uint256, int256):
+    """
+    @dev Books `amount` on the invoice account of `user` (positive: the supplier owes), and
+         clears it as far as the payer's free balance goes. Returns the purse that is then
+         `user`'s, and what the supplier paid (negative: was paid), which the caller announces.
+    """
+    invoice: int256 = amount
+    if purse & packing.INVOICED != 0:
+        invoice += self._invoice[user]
+    elif amount == 0:
+        return purse, 0
 
     after: uint256 = purse
     supplier: uint256 = self._purse[SUPPLIER]
     paid: int256 = 0
     # The payer pays as far as its free balance goes; with that it holds what is taken off.
+    # What is paid lies between 0 and the invoice: no difference leaves the numbers.
     if invoice > 0:
         moved: uint256 = min(convert(invoice, uint256), supplier & packing.MOST_MONEY)
         after = packing._funded(purse, moved)
         supplier = unsafe_sub(supplier, moved)
         paid = convert(moved, int256)
     else:
-        moved: uint256 = min(convert(-invoice, uint256), purse & packing.MOST_MONEY)
+        moved: uint256 = min(convert(unsafe_sub(0, invoice), uint256), purse & packing.MOST_MONEY)
         after = unsafe_sub(purse, moved)
         supplier = packing._funded(supplier, moved)
-        paid = -convert(moved, int256)
+        paid = unsafe_sub(0, convert(moved, int256))
     if paid != 0:
         self._purse[SUPPLIER] = supplier
-        log IEnergyMarket.Cleared(user=user, amount=paid)
     if paid != invoice:
         after |= packing.INVOICED
-        self._invoice[user] = invoice - paid
+        self._invoice[user] = unsafe_sub(invoice, paid)
     elif purse & packing.INVOICED != 0:
         after ^= packing.INVOICED
         self._invoice[user] = 0
 
-    return after
+    return after, paid
 
 
 @internal

@@ -13,6 +13,7 @@ from ..interfaces import IEnergyMarket
 from . import accounts
 from . import bids
 from . import clock
+from . import deliveries
 from . import incentives
 from . import ledger
 from . import packing
@@ -23,6 +24,7 @@ from . import tariff
 uses: accounts
 uses: bids
 uses: clock
+uses: deliveries
 uses: ledger
 uses: positions
 uses: quotes
@@ -91,7 +93,7 @@ def match_bids(quote_id: uint256):
     clock._check_phase(quote.period, ~(IEnergyMarket.Phase.BIDDING | IEnergyMarket.Phase.REVEALING))
 
     prosumer: address = accounts._user[quote.prosumer]
-    sale: packing.Sale = quotes._read_sale(prosumer, quote.period)
+    sale: packing.Sale = deliveries._read_sale(prosumer, quote.period)
     supply: uint256 = quote.volume
     step: uint256 = PRIORITY_STEP
     book: uint256 = quote_id << packing.QUOTE_AT
@@ -201,7 +203,7 @@ def match_bids(quote_id: uint256):
         log IEnergyMarket.BidConfirmed(quote_id=quote_id, bidder=entry.bidder, filled=filled)
     quote.status = IEnergyMarket.QuoteStatus.MATCHED
     quotes._write(quote_id, quote)
-    quotes._write_sale(prosumer, quote.period, sale)
+    deliveries._write_sale(prosumer, quote.period, sale)
     log IEnergyMarket.QuoteMatched(quote_id=quote_id, sold=sale.sold)
 
 

@@ -12,12 +12,14 @@
 from ..interfaces import IEnergyMarket
 from . import accounts
 from . import clock
+from . import deliveries
 from . import packing
 from . import refusals
 from . import tariff
 
 uses: accounts
 uses: clock
+uses: deliveries
 
 
 # @dev How many readings can be handed in at once (T-MET-11).
@@ -28,10 +30,6 @@ BATCH_SIZE: constant(uint256) = 64
 _READING_TYPE: constant(bytes32) = keccak256(
     "Reading(address user,uint256 period,uint256 exported,uint256 imported)"
 )
-
-
-# @dev The readings by user and period.
-_reading: HashMap[address, HashMap[uint256, uint256]]
 
 
 @deploy
@@ -57,7 +55,9 @@ def submit_reading(
                   "metering: already read", "metering: reading out of bounds", and those
                   of `accounts._signature_fault`.
     """
-    refusals._refuse(self._accept(user, period, exported, imported, signature))
+    fault: String[40] = self._accept(user, period, exported, imported, signature)
+    if len(fault) > 0:
+        refusals._refuse(fault)
 
 
 @external
@@ -95,7 +95,7 @@ def reading(user: address, period: uint256) -> IEnergyMarket.Reading:
     @param period The delivery period.
     @return Reading The reading, in Wh; all zero where there is none.
     """
-    reading: packing.Reading = self._read(user, period)
+    reading: packing.Reading = deliveries._read_reading(user, period)
 
     return IEnergyMarket.Reading(
         present=reading.present, exported=reading.exported, imported=reading.imported
@@ -115,7 +115,8 @@ def _accept(
         return "accounts: not registered"
     if clock._phase(period) != IEnergyMarket.Phase.METERING:
         return "clock: wrong phase"
-    if self._reading[user][period] != 0:
+    delivery: uint256 = deliveries._delivery[user][period]
+    if delivery & packing.PRESENT != 0:
         return "metering: already read"
     if not tariff._is_energy(exported) or not tariff._is_energy(imported):
         return "metering: reading out of bounds"
@@ -124,26 +125,7 @@ def _accept(
     if len(fault) > 0:
         return fault
 
-    self._write(
-        user, period, packing.Reading(exported=exported, imported=imported, present=True, settled=False)
-    )
+    deliveries._delivery[user][period] = packing._metered(delivery, exported, imported)
     log IEnergyMarket.ReadingSubmitted(user=user, period=period, exported=exported, imported=imported)
 
     return ""
-
-
-@internal
-@view
-def _read(user: address, period: uint256) -> packing.Reading:
-    """
-    @dev Returns what a user's meter reported; all zero where there is nothing.
-    """
-    return packing._reading(self._reading[user][period])
-
-
-@internal
-def _write(user: address, period: uint256, reading: packing.Reading):
-    """
-    @dev Keeps what a user's meter reported.
-    """
-    self._reading[user][period] = packing._pack_reading(reading)

@@ -58,7 +58,6 @@ MOST_PERFORMANCES: constant(uint256) = 2**24 - 1
 WAIVERS_AT: constant(uint256) = 232
 MOST_WAIVERS: constant(uint256) = 2**22 - 1
 INVOICED: constant(uint256) = 1 << 254
-SELLER: constant(uint256) = 1 << 255
 _RESERVED_AT: constant(uint256) = 104
 
 
@@ -70,14 +69,18 @@ PENDING_AT: constant(uint256) = 208
 POSITION_SETTLED: constant(uint256) = 1 << 240
 
 
-# @dev Where what was imported begins in a reading, and what is set in one whose account is
-# settled.
+# @dev Where fields of a delivery begin: of the reading first, then of the sale.
 IMPORTED_AT: constant(uint256) = 48
+PRESENT: constant(uint256) = 1 << 96
 READING_SETTLED: constant(uint256) = 1 << 97
+SALE_OPEN: constant(uint256) = 1 << 98
+SOLD_AT: constant(uint256) = 171
+_MOST_READING: constant(uint256) = 2**98 - 1
 
 
-# @dev What is set in the word of an identity that is authorised.
+# @dev What is set in the word of an identity that is authorised, and whose profile is zero.
 AUTHORIZED: constant(uint256) = 1 << 192
+BLANK: constant(uint256) = 1 << 193
 
 
 # @dev Who a user is. The profile lies under the meter.
@@ -95,7 +98,6 @@ struct Purse:
     performances: uint256  # 24: stops counting
     waivers: uint256  # 22: stops counting
     invoiced: bool  # the invoice account is not 0
-    seller: bool  # has quoted, for whatever period
 
 
 # @dev What bidders need to know of a quote.
@@ -109,14 +111,15 @@ struct Quote:
     status: IEnergyMarket.QuoteStatus  # 4
 
 
-# @dev What became of a prosumer's quote for a period.
+# @dev What became of a prosumer's quote for a period: the upper part of a delivery.
 struct Sale:
+    reading: uint256  # 98: the lower part, as it lies there
+    open: bool  # neither taken back nor settled
     quote_id: uint256  # 32: quotes, counted
     created_at: uint256  # 40: seconds
     sold: uint256  # 48: of the volume quoted or exported
     winners: uint256  # 8: at most 128
     purchases: uint256  # 9: at most 256
-    open: bool  # neither taken back nor settled
 
 
 # @dev An opened bid.
@@ -145,7 +148,7 @@ struct Position:
     settled: bool  # of a user without a reading
 
 
-# @dev What a meter reported.
+# @dev What a meter reported: the lower part of a delivery.
 struct Reading:
     exported: uint256  # 48: T-MET-3
     imported: uint256  # 48: T-MET-3
@@ -168,20 +171,20 @@ def _identity(word: uint256) -> Identity:
     return Identity(
         meter=convert(word & convert(max_value(uint160), uint256), address),
         number=self._number(word),
-        authorized=word >> 192 & 1 == 1,
-        blank=word >> 193 & 1 == 1,
+        authorized=word & AUTHORIZED != 0,
+        blank=word & BLANK != 0,
     )
 
 
 @internal
 @pure
-def _new_identity(meter: address, number: uint256, blank: bool) -> uint256:
+def _new_identity(meter: address, number: uint256) -> uint256:
     """
     @dev Returns the word of a user that is not yet authorised.
     """
-    assert number >> 32 == 0
+    assert number <= MOST_NUMBER
 
-    return convert(meter, uint256) | number << 160 | convert(blank, uint256) << 193
+    return convert(meter, uint256) | number << 160
 
 
 @internal
@@ -214,7 +217,6 @@ def _purse(word: uint256) -> Purse:
         performances=word >> PERFORMANCES_AT & MOST_PERFORMANCES,
         waivers=word >> WAIVERS_AT & MOST_WAIVERS,
         invoiced=word >> 254 & 1 == 1,
-        seller=word >> 255 == 1,
     )
 
 
@@ -314,15 +316,16 @@ def _pack_quote(quote: Quote) -> uint256:
 @pure
 def _sale(word: uint256) -> Sale:
     """
-    @dev Reads a word as a sale.
+    @dev Reads the sale in the word of a delivery.
     """
     return Sale(
-        quote_id=word & MOST_NUMBER,
-        created_at=word >> 32 & _MOST_TIME,
-        sold=word >> 72 & MOST_ENERGY,
-        winners=word >> 120 & 255,
-        purchases=word >> 128 & 511,
-        open=word >> 137 & 1 == 1,
+        reading=word & _MOST_READING,
+        open=word & SALE_OPEN != 0,
+        quote_id=word >> 99 & MOST_NUMBER,
+        created_at=word >> 131 & _MOST_TIME,
+        sold=word >> SOLD_AT & MOST_ENERGY,
+        winners=word >> 219 & 255,
+        purchases=word >> 227 & 511,
     )
 
 
@@ -330,10 +333,11 @@ def _sale(word: uint256) -> Sale:
 @pure
 def _pack_sale(sale: Sale) -> uint256:
     """
-    @dev Returns the word of a sale.
+    @dev Returns the word of a delivery.
     """
     assert (
-        sale.quote_id >> 32
+        sale.reading >> 98
+        | sale.quote_id >> 32
         | sale.created_at >> 40
         | sale.sold >> 48
         | sale.winners >> 8
@@ -341,12 +345,13 @@ def _pack_sale(sale: Sale) -> uint256:
     ) == 0
 
     return (
-        sale.quote_id
-        | sale.created_at << 32
-        | sale.sold << 72
-        | sale.winners << 120
-        | sale.purchases << 128
-        | convert(sale.open, uint256) << 137
+        sale.reading
+        | convert(sale.open, uint256) << 98
+        | sale.quote_id << 99
+        | sale.created_at << 131
+        | sale.sold << SOLD_AT
+        | sale.winners << 219
+        | sale.purchases << 227
     )
 
 
@@ -485,30 +490,25 @@ def _received(word: uint256, volume: uint256, ended: uint256) -> uint256:
 @pure
 def _reading(word: uint256) -> Reading:
     """
-    @dev Reads a word as a reading.
+    @dev Reads what the meter reported in the word of a delivery.
     """
     return Reading(
         exported=word & MOST_ENERGY,
         imported=word >> IMPORTED_AT & MOST_ENERGY,
-        present=word >> 96 & 1 == 1,
-        settled=word >> 97 & 1 == 1,
+        present=word & PRESENT != 0,
+        settled=word & READING_SETTLED != 0,
     )
 
 
 @internal
 @pure
-def _pack_reading(reading: Reading) -> uint256:
+def _metered(word: uint256, exported: uint256, imported: uint256) -> uint256:
     """
-    @dev Returns the word of a reading.
+    @dev Returns the word of a delivery without a reading once the meter has reported.
     """
-    assert (reading.exported | reading.imported) >> 48 == 0
+    assert (exported | imported) >> 48 == 0
 
-    return (
-        reading.exported
-        | reading.imported << 48
-        | convert(reading.present, uint256) << 96
-        | convert(reading.settled, uint256) << 97
-    )
+    return word | exported | imported << IMPORTED_AT | PRESENT
 
 
 @internal

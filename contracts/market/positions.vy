@@ -13,11 +13,11 @@
 """
 
 from ..interfaces import IEnergyMarket
-from . import metering
+from . import deliveries
 from . import packing
 from . import quotes
 
-uses: metering
+uses: deliveries
 uses: quotes
 
 
@@ -43,8 +43,8 @@ def position(user: address, period: uint256) -> IEnergyMarket.Position:
     @return Position The position, in Wh.
     """
     position: packing.Position = self._read(user, period)
-    reading: packing.Reading = metering._read(user, period)
-    sale: packing.Sale = quotes._read_sale(user, period)
+    sale: packing.Sale = deliveries._read_sale(user, period)
+    reading: packing.Reading = packing._reading(sale.reading)
 
     return IEnergyMarket.Position(
         agreed=position.agreed,
@@ -70,6 +70,19 @@ def _open(position: packing.Position, sale: packing.Sale) -> uint256:
         open += 1
 
     return open
+
+
+@internal
+@view
+def _has_stake(word: uint256) -> bool:
+    """
+    @dev Tells whether a quote is not settled in which the user of a position bought or
+         opened a bid.
+    """
+    if word >> packing.OPEN_AT & packing.MOST_COUNT != 0:
+        return True
+
+    return self._is_pending(word >> packing.PENDING_AT & packing.MOST_NUMBER)
 
 
 @internal

@@ -12,6 +12,7 @@
 from ..interfaces import IEnergyMarket
 from . import accounts
 from . import clock
+from . import deliveries
 from . import ledger
 from . import packing
 from . import refusals
@@ -19,6 +20,7 @@ from . import tariff
 
 uses: accounts
 uses: clock
+uses: deliveries
 uses: ledger
 uses: tariff
 
@@ -29,10 +31,6 @@ _next_id: uint256
 
 # @dev The quotes by ID: what their bidders need.
 _quote: HashMap[uint256, uint256]
-
-
-# @dev The sales by prosumer and period: what became of the quote.
-_sale: HashMap[address, HashMap[uint256, uint256]]
 
 
 # @dev The Wh quoted for each period and not taken back, and those of the bids opened for it.
@@ -69,12 +67,13 @@ def submit_quote(period: uint256, volume: uint256, price: uint256) -> uint256:
     if price < tariff._lowest_price() or price > tariff._highest_price():
         refusals._refuse("quotes: price out of band")
     # An invalidated quote counts too: one quote per prosumer and period, for ever.
-    if self._sale[msg.sender][period] != 0:
+    # No meter can have reported yet: what is not zero is a quote.
+    if deliveries._delivery[msg.sender][period] != 0:
         refusals._refuse("quotes: already quoted")
 
     quote_id: uint256 = self._next_id
 
-    ledger._reserve(msg.sender, trader.purse | packing.SELLER, tariff._collateral(volume))
+    ledger._reserve(msg.sender, trader.purse, tariff._collateral(volume))
     self._next_id = quote_id + 1
     self._count(period, volume, 0, 0)
     self._write(
@@ -89,11 +88,17 @@ def submit_quote(period: uint256, volume: uint256, price: uint256) -> uint256:
             status=IEnergyMarket.QuoteStatus.VALID,
         ),
     )
-    self._write_sale(
+    deliveries._write_sale(
         msg.sender,
         period,
         packing.Sale(
-            quote_id=quote_id, created_at=block.timestamp, sold=0, winners=0, purchases=0, open=True
+            reading=0,
+            open=True,
+            quote_id=quote_id,
+            created_at=block.timestamp,
+            sold=0,
+            winners=0,
+            purchases=0,
         ),
     )
     log IEnergyMarket.QuoteSubmitted(
@@ -118,14 +123,14 @@ def invalidate_quote(quote_id: uint256):
     self._check_valid(quote.status)
     clock._check_phase(quote.period, IEnergyMarket.Phase.BIDDING)
 
-    sale: packing.Sale = self._read_sale(msg.sender, quote.period)
+    sale: packing.Sale = deliveries._read_sale(msg.sender, quote.period)
     sale.open = False
     quote.status = IEnergyMarket.QuoteStatus.INVALID
 
     ledger._refund(msg.sender, tariff._collateral(quote.volume))
     self._count(quote.period, 0, quote.volume, 0)
     self._write(quote_id, quote)
-    self._write_sale(msg.sender, quote.period, sale)
+    deliveries._write_sale(msg.sender, quote.period, sale)
     log IEnergyMarket.QuoteInvalidated(quote_id=quote_id)
 
 
@@ -139,7 +144,7 @@ def quote(quote_id: uint256) -> IEnergyMarket.Quote:
     """
     quote: packing.Quote = self._read(quote_id)
     prosumer: address = accounts._user[quote.prosumer]
-    sale: packing.Sale = self._read_sale(prosumer, quote.period)
+    sale: packing.Sale = deliveries._read_sale(prosumer, quote.period)
 
     return IEnergyMarket.Quote(
         prosumer=prosumer,
@@ -171,7 +176,7 @@ def quote_of(prosumer: address, period: uint256) -> uint256:
     @param period The delivery period.
     @return uint256 The ID of the quote; 0 where there is none.
     """
-    return self._read_sale(prosumer, period).quote_id
+    return deliveries._read_sale(prosumer, period).quote_id
 
 
 @external
@@ -211,23 +216,6 @@ def _write(quote_id: uint256, quote: packing.Quote):
     @dev Keeps a quote.
     """
     self._quote[quote_id] = packing._pack_quote(quote)
-
-
-@internal
-@view
-def _read_sale(prosumer: address, period: uint256) -> packing.Sale:
-    """
-    @dev Returns what became of a prosumer's quote for a period; all zero where there is none.
-    """
-    return packing._sale(self._sale[prosumer][period])
-
-
-@internal
-def _write_sale(prosumer: address, period: uint256, sale: packing.Sale):
-    """
-    @dev Keeps what became of a prosumer's quote for a period.
-    """
-    self._sale[prosumer][period] = packing._pack_sale(sale)
 
 
 @internal

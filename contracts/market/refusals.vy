@@ -15,8 +15,6 @@
 @pure
 def _refuse(reason: String[42]):
     """
-    @dev Reverts with a reason; does nothing where there is none.
-    @param reason The reason; empty: none.
+    @dev Reverts with a reason.
     """
-    if len(reason) > 0:
-        raise reason
+    raise reason

@@ -14,11 +14,13 @@
 from ..interfaces import IEnergyMarket
 from . import accounts
 from . import bids
+from . import deliveries
 from . import packing
 from . import quotes
 
 uses: accounts
 uses: bids
+uses: deliveries
 uses: quotes
 
 
@@ -51,7 +53,7 @@ def trades(quote_id: uint256) -> DynArray[IEnergyMarket.Trade, MOST_TRADES]:
     @return DynArray The trades.
     """
     quote: packing.Quote = quotes._read(quote_id)
-    sale: packing.Sale = quotes._read_sale(accounts._user[quote.prosumer], quote.period)
+    sale: packing.Sale = deliveries._read_sale(accounts._user[quote.prosumer], quote.period)
     trades: DynArray[IEnergyMarket.Trade, MOST_TRADES] = []
     trade: IEnergyMarket.Trade = empty(IEnergyMarket.Trade)
     first: bool = False

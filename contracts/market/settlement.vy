@@ -14,9 +14,9 @@ from snekmate.auth import ownable
 from ..interfaces import IEnergyMarket
 from . import accounts
 from . import clock
+from . import deliveries
 from . import incentives
 from . import ledger
-from . import metering
 from . import packing
 from . import positions
 from . import quotes
@@ -27,9 +27,9 @@ from . import tariff
 uses: ownable
 uses: accounts
 uses: clock
+uses: deliveries
 uses: incentives
 uses: ledger
-uses: metering
 uses: positions
 uses: quotes
 uses: sales
@@ -78,8 +78,8 @@ def settle_quote(quote_id: uint256):
     self._check_settling(quote.period)
 
     prosumer: address = accounts._user[quote.prosumer]
-    sale: packing.Sale = quotes._read_sale(prosumer, quote.period)
-    exported: uint256 = metering._read(prosumer, quote.period).exported
+    sale: packing.Sale = deliveries._read_sale(prosumer, quote.period)
+    exported: uint256 = sale.reading & packing.MOST_ENERGY
     delivered: uint256 = min(sale.sold, exported)
     # Compared without a division: nothing is rounded at the edge.
     defaulted: bool = exported * 100 < quote.volume * _LOWEST_PERCENT
@@ -106,7 +106,7 @@ def settle_quote(quote_id: uint256):
     ledger._purse[prosumer] = packing._released(purse, collateral, gain)
     ledger._credit(ownable.owner, totals.fees + fee)
     quotes._write(quote_id, quote)
-    quotes._write_sale(prosumer, quote.period, sale)
+    deliveries._write_sale(prosumer, quote.period, sale)
     log IEnergyMarket.QuoteSettled(
         quote_id=quote_id,
         delivered=delivered,
@@ -127,7 +127,9 @@ def settle_account(user: address, period: uint256):
                   "settlement: quotes still open".
     """
     self._check_settling(period)
-    refusals._refuse(self._settle(user, period))
+    fault: String[40] = self._settle(user, period)
+    if len(fault) > 0:
+        refusals._refuse(fault)
 
 
 @external
@@ -163,31 +165,24 @@ def _settle(user: address, period: uint256) -> String[40]:
          nothing then; empty where it can.
     """
     position: uint256 = positions._position[user][period]
-    reading: uint256 = metering._reading[user][period]
+    delivery: uint256 = deliveries._delivery[user][period]
     purse: uint256 = ledger._purse[user]
-    present: bool = reading != 0
+    present: bool = delivery & packing.PRESENT != 0
     bought: uint256 = position >> packing.BOUGHT_AT & packing.MOST_SUM
-    if reading & packing.READING_SETTLED != 0 or position & packing.POSITION_SETTLED != 0:
+    if delivery & packing.READING_SETTLED != 0 or position & packing.POSITION_SETTLED != 0:
         return "settlement: already settled"
     if not present and bought == 0:
         return "settlement: nothing to settle"
-    sold: uint256 = 0
-    selling: bool = False
-    if purse & packing.SELLER != 0:
-        sale: packing.Sale = quotes._read_sale(user, period)
-        sold = sale.sold
-        selling = sale.open
-    if (
-        selling
-        or position >> packing.OPEN_AT & packing.MOST_COUNT != 0
-        or positions._is_pending(position >> packing.PENDING_AT & packing.MOST_NUMBER)
-    ):
+    # Above its sums there is nothing in a position but its stakes.
+    staked: bool = position >> packing.OPEN_AT != 0 and positions._has_stake(position)
+    if staked or delivery & packing.SALE_OPEN != 0:
         return "settlement: quotes still open"
-    exported: uint256 = reading & packing.MOST_ENERGY
+    exported: uint256 = delivery & packing.MOST_ENERGY
     # A silent meter counts as having imported what was bought (T-MET-7).
-    imported: uint256 = reading >> packing.IMPORTED_AT & packing.MOST_ENERGY if present else bought
+    imported: uint256 = delivery >> packing.IMPORTED_AT & packing.MOST_ENERGY if present else bought
     received: uint256 = position >> packing.RECEIVED_AT & packing.MOST_SUM
     # Its own quote is settled, or taken back.
+    sold: uint256 = delivery >> packing.SOLD_AT & packing.MOST_ENERGY
     amount: int256 = self._invoice(received, min(sold, exported), exported, imported)
 
     # A buyer whose meter was silent is in default whatever it agreed, and loses its
@@ -195,20 +190,23 @@ def _settle(user: address, period: uint256) -> String[40]:
     # where it imported what it agreed, within the tolerance (T-STD-7 to T-STD-9). The word
     # that is not empty notes that the account is settled.
     if present:
-        metering._reading[user][period] = reading | packing.READING_SETTLED
+        deliveries._delivery[user][period] = delivery | packing.READING_SETTLED
         agreed: uint256 = position & packing.MOST_SUM
         if agreed != 0:
-            metered: uint256 = imported * 100
-            good: bool = metered >= agreed * _LOWEST_PERCENT and metered <= agreed * _HIGHEST_PERCENT
+            # Energy is below 2 ** 64: no product overflows.
+            metered: uint256 = unsafe_mul(imported, 100)
+            lowest: uint256 = unsafe_mul(agreed, _LOWEST_PERCENT)
+            good: bool = metered >= lowest and metered <= unsafe_mul(agreed, _HIGHEST_PERCENT)
             purse = incentives._record(user, purse, good)
     else:
         positions._position[user][period] = position | packing.POSITION_SETTLED
         purse = incentives._record(user, purse, False)
         # Where it has none, none is lost.
         _: bool = accounts._revoke(user)
-    log IEnergyMarket.AccountSettled(user=user, period=period, amount=amount)
-    purse = ledger._booked(user, purse, amount)
+    cleared: int256 = 0
+    purse, cleared = ledger._booked(user, purse, amount)
     ledger._purse[user] = purse
+    log IEnergyMarket.AccountSettled(user=user, period=period, amount=amount, cleared=cleared)
 
     return ""
 
@@ -280,16 +278,17 @@ def _invoice(received: uint256, delivered: uint256, exported: uint256, imported:
          SSP for what was imported beyond what was received. Exact: nothing is rounded.
     """
     # Never negative: a quote delivers at most what was exported.
-    fed_in: int256 = convert(unsafe_sub(exported, delivered), int256)
-    # Negative: drawn from the grid.
-    left: int256 = unsafe_sub(convert(received, int256), convert(imported, int256))
-    sbp: int256 = convert(tariff.SBP, int256)
+    fed_in: uint256 = unsafe_sub(exported, delivered)
+    drawn: uint256 = 0
+    if received > imported:
+        fed_in = unsafe_add(fed_in, unsafe_sub(received, imported))
+    else:
+        drawn = unsafe_sub(imported, received)
 
     # Below 2 ** 66 and 2 ** 96: no product outgrows a signed number.
-    if left > 0:
-        return unsafe_mul(unsafe_add(fed_in, left), sbp)
-
-    return unsafe_add(unsafe_mul(fed_in, sbp), unsafe_mul(left, convert(tariff.SSP, int256)))
+    return unsafe_sub(
+        convert(unsafe_mul(fed_in, tariff.SBP), int256), convert(unsafe_mul(drawn, tariff.SSP), int256)
+    )
 
 
 @internal

@@ -13,8 +13,8 @@
 from ..interfaces import IEnergyMarket
 from . import accounts
 from . import clock
+from . import deliveries
 from . import ledger
-from . import metering
 from . import packing
 from . import positions
 from . import quotes
@@ -24,8 +24,8 @@ from . import tariff
 
 uses: accounts
 uses: clock
+uses: deliveries
 uses: ledger
-uses: metering
 uses: positions
 uses: quotes
 uses: sales
@@ -60,10 +60,10 @@ def buy_surplus(quote_id: uint256, volume: uint256):
     if volume == 0:
         refusals._refuse("surplus: volume is zero")
     prosumer: address = accounts._user[quote.prosumer]
-    sale: packing.Sale = quotes._read_sale(prosumer, quote.period)
+    sale: packing.Sale = deliveries._read_sale(prosumer, quote.period)
     if sales._is_full(sale):
         refusals._refuse("surplus: too many trades")
-    if volume > self._left(prosumer, quote, sale):
+    if volume > self._left(quote.volume, sale):
         refusals._refuse("surplus: not enough left")
     # A purchase counts as agreed only while the delivery is still ahead (T-ACC-11).
     ahead: bool = clock._phase(quote.period) == IEnergyMarket.Phase.MATCHING
@@ -73,7 +73,7 @@ def buy_surplus(quote_id: uint256, volume: uint256):
     positions._buy(msg.sender, quote.period, quote_id, volume, ahead, first)
     sale.sold = unsafe_add(sale.sold, volume)
     sale.purchases = unsafe_add(sale.purchases, 1)
-    quotes._write_sale(prosumer, quote.period, sale)
+    deliveries._write_sale(prosumer, quote.period, sale)
     log IEnergyMarket.SurplusBought(quote_id=quote_id, buyer=msg.sender, volume=volume)
 
 
@@ -91,11 +91,11 @@ def remaining(quote_id: uint256) -> uint256:
     if clock._phase(quote.period) not in self._open_phases():
         return 0
     prosumer: address = accounts._user[quote.prosumer]
-    sale: packing.Sale = quotes._read_sale(prosumer, quote.period)
+    sale: packing.Sale = deliveries._read_sale(prosumer, quote.period)
     if sales._is_full(sale):
         return 0
 
-    return self._left(prosumer, quote, sale)
+    return self._left(quote.volume, sale)
 
 
 @internal
@@ -108,15 +108,14 @@ def _open_phases() -> IEnergyMarket.Phase:
 
 
 @internal
-@view
-def _left(prosumer: address, quote: packing.Quote, sale: packing.Sale) -> uint256:
+@pure
+def _left(quoted: uint256, sale: packing.Sale) -> uint256:
     """
-    @dev Returns what of a matched quote is not sold: of its volume or, once the
+    @dev Returns what of a matched quote is not sold: of what was quoted or, once the
          prosumer's meter is read, of what it exported.
     """
-    offered: uint256 = quote.volume
-    reading: packing.Reading = metering._read(prosumer, quote.period)
-    if reading.present:
-        offered = reading.exported
+    offered: uint256 = quoted
+    if sale.reading & packing.PRESENT != 0:
+        offered = sale.reading & packing.MOST_ENERGY
     # More may be sold than was exported: then nothing is left.
     return unsafe_sub(offered, min(offered, sale.sold))

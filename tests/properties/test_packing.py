@@ -18,17 +18,14 @@ from wattproof.deployment import contracts_dir
 
 LAYOUTS: dict[str, tuple[tuple[str, int], ...]] = {
     "identity": (("meter", 160), ("number", 32), ("authorized", 1), ("blank", 1)),
-    "purse": (
-        *(("free", 104), ("reserved", 104), ("performances", 24), ("waivers", 22)),
-        *(("invoiced", 1), ("seller", 1)),
-    ),
+    "purse": (("free", 104), ("reserved", 104), ("performances", 24), ("waivers", 22), ("invoiced", 1)),
     "quote": (
         *(("prosumer", 32), ("period", 36), ("volume", 48), ("price", 96), ("opened", 8)),
         *(("first", 32), ("status", 4)),
     ),
     "sale": (
-        *(("quote_id", 32), ("created_at", 40), ("sold", 48), ("winners", 8)),
-        *(("purchases", 9), ("open", 1)),
+        *(("reading", 98), ("open", 1), ("quote_id", 32), ("created_at", 40)),
+        *(("sold", 48), ("winners", 8), ("purchases", 9)),
     ),
     "bid": (("price", 96), ("volume", 48), ("filled", 48), ("next", 32), ("pending", 1)),
     "purchase": (("buyer", 32), ("volume", 48), ("first", 1)),
@@ -39,7 +36,7 @@ LAYOUTS: dict[str, tuple[tuple[str, int], ...]] = {
     "reading": (("exported", 48), ("imported", 48), ("present", 1), ("settled", 1)),
     "totals": (("supply", 128), ("demand", 128)),
 }
-KEPT = {"purse", "position"}
+KEPT = {"purse", "position", "reading"}
 """What is never taken apart but changed in its word, by the functions of `CHANGES`."""
 
 CHANGES: dict[str, tuple[str, ...]] = {
@@ -51,6 +48,7 @@ CHANGES: dict[str, tuple[str, ...]] = {
     "staked": (),
     "received": ("volume", "ended"),
     "won": ("filled", "next"),
+    "metered": ("exported", "imported"),
 }
 """The functions that change a word, with what they are given besides it."""
 
@@ -69,6 +67,7 @@ PLACES = {
     "OPEN_AT": ("position", "open"),
     "PENDING_AT": ("position", "pending"),
     "IMPORTED_AT": ("reading", "imported"),
+    "SOLD_AT": ("sale", "sold"),
 }
 """Where a field begins, for modules that read it from the word."""
 
@@ -86,11 +85,13 @@ MOSTS = {
 
 MARKS = {
     "AUTHORIZED": ("identity", "authorized"),
+    "BLANK": ("identity", "blank"),
     "INVOICED": ("purse", "invoiced"),
-    "SELLER": ("purse", "seller"),
     "PENDING": ("bid", "pending"),
     "POSITION_SETTLED": ("position", "settled"),
+    "PRESENT": ("reading", "present"),
     "READING_SETTLED": ("reading", "settled"),
+    "SALE_OPEN": ("sale", "open"),
 }
 """Fields of one bit, by what is set in the word."""
 
@@ -110,10 +111,11 @@ def harness() -> str:
         if record in KEPT:
             lines += unpacking
             continue
-        if record == "identity":  # it is made once, and the authorisation is the only thing that changes
+        if record == "identity":  # made once without its marks
             packed = (
-                "    word: uint256 = packing._new_identity(record.meter, record.number, record.blank)\n"
-                "    return word ^ packing.AUTHORIZED if record.authorized else word"
+                "    word: uint256 = packing._new_identity(record.meter, record.number)\n"
+                "    if record.authorized:\n        word |= packing.AUTHORIZED\n"
+                "    return word | packing.BLANK if record.blank else word"
             )
         lines += [
             f"@external\n@pure\ndef pack_{record}(record: {struct}) -> uint256:",
@@ -348,6 +350,16 @@ def test_confirms_a_bid(packing: Any, values: Values, filled: int, following: in
     """What won and who comes next replace nothing and the former next; price, volume and mark stay."""
     values = values | {"filled": 0}  # nothing has won before the matching
     changes(packing, "bid", values, "won", (filled, following), values | {"filled": filled, "next": following})
+
+
+@settings(deadline=None)
+@given(values=some("sale"), exported=near(48), imported=near(48))
+def test_a_reading_joins_a_sale(packing: Any, values: Values, exported: int, imported: int) -> None:
+    """What the meter reported fills the lower part of the word; what became of the quote stays."""
+    reported = {"exported": exported, "imported": imported, "present": 1, "settled": 0}
+    fits = max(exported, imported) < 1 << 48
+    after = values | {"reading": word_of("reading", reported)} if fits else None
+    changes(packing, "sale", values | {"reading": 0}, "metered", (exported, imported), after)
 
 
 def test_a_seal_never_passes_for_a_bid(packing: Any) -> None:

@@ -45,6 +45,8 @@ TARIFF = Tariff(sbp=6, ssp=18, service_fee=1, period_length=1800, window=600, pr
 
 MAX_UINT256 = 2**256 - 1
 
+_PHASES = {phase: phase.name or "" for phase in model.Phase}
+
 STATE = {
     "accounts": "C2-ACCOUNT-1",
     "quotes": "C2-QUOTE-1",
@@ -278,7 +280,7 @@ class Twin:
         evidence.calls[f"{self.machine}.{function}"]["accepted" if outcome.accepted else outcome.reason or ""] += 1
         evidence.tallies["calls"] += 1
         if self.periods:
-            evidence.phases[self.phase(self.periods[0]).name or ""] += 1
+            evidence.phases[_PHASES[self.phase(self.periods[0])]] += 1
 
     def _line(self, function: str, args: Sequence[Any], sender: str) -> str:
         shown = ", ".join(self._shown(arg) for arg in args)
@@ -333,10 +335,12 @@ class Twin:
             for users, traders, first, output in self._looks(everything):
                 wanted = self._model_state(users, traders, first)
                 differences = {} if output == wanted else self.lens.differences(output, wanted)
+                after = self.trace[-1]
                 for part, invariant in STATE.items():
-                    places = [place for place in differences if place.split("[")[0] == part]
-                    differ = {place: differences[place] for place in places}
-                    holds(invariant, not differ, after=self.trace[-1], **differ)
+                    differ = {}
+                    if differences:
+                        differ = {place: told for place, told in differences.items() if place.split("[")[0] == part}
+                    holds(invariant, not differ, after=after, **differ)
 
     def agreed(self) -> None:
         """Raises the disagreement that was kept, if there is one."""

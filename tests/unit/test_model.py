@@ -222,7 +222,7 @@ def test_register_refusals_in_order() -> None:
     elsewhere = Signature(signer="meter", message=new_market(chain_id=2).pairing_message("user", b"p"))
     refused("accounts: wrong meter", *register, elsewhere, sender="user", now=0)
     market.register(b"p", "meter", good, sender="user", now=0)
-    assert market.events == [("Registered", {"user": "user", "meter": "meter", "profile": b"p"})]
+    assert market.events == [("Registered", {"user": "user", "meter": "meter"})]
     refused("accounts: already registered", *register, good, sender="user", now=0)
     refused("accounts: meter already paired", *register, good, sender="stranger", now=0)
 
@@ -793,17 +793,15 @@ def test_incentive_3_supplier_balances_what_trading_did_not(market: Market) -> N
     settle_account(market, "first")
     assert market.events == [
         ("PerformanceRecorded", {"user": "first", "good": True}),
-        ("AccountSettled", {"user": "first", "period": PERIOD, "amount": -1080}),  # 60 * 18
-        ("Cleared", {"user": "first", "amount": -1080}),
+        ("AccountSettled", {"user": "first", "period": PERIOD, "amount": -1080, "cleared": -1080}),  # 60 * 18
     ]
     settle_account(market, "second")
     assert market.events == [
         ("PerformanceRecorded", {"user": "second", "good": False}),  # 300 of 400
-        ("AccountSettled", {"user": "second", "period": PERIOD, "amount": 360}),  # 60 * 6
-        ("Cleared", {"user": "second", "amount": 360}),
+        ("AccountSettled", {"user": "second", "period": PERIOD, "amount": 360, "cleared": 360}),  # 60 * 6
     ]
     settle_account(market, "prosumer")
-    assert market.events == [("AccountSettled", {"user": "prosumer", "period": PERIOD, "amount": 0})]
+    assert market.events == [("AccountSettled", {"user": "prosumer", "period": PERIOD, "amount": 0, "cleared": 0})]
     balances = {"first": 444, "second": 2588, "prosumer": 12_648, "owner": 900, "supplier": 820}
     for user, balance in balances.items():
         assert market.account(user)[3:6] == (balance, 0, 0)
@@ -823,12 +821,12 @@ def test_silence_is_a_default_and_costs_the_authorisation(market: Market) -> Non
     read(market, "prosumer", exported=900)
     settle(market)
     settle_account(market, "first")  # counts as importing 600, of which it received 540
-    assert names(market) == ["PerformanceRecorded", "Revoked", "AccountSettled", "Cleared"]
+    assert names(market) == ["PerformanceRecorded", "Revoked", "AccountSettled"]
     assert market.events[2][1]["amount"] == -1080
     assert market.account("first")[2:9] == (False, 444, 0, 0, 0, 1, 1)
     market.revoke("second", sender="owner", now=0)
     settle_account(market, "second")
-    assert names(market) == ["PerformanceRecorded", "AccountSettled", "Cleared"]
+    assert names(market) == ["PerformanceRecorded", "AccountSettled"]
 
 
 def test_silence_is_a_default_even_where_nothing_was_agreed() -> None:
@@ -846,7 +844,7 @@ def test_silence_is_a_default_even_where_nothing_was_agreed() -> None:
     read(spoken, "buyer", imported=10)
     settle(spoken)
     settle_account(spoken, "buyer")
-    assert names(spoken) == ["AccountSettled", "Cleared"]
+    assert names(spoken) == ["AccountSettled"]
 
 
 def test_who_agreed_nothing_may_still_pay_more_than_the_grid() -> None:
@@ -869,7 +867,7 @@ def test_a_reading_without_trades_settles_with_the_supplier_alone() -> None:
     join(market, "household")
     read(market, "household", exported=5, imported=7)
     settle_account(market, "household")
-    assert market.events == [("AccountSettled", {"user": "household", "period": PERIOD, "amount": 30 - 126})]
+    assert market.events == [("AccountSettled", {"user": "household", "period": PERIOD, "amount": 30 - 126, "cleared": 0})]
     assert market.account("household")[2:10] == (True, 0, 0, -96, 0, 0, 0, 0)
 
 

@@ -66,12 +66,7 @@ def test_registers_a_user_with_its_profile_and_meter(stage: Stage, newcomer: Hou
 
     stage.market.register(newcomer.profile, newcomer.meter.address, signature, sender=newcomer.address)
 
-    assert stage.events() == [
-        (
-            "Registered",
-            {"user": newcomer.address, "meter": newcomer.meter.address, "profile": newcomer.profile},
-        )
-    ]
+    assert stage.events() == [("Registered", {"user": newcomer.address, "meter": newcomer.meter.address})]
     account = stage.account(newcomer)
     assert (account.profile, account.meter, account.authorized) == (newcomer.profile, newcomer.meter.address, False)
     assert (account.balance, account.reserved, account.grid_account) == (0, 0, 0)

@@ -31,14 +31,12 @@ def settle(stage: Stage, user: Household, period: int | None = None) -> list[tup
     return stage.events()
 
 
-def account_settled(stage: Stage, user: Household, amount: int) -> tuple[str, dict[str, Any]]:
-    """The event of the settlement."""
-    return ("AccountSettled", {"user": user.address, "period": stage.period, "amount": amount})
-
-
-def cleared(user: Household, amount: int) -> tuple[str, dict[str, Any]]:
-    """The event of a clearing."""
-    return ("Cleared", {"user": user.address, "amount": amount})
+def account_settled(
+    stage: Stage, user: Household, amount: int, cleared: int | None = None
+) -> tuple[str, dict[str, Any]]:
+    """The event of the settlement. Unless said, the user can pay all and the supplier nothing."""
+    moved = min(amount, 0) if cleared is None else cleared
+    return ("AccountSettled", {"user": user.address, "period": stage.period, "amount": amount, "cleared": moved})
 
 
 def recorded(user: Household, good: bool) -> tuple[str, dict[str, Any]]:
@@ -55,7 +53,7 @@ def revoked(user: Household) -> tuple[str, dict[str, Any]]:
 
 
 def test_a_buyer_that_used_more_than_it_received(stage: Stage) -> None:
-    """T-ACC-6, T-ACC-9, T-MON-11: 40 Wh more than 1000 cost 40 * 180; the record comes first, the clearing last."""
+    """T-ACC-6, T-ACC-9, T-MON-11: 40 Wh more than 1000 cost 40 * 180; the record comes first."""
     quote_id = sold(stage, 1000, (stage.consumer, 100, 1000))
     stage.read(stage.consumer, 0, 1040)
     stage.to("SETTLING")
@@ -65,7 +63,6 @@ def test_a_buyer_that_used_more_than_it_received(stage: Stage) -> None:
     assert settle(stage, stage.consumer) == [
         recorded(stage.consumer, True),
         account_settled(stage, stage.consumer, -7_200),
-        cleared(stage.consumer, -7_200),
     ]
 
     assert stage.account(stage.consumer).grid_account == 0
@@ -110,7 +107,6 @@ def test_a_buyers_invoice(stage: Stage, exported: int | None, imported: int | No
     events = settle(stage, stage.consumer)
 
     assert account_settled(stage, stage.consumer, amount) in events
-    assert (cleared(stage.consumer, amount) in events) is (amount < 0)
     assert stage.account(stage.consumer).grid_account == max(amount, 0)
     assert stage.money(stage.consumer) == (before + min(amount, 0), 0)
     assert stage.money(stage.supplier) == (-min(amount, 0), 0)
@@ -144,10 +140,7 @@ def test_a_prosumers_invoice(stage: Stage, exported: int, imported: int, amount:
 
     events = settle(stage, stage.prosumer)
 
-    expected = [account_settled(stage, stage.prosumer, amount)]
-    if amount < 0:
-        expected.append(cleared(stage.prosumer, amount))
-    assert events == expected
+    assert events == [account_settled(stage, stage.prosumer, amount)]
     assert stage.standing(stage.prosumer) == standing
     assert stage.account(stage.prosumer).authorized
     stage.assert_books_balance()
@@ -173,8 +166,7 @@ def test_a_household_that_did_not_trade(stage: Stage, exported: int, imported: i
 
     events = settle(stage, stage.neighbour)
 
-    assert events[0] == account_settled(stage, stage.neighbour, amount)
-    assert events[1:] == ([cleared(stage.neighbour, amount)] if amount < 0 else [])
+    assert events == [account_settled(stage, stage.neighbour, amount)]
     assert stage.account(stage.neighbour).grid_account == max(amount, 0)
     assert stage.standing(stage.neighbour) == (0, 0, 0, 0)
     assert stage.market.position(stage.neighbour.address, stage.period) == (0, 0, 0, 0, 0, True)
@@ -243,7 +235,7 @@ def test_energy_from_two_quotes_adds_up(stage: Stage) -> None:
 
     events = settle(stage, stage.consumer)
 
-    assert events[:2] == [recorded(stage.consumer, True), account_settled(stage, stage.consumer, -9_000)]
+    assert events == [recorded(stage.consumer, True), account_settled(stage, stage.consumer, -9_000)]
     assert stage.market.position(stage.consumer.address, stage.period) == (300, 300, 250, 0, 0, True)
 
 
@@ -260,7 +252,8 @@ def test_invoices_of_several_periods_add_up(stage: Stage) -> None:
     assert stage.account(stage.neighbour).grid_account == 42_000
     events = settle(stage, stage.neighbour, nxt)
 
-    assert events == [("AccountSettled", {"user": stage.neighbour.address, "period": nxt, "amount": -18_000})]
+    fields = {"user": stage.neighbour.address, "period": nxt, "amount": -18_000, "cleared": 0}
+    assert events == [("AccountSettled", fields)]
     assert stage.account(stage.neighbour).grid_account == 24_000
     assert stage.money(stage.neighbour) == (FUNDS, 0)
 
@@ -412,7 +405,6 @@ def test_a_silent_buyer_loses_its_authorisation(stage: Stage, phase: str) -> Non
         recorded(stage.consumer, False),
         revoked(stage.consumer),
         account_settled(stage, stage.consumer, -18_000),
-        cleared(stage.consumer, -18_000),
     ]
 
     assert stage.standing(stage.consumer) == (0, 1, 1, 0)
@@ -527,9 +519,7 @@ def test_the_supplier_pays_as_far_as_its_money_goes(stage: Stage, has: int, paid
 
     events = settle(stage, stage.neighbour)
 
-    assert events == [account_settled(stage, stage.neighbour, 42_000)] + (
-        [cleared(stage.neighbour, paid)] if paid else []
-    )
+    assert events == [account_settled(stage, stage.neighbour, 42_000, paid)]
     assert stage.account(stage.neighbour).grid_account == 42_000 - paid
     assert stage.money(stage.neighbour) == (FUNDS + paid, 0)
     assert stage.money(stage.supplier) == (has - paid, 0)
@@ -563,7 +553,7 @@ def test_the_user_pays_as_far_as_its_money_goes(stage: Stage, has: int, paid: in
 
     events = settle(stage, user)
 
-    assert events == [account_settled(stage, user, -1_800)] + ([cleared(user, -paid)] if paid else [])
+    assert events == [account_settled(stage, user, -1_800, -paid)]
     assert stage.account(user).grid_account == paid - 1_800
     assert stage.money(user) == (has - paid, 0)
     assert stage.money(stage.supplier) == (paid, 0)
@@ -639,7 +629,7 @@ def test_arrears_do_not_touch_what_is_reserved(stage: Stage) -> None:
     stage.read(debtor, 0, 10)
     stage.to("SETTLING")
 
-    assert settle(stage, debtor) == [account_settled(stage, debtor, -1_800)]
+    assert settle(stage, debtor) == [account_settled(stage, debtor, -1_800, 0)]
     assert stage.money(debtor) == (0, 1_800)
     stage.market.invalidate_quote(quote_id, sender=debtor.address)
     assert stage.account(debtor).grid_account == -1_800

@@ -83,7 +83,7 @@ VIEWS = [
 EVENTS = [
     "OwnershipTransferred(address indexed previous_owner, address indexed new_owner)",
     "OwnershipTransferStarted(address indexed previous_owner, address indexed new_owner)",
-    "Registered(address indexed user, address indexed meter, bytes32 profile)",
+    "Registered(address indexed user, address indexed meter)",
     "Authorized(address indexed user)",
     "Revoked(address indexed user)",
     "Deposited(address indexed account, uint256 amount)",
@@ -103,7 +103,7 @@ EVENTS = [
     "TradeSettled(uint256 indexed quote_id, address indexed buyer, uint256 delivered, uint256 payment, uint256 fee,"
     " uint256 compensation)",
     "QuoteSettled(uint256 indexed quote_id, uint256 delivered, uint256 revenue, uint256 fee, uint256 compensation)",
-    "AccountSettled(address indexed user, uint256 indexed period, int256 amount)",
+    "AccountSettled(address indexed user, uint256 indexed period, int256 amount, int256 cleared)",
     "AccountRefused(address indexed user, uint256 indexed period, uint256 index, string reason)",
     "PerformanceRecorded(address indexed user, bool good)",
     "WaiverGranted(address indexed user)",

@@ -8,9 +8,9 @@ can be left out:
 - *user* (by address): meter, number, authorised, in arrears. *household* (by number): address. *profile* (by meter).
 - *purse* (by party): free and reserved money, good performances, waivers, whether the invoice account is not zero.
 - *quote* (by ID): prosumer's number, period, volume, price, length and head of the book, status.
-- *sale* (by prosumer and period): the quote's ID, when it was made, what it sold.
+- *delivery* (by user and period): the ID of the user's quote, when it was made, what it sold; the meter's reading.
 - *bid* (by quote and bidder): the seal, and once opened price, volume, filled, number of the next in the book.
-- *purchase* (by quote and place): buyer's number and volume. *position* and *reading* (by user and period).
+- *purchase* (by quote and place): buyer's number and volume. *position* (by user and period): what it bought.
 - *totals* (by period): Wh quoted and asked for.
 
 A household's number is what makes this layout cheap: it costs 27,100 gas once, at the registration, and saves a word
@@ -70,7 +70,7 @@ _QUOTED = (
     _change("the purse: the collateral is reserved"),
     _change("the number of quotes"),
     _new("the quote"),
-    _new("the sale: one quote per prosumer and period"),
+    _new("the delivery: one quote per prosumer and period"),
 )
 _OPENED_BID = _read("the bid: price and volume")
 _BIDDER = _read("the household: who the bidder is")
@@ -84,7 +84,7 @@ _LOSER = (_OPENED_BID, _BIDDER, _change("the purse: standing read, reserve given
 _MATCHED = (
     Item(CHANGE, "change the quote: matched, and whose bid is the best", shared=True),
     Item(READ, "read the household: who the prosumer is", shared=True),
-    Item(CHANGE, "change the sale: what was sold", shared=True),
+    Item(CHANGE, "change the delivery: what was sold", shared=True),
 )
 _TRADE = (
     _OPENED_BID,
@@ -96,16 +96,15 @@ _SETTLED = (
     _OWNER,
     _change("the quote: settled", shared=True),
     _read("the household: who the prosumer is", shared=True),
-    _read("the sale: what was sold", shared=True),
-    _read("the prosumer's reading", shared=True),
+    _read("the delivery: what was sold, and what the meter reported", shared=True),
     _change("the prosumer's purse: revenue, collateral, record", shared=True),
     _change("the owner's purse: the fees", shared=True),
 )
-_READING = (_read("the user: its meter"), _new("the reading"), _SIGNED)
+_READING = (_read("the user: its meter"), _new("the delivery: the reading"), _SIGNED)
 _ACCOUNT = (
     _OWNER,
     _read("the position: agreed, bought, received, no stake left"),
-    _change("the reading: its account is settled"),
+    _change("the delivery: its account is settled"),
     _change("the user's purse: record and what is cleared"),
     _change("the supplier's purse: what is cleared", shared=True),
 )
@@ -127,8 +126,7 @@ _BOUGHT = (
     _change("the purse: the escrow is reserved"),
     _read("the quote"),
     _read("the household: who the prosumer is"),
-    _read("the prosumer's reading: what is for sale"),
-    _change("the sale: what was sold"),
+    _change("the delivery: what is for sale, and what was sold"),
     _new("the purchase"),
 )
 
@@ -156,7 +154,7 @@ STEPS: dict[str, tuple[Item, ...]] = {
     "invalidate": (
         _change("the quote: taken back"),
         _read("the household: who the prosumer is"),
-        _change("the sale: no stake left"),
+        _change("the delivery: no stake left"),
         _change("the purse: the collateral comes back"),
         _change("the period's totals"),
     ),
@@ -187,9 +185,8 @@ STEPS: dict[str, tuple[Item, ...]] = {
     "account without trades": _ACCOUNT,
     "account, nothing to clear": (
         _OWNER,
-        _read("the sale: what was delivered"),
         _read("the position: nothing bought"),
-        _change("the reading: its account is settled"),
+        _change("the delivery: its account is settled"),
         _read("the purse: the invoice account is zero"),
     ),
 }

@@ -248,7 +248,6 @@ class History:
                 self.community.settle_accounts(
                     period,
                     part,
-                    Cleared=len(part),
                     **_some(PerformanceRecorded=len(part) - (prosumer in part)),
                 )
             )
@@ -306,7 +305,7 @@ class History:
         settled = community.settle(quote, TradeSettled=2 * most, PerformanceRecorded=1)
         self.note("settle, full book", settled, 2 * most)
         users = [bid.bidder for bid in book]
-        both = ("Cleared", "PerformanceRecorded")
+        both = ("PerformanceRecorded",)
         rest_of_users = self._by_batches(
             users,
             lambda n, part: self.note(
@@ -321,7 +320,7 @@ class History:
             self.note("account of a consumer", receipt)
         # The prosumer's surplus is what its quote did not sell of 102 %: nothing here, so nothing is cleared.
         self.note("account, nothing to clear", community.settle_account(period, self._prosumer))
-        self.note("account without trades", community.settle_account(period, self._neighbour, Cleared=1))
+        self.note("account without trades", community.settle_account(period, self._neighbour))
         community.to(Phase.CLOSING, period)
         for user in by_themselves:
             receipt = community.settle_own_account(period, user, **dict.fromkeys(both, 1))
