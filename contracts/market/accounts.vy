@@ -194,7 +194,6 @@ def _signature_fault(meter: address, struct_hash: bytes32, signature: Bytes[65])
     """
     if len(signature) != 65:
         return "accounts: malformed signature"
-
     # Two bytes and two words without a gap: cheaper than to concatenate them.
     domain: bytes32 = eip712._domain_separator_v4()
     digest: bytes32 = keccak256(slice(abi_encode(_TYPED_DATA, domain, struct_hash), 30, 66))

@@ -284,7 +284,6 @@ def _invoice(received: uint256, delivered: uint256, exported: uint256, imported:
         fed_in = unsafe_add(fed_in, unsafe_sub(received, imported))
     else:
         drawn = unsafe_sub(imported, received)
-
     # Below 2 ** 66 and 2 ** 96: no product outgrows a signed number.
     return unsafe_sub(
         convert(unsafe_mul(fed_in, tariff.SBP), int256), convert(unsafe_mul(drawn, tariff.SSP), int256)

@@ -47,15 +47,10 @@ def test_the_reckoning_is_what_a_node_charges() -> None:
     assert run.unequal(real, reckoned) == []
 
 
-ABOVE_TARGET = {"register + authorise", "match, a loser", "account of a consumer", "account without trades"}
-"""Steps above their target; docs/gas.md says by how much, and `make gas` ends with 1 while there are any."""
-
-
 def test_targets_are_kept(committed: list[Figure]) -> None:
-    """No other figure is above its target, and half-hours of small and large books cost the same within 2 %."""
-    above = {line.step for line in committed if not line.within}
-    assert above == ABOVE_TARGET
-    assert figures.failures([line for line in committed if line.within]) == []
+    """No figure is above its target, and half-hours of small and large books cost the same within 2 %."""
+    assert figures.failures(committed) == []
+    assert {line.step for line in committed if line.target is not None} == set(figures.TARGETS)
 
 
 def test_every_book_was_measured(committed: list[Figure]) -> None:

@@ -867,7 +867,9 @@ def test_a_reading_without_trades_settles_with_the_supplier_alone() -> None:
     join(market, "household")
     read(market, "household", exported=5, imported=7)
     settle_account(market, "household")
-    assert market.events == [("AccountSettled", {"user": "household", "period": PERIOD, "amount": 30 - 126, "cleared": 0})]
+    assert market.events == [
+        ("AccountSettled", {"user": "household", "period": PERIOD, "amount": 30 - 126, "cleared": 0})
+    ]
     assert market.account("household")[2:10] == (True, 0, 0, -96, 0, 0, 0, 0)
 
 

@@ -282,8 +282,8 @@ def test_memory_on_pyevm_does_not_grow_with_the_periods(tmp_path: Path, monkeypa
         blocks.append(sys.getallocatedblocks())
         stored.append(len(day.footprint.slots or ()))
 
-    # The chain keeps every reading and trade, on disk: nine words a period. Without `Footprint` a period adds 700 to 970
-    # blocks of memory.
+    # The chain keeps every reading and trade, on disk: nine words a period. Without `Footprint` a period adds 700 to
+    # 970 blocks of memory.
     assert stored[7] - stored[3] >= 4 * 9
     assert blocks[7] - blocks[3] < 4 * 150
     # Nothing was pruned: the first period can still be looked up.

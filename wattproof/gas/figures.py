@@ -47,7 +47,12 @@ TARGETS: dict[str, int] = {
     "account, in a batch": 33_000,
     HOUSEHOLD: 265_000,
 }
-"""The most that a step may cost; what is not here has no target. Batches are held to it from 20 entries on."""
+"""The most that a step may cost; what is not here has no target."""
+
+FROM = {"match, a winner": 100, "match, a loser": 100, "settle, a trade": 100} | dict.fromkeys(
+    ("reading, in a batch", "account, in a batch"), 20
+)
+"""The size from which books and batches are held to their targets."""
 
 
 @dataclass(frozen=True)
@@ -110,9 +115,7 @@ class Figure:
     @property
     def target(self) -> int | None:
         """The most that it may cost, or None."""
-        if self.step.endswith("in a batch") and (self.n or 0) < 20:
-            return None
-        return TARGETS.get(self.step)
+        return TARGETS.get(self.step) if (self.n or 0) >= FROM.get(self.step, 0) else None
 
     @property
     def within(self) -> bool:
