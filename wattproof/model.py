@@ -163,6 +163,9 @@ class PositionView(NamedTuple):
     settled: bool
 
 
+NO_POSITION = PositionView(0, 0, 0, 0, 0, False)
+
+
 # ---- what is remembered --------------------------------------------------------------
 
 
@@ -346,7 +349,9 @@ class Market:
 
     def position(self, user: Address, period: int) -> PositionView:
         """T-ACC-5, T-ACC-10 to T-ACC-13."""
-        p = self.positions.get((user, period)) or Position()
+        p = self.positions.get((user, period))
+        if p is None:
+            return NO_POSITION
         return PositionView(p.agreed, p.bought, p.received, p.delivered, len(p.stakes), p.settled)
 
     def quote_of(self, prosumer: Address, period: int) -> int:

@@ -247,13 +247,13 @@ class MarketMachine(RuleBasedStateMachine):
 
     def edges_ahead(self) -> list[int]:
         """The seconds still ahead at which a phase of a period in play begins; where there is none, one period on."""
-        twin, tariff = self.twin, self.twin.tariff
+        twin, tariff, now = self.twin, self.twin.tariff, self.twin.now
         edges = set()
         for period in twin.periods:
             start, end = period * tariff.period_length, (period + 1) * tariff.period_length
             edges |= {start - 2 * tariff.window, start - tariff.window, start}
             edges |= {end, end + tariff.window, end + 2 * tariff.window}
-        return sorted(edge for edge in edges if edge > twin.now) or [twin.now + tariff.period_length]
+        return sorted(edge for edge in edges if edge > now) or [now + tariff.period_length]
 
     def draw_time(self, choose: Choose) -> Call:
         """A second at which something changes: an edge of a phase, one before or one after it."""

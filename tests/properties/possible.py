@@ -138,8 +138,8 @@ class Possible:
         return [(name, period) for period in due for name in HOUSEHOLDS if self._is_settleable(name, period)]
 
     def _is_settleable(self, name: str, period: int) -> bool:
-        address = self.twin.address(name)
-        position = self.market.position(address, period)
-        if position.settled or position.open:
-            return False
-        return bool(position.bought or self.market.reading(address, period).present)
+        place = self.twin.address(name), period
+        position, metered = self.market.positions.get(place), place in self.market.readings
+        if position is None:
+            return metered
+        return not position.settled and not position.stakes and (metered or position.bought > 0)

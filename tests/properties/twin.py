@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -121,6 +122,7 @@ class Twin:
         self._seen: Any = None
         self._beginning = 0
         self.ended: int | None = None
+        self._season: tuple[int, bytes] | None = None
         self.first = 1
 
     @classmethod
@@ -410,13 +412,21 @@ class Twin:
             if self.ended is not None:
                 self.env.timestamp = self.ended
             twin = copy.copy(self)
-            twin.model = copy.deepcopy(self.model)
+            twin.model = pickle.loads(self._kept())
             twin.addresses, twin.names = dict(self.addresses), dict(self.names)
             twin.periods, twin.users, twin.others = list(self.periods), list(self.users), list(self.others)
             twin.trace, twin.calls = list(self.trace), list(self.calls)
             twin._beginning = len(self.trace) + 1
             twin.ended = None
             yield twin
+
+    def _kept(self) -> bytes:
+        """The model as it is now. Of a season, which has ended, it is kept: many histories begin there."""
+        if self.ended is None:
+            return pickle.dumps(self.model)
+        if self._season is None or self._season[0] != len(self.calls):
+            self._season = len(self.calls), pickle.dumps(self.model)
+        return self._season[1]
 
     @property
     def beginning(self) -> int:
