@@ -90,7 +90,7 @@ class Terms(MarketMachine):
     def draw_registration(self, choose: Choose) -> Call:
         who = choose.one((NEWCOMER, NEWCOMER, "mild", STRANGER, "owner", "sunny", "supplier"))
         paired = choose.one((NEWCOMER, NEWCOMER, "mild", "cloudy"))
-        profile = who.encode().ljust(32, b".")
+        profile = choose.one((who.encode().ljust(32, b"."), bytes(32)))
         signed = self.a_signature(choose, "Pairing", paired, (self.twin.address(who), profile))
         address = ZERO if choose.number(0, 6) == 6 else meter(paired).address
         return Call("register", (profile, address, signed), who)

@@ -172,6 +172,29 @@ def test_a_household_that_did_not_trade(stage: Stage, exported: int, imported: i
     assert stage.market.position(stage.neighbour.address, stage.period) == (0, 0, 0, 0, 0, True)
 
 
+@pytest.mark.parametrize("funds", [0, 1])
+@pytest.mark.parametrize(("exported", "imported", "amount"), [(1, 0, 1), (2, 1, 0), (1, 1, -1)])
+def test_one_base_unit_counts(exported: int, imported: int, amount: int, funds: int) -> None:
+    """T-ACC-9, T-MON-8, T-MON-13: the smallest invoice, where SBP is 1 and SSP 2; who has nothing still owes it."""
+    stage = Stage(Tariff(sbp=1, ssp=2, service_fee=0))
+    user = stage.household("poor", funds=funds)
+    stage.to("METERING")
+    stage.read(user, exported, imported)
+    stage.to("SETTLING")
+    paid = -funds if amount < 0 else 0
+
+    assert settle(stage, user) == [account_settled(stage, user, amount, paid)]
+    assert stage.account(user).grid_account == amount - paid
+    assert stage.money(user) == (funds + paid, 0)
+    stage.market.clear(user.address, sender=stage.stranger)
+    assert stage.events() == []
+
+    stage.fund(stage.supplier if amount > 0 else user.address, 1)
+    stage.market.clear(user.address, sender=stage.stranger)
+    assert stage.account(user).grid_account == 0
+    stage.assert_books_balance(user)
+
+
 @pytest.mark.parametrize(
     ("imported", "amount", "good"),
     [
