@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from wattproof.gas.figures import as_json, read_snapshot
 from wattproof.report import document, parts, sources
 from wattproof.report.campaign import Plan
 from wattproof.report.verify import engine_for, verify
@@ -76,11 +77,12 @@ def _verify(out: Path, contracts: Path) -> int:
 
 
 def _measure(folder: Path) -> None:
-    """Parts that do not depend on what was measured here: one present, one of another bytecode, the others missing."""
+    """Parts that do not depend on what was measured here: two present, one of another bytecode, the others missing."""
     folder.mkdir()
     code = sources.code("EnergyMarket")["runtime"]["keccak256"]
     mutation = {"bytecode": code, "figures": {"tried/all": "3/9"}, "details": {"mutants": MUTANTS, "explained": {}}}
     (folder / "mutation.json").write_text(json.dumps(mutation))
+    (folder / "gas.json").write_text(as_json(read_snapshot(ROOT / "gas-snapshot.json"), bytecode=code))
     (folder / "edges.json").write_text(json.dumps({"bytecode": "00" * 32}))
 
 

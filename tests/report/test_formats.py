@@ -42,6 +42,14 @@ def test_killers_and_figures_may_have_slashes(told: dict[str, Any], places: dict
         assert f'data-from="{pointer}"' in html
 
 
+def test_gas_is_shown_per_step(told: dict[str, Any], places: dict[str, int]) -> None:
+    steps = {row["function"]: row for row in told["gas"]}
+    assert {"register", "bid", "match, a loser, n = 128", "reading, in a batch, n = 64"} <= set(steps)
+    assert not any(name.startswith(("deploy", "match, full book")) for name in steps)
+    assert all(0 < row["median"] <= row["worst"] < 250_000 for row in steps.values())
+    assert 'id="picture-gas"' in page.render(told, places)
+
+
 def test_the_page_needs_nothing_else(told: dict[str, Any], places: dict[str, int]) -> None:
     html = page.render(told, places)
     assert not re.search(r'(?:src|href)="(?:https?:)?//', html.replace('href="https://doi.org', ""))

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from wattproof import anvil
+from wattproof.evidence.builds import build
 from wattproof.gas.chain import InProcess
 from wattproof.gas.community import START
 from wattproof.gas.figures import Figure, as_json, differences, failures, figures, read_snapshot
@@ -88,7 +89,7 @@ def run_gas(out: Path, update: bool, docs: bool, console: Console) -> int:
     show(lines, console)
     about = {"rules": "prague", "vyper": importlib.metadata.version("vyper"), "anvil": anvil.VERSION}
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(as_json(lines, **about))
+    out.write_text(as_json(lines, **about, bytecode=build("EnergyMarket").hashes))
     console.print(f"written: {out}")
     if update:
         snapshot_path().write_text(as_json(lines, **about))

@@ -91,7 +91,9 @@ def _pictures(told: dict[str, Any]) -> dict[str, Markup]:
         found["matrix"] = charts.matrix(rows_, across, cells, "Which invariants killed mutants of which module")
     if told["gas"]:
         listed = [(row["function"], (row["median"], max(row["worst"] - row["median"], 0))) for row in told["gas"]]
-        found["gas"] = charts.bars(listed, ("accepted", "refused"), "Gas per function: median, and up to the worst")
+        found["gas"] = charts.bars(
+            listed, ("accepted", "refused"), "Gas per function: median, and up to the worst", 270
+        )
     if told["day"]["periods"]:
         found["day"] = charts.day(told["day"]["periods"], "The day's trades")
     return {name: Markup(picture) for name, picture in found.items()}

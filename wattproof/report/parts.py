@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wattproof.gas.floor import BOOKS
+
 EVIDENCE = Path("out/evidence")
 
 PARTS: dict[str, tuple[Path, str]] = {
@@ -79,7 +81,12 @@ def measured_on(content: dict[str, Any]) -> str | None:
 
 
 def figures(part: Part) -> dict[str, Any]:
-    """The plain figures of a part: what is under `figures`, as far as it is a number, a text or a small table."""
+    """The plain figures of a part: what is under `figures`, as far as it is a number, a text or a small table.
+
+    Those of gas are no plain ones; `gas` lists them.
+    """
+    if part.name == "gas":
+        return {}
     return dict(part.content.get("figures", {})) if isinstance(part.content.get("figures"), dict) else {}
 
 
@@ -115,13 +122,21 @@ def explained(part: Part) -> set[str]:
 
 
 def gas(part: Part) -> list[dict[str, Any]]:
-    """Gas per function: `function`, `median`, `worst`; empty where there is no part."""
-    functions = part.content.get("functions", {})
-    listed = (
-        [{"function": name, **row} for name, row in functions.items()] if isinstance(functions, dict) else functions
-    )
+    """Gas per step: `function`, `median`, `worst`, in gas; empty where there is no part.
+
+    Of several sizes of a book or batch the largest. Deployments and whole books, which would dwarf all others, are left
+    to docs/gas.md.
+    """
+    steps: dict[str, dict[str, Any]] = {}
+    for row in part.content.get("figures", {}).values():
+        step = row["step"]
+        if not step.startswith("deploy") and step not in BOOKS:
+            steps[step] = max(steps.get(step, row), row, key=lambda one: one["n"] or 0)
     return [
-        {"function": str(row.get("function", row.get("name"))), "median": row["median"], "worst": row["worst"]}
-        for row in listed
-        if "median" in row and "worst" in row
+        {
+            "function": step if row["n"] is None else f"{step}, n = {row['n']}",
+            "median": row["median"],
+            "worst": row["worst"],
+        }
+        for step, row in steps.items()
     ]
