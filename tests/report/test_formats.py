@@ -18,7 +18,7 @@ import pytest
 from rich.console import Console
 
 from wattproof.deployment import Tariff, deploy
-from wattproof.report import compare, document, junit, onchain, page, parts, sarif, text
+from wattproof.report import charts, compare, document, junit, onchain, page, parts, sarif, text
 from wattproof.report.facts import clock, number
 
 
@@ -40,6 +40,13 @@ def test_killers_and_figures_may_have_slashes(told: dict[str, Any], places: dict
     for pointer in ("/mutants/matrix/tests~1properties~1test_packing.py/bids", "/parts/mutation/figures/tried~1all"):
         assert pointer in places
         assert f'data-from="{pointer}"' in html
+
+
+def test_names_of_rows_are_cut_at_their_end() -> None:
+    assert charts._short("C4-PACK-1") == "C4-PACK-1"
+    assert charts._short("tests/properties/test_packing.py") == "test_packing.py"
+    assert charts._short("tests/unit/test_views.py::test_tells[a/b]") == "test_tells[a/b]"
+    assert charts._short("tests/unit/test_x.py::test_" + "y" * 40) == "test_" + "y" * 22 + "…"
 
 
 def test_gas_is_shown_per_step(told: dict[str, Any], places: dict[str, int]) -> None:

@@ -66,9 +66,15 @@ def columns(rows: Sequence[tuple[str, int]], kind: str, title: str, axis: str) -
     return _svg(height, inside, title)
 
 
+def _short(name: str, most: int = 28) -> str:
+    """A row's name as far as it fits: of a test its own, of a file the last part; tip and table have it whole."""
+    own = name.split("::")[-1] if "::" in name else name.split("/")[-1]
+    return own if len(own) <= most else own[: most - 1] + "…"
+
+
 def matrix(rows: Sequence[str], across: Sequence[str], cells: dict[tuple[str, str], int], title: str) -> str:
     """A grid of counts, the darker the more."""
-    left, top, side = 150, 92, 44
+    left, top, side = 206, 92, 44
     most = max(cells.values(), default=0) or 1
     inside = []
     for place, name in enumerate(across):
@@ -76,7 +82,7 @@ def matrix(rows: Sequence[str], across: Sequence[str], cells: dict[tuple[str, st
         inside.append(f'<text transform="translate({x + 4:g},{top - 8}) rotate(-50)">{escape(name)}</text>')
     for at, name in enumerate(rows):
         y = top + at * ROW
-        inside.append(_text(left - 8, y + 15, name, "end"))
+        inside.append(_text(left - 8, y + 15, _short(name), "end"))
         for place, column in enumerate(across):
             value = cells.get((name, column), 0)
             x = left + place * side
