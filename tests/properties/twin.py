@@ -339,9 +339,7 @@ class Twin:
                 differences = {} if output == wanted else self.lens.differences(output, wanted)
                 after = self.trace[-1]
                 for part, invariant in STATE.items():
-                    differ = {}
-                    if differences:
-                        differ = {place: told for place, told in differences.items() if place.split("[")[0] == part}
+                    differ = {place: told for place, told in differences.items() if place.split("[")[0] == part}
                     holds(invariant, not differ, after=after, **differ)
 
     def agreed(self) -> None:

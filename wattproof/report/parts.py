@@ -127,16 +127,13 @@ def gas(part: Part) -> list[dict[str, Any]]:
     Of several sizes of a book or batch the largest. Deployments and whole books, which would dwarf all others, are left
     to docs/gas.md.
     """
-    steps: dict[str, dict[str, Any]] = {}
-    for row in part.content.get("figures", {}).values():
+    figures = part.content.get("figures", {})
+    largest: dict[str, str] = {}
+    for name, row in figures.items():
         step = row["step"]
         if not step.startswith("deploy") and step not in BOOKS:
-            steps[step] = max(steps.get(step, row), row, key=lambda one: one["n"] or 0)
+            largest[step] = max(largest.get(step, name), name, key=lambda one: figures[one]["n"] or 0)
     return [
-        {
-            "function": step if row["n"] is None else f"{step}, n = {row['n']}",
-            "median": row["median"],
-            "worst": row["worst"],
-        }
-        for step, row in steps.items()
+        {"function": name, "median": figures[name]["median"], "worst": figures[name]["worst"]}
+        for name in largest.values()
     ]
