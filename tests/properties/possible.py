@@ -21,12 +21,11 @@ class Possible:
     def __init__(self, twin: Twin, sealed: Mapping[tuple[int, str], tuple[int, int]]) -> None:
         self.twin, self.market, self.now = twin, twin.model, twin.now
         self.sealed = sealed
-        self._made = len(twin.calls), len(sealed), len(twin.periods)
+        self._made = len(twin.trace), len(sealed), len(twin.periods)
 
     def holds_for(self, twin: Twin, sealed: Mapping[tuple[int, str], tuple[int, int]]) -> bool:
-        """Whether this is still so: no call was made since, and no time has passed."""
-        now = len(twin.calls), len(sealed), len(twin.periods)
-        return twin is self.twin and now == self._made and twin.now == self.now
+        """Whether this is still so: no call was made since, and no time has passed. Both leave a line in the trace."""
+        return twin is self.twin and self._made == (len(twin.trace), len(sealed), len(twin.periods))
 
     @functools.cached_property
     def traders(self) -> dict[str, str]:

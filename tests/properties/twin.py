@@ -379,24 +379,24 @@ class Twin:
 
     def _model_state(self, users: Sequence[str], traders: int, first: int) -> bytes:
         """What the lens should answer, ABI-encoded, from the model alone."""
-        market, now = self.model, self.now
+        market, now, trading, periods = self.model, self.now, users[:traders], self.periods
         quote_ids = range(first, min(len(market.quotes), first + 7) + 1)
-        rows: list[list[bytes]] = [[] for _ in range(10)]
-        rows[0] = [_encode(market.account(user)) for user in users]
-        places = [(user, period) for user in users[:traders] for period in self.periods]
-        rows[5] = [_encode(market.reading(*place)) for place in places]
-        rows[6] = [_encode(market.position(*place)) for place in places]
-        rows[7] = [word(market.quote_of(*place)) for place in places]
-        for quote_id in quote_ids:
-            rows[1].append(_encode(market.quote(quote_id)))
-            rows[2].append(word(market.remaining(quote_id, now)))
-            rows[3].append(_trades_hash(tuple(market.trades(quote_id))))
-            rows[4].extend(_encode(market.bid(quote_id, user)) for user in users[:traders])
-        for period in self.periods:
-            rows[8].append(word(market.supply(period)) + word(market.demand(period)) + word(market.phase(period, now)))
+        places = [(user, period) for user in trading for period in periods]
+        bids = [market.bid(quote_id, user) for quote_id in quote_ids for user in trading]
+        totals = [(market.supply(period), market.demand(period), market.phase(period, now)) for period in periods]
         others = (len(market.quotes), int(market.owner, 16), int(market.pending_owner, 16), market.held)
-        rows[9] = [word(value) for value in others]
-        return _encode_rows(rows)
+        return _encode_rows(
+            [_encode(market.account(user)) for user in users],
+            [_encode(market.quote(quote_id)) for quote_id in quote_ids],
+            [word(market.remaining(quote_id, now)) for quote_id in quote_ids],
+            [_trades_hash(tuple(market.trades(quote_id))) for quote_id in quote_ids],
+            [_NO_BID if bid is model.NO_BID else _encode(bid) for bid in bids],
+            [_encode(market.reading(user, period)) for user, period in places],
+            [_encode(market.position(user, period)) for user, period in places],
+            [word(market.quote_of(user, period)) for user, period in places],
+            [word(total) for told in totals for total in told],
+            [word(value) for value in others],
+        )
 
     # ---- branching ---------------------------------------------------------------------
 
@@ -573,18 +573,22 @@ def _encode(struct: Sequence[Any]) -> bytes:
     return b"".join(map(_field, struct))
 
 
+_NO_BID = _encode(model.NO_BID)
+"""What most users have bid on most quotes."""
+
+
 @functools.lru_cache(maxsize=10_000)
 def _trades_hash(trades: tuple[model.Trade, ...]) -> bytes:
     return keccak(word(32) + word(len(trades)) + b"".join(map(_encode, trades)))
 
 
-def _encode_rows(rows: Sequence[Sequence[bytes]]) -> bytes:
+def _encode_rows(*rows: Sequence[bytes]) -> bytes:
+    """Arrays of whole entries, ABI-encoded as one tuple."""
     head, tail, offset = [word(32)], [], 32 * len(rows)
-    for index, row in enumerate(rows):
+    for row in rows:
         body = b"".join(row)
-        length = len(row) * (3 if index == 8 else 1)  # A period is three words of one flat array.
         head.append(word(offset))
-        tail.append(word(length) + body)
+        tail += (word(len(row)), body)
         offset += 32 + len(body)
     return b"".join(head + tail)
 
