@@ -56,7 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--histories", type=int, metavar="N", help="histories a test, instead of the profile's own number")
     group.addoption("--evidence", metavar="FILE", help="write all that was counted there, as JSON; see docs/report.md")
     group.addoption(
-        "--second-look", type=int, metavar="SECONDS", help="let machines look for what only the terms saw, so long each"
+        "--second-look", type=int, metavar="SECONDS", help="let machines that failed look for more, so long each"
     )
     group.addoption(
         "--shrinking", type=int, default=SHRINKING, help=f"seconds at most per failure (default: {SHRINKING})"
@@ -171,17 +171,16 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
 
 
 def _look_again(item: pytest.Item, seconds: int) -> None:
-    """Gives a machine's own invariants the chance to name the fault, where the terms objected before they could."""
+    """Lets a machine that failed find what else does not hold: the first violation ends its run and hides others."""
     machine = kept.machine_of(item)
-    if not _is_property_test(item) or machine is None or getattr(machine, "strict", True):
+    if not _is_property_test(item) or machine is None or not hasattr(machine, "strict"):
         return
     mine = [failure for failure in evidence.failures if failure["test"] == item.nodeid]
     spoilt = set(machine.season_names) & seasons.failures.keys()
-    own = any(failure["invariant"] and not failure["invariant"].startswith("C2-") for failure in mine)
-    if (mine or spoilt) and not own:
+    if mine or spoilt:
         engine = engine_name(item.config)
-        failure = replay.second_look(machine, engine, seconds)
-        if failure is not None:
+        known = {failure["invariant"] for failure in mine if failure["invariant"]}
+        for failure in replay.second_look(machine, engine, seconds, known):
             evidence.failures.append(kept.keep(item, "second look", failure, engine))
 
 

@@ -23,7 +23,7 @@ _BLOB = re.compile(r"@reproduce_failure\('([^']+)', (b'[^']*')\)")
 
 
 def keep(item: pytest.Item, when: str, failure: BaseException, engine: str) -> dict[str, Any]:
-    """A failed test as JSON can hold it: `when` is setup, call, teardown, or a second look without the terms.
+    """A failed test as JSON can hold it: `when` is setup, call, teardown, or a second look.
 
     `invariant` is None where something else failed than an invariant; `story` the lines for the REPL, the history
     proper from line `beginning` on; `replay` the imports, the lines of a test that fails for the same reason, and how
@@ -45,7 +45,7 @@ def keep(item: pytest.Item, when: str, failure: BaseException, engine: str) -> d
         "details": {name: _named(value)[:1000] for name, value in getattr(leaf, "details", {}).items()},
         "story": story,
         "beginning": beginning,
-        "replay": _replay(item, notes, engine, failed, alone=when == "second look"),
+        "replay": _replay(item, notes, engine, failed, again=when == "second look"),
     }
 
 
@@ -55,7 +55,7 @@ def _named(text: str) -> str:
     return re.sub(r"'?(0x[0-9a-fA-F]{40})'?", lambda found: names.get(found[1], found[0]), text)
 
 
-def _replay(item: pytest.Item, notes: list[str], engine: str, failed: str | None, alone: bool) -> dict[str, Any]:
+def _replay(item: pytest.Item, notes: list[str], engine: str, failed: str | None, again: bool) -> dict[str, Any]:
     writer = Writer()
     dotted = ".".join(item.nodeid.partition("::")[0].removesuffix(".py").split("/"))
     if failed is not None:
@@ -69,6 +69,7 @@ def _replay(item: pytest.Item, notes: list[str], engine: str, failed: str | None
             if machine is not None and any(note.startswith("state = ") for note in notes):
                 writer.use("tests.properties", "replay")
                 writer.use(machine.__module__, machine.__name__)
+                alone = again and plays_alone(machine)
                 head = f"with replay.history({machine.__name__}, {engine!r}{', alone=True' if alone else ''}) as state:"
                 known = _namespace(machine)
                 return writer.told("steps", [head, *(f"    {line}" for line in _steps(notes, writer, known))])
@@ -86,6 +87,11 @@ def _replay(item: pytest.Item, notes: list[str], engine: str, failed: str | None
             return writer.told("choices", [f"replay.choices({target}, {engine!r}, {blob[1]!r}, {blob[2]})"])
     writer.use("tests.properties", "replay")
     return writer.told("test", [f"replay.test({item.nodeid!r}, {engine!r})"])
+
+
+def plays_alone(machine: type) -> bool:
+    """Whether a machine looks a second time without the terms: unless it has nothing else to compare with."""
+    return not getattr(machine, "strict", False)
 
 
 def machine_of(item: pytest.Item) -> type | None:

@@ -19,10 +19,11 @@ import boa
 import hypothesis
 import hypothesis.internal.conjecture.engine as hypothesis_engine
 from hypothesis import Phase, reproduce_failure, settings
-from hypothesis.errors import DidNotReproduce, Flaky
+from hypothesis.errors import DidNotReproduce, Flaky, Unsatisfiable
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from tests.properties import evidence, seasons
+from tests.properties.kept import plays_alone
 from tests.properties.machine import MarketMachine
 from tests.properties.twin import Twin
 from wattproof.engine import EngineUnavailable, make_env
@@ -86,21 +87,50 @@ class TimeUp(BaseException):
     """A second look took as long as it may."""
 
 
-def second_look(machine: type[Machine], engine: str, seconds: int) -> BaseException | None:
-    """Whether a machine's own invariants see what the comparison with the terms saw first: what they say, or None.
+MOST_SHRINKING = 4
+"""Seconds that a find of a second look is shrunk at most."""
 
-    Many short histories, which shrink fast, on an environment of their own; for `seconds` at most.
+
+def second_look(machine: type[Machine], engine: str, seconds: int, known: set[str]) -> Iterator[BaseException]:
+    """What else does not hold, once a machine has failed: a failure for each further invariant that it finds.
+
+    Many short histories, which shrink fast, on an environment of their own; for `seconds` of processor time at most.
+    They go without the comparison with the terms, which objects before a machine's own invariants can, unless that is
+    all the machine checks. Where a history violates what is `known` it ends: what comes after might follow from it.
     """
-    ends = before = 0.0
+    alone = plays_alone(machine)
+    longest, hypothesis_engine.MAX_SHRINKING_SECONDS = hypothesis_engine.MAX_SHRINKING_SECONDS, MOST_SHRINKING
+    try:
+        with playing(engine), by_itself() if alone else nullcontext():
+            for name in sorted(set(getattr(machine, "season_names", ()))):
+                seasons.prepared(name)
+            evidence.known = {name for name in known if not (alone and name.startswith("C2-"))}
+            ends = time.process_time() + seconds
+            while (failure := _look(machine, alone, ends)) is not None:
+                yield failure
+                found = {leaf.invariant for leaf in evidence.leaves(failure) if isinstance(leaf, evidence.Violated)}
+                if not found - evidence.known:
+                    return  # Something else failed than an invariant, and would fail again.
+                evidence.known |= found
+    finally:
+        evidence.known = set()
+        hypothesis_engine.MAX_SHRINKING_SECONDS = longest
+
+
+def _look(machine: type[Machine], alone: bool, ends: float) -> BaseException | None:
+    """Histories until one fails, or the processor time `ends`: the failure, or None."""
 
     def finds() -> int:
-        # The twin notes what the terms object to all the same; that ends no history here.
-        return sum(count for name, count in evidence.violated.items() if not name.startswith("C2-"))
+        # The twin notes what the terms object to all the same; that ends no history where a machine is by itself.
+        silent = [name for name in evidence.violated if name in evidence.known or (alone and name.startswith("C2-"))]
+        return evidence.violated.total() - sum(evidence.violated[name] for name in silent)
+
+    before = finds()  # What a season violates without stopping it is no find of this one.
 
     def __init__(self: Any) -> None:
-        late = time.monotonic() - ends
+        late = time.process_time() - ends
         # What was found in time is shrunk in peace, as long as Hypothesis shrinks at all.
-        if late > 0 and (finds() == before or late > hypothesis_engine.MAX_SHRINKING_SECONDS + 5):
+        if late > 0 and (finds() == before or late > MOST_SHRINKING + 5):
             raise TimeUp
         machine.__init__(self)
 
@@ -108,17 +138,14 @@ def second_look(machine: type[Machine], engine: str, seconds: int) -> BaseExcept
     limits = settings(
         settings.default, max_examples=3_000, stateful_step_count=25, phases=[Phase.generate, Phase.shrink]
     )
-    with playing(engine), by_itself():
-        for name in sorted(set(getattr(machine, "season_names", ()))):
-            seasons.prepared(name)
-        # What a season violates without stopping it is no find of this look.
-        ends, before = time.monotonic() + seconds, finds()
-        try:
-            run_state_machine_as_test(hurried, settings=limits)
-        except (TimeUp, Flaky):
-            return None  # Hypothesis takes a history that was cut short for one that behaves differently each time.
-        except Exception as failure:
-            return failure
+    try:
+        run_state_machine_as_test(hypothesis.seed(len(evidence.known))(hurried), settings=limits)
+    except (TimeUp, Flaky, Unsatisfiable):
+        # Hypothesis takes a history that was cut short for one that behaves differently each time, and complains
+        # where every one meets what is known.
+        return None
+    except Exception as failure:
+        return failure
     return None
 
 

@@ -109,8 +109,8 @@ class Plan:
     """How to run.
 
     `seed`: None for the histories that every run draws; `within`: seconds, None for as long as it takes;
-    `histories`: of each property test, None for the profile's own number; `shrinking`, `second_look`: seconds at most
-    per failure; see tests/conftest.py.
+    `histories`: of each property test, None for the profile's own number; `shrinking`: seconds at most
+    per failure; `second_look`: seconds in which a machine that failed looks for more; see tests/conftest.py.
     """
 
     profile: str

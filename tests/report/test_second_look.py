@@ -1,0 +1,91 @@
+"""A machine that failed looks for what else does not hold, and takes no consequence of a violation for another."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from tests.properties import evidence, replay
+
+COUNTERS = (evidence.checked, evidence.vacuous, evidence.violated, evidence.tallies)
+
+
+@pytest.fixture(autouse=True)
+def uncounted() -> Iterator[None]:
+    """What toys violate is no part of the run's evidence."""
+    before = [counter.copy() for counter in COUNTERS]
+    yield
+    for counter, old in zip(COUNTERS, before, strict=True):
+        counter.clear()
+        counter.update(old)
+
+
+class Toy(RuleBasedStateMachine):
+    """Two things that do not hold, each for a number; and one that cannot hold any more where the first did not."""
+
+    strict = False
+    season_names = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spoilt = False
+
+    @rule(number=st.integers(0, 9))
+    def step(self, number: int) -> None:
+        """Checks all three."""
+        self.spoilt = self.spoilt or number == 1
+        evidence.holds("first", number != 1)
+        evidence.holds("consequence", not self.spoilt)
+        evidence.holds("second", number != 2)
+
+
+class Broken(Toy):
+    """A toy that fails in another way."""
+
+    @rule()
+    def stumble(self) -> None:
+        """Always fails."""
+        raise KeyError("a slip of the machine itself")
+
+
+class Contradicted(Toy):
+    """A toy with which the terms disagree all the time, which a twin keeps to itself."""
+
+    @initialize()
+    def disagree(self) -> None:
+        """As a twin that is not strict does."""
+        with contextlib.suppress(evidence.Violated):
+            evidence.holds("C2-EVENT-1", False)
+
+
+def found(machine: type[RuleBasedStateMachine], known: set[str]) -> list[str]:
+    """What a second look of a second finds, in its order."""
+    failures = replay.second_look(machine, "pyevm", 1, known)
+    return [getattr(leaf, "invariant", type(leaf).__name__) for one in failures for leaf in evidence.leaves(one)]
+
+
+def test_finds_what_the_first_failure_hid() -> None:
+    assert found(Toy, {"first"}) == ["second"]
+
+
+def test_goes_on_after_each_find() -> None:
+    assert sorted(found(Toy, set())) == ["first", "second"]
+
+
+def test_tells_what_is_no_invariant_once() -> None:
+    assert found(Broken, {"first", "second"}) == ["KeyError"]
+
+
+def test_leaves_nothing_behind() -> None:
+    found(Toy, {"first", "second"})
+    assert not evidence.known
+    with pytest.raises(evidence.Violated):
+        evidence.holds("first", False)
+
+
+def test_an_objection_of_the_terms_ends_no_history_of_a_machine_by_itself() -> None:
+    assert found(Contradicted, {"C2-EVENT-1", "first"}) == ["second"]
