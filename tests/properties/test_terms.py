@@ -311,24 +311,21 @@ def test_deployment(zeros: tuple[int, ...], sbp: int, ssp: int, fee: int, length
     length=st.sampled_from([1, 2, 1800, 2**63, 2**255, MAX]),
     window=st.sampled_from([1, 2, 600, 1800, 2**63, 2**255, MAX]),
     period=st.sampled_from([0, 1, 2, 3, 2**64, 2**192, MAX - 1, MAX]) | st.integers(0, 10**6),
-    offset=st.integers(-2, 2),
-    edge=st.integers(0, 6),
 )
-def test_phase_of_any_period_on_any_clock(length: int, window: int, period: int, offset: int, edge: int) -> None:
-    """C2-PHASE-1: at the edges of every phase, on clocks with the shortest and the longest periods and windows."""
+def test_phase_of_any_period_on_any_clock(length: int, window: int, period: int) -> None:
+    """C2-PHASE-1: around the edges of every phase, on clocks with the shortest and the longest periods and windows."""
     start, end = period * length, (period + 1) * length
-    edges = (start - 2 * window, start - window, start, end, end + window, end + 2 * window, START)
-    second = edges[edge] + offset
-    if not 0 < second < 2**64:
-        second = START
-    with boa.env.anchor():
-        market = deploy(Tariff(sbp=6, ssp=18, service_fee=1, period_length=length, window=window)).market
-        boa.env.timestamp = second
-        seen = market.phase(period)
+    edges = (start - 2 * window, start - window, start, end, end + window, end + 2 * window)
+    seconds = {START} | {edge + offset for edge in edges for offset in range(-2, 3)}
     terms = model.Market(
         owner=ZERO, supplier=STRANGER, sbp=6, ssp=18, service_fee=1, period_length=length, window=window
     )
-    holds("C2-PHASE-1", seen == terms.phase(period, second), contract=seen, terms=terms.phase(period, second))
+    with boa.env.anchor():
+        market = deploy(Tariff(sbp=6, ssp=18, service_fee=1, period_length=length, window=window)).market
+        for second in sorted(second for second in seconds if 0 < second < 2**64):
+            boa.env.timestamp = second
+            seen, told = market.phase(period), terms.phase(period, second)
+            holds("C2-PHASE-1", seen == told, second=second, contract=seen, terms=told)
 
 
 @given(
