@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,11 @@ MUTANTS = [
     {"mutant": "word.same", "module": "bids", "result": "survived"},
 ]
 """As `wattproof mutate` reports them: a check that names no invariant is named by its file."""
+
+
+def schema() -> dict[str, Any]:
+    """What evidence.json promises to look like."""
+    return json.loads((files("wattproof.report") / "schema.json").read_text())
 
 
 def plan(**other: Any) -> Plan:

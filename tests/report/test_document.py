@@ -5,21 +5,16 @@ from __future__ import annotations
 import copy
 import io
 import json
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
-from tests.report.conftest import FAULT, ROOT, parts_in, plan
+from tests.report.conftest import FAULT, ROOT, parts_in, plan, schema
 from wattproof.report import document, parts, saved
 from wattproof.report.campaign import Campaign, Stage, merged
 from wattproof.report.document import BLOCKED, FALSIFIED, HELD, NOT_REACHED, _status
-
-
-def schema() -> dict[str, Any]:
-    return json.loads((files("wattproof.report") / "schema.json").read_text())
 
 
 def test_schema_is_one() -> None:

@@ -20,7 +20,7 @@ from wattproof.report.campaign import Campaign, Stage, add, rules
 from wattproof.report.parts import Part
 from wattproof.report.sources import Row
 
-SCHEMA = "wattproof-evidence/1"
+SCHEMA = "wattproof-evidence/2"
 
 HELD, FALSIFIED, NOT_REACHED, BLOCKED = "held", "falsified", "not reached", "blocked"
 

@@ -55,23 +55,41 @@ def _failures(told: dict[str, Any]) -> list[str]:
         for number, chapter in enumerate(failure["story"], 1):
             if chapter["kind"] == "time":
                 lines.append(f"{number}. Time passes, until second {chapter['second']}.")
-                continue
-            shown = f"{chapter['function']}({', '.join(chapter['arguments'])})"
-            mark = "" if chapter["agree"] else " **(they differ)**"
-            lines.append(f"{number}. **{chapter['sender']}** calls `{shown}`.{mark}")
-            if chapter["agree"]:
-                lines.append(f"   - terms and contract: {chapter['contract']}")
+            elif chapter["kind"] == "season":
+                lines += _season(number, chapter)
             else:
-                lines += [f"   - the terms: {chapter['terms']}", f"   - the contract: {chapter['contract']}"]
-            lines += [
-                f"   - {moved['who']}: free {moved['before']['free']} → {moved['after']['free']}, "
-                f"reserved {moved['before']['reserved']} → {moved['after']['reserved']}, "
-                f"invoice {moved['before']['invoice']} → {moved['after']['invoice']}"
-                for moved in chapter["accounts"]
-            ]
+                lines += _called(number, chapter)
         if failure["repl"]:
             lines += ["", "```python", *failure["repl"][failure["beginning"] :], "```", ""]
     return lines
+
+
+def _season(number: int, chapter: dict[str, Any]) -> list[str]:
+    ready = f"{number}. The market is made ready by {chapter['calls']} calls"
+    if chapter["first"] is None:
+        return [f"{ready}, in all of which the contract does as the terms say."]
+    wrong = f"In {chapter['differ']} of them the contract does not do as the terms say, for the first time here:"
+    head, *rest = _called(number, chapter["first"])
+    return [f"{ready}. {wrong}", f"   - {head.partition('. ')[2]}", *rest]
+
+
+def _called(number: int, chapter: dict[str, Any]) -> list[str]:
+    shown = f"{chapter['function']}({', '.join(chapter['arguments'])})"
+    mark = "" if chapter["agree"] else " **(they differ)**"
+    lines = [f"{number}. **{chapter['sender']}** calls `{shown}`.{mark}"]
+    if chapter["terms"] == chapter["contract"]:
+        lines.append(f"   - terms and contract: {chapter['contract']}")
+    else:
+        lines += [f"   - the terms: {chapter['terms']}", f"   - the contract: {chapter['contract']}"]
+    return lines + [f"   - {moved['who']}: {_money(moved)}" for moved in chapter["accounts"]]
+
+
+def _money(moved: dict[str, Any]) -> str:
+    before, after, due = moved["before"], moved["after"], moved["due"]
+    return ", ".join(
+        f"{name} {before[name]} → {after[name]}" + ("" if after[name] == due[name] else f" (by the terms {due[name]})")
+        for name in ("free", "reserved", "invoice")
+    )
 
 
 def _invariant(row: dict[str, Any]) -> list[str]:

@@ -1,0 +1,129 @@
+"""The story of a failure: every entry point can be told, and whose money is wrong, from the season on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.properties.replay import playing
+from tests.properties.symbols import seal_bytes
+from tests.properties.twin import HOUSEHOLDS, STRANGER, Twin
+from tests.report.conftest import schema
+from wattproof import model
+from wattproof.report import story, text
+
+PROSUMER, BUYER, IDLE = HOUSEHOLDS[:3]
+SALT = bytes(32)
+
+
+@pytest.fixture(scope="module")
+def trade() -> Iterator[tuple[list[str], int]]:
+    """A trade from quote to bill as lines for the REPL, and the line with which it begins.
+
+    Readings and accounts are handed in by batches, bad entries among them.
+    """
+    with playing("pyevm"):
+        twin = Twin.fresh()
+        beginning = len(twin.trace) + 1
+        _play(twin)
+        yield twin.story(), beginning
+
+
+def _play(twin: Twin) -> None:
+    t = twin.tariff
+    period = (twin.now + 2 * t.window) // t.period_length + 1
+    start, end = period * t.period_length, (period + 1) * t.period_length
+    twin.call("submit_quote", period, 100, t.lowest_price, sender=PROSUMER)
+    fields = (twin.chain, twin.target, 1, twin.address(BUYER), t.lowest_price, 60, SALT)
+    twin.call("submit_bid", 1, seal_bytes(fields), sender=BUYER)
+    twin.at(start - 2 * t.window)
+    twin.call("reveal_bid", 1, t.lowest_price, 60, SALT, sender=BUYER)
+    twin.at(start - t.window)
+    twin.call("match_bids", 1, sender=STRANGER)
+    assert not twin.call("buy_surplus", 1, 41, sender=BUYER).accepted
+    twin.at(end)
+    good = twin.reading(PROSUMER, period, 90, 0)
+    cut = replace(twin.reading(BUYER, period, 0, 60), form="truncated")
+    strange = twin.reading(IDLE, period, 1, 1, meter_of=BUYER)
+    entries = [(PROSUMER, 90, 0, good), (BUYER, 0, 60, cut), (IDLE, 1, 1, strange)]
+    twin.call("submit_readings", period, entries, sender=STRANGER)
+    twin.call("submit_reading", BUYER, period, 0, 70, twin.reading(BUYER, period, 0, 70), sender=STRANGER)
+    twin.at(end + t.window)
+    twin.call("settle_quote", 1, sender="owner")
+    twin.call("settle_accounts", period, [BUYER, "supplier", BUYER], sender="owner")
+
+
+def _told(lines: list[str], beginning: int) -> list[dict[str, Any]]:
+    told = story.tell(lines, beginning, "pyevm")
+    jsonschema.validate(told, schema()["properties"]["failures"]["items"]["properties"]["story"])
+    return told
+
+
+def test_every_call_is_told_and_the_right_contract_does_as_the_terms_say(trade: tuple[list[str], int]) -> None:
+    season, *chapters = _told(*trade)
+    calls = [chapter for chapter in chapters if chapter["kind"] == "call"]
+    assert season == {"kind": "season", "calls": season["calls"], "differ": 0, "first": None}
+    assert season["calls"] > len(HOUSEHOLDS)
+    assert [call["function"] for call in calls][-4:] == [
+        "submit_readings",
+        "submit_reading",
+        "settle_quote",
+        "settle_accounts",
+    ]
+    assert len(calls) == 9
+    for call in calls:
+        assert call["agree"], call
+        assert all(moved["after"] == moved["due"] for moved in call["accounts"])
+    readings, accounts = calls[-4], calls[-1]
+    assert "reason=accounts: malformed signature" in readings["contract"]
+    assert "reason=accounts: wrong meter" in readings["contract"]
+    assert "reason=settlement: already settled" in accounts["contract"]
+    assert {moved["who"] for moved in accounts["accounts"]} == {BUYER, "supplier"}
+
+
+@pytest.fixture
+def other_terms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Terms by which a quote sets one base unit more aside than by the contract's."""
+    submit_quote = model.Market.submit_quote
+
+    def dearer(self: model.Market, *args: Any, sender: str, now: int) -> Any:
+        result = submit_quote(self, *args, sender=sender, now=now)
+        self.accounts[sender].balance -= 1
+        self.accounts[sender].reserved += 1
+        return result
+
+    monkeypatch.setattr(model.Market, "submit_quote", dearer)
+
+
+@pytest.mark.usefixtures("other_terms")
+def test_money_that_is_wrong_is_told_with_what_is_due(trade: tuple[list[str], int]) -> None:
+    _, *chapters = _told(*trade)
+    differ = [chapter for chapter in chapters if chapter["kind"] == "call" and not chapter["agree"]]
+    assert differ[0]["function"] == "submit_quote"
+    assert differ[0]["terms"] == differ[0]["contract"]
+    (moved,) = differ[0]["accounts"]
+    assert moved["due"]["free"] == moved["after"]["free"] - 1
+    assert moved["due"]["reserved"] == moved["after"]["reserved"] + 1
+    others = [chapter["function"] for chapter in differ[1:]]
+    assert "match_bids" not in others, "what was wrong before is not told again"
+
+
+@pytest.mark.usefixtures("other_terms")
+def test_what_went_wrong_in_the_season_comes_first(trade: tuple[list[str], int]) -> None:
+    lines, _ = trade
+    season, *chapters = _told(lines, len(lines) - 1)
+    assert season["differ"] >= 1
+    assert season["first"]["function"] == "submit_quote"
+    assert [chapter["function"] for chapter in chapters] == ["settle_accounts"]
+    shown = "\n".join(text._failures({"failures": [_failure(lines, [season, *chapters])]}))
+    assert f"In {season['differ']} of them the contract does not do as the terms say" in shown
+    assert "(by the terms" in shown
+
+
+def _failure(lines: list[str], chapters: list[dict[str, Any]]) -> dict[str, Any]:
+    told = {"invariant": "C3-PAY-3", "error": "C3-PAY-3: as it says", "saved": None}
+    return told | {"repl": lines, "beginning": len(lines) - 1, "story": chapters}
