@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
@@ -91,7 +91,9 @@ MOST_SHRINKING = 4
 """Seconds that a find of a second look is shrunk at most."""
 
 
-def second_look(machine: type[Machine], engine: str, seconds: int, known: set[str]) -> Iterator[BaseException]:
+def second_look(
+    machine: type[Machine], engine: str, seconds: int, known: set[str]
+) -> Generator[BaseException, None, None]:
     """What else does not hold, once a machine has failed: a failure for each further invariant that it finds.
 
     Many short histories, which shrink fast, on an environment of their own; for `seconds` of processor time at most.
