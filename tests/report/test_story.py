@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -14,7 +15,7 @@ from tests.properties.symbols import seal_bytes
 from tests.properties.twin import HOUSEHOLDS, STRANGER, Twin
 from tests.report.conftest import schema
 from wattproof import model
-from wattproof.report import story, text
+from wattproof.report import document, page, story, text
 
 PROSUMER, BUYER, IDLE = HOUSEHOLDS[:3]
 SALT = bytes(32)
@@ -113,17 +114,25 @@ def test_money_that_is_wrong_is_told_with_what_is_due(trade: tuple[list[str], in
 
 
 @pytest.mark.usefixtures("other_terms")
-def test_what_went_wrong_in_the_season_comes_first(trade: tuple[list[str], int]) -> None:
+def test_what_went_wrong_in_the_season_comes_first(trade: tuple[list[str], int], told: dict[str, Any]) -> None:
     lines, _ = trade
     season, *chapters = _told(lines, len(lines) - 1)
     assert season["differ"] >= 1
     assert season["first"]["function"] == "submit_quote"
     assert [chapter["function"] for chapter in chapters] == ["settle_accounts"]
-    shown = "\n".join(text._failures({"failures": [_failure(lines, [season, *chapters])]}))
-    assert f"In {season['differ']} of them the contract does not do as the terms say" in shown
-    assert "(by the terms" in shown
+    changed = copy.deepcopy(told)
+    changed["failures"][0]["story"] = [season, *chapters]
+    jsonschema.validate(changed, schema())
+    for shown in (text.render(changed), page.render(changed, document.dumped(changed)[1])):
+        assert "of them the contract does not do as the terms say" in shown
+        assert "by the terms" in shown
 
 
-def _failure(lines: list[str], chapters: list[dict[str, Any]]) -> dict[str, Any]:
-    told = {"invariant": "C3-PAY-3", "error": "C3-PAY-3: as it says", "saved": None}
-    return told | {"repl": lines, "beginning": len(lines) - 1, "story": chapters}
+@pytest.mark.parametrize("missing", [{}, {"story_missing": "RuntimeError: no such view"}], ids=["nothing", "a reason"])
+def test_a_failure_without_a_story_is_shown_all_the_same(told: dict[str, Any], missing: dict[str, str]) -> None:
+    changed = copy.deepcopy(told)
+    changed["failures"][0] |= {"story": []} | missing
+    jsonschema.validate(changed, schema())
+    html = page.render(changed, document.dumped(changed)[1])
+    assert changed["failures"][0]["invariant"] in text.render(changed)
+    assert ("could not be told call by call" in html) == bool(missing)
