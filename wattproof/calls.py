@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import namedtuple
+from collections.abc import Callable
 from typing import Any
 
 from boa.util.abi import Address
@@ -78,6 +79,13 @@ class Calls:
             for _, address, topics, data in computation.get_raw_log_entries()
             if address == self._own
         ]
+
+
+def each(argument: Any, change: Callable[[Any], Any]) -> Any:
+    """An argument with each of its parts changed, however deep in lists and tuples."""
+    if type(argument) not in (list, tuple):
+        return change(argument)
+    return type(argument)(each(part, change) for part in argument)
 
 
 def _packed(kinds: list[str], arguments: tuple[Any, ...]) -> bytes:

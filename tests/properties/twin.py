@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import functools
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from tests.properties.evidence import holds
 from tests.properties.observation import Observation, decode
 from tests.properties.symbols import SEALED, Signed, meter, seal_bytes, word
 from wattproof import model
+from wattproof.calls import each
 from wattproof.deployment import Tariff, deploy
 from wattproof.model import Refused
 
@@ -215,9 +216,9 @@ class Twin:
         machine's own invariants speak first.
         """
         who = self.address(sender)
-        resolved = [_each(arg, self._resolved) for arg in args]
+        resolved = [each(arg, self._resolved) for arg in args]
         self.trace.append(self._line(function, args, sender))
-        data = self.functions[function].encode([_each(arg, _on_chain) for arg in resolved])
+        data = self.functions[function].encode([each(arg, _on_chain) for arg in resolved])
         computation = self.env.execute_code(to_address=self.target, sender=who, data=data)
         self._seen = None
         if evidence.timing:
@@ -271,7 +272,7 @@ class Twin:
             self.divergence = divergence
 
     def _ask_model(self, function: str, args: Sequence[Any], sender: str) -> Outcome:
-        told = [_each(arg, lambda leaf: leaf.verdict() if isinstance(leaf, Signed) else leaf) for arg in args]
+        told = [each(arg, lambda leaf: leaf.verdict() if isinstance(leaf, Signed) else leaf) for arg in args]
         try:
             result = getattr(self.model, function)(*told, sender=sender, now=self.now)
         except Refused as refused:
@@ -442,11 +443,6 @@ class Twin:
 
 
 # ---- encoding --------------------------------------------------------------------------
-
-
-def _each(arg: Any, change: Callable[[Any], Any]) -> Any:
-    """An argument with each of its parts changed, however deep in lists and tuples."""
-    return type(arg)(_each(part, change) for part in arg) if type(arg) in (list, tuple) else change(arg)
 
 
 def _on_chain(arg: Any) -> Any:

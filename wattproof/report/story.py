@@ -6,9 +6,8 @@ that failed, with the model of the terms beside it.
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import boa
@@ -18,6 +17,7 @@ from eth_keys.exceptions import BadSignature, ValidationError
 from eth_utils.crypto import keccak
 
 from wattproof import model
+from wattproof.calls import Calls, each
 from wattproof.engine import EngineUnavailable, engine
 from wattproof.meters import domain_separator, malleable_twin, pairing_hash, reading_hash
 from wattproof.repl import replay
@@ -80,6 +80,7 @@ class Teller:
         tariff = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", match[1] if match else "")}
         replay(self.names, **tariff)
         self.contract = self.names["market"]._contract
+        self.views = Calls(boa.env, self.contract)
         self.token = self.names["token"]._contract
         self.people: dict[str, str] = {}
         self.chapters: list[dict[str, Any]] = []
@@ -132,18 +133,10 @@ class Teller:
 
     def accounts(self, people: Sequence[str]) -> dict[str, Held]:
         """Free balance, reserved money and invoice account of these people: the contract's and the terms'."""
-        return {address: (self._held(address), _held(self.terms.account(address))) for address in people}
-
-    def _held(self, address: str) -> tuple[int, ...]:
-        """As the contract tells it. Decoded here: what titanoboa makes of a struct takes it twenty times as long."""
-        view = self.contract.account
-        done = boa.env.execute_code(
-            to_address=self.contract.address, data=view.prepare_calldata(address), is_modifying=False
-        )
-        if done.is_error:
-            raise RuntimeError(f"the account of {self.name(address)} cannot be read: {_reason(bytes(done.output))}")
-        words = [bytes(done.output)[at : at + 32] for at in range(0, len(done.output), 32)]
-        return tuple(int.from_bytes(words[at], "big", signed=True) for at in _places(self.contract))
+        return {
+            address: (_held(self.views.view("account", address)), _held(self.terms.account(address)))
+            for address in people
+        }
 
     def everybody(self) -> list[str]:
         """The addresses whose accounts are looked at: everybody that the REPL knows by name and that ever called."""
@@ -152,7 +145,7 @@ class Teller:
 
     def call(self, function: str, arguments: tuple[Any, ...], sender: str) -> None:
         """Makes a call of contract and terms, and keeps what came of both."""
-        told = [_each(value, lambda one: str(one) if isinstance(one, str) else one) for value in arguments]
+        told = [each(value, lambda one: str(one) if isinstance(one, str) else one) for value in arguments]
         people = self.everybody()
         before = {address: self.seen.get(address) or self.accounts([address])[address] for address in people}
         happened = self._contract_does(function, told, sender)
@@ -274,21 +267,8 @@ class _Market:
         return call
 
 
-def _each(value: Any, change: Callable[[Any], Any]) -> Any:
-    """An argument with each of its parts changed, however deep in lists and tuples."""
-    return type(value)(_each(part, change) for part in value) if type(value) in (list, tuple) else change(value)
-
-
 def _held(account: Any) -> tuple[int, ...]:
     return tuple(int(getattr(account, name)) for name in MONEY)
-
-
-@functools.cache
-def _places(contract: Any) -> tuple[int, ...]:
-    """Which words of an account are its money."""
-    (view,) = (entry for entry in contract.abi if entry.get("name") == "account")
-    names = [part["name"] for part in view["outputs"][0]["components"]]
-    return tuple(map(names.index, MONEY))
 
 
 def _money(held: Sequence[int]) -> dict[str, int]:
