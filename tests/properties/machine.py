@@ -16,7 +16,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from hypothesis import event, note
-from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -45,19 +44,9 @@ Decide = Callable[[Choose], Call]
 """A decision on a call."""
 
 
-def drawn(method: Callable[[Any], st.SearchStrategy]) -> st.SearchStrategy:
-    """A strategy that looks at the machine: what it draws prints in the trace and replays."""
-    return st.runner().flatmap(method)
-
-
 def volume_edges(most: int) -> list[int]:
     """Volumes in Wh at which something may go wrong: the least and the most, their neighbours, the half."""
     return sorted({wh for wh in (1, 2, 3, 7, most // 2, most - 1, most) if 1 <= wh <= most})
-
-
-def volumes(most: int) -> st.SearchStrategy[int]:
-    """Volumes in Wh from 1 to `most`, with its ends and small ones often."""
-    return st.sampled_from(volume_edges(most)) | st.integers(1, most)
 
 
 def around(*values: int) -> list[int]:
@@ -164,7 +153,7 @@ class MarketMachine(RuleBasedStateMachine):
         return outcome
 
     def compare(self, everything: bool = False) -> None:
-        """Compares the whole state with the model's; quotes that the season settled only where `everything` is."""
+        """Compares the whole state with the model's; what is over only where `everything` is."""
         self._pending = 0
         if not self.lockstep:
             return

@@ -70,7 +70,7 @@ def write_report(terminal: Any, total: dict[str, Any], engine: str, profile: str
     terminal.section("properties")
     terminal.line(
         f"engine {engine}, profile {profile}: {tallies['histories']} histories, {tallies['steps']} steps, "
-        f"{tallies['states compared']} whole states compared, in {seconds:.0f} s"
+        f"{tallies['states compared']} states compared, in {seconds:.0f} s"
     )
     if tallies["microseconds"]:
         rate = tallies["steps"] * 1_000_000 // tallies["microseconds"]

@@ -23,6 +23,7 @@ from tests.properties.twin import (
     REPL_NAMES,
     START,
     STRANGER,
+    Asked,
     Function,
     Lens,
     Twin,
@@ -431,10 +432,11 @@ class Run:
 
     def observe(self) -> Observation:
         """What the views tell of everybody in `watched` and of the periods in `periods`."""
-        users = [self.names[name] for name in self.watched]
+        users = tuple(self.names[name] for name in self.watched)
         pages, first, count = [], self.since, self.since
         while first <= count:
-            data = self.lens.request(self.target, self.token, users, len(HOUSEHOLDS), first, self.periods)
+            asked = Asked.page(users, len(HOUSEHOLDS), first, tuple(self.periods))
+            data = self.lens.request(self.target, self.token, asked)
             done = self.env.execute_code(to_address=self.lens.address, data=data, is_modifying=False)
             if done.is_error:
                 raise AssertionError(f"a view of the contract reverts: {done.error}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import strategies as st
@@ -12,17 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.properties import evidence, replay
 
-COUNTERS = (evidence.checked, evidence.vacuous, evidence.violated, evidence.tallies)
-
-
-@pytest.fixture(autouse=True)
-def uncounted() -> Iterator[None]:
-    """What toys violate is no part of the run's evidence."""
-    before = [counter.copy() for counter in COUNTERS]
-    yield
-    for counter, old in zip(COUNTERS, before, strict=True):
-        counter.clear()
-        counter.update(old)
+pytestmark = pytest.mark.usefixtures("uncounted")
 
 
 class Toy(RuleBasedStateMachine):

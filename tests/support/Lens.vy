@@ -4,11 +4,17 @@
 @license GNU Affero General Public License v3.0 only
 @author Wattproof
 @dev What is read is what the published views answer; nothing of the storage layout is assumed.
+     Every staticcall costs more than what it asks for: nothing is asked that was not asked for.
 """
 
 
 from contracts.interfaces import IEnergyMarket
 from ethereum.ercs import IERC20
+
+
+struct Place:
+    user: address
+    period: uint256
 
 
 struct State:
@@ -30,43 +36,34 @@ def state(
     target: address,
     token: address,
     users: DynArray[address, 16],
-    traders: uint256,
-    first: uint256,
+    bidders: DynArray[address, 16],
+    quotes: DynArray[uint256, 8],
+    places: DynArray[Place, 64],
     periods: DynArray[uint256, 4],
 ) -> State:
     """
-    @dev Returns all that the views of `target` tell of these users and periods, and of the
-         quotes from `first` on: per quote the trades as a hash, per user and quote the bid,
-         per user and period reading, position and quote; per period supply, demand and phase;
-         then the number of quotes, owner, pending owner and the market's tokens. Bids,
-         readings, positions and quotes are asked of the first `traders` users only.
+    @dev Returns what the views of `target` tell: per user the account; per quote that is there
+         the quote, what remains of it, its trades as a hash and the bid of every bidder; per
+         place reading, position and quote; per period supply, demand and phase; then the
+         number of quotes, owner, pending owner and the market's tokens.
     """
     market: IEnergyMarket = IEnergyMarket(target)
     seen: State = empty(State)
     count: uint256 = staticcall market.quote_count()
-    place: uint256 = 0
     for user: address in users:
         seen.accounts.append(staticcall market.account(user))
-        place += 1
-        if place > traders:
-            continue
-        for period: uint256 in periods:
-            seen.readings.append(staticcall market.reading(user, period))
-            seen.positions.append(staticcall market.position(user, period))
-            seen.quote_of.append(staticcall market.quote_of(user, period))
-    for offset: uint256 in range(8):
-        quote_id: uint256 = first + offset
+    for quote_id: uint256 in quotes:
         if quote_id > count:
             break
         seen.quotes.append(staticcall market.quote(quote_id))
         seen.remaining.append(staticcall market.remaining(quote_id))
         seen.trades.append(keccak256(abi_encode(staticcall market.trades(quote_id))))
-        place = 0
-        for user: address in users:
-            place += 1
-            if place > traders:
-                break
-            seen.bids.append(staticcall market.bid(quote_id, user))
+        for bidder: address in bidders:
+            seen.bids.append(staticcall market.bid(quote_id, bidder))
+    for place: Place in places:
+        seen.readings.append(staticcall market.reading(place.user, place.period))
+        seen.positions.append(staticcall market.position(place.user, place.period))
+        seen.quote_of.append(staticcall market.quote_of(place.user, place.period))
     for period: uint256 in periods:
         seen.periods.append(staticcall market.supply(period))
         seen.periods.append(staticcall market.demand(period))

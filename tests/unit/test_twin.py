@@ -1,0 +1,201 @@
+"""What is compared and when: all that goes on after every call, what is over once more at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from tests.properties.evidence import Violated
+from tests.properties.replay import playing
+from tests.properties.symbols import seal_bytes
+from tests.properties.twin import HOUSEHOLDS, STRANGER, Twin
+from wattproof.model import BidStatus, Market, Phase, QuoteStatus, Reading, Trade
+
+pytestmark = pytest.mark.usefixtures("uncounted")
+
+PROSUMER, BUYER, LATE, FICKLE, IDLE = HOUSEHOLDS[:5]
+SALT = bytes(32)
+SOLD, TAKEN_BACK, OPEN = 1, 2, 3
+
+
+@pytest.fixture(scope="module")
+def market() -> Iterator[Twin]:
+    """A quote that is settled, one that is taken back, and one for a later period that takes bids.
+
+    All is compared already. Prosumer and buyer are settled; who is late has a reading and no bill yet; who is idle
+    never had anything to do with the period, which is in CLOSING.
+    """
+    with playing("revm"):
+        twin = Twin.fresh()
+        t, period = twin.tariff, first(twin)
+        twin.watch(period)
+        twin.watch(period + 9)
+        twin.call("submit_quote", period, 100, t.lowest_price, sender=PROSUMER)
+        twin.call("submit_quote", period, 50, t.lowest_price, sender=FICKLE)
+        bid(twin, SOLD, BUYER)
+        bid(twin, TAKEN_BACK, BUYER)
+        twin.call("invalidate_quote", TAKEN_BACK, sender=FICKLE)
+        twin.at(period * t.period_length - 2 * t.window)
+        twin.call("reveal_bid", SOLD, t.lowest_price, 60, SALT, sender=BUYER)
+        twin.at(period * t.period_length - t.window)
+        twin.call("match_bids", SOLD, sender=STRANGER)
+        twin.at((period + 1) * t.period_length)
+        for name, exported, imported in ((PROSUMER, 100, 0), (BUYER, 0, 60), (LATE, 0, 5)):
+            signed = twin.reading(name, period, exported, imported)
+            twin.call("submit_reading", name, period, exported, imported, signed, sender=STRANGER)
+        twin.at((period + 1) * t.period_length + t.window)
+        twin.call("settle_quote", SOLD, sender="owner")
+        for name in (PROSUMER, BUYER):
+            twin.call("settle_account", name, period, sender="owner")
+        twin.call("submit_quote", period + 9, 70, t.lowest_price, sender=PROSUMER)
+        bid(twin, OPEN, BUYER)
+        twin.at((period + 1) * t.period_length + 2 * t.window)
+        assert twin.phase(period) == Phase.CLOSING
+        twin.compare()
+        yield twin
+
+
+@pytest.fixture
+def twin(market: Twin) -> Iterator[Twin]:
+    """A copy of that market."""
+    with market.branch() as branch:
+        yield branch
+
+
+def first(twin: Twin) -> int:
+    """The first period that can still be quoted for at leisure, where the history begins."""
+    return twin.periods[0] if twin.periods else (twin.now + 2 * twin.tariff.window) // twin.tariff.period_length + 1
+
+
+def bid(twin: Twin, number: int, name: str) -> None:
+    """A sealed bid for 60 Wh at the least price."""
+    fields = (twin.chain, twin.target, number, twin.address(name), twin.tariff.lowest_price, 60, SALT)
+    assert twin.call("submit_bid", number, seal_bytes(fields), sender=name).accepted
+
+
+Tamper = Callable[[Market, Callable[[str], tuple[str, int]]], None]
+
+
+def _bid_of(number: int, bidder: str) -> Tamper:
+    def tamper(market: Market, place: Callable[[str], tuple[str, int]]) -> None:
+        bids = market.quotes[number - 1].bids
+        who, _ = place(bidder)
+        bids[who] = bids[who]._replace(status=BidStatus.REJECTED)
+
+    return tamper
+
+
+def _volume_of(number: int) -> Tamper:
+    def tamper(market: Market, place: Callable[[str], tuple[str, int]]) -> None:
+        market.quotes[number - 1].volume += 1
+
+    return tamper
+
+
+def _position_of(name: str) -> Tamper:
+    def tamper(market: Market, place: Callable[[str], tuple[str, int]]) -> None:
+        there = market.positions[place(name)]
+        market.positions[place(name)] = replace(there, received=there.received + 1)
+
+    return tamper
+
+
+def _reading_of(name: str) -> Tamper:
+    def tamper(market: Market, place: Callable[[str], tuple[str, int]]) -> None:
+        market.readings[place(name)] = Reading(True, 7, 7)
+
+    return tamper
+
+
+def _quote_of(name: str) -> Tamper:
+    def tamper(market: Market, place: Callable[[str], tuple[str, int]]) -> None:
+        market.quoted[place(name)] = 9
+
+    return tamper
+
+
+def _trade(market: Market, place: Callable[[str], tuple[str, int]]) -> None:
+    market.quotes[SOLD - 1].trades.append(Trade(place(BUYER)[0], 1, 7))
+
+
+def _revived(market: Market, place: Callable[[str], tuple[str, int]]) -> None:
+    market.quotes[TAKEN_BACK - 1].status = QuoteStatus.VALID
+
+
+OVER = {
+    "a settled quote": (_volume_of(SOLD), "C2-QUOTE-1", f"quotes[{SOLD}]"),
+    "a quote taken back": (_revived, "C2-QUOTE-1", f"quotes[{TAKEN_BACK}]"),
+    "a settled quote's bid": (_bid_of(SOLD, BUYER), "C2-BID-1", f"bids[{SOLD}, {BUYER}]"),
+    "a settled quote's trades": (_trade, "C2-TRADE-1", f"trades[{SOLD}]"),
+    "a settled position": (_position_of(BUYER), "C2-POSITION-1", f"positions[{BUYER}, "),
+    "a settled user's reading": (_reading_of(PROSUMER), "C2-READING-1", f"readings[{PROSUMER}, "),
+    "a settled user's quote": (_quote_of(PROSUMER), "C2-QUOTE-2", f"quote_of[{PROSUMER}, "),
+    "an idle user's position": (_position_of(IDLE), "C2-POSITION-1", f"positions[{IDLE}, "),
+}
+
+GOING_ON = {
+    "an open quote": (_volume_of(OPEN), "C2-QUOTE-1", f"quotes[{OPEN}]"),
+    "an open quote's bid": (_bid_of(OPEN, BUYER), "C2-BID-1", f"bids[{OPEN}, {BUYER}]"),
+    "an unsettled position": (_position_of(LATE), "C2-POSITION-1", f"positions[{LATE}, "),
+    "an unsettled user's reading": (_reading_of(LATE), "C2-READING-1", f"readings[{LATE}, "),
+    "an unsettled user's quote": (_quote_of(LATE), "C2-QUOTE-2", f"quote_of[{LATE}, "),
+}
+
+
+def place_of(twin: Twin) -> Callable[[str], tuple[str, int]]:
+    """Users by name, in the first period."""
+    return lambda name: (twin.address(name), first(twin))
+
+
+@pytest.mark.parametrize("what", OVER)
+def test_what_is_over_is_compared_at_the_end(twin: Twin, what: str) -> None:
+    tamper, invariant, told = OVER[what]
+    tamper(twin.model, place_of(twin))
+    twin.compare()
+    with pytest.raises(Violated) as violated:
+        twin.compare(everything=True)
+    assert violated.value.invariant == invariant
+    assert any(detail.startswith(told) for detail in violated.value.details)
+
+
+@pytest.mark.parametrize("what", GOING_ON)
+def test_what_goes_on_is_compared_after_every_call(twin: Twin, what: str) -> None:
+    tamper, invariant, told = GOING_ON[what]
+    tamper(twin.model, place_of(twin))
+    with pytest.raises(Violated) as violated:
+        twin.compare()
+    assert violated.value.invariant == invariant
+    assert any(detail.startswith(told) for detail in violated.value.details)
+
+
+@pytest.mark.parametrize("what", ["the quote", "the position"])
+def test_what_just_ended_is_compared_once_more(twin: Twin, what: str) -> None:
+    if what == "the quote":
+        twin.call("invalidate_quote", OPEN, sender=PROSUMER)
+        _volume_of(OPEN)(twin.model, place_of(twin))
+    else:
+        twin.call("settle_account", LATE, first(twin), sender="owner")
+        _position_of(LATE)(twin.model, place_of(twin))
+    with pytest.raises(Violated):
+        twin.compare()
+
+
+def test_a_look_that_was_taken_serves(twin: Twin) -> None:
+    """Who observed what the views tell has asked for all of it, and nothing is asked twice."""
+    _volume_of(SOLD)(twin.model, place_of(twin))
+    twin.observe()
+    with pytest.raises(Violated):
+        twin.compare()
+
+
+def test_a_branch_leaves_nothing_out_that_only_ended_there(twin: Twin) -> None:
+    with twin.branch() as branch:
+        branch.call("invalidate_quote", OPEN, sender=PROSUMER)
+        branch.compare()
+        _volume_of(OPEN)(branch.model, place_of(branch))
+        branch.compare()
+    _volume_of(OPEN)(twin.model, place_of(twin))
+    with pytest.raises(Violated):
+        twin.compare()
