@@ -205,7 +205,7 @@ class MarketMachine(RuleBasedStateMachine):
         moves: dict[str, tuple[int, Decide]] = {
             "advance": (3, self.draw_time),
             "everybody": (2, self.draw_everybody),
-            "money": (1, self.draw_money),
+            "money": (6 if self.possible.debtors else 1, self.draw_money),
             "admission": (1, self.draw_admission),
         }
         kinds = self.trade_kinds()
@@ -412,16 +412,18 @@ class MarketMachine(RuleBasedStateMachine):
 
     def draw_money(self, choose: Choose) -> Call:
         market = self.twin.model
-        accounts = {name: market.account(self.twin.address(name)) for name in HOUSEHOLDS}
-        debtors = [name for name, account in accounts.items() if account.grid_account < 0 < account.balance]
-        name = choose.one((*HOUSEHOLDS, "supplier", "owner", STRANGER, *debtors * 9))
+        name = choose.one((*HOUSEHOLDS, "supplier", "owner", STRANGER, *self.possible.debtors * 9))
         address = self.twin.address(name)
-        free, outside = market.account(address).balance, market.token.balances.get(address, 0)
-        match choose.one(("clear", "deposit", "withdraw")):
+        account, outside = market.account(address), market.token.balances.get(address, 0)
+        free = account.balance
+        left = max(free + min(account.grid_account, 0), 0)  # after clearing
+        usual = ("withdraw",) * 3 if name in self.possible.debtors else ()  # clears first what is owed
+        match choose.one(("clear", "deposit", "withdraw", *usual)):
             case "deposit":
                 return Call("deposit", (choose.one((0, 1, outside // 3, outside, outside + 1)),), name)
             case "withdraw":
-                return Call("withdraw", (choose.one((0, 1, free // 2, max(free - 1, 0), free, free + 1)),), name)
+                amounts = (0, 1, free // 2, max(free - 1, 0), free, free + 1, left, left + 1)
+                return Call("withdraw", (choose.one(amounts[:6] if left == free else amounts),), name)
         return Call("clear", (name,), STRANGER)
 
     def draw_admission(self, choose: Choose) -> Call:

@@ -38,6 +38,12 @@ class Possible:
         return account.authorized and account.grid_account >= 0
 
     @functools.cached_property
+    def debtors(self) -> list[str]:
+        """The households in arrears that have free money, with which their next call may clear what they owe."""
+        accounts = {name: self.market.account(self.twin.address(name)) for name in HOUSEHOLDS}
+        return [name for name, account in accounts.items() if account.grid_account < 0 < account.balance]
+
+    @functools.cached_property
     def phases(self) -> dict[int, Phase]:
         """The phase of every period in play."""
         return {period: self.market.phase(period, self.now) for period in self.twin.periods}

@@ -55,7 +55,7 @@ class Terms(MarketMachine):
     """Contract and model agree on everything that comes of any call."""
 
     strict = True
-    season_names = ("fresh", "no fee", "dear", "poor", "seasoned", "waivers", "arrears", "full book")
+    season_names = ("fresh", "no fee", "dear", "poor", "seasoned", "waivers", "arrears", "full book", "arrears")
 
     def a_quote(self, choose: Choose) -> int:
         """A quote that exists or almost does."""
