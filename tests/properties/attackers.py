@@ -201,11 +201,23 @@ class Attackers(MarketMachine):
             raise
 
     def advance(self, second: int) -> None:
-        """Time passes; whenever meters begin to report, forgers are there first."""
-        waited = {period for period in self.twin.periods if self.phase(period) < METERING}
+        """Time passes; when meters begin to report, and when the owner begins to settle, attackers are there first."""
+        before = {(period, self.phase(period)) for period in self.twin.periods}
         super().advance(second)
-        if any(self.phase(period) == METERING for period in waited):
+        begun = {(period, self.phase(period)) for period in self.twin.periods} - before
+        if any(phase in (METERING, SETTLING) for _, phase in begun):
             self.raid(second // 60 % 100)
+
+    def hand_in(self, reports: list[Call], together: bool) -> None:
+        """As everybody's; then a replayer hands one of these readings in again."""
+        super().hand_in(reports, together)
+        if not reports:
+            return
+        call = reports[len(self.twin.calls) % len(reports)]
+        name, period, *_ = call.args
+        if (self.twin.address(name), period) in self.records.readings:
+            outcome = self.do(call.function, *call.args, sender=call.sender)
+            self.judge("replayer", "metering: already read", outcome)
 
     def draw_handover(self, choose: Choose) -> Call:
         """The owner names a successor, mostly one without trades, and the successor accepts."""
@@ -259,10 +271,7 @@ class Attackers(MarketMachine):
             if self.records.statuses[number] == MATCHED:
                 self._goes(self.do("settle_quote", number, sender=STRANGER))
         for name, period in self.places():
-            user = self.twin.address(name)
-            due = (user, period) in self.records.readings or self.records.bought.get((user, period))
-            done = (user, period) in self.records.settled or self.records.is_open(user, period)
-            if self.phase(period) == CLOSING and due and not done:
+            if self.phase(period) == CLOSING and self.is_due(name, period):
                 self._goes(self.do("settle_account", name, period, sender=STRANGER))
 
     def _goes(self, outcome: Outcome) -> None:
@@ -305,6 +314,12 @@ class Attackers(MarketMachine):
     def places(self) -> list[tuple[str, int]]:
         """Every household with every period in play."""
         return [(name, period) for period in self.twin.periods for name in HOUSEHOLDS]
+
+    def is_due(self, name: str, period: int) -> bool:
+        """Whether that account of that period has something to settle, and nothing open."""
+        place = user, _ = self.twin.address(name), period
+        begun = place in self.records.readings or self.records.bought.get(place)
+        return bool(begun) and place not in self.records.settled and not self.records.is_open(user, period)
 
     def business(self, sender: str) -> list[Call]:
         """One call of each kind of new business."""
@@ -446,16 +461,17 @@ class Attackers(MarketMachine):
                 yield Attack(Call("accept_ownership", (), name), "ownable_2step: caller is not the new owner")
 
     def early_settlers(self) -> Iterator[Attack]:
-        """Somebody else settles while that is the owner's."""
+        """Somebody else settles while that is the owner's; what has nothing to settle only where all has nothing."""
+        places = [(name, period) for name, period in self.places() if self.phase(period) == SETTLING]
+        due = [place for place in places if self.is_due(*place)]
         for sender in (STRANGER, "supplier", *HOUSEHOLDS):
             if self.twin.address(sender) == self.records.owner:
                 continue
             for number, status in sorted(self.records.statuses.items()):
                 if status == MATCHED and self.phase_of(number) == SETTLING:
                     yield Attack(Call("settle_quote", (number,), sender), "settlement: owner only")
-            for name, period in self.places():
-                if self.phase(period) == SETTLING:
-                    yield Attack(Call("settle_account", (name, period), sender), "settlement: owner only")
+            for place in due or places:
+                yield Attack(Call("settle_account", place, sender), "settlement: owner only")
 
     def meddlers(self) -> Iterator[Attack]:
         """Somebody takes back another's quote."""
