@@ -380,7 +380,8 @@ class Twin:
             for asked, output in self._answers(everything):
                 wanted = self._model_state(asked)
                 differences = {} if output == wanted else self._differences(asked, output, wanted)
-                after = self.trace[-1]
+                # What is over may have gone wrong long before: then it is not the last call that is to blame.
+                after = f"this call or one before: {self.trace[-1]}" if everything else self.trace[-1]
                 for part, invariant in STATE.items():
                     differ = {place: told for place, told in differences.items() if place.split("[")[0] == part}
                     holds(invariant, not differ, after=after, **differ)
