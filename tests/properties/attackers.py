@@ -216,8 +216,7 @@ class Attackers(MarketMachine):
         call = reports[len(self.twin.calls) % len(reports)]
         name, period, *_ = call.args
         if (self.twin.address(name), period) in self.records.readings:
-            outcome = self.do(call.function, *call.args, sender=call.sender)
-            self.judge("replayer", "metering: already read", outcome)
+            self.attempt("replayer", Attack(call, "metering: already read"))
 
     def draw_handover(self, choose: Choose) -> Call:
         """The owner names a successor, mostly one without trades, and the successor accepts."""
@@ -602,9 +601,12 @@ class Attackers(MarketMachine):
         """One attack of each kind that could be tried now; `turn` says which."""
         for kind, attacks in self.kinds().items():
             if choice := list(attacks()):
-                attack = choice[turn % len(choice)]
-                call = attack.call
-                self.judge(kind, attack.reason, self.do(call.function, *call.args, sender=call.sender))
+                self.attempt(kind, choice[turn % len(choice)])
+
+    def attempt(self, kind: str, attack: Attack) -> None:
+        """Tries an attack, and judges what came of it."""
+        call = attack.call
+        self.judge(kind, attack.reason, self.do(call.function, *call.args, sender=call.sender))
 
     def judge(self, kind: str, reason: str, outcome: Outcome) -> None:
         """An attack must have been refused for its reason."""

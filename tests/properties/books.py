@@ -349,9 +349,7 @@ class Books(MarketMachine):
         """What the views tell of everybody, and of the quotes from the first unsettled one on."""
         twin, last = self.twin, self.first + max(len(self.offers), 1)
         pages = []
-        for start in range(0, len(twin.watched), 16):
-            users = twin.watched[start : start + 16]
-            traders = max(0, min(len(users), len(twin.users) - start))
+        for users, traders in twin.parties():
             for first in range(self.first, last, 8):
                 pages.append((users, traders, first, twin._look(users, traders, first)))
         return decode(pages, tuple(twin.periods))

@@ -415,15 +415,16 @@ class MarketMachine(RuleBasedStateMachine):
         name = choose.one((*HOUSEHOLDS, "supplier", "owner", STRANGER, *self.possible.debtors * 9))
         address = self.twin.address(name)
         account, outside = market.account(address), market.token.balances.get(address, 0)
-        free = account.balance
-        left = max(free + min(account.grid_account, 0), 0)  # after clearing
-        usual = ("withdraw",) * 3 if name in self.possible.debtors else ()  # clears first what is owed
-        match choose.one(("clear", "deposit", "withdraw", *usual)):
+        free, owes = account.balance, name in self.possible.debtors
+        # A withdrawal clears first what is owed.
+        match choose.one(("clear", "deposit", "withdraw", *(("withdraw",) * 3 if owes else ()))):
             case "deposit":
                 return Call("deposit", (choose.one((0, 1, outside // 3, outside, outside + 1)),), name)
             case "withdraw":
-                amounts = (0, 1, free // 2, max(free - 1, 0), free, free + 1, left, left + 1)
-                return Call("withdraw", (choose.one(amounts[:6] if left == free else amounts),), name)
+                left = max(free + account.grid_account, 0)
+                cleared = (left, left + 1) if owes else ()
+                amounts = (0, 1, free // 2, max(free - 1, 0), free, free + 1, *cleared)
+                return Call("withdraw", (choose.one(amounts),), name)
         return Call("clear", (name,), STRANGER)
 
     def draw_admission(self, choose: Choose) -> Call:

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping
 
 from tests.properties.twin import HOUSEHOLDS, Twin
-from wattproof.model import BUYING, BidStatus, Phase, QuoteStatus
+from wattproof.model import BUYING, AccountView, BidStatus, Phase, QuoteStatus
 
 AFTER_REVEALING = ~(Phase.BIDDING | Phase.REVEALING)
 AFTER_METERING = Phase.SETTLING | Phase.CLOSING
@@ -28,20 +28,21 @@ class Possible:
         return twin is self.twin and self._made == (len(twin.trace), len(sealed), len(twin.periods))
 
     @functools.cached_property
+    def households(self) -> dict[str, AccountView]:
+        """The households' accounts."""
+        return {name: self.market.account(self.twin.address(name)) for name in HOUSEHOLDS}
+
+    @functools.cached_property
     def traders(self) -> dict[str, str]:
         """The households that may begin new business, with their addresses."""
-        addresses = {name: self.twin.address(name) for name in HOUSEHOLDS}
-        return {name: address for name, address in addresses.items() if self._may_trade(address)}
-
-    def _may_trade(self, address: str) -> bool:
-        account = self.market.account(address)
-        return account.authorized and account.grid_account >= 0
+        standing = self.households.items()
+        allowed = [name for name, account in standing if account.authorized and account.grid_account >= 0]
+        return {name: self.twin.address(name) for name in allowed}
 
     @functools.cached_property
     def debtors(self) -> list[str]:
         """The households in arrears that have free money, with which their next call may clear what they owe."""
-        accounts = {name: self.market.account(self.twin.address(name)) for name in HOUSEHOLDS}
-        return [name for name, account in accounts.items() if account.grid_account < 0 < account.balance]
+        return [name for name, account in self.households.items() if account.grid_account < 0 < account.balance]
 
     @functools.cached_property
     def phases(self) -> dict[int, Phase]:

@@ -406,15 +406,14 @@ class Twin:
 
     def _going_on(self) -> list[Asked]:
         """All that is not over, as questions to the lens: mostly one."""
-        over, watched, periods = self._over, self.watched, tuple(self.periods)
+        over, periods = self._over, tuple(self.periods)
         quotes = [number for number in range(self.first, len(self.model.quotes) + 1) if number not in over]
         asked = []
-        for start in range(0, len(watched), 16):
-            users = tuple(watched[start : start + 16])
-            traders = users[: max(0, len(self.users) - start)]
-            places = tuple((user, period) for user in traders for period in periods if (user, period) not in over)
+        for users, traders in self.parties():
+            bidders = tuple(users[:traders])
+            places = tuple((user, period) for user in bidders for period in periods if (user, period) not in over)
             for at in range(0, max(len(quotes), 1), 8):
-                asked.append(Asked(users, traders, tuple(quotes[at : at + 8]), places, periods))
+                asked.append(Asked(tuple(users), bidders, tuple(quotes[at : at + 8]), places, periods))
         return asked
 
     def _differences(self, asked: Asked, got: bytes, wanted: bytes) -> dict[str, str]:
@@ -450,6 +449,13 @@ class Twin:
             return closing and not metered
         return position.settled or (closing and not (metered or position.bought or position.stakes))
 
+    def parties(self) -> Iterator[tuple[list[str], int]]:
+        """Everybody watched, sixteen at a time as the lens takes them, with how many of them, the first, can trade."""
+        watched = self.watched
+        for start in range(0, len(watched), 16):
+            users = watched[start : start + 16]
+            yield users, max(0, min(len(users), len(self.users) - start))
+
     def _moment(self, everything: bool) -> tuple[int, int, int, bool]:
         return self.now, len(self.periods), len(self.watched), everything
 
@@ -461,9 +467,7 @@ class Twin:
         key = self._moment(everything)
         if self._seen is None or self._seen[0] != key:
             looks = []
-            for start in range(0, len(self.watched), 16):
-                users = self.watched[start : start + 16]
-                traders = max(0, min(len(users), len(self.users) - start))
+            for users, traders in self.parties():
                 first = count = 1 if everything else self.first
                 while first <= count:
                     answer = self._look(users, traders, first)
