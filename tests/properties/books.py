@@ -18,7 +18,7 @@ from hypothesis import event, note
 from hypothesis import strategies as st
 
 from tests.properties.machine import EVERYBODY, Call, MarketMachine, salt_of
-from tests.properties.observation import Account, Observation, decode
+from tests.properties.observation import Account, Asked, Observation, decode
 from tests.properties.symbols import word
 from tests.properties.twin import HOUSEHOLDS, STRANGER, Outcome
 from wattproof.deployment import Tariff
@@ -349,10 +349,11 @@ class Books(MarketMachine):
         """What the views tell of everybody, and of the quotes from the first unsettled one on."""
         twin, last = self.twin, self.first + max(len(self.offers), 1)
         pages = []
-        for users, traders in twin.parties():
+        for users, bidders in twin.parties():
             for first in range(self.first, last, 8):
-                pages.append((users, traders, first, twin._look(users, traders, first)))
-        return decode(pages, tuple(twin.periods))
+                asked = Asked.page(users, bidders, first, tuple(twin.periods))
+                pages.append((asked, twin.ask(asked)))
+        return decode(pages)
 
     # ---- the books -----------------------------------------------------------------------
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Account(NamedTuple):
@@ -72,6 +73,39 @@ class Totals(NamedTuple):
     phase: int
 
 
+class Asked(NamedTuple):
+    """What the lens is asked about: at most 16 users and bidders, 8 quotes, 64 places and 4 periods."""
+
+    users: tuple[str, ...]
+    bidders: tuple[str, ...]
+    quotes: tuple[int, ...]
+    places: tuple[tuple[str, int], ...]
+    periods: tuple[int, ...]
+
+    @staticmethod
+    @functools.lru_cache(maxsize=1_000)
+    def page(users: tuple[str, ...], bidders: tuple[str, ...], first: int, periods: tuple[int, ...]) -> Asked:
+        """All of these users, of whom the bidders can trade, of eight quotes from `first` on and of these periods."""
+        places = tuple(itertools.product(bidders, periods))
+        return Asked(users, bidders, tuple(range(first, first + 8)), places, periods)
+
+    def subjects(self) -> dict[str, Iterable[tuple[Any, ...]]]:
+        """What each entry of each array of an answer is about."""
+        quotes = [(number,) for number in self.quotes]
+        return {
+            "accounts": [(user,) for user in self.users],
+            "quotes": quotes,
+            "remaining": quotes,
+            "trades": quotes,
+            "bids": itertools.product(self.quotes, self.bidders),
+            "readings": self.places,
+            "positions": self.places,
+            "quote_of": self.places,
+            "periods": itertools.product(self.periods, ("supply", "demand", "phase")),
+            "others": [("quote_count",), ("owner",), ("pending_owner",), ("tokens",)],
+        }
+
+
 @dataclass
 class Observation:
     """The state of a market as its views tell it. Users are addresses (`0x...` strings), quotes their IDs."""
@@ -91,10 +125,10 @@ class Observation:
     tokens: int = 0
 
 
-def decode(pages: Sequence[tuple[Sequence[str], int, int, bytes]], periods: Sequence[int]) -> Observation:
-    """Decodes the answers of the lens: `(users, how many of them trade, first quote, answer)` each, for `periods`."""
+def decode(pages: Sequence[tuple[Asked, bytes]]) -> Observation:
+    """Decodes what the lens was asked and answered, page by page."""
     seen = Observation()
-    for users, traders, first, answer in pages:
+    for asked, answer in pages:
 
         def column(index: int, width: int, answer: bytes = answer) -> Iterator[bytes]:
             """The rows of one field of the answer, `width` words each."""
@@ -103,18 +137,16 @@ def decode(pages: Sequence[tuple[Sequence[str], int, int, bytes]], periods: Sequ
             return (answer[row : row + 32 * width] for row in range(at + 32, at + 32 + 32 * words, 32 * width))
 
         quotes = [_quote(row) for row in column(1, 7)]
-        ids = range(first, first + len(quotes))
-        seen.accounts.update(zip(users, map(_account, column(0, 10)), strict=True))
+        ids = asked.quotes[: len(quotes)]  # those that are there
+        seen.accounts.update(zip(asked.users, map(_account, column(0, 10)), strict=True))
         seen.quotes.update(zip(ids, quotes, strict=True))
         seen.remaining.update(zip(ids, map(_number, column(2, 1)), strict=True))
         seen.trades_hash.update(zip(ids, map(_number, column(3, 1)), strict=True))
-        places = [(number, user) for number in ids for user in users[:traders]]
-        seen.bids.update(zip(places, map(_bid, column(4, 5)), strict=True))
-        keys = [(user, period) for user in users[:traders] for period in periods]
-        seen.readings.update(zip(keys, map(_reading, column(5, 3)), strict=True))
-        seen.positions.update(zip(keys, map(_position, column(6, 6)), strict=True))
-        seen.quote_of.update(zip(keys, map(_number, column(7, 1)), strict=True))
-        seen.periods.update(zip(periods, map(_totals, column(8, 3)), strict=True))
+        seen.bids.update(zip(itertools.product(ids, asked.bidders), map(_bid, column(4, 5)), strict=True))
+        seen.readings.update(zip(asked.places, map(_reading, column(5, 3)), strict=True))
+        seen.positions.update(zip(asked.places, map(_position, column(6, 6)), strict=True))
+        seen.quote_of.update(zip(asked.places, map(_number, column(7, 1)), strict=True))
+        seen.periods.update(zip(asked.periods, map(_totals, column(8, 3)), strict=True))
         seen.quote_count, seen.owner, seen.pending_owner, seen.tokens = map(_number, column(9, 1))
     return seen
 

@@ -16,14 +16,13 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from tests.properties import evidence
-from tests.properties.observation import Observation, decode
+from tests.properties.observation import Asked, Observation, decode
 from tests.properties.symbols import Signed, meter, seal_bytes
 from tests.properties.twin import (
     HOUSEHOLDS,
     REPL_NAMES,
     START,
     STRANGER,
-    Asked,
     Function,
     Lens,
     Twin,
@@ -435,15 +434,15 @@ class Run:
         users = tuple(self.names[name] for name in self.watched)
         pages, first, count = [], self.since, self.since
         while first <= count:
-            asked = Asked.page(users, len(HOUSEHOLDS), first, tuple(self.periods))
+            asked = Asked.page(users, users[: len(HOUSEHOLDS)], first, tuple(self.periods))
             data = self.lens.request(self.target, self.token, asked)
             done = self.env.execute_code(to_address=self.lens.address, data=data, is_modifying=False)
             if done.is_error:
                 raise AssertionError(f"a view of the contract reverts: {done.error}")
-            pages.append((users, len(HOUSEHOLDS), first, done.output))
-            count = decode(pages[:1], self.periods).quote_count if not pages[1:] else count
+            pages.append((asked, done.output))
+            count = decode(pages[:1]).quote_count if not pages[1:] else count
             first += 8
-        return decode(pages, tuple(self.periods))
+        return decode(pages)
 
     def state(self, seen: Observation | None = None) -> dict[Any, Any]:
         """The whole state, flat: quotes by key, users by name, and the time of a quote less that of its submission."""

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import copy
 import functools
-import itertools
 import pickle
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from eth_utils.crypto import keccak
 
 from tests.properties import evidence
 from tests.properties.evidence import holds
-from tests.properties.observation import Observation, decode
+from tests.properties.observation import Asked, Observation, decode
 from tests.properties.symbols import SEALED, Signed, meter, seal_bytes, word
 from wattproof import model
 from wattproof.calls import each
@@ -77,39 +76,6 @@ class Outcome:
     reason: str | None = None
     result: int | None = None
     events: tuple[model.Event, ...] = ()
-
-
-class Asked(NamedTuple):
-    """What the lens is asked about: at most 16 users and bidders, 8 quotes, 64 places and 4 periods."""
-
-    users: tuple[str, ...]
-    bidders: tuple[str, ...]
-    quotes: tuple[int, ...]
-    places: tuple[tuple[str, int], ...]
-    periods: tuple[int, ...]
-
-    @staticmethod
-    @functools.lru_cache(maxsize=1_000)
-    def page(users: tuple[str, ...], traders: int, first: int, periods: tuple[int, ...]) -> Asked:
-        """All of these users, the first `traders` of whom can trade, of eight quotes and of these periods."""
-        places = tuple((user, period) for user in users[:traders] for period in periods)
-        return Asked(users, users[:traders], tuple(range(first, first + 8)), places, periods)
-
-    def subjects(self) -> dict[str, Iterable[tuple[Any, ...]]]:
-        """What each entry of each array of an answer is about."""
-        quotes = [(number,) for number in self.quotes]
-        return {
-            "accounts": [(user,) for user in self.users],
-            "quotes": quotes,
-            "remaining": quotes,
-            "trades": quotes,
-            "bids": itertools.product(self.quotes, self.bidders),
-            "readings": self.places,
-            "positions": self.places,
-            "quote_of": self.places,
-            "periods": itertools.product(self.periods, ("supply", "demand", "phase")),
-            "others": [("quote_count",), ("owner",), ("pending_owner",), ("tokens",)],
-        }
 
 
 class Past(NamedTuple):
@@ -394,26 +360,23 @@ class Twin:
 
     def observe(self) -> Observation:
         """What the contract's views tell of everybody and everything, decoded; nothing of it comes from the model."""
-        return decode(self._looks(), tuple(self.periods))
+        return decode(self._looks())
 
     def _answers(self, everything: bool) -> list[tuple[Asked, bytes]]:
         """What was asked of the lens, and what it answered: a look that was taken already serves, too."""
         if not everything and not (self._seen and self._seen[0] == self._moment(False)):
-            return [(asked, self._ask(asked)) for asked in self._going_on()]
-        periods = tuple(self.periods)
-        looks = self._looks(everything)
-        return [(Asked.page(tuple(users), traders, first, periods), told) for users, traders, first, told in looks]
+            return [(asked, self.ask(asked)) for asked in self._going_on()]
+        return self._looks(everything)
 
     def _going_on(self) -> list[Asked]:
         """All that is not over, as questions to the lens: mostly one."""
         over, periods = self._over, tuple(self.periods)
         quotes = [number for number in range(self.first, len(self.model.quotes) + 1) if number not in over]
         asked = []
-        for users, traders in self.parties():
-            bidders = tuple(users[:traders])
+        for users, bidders in self.parties():
             places = tuple((user, period) for user in bidders for period in periods if (user, period) not in over)
             for at in range(0, max(len(quotes), 1), 8):
-                asked.append(Asked(tuple(users), bidders, tuple(quotes[at : at + 8]), places, periods))
+                asked.append(Asked(users, bidders, tuple(quotes[at : at + 8]), places, periods))
         return asked
 
     def _differences(self, asked: Asked, got: bytes, wanted: bytes) -> dict[str, str]:
@@ -449,37 +412,35 @@ class Twin:
             return closing and not metered
         return position.settled or (closing and not (metered or position.bought or position.stakes))
 
-    def parties(self) -> Iterator[tuple[list[str], int]]:
-        """Everybody watched, sixteen at a time as the lens takes them, with how many of them, the first, can trade."""
+    def parties(self) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+        """Everybody watched, sixteen at a time as the lens takes them, with those of them that can trade."""
         watched = self.watched
         for start in range(0, len(watched), 16):
-            users = watched[start : start + 16]
-            yield users, max(0, min(len(users), len(self.users) - start))
+            yield tuple(watched[start : start + 16]), tuple(self.users[start : start + 16])
 
     def _moment(self, everything: bool) -> tuple[int, int, int, bool]:
         return self.now, len(self.periods), len(self.watched), everything
 
-    def _looks(self, everything: bool = False) -> list[tuple[list[str], int, int, bytes]]:
+    def _looks(self, everything: bool = False) -> list[tuple[Asked, bytes]]:
         """What the lens answers now, sixteen users and eight quotes at a time; asked once between two calls.
 
         Quotes before `first`, which were settled in the season, are looked at only where `everything` is asked for.
         """
         key = self._moment(everything)
         if self._seen is None or self._seen[0] != key:
-            looks = []
-            for users, traders in self.parties():
+            looks, periods = [], tuple(self.periods)
+            for users, bidders in self.parties():
                 first = count = 1 if everything else self.first
                 while first <= count:
-                    answer = self._look(users, traders, first)
-                    looks.append((users, traders, first, answer))
+                    asked = Asked.page(users, bidders, first, periods)
+                    answer = self.ask(asked)
+                    looks.append((asked, answer))
                     first, count = first + 8, int.from_bytes(answer[-128:-96], "big")  # the number of quotes
             self._seen = (key, looks)
         return self._seen[1]
 
-    def _look(self, users: Sequence[str], traders: int, first: int) -> bytes:
-        return self._ask(Asked.page(tuple(users), traders, first, tuple(self.periods)))
-
-    def _ask(self, asked: Asked) -> bytes:
+    def ask(self, asked: Asked) -> bytes:
+        """What the lens answers to that."""
         data = self.lens.request(self.target, str(self.token.address), asked)
         computation = self.env.execute_code(to_address=self.lens.address, data=data, is_modifying=False)
         if computation.is_error:
