@@ -50,7 +50,6 @@ initializes: ledger
 initializes: accounts[ownable := ownable, eip712 := eip712, ledger := ledger]
 initializes: incentives[tariff := tariff]
 initializes: deliveries
-initializes: metering[accounts := accounts, clock := clock, deliveries := deliveries]
 initializes: quotes[
     accounts := accounts,
     clock := clock,
@@ -59,6 +58,12 @@ initializes: quotes[
     tariff := tariff
 ]
 initializes: positions[deliveries := deliveries, quotes := quotes]
+initializes: metering[
+    accounts := accounts,
+    clock := clock,
+    deliveries := deliveries,
+    positions := positions
+]
 initializes: bids[
     accounts := accounts,
     clock := clock,
@@ -188,9 +193,9 @@ def __init__(
     accounts.__init__()
     incentives.__init__()
     deliveries.__init__()
-    metering.__init__()
     quotes.__init__()
     positions.__init__()
+    metering.__init__()
     bids.__init__()
     sales.__init__()
     surplus.__init__()

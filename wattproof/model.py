@@ -214,6 +214,7 @@ class Position:
     bought: int = 0
     received: int = 0
     delivered: int = 0
+    asked: int = 0
     stakes: set[int] = field(default_factory=set)
     settled: bool = False
 
@@ -567,6 +568,7 @@ class Market:
         quote.bids[sender] = Bid(ZERO_BYTES32, price, volume, 0, BidStatus.RESERVED)  # T-BID-7, T-BID-14
         quote.opened.append(sender)
         self.positions[sender, quote.period].stakes.add(quote_id)  # T-ACC-5
+        self.positions[sender, quote.period].asked += volume
         self.demands[quote.period] += volume  # T-BID-16
         self._log("BidRevealed", quote_id=quote_id, bidder=sender, price=price, volume=volume)
 
@@ -656,6 +658,8 @@ class Market:
         require(meter != ZERO_ADDRESS, "accounts: not registered")  # T-MET-1
         self._require_phase(period, now, Phase.METERING)  # T-MET-1
         require(not self.reading(user, period).present, "metering: already read")  # T-MET-2
+        in_business = self.account(user).authorized or self._has_business(user, period)
+        require(in_business, "accounts: not authorised")  # T-MET-5
         in_bounds = exported < ENERGY_BOUND and imported < ENERGY_BOUND
         require(in_bounds, "metering: reading out of bounds")  # T-MET-3
         message = self.reading_message(user, period, exported, imported)
@@ -827,6 +831,11 @@ class Market:
     def _quote(self, quote_id: int) -> Quote:
         """The quote with this number, or an empty one (T-QUO-7)."""
         return self.quotes[quote_id - 1] if 0 < quote_id <= len(self.quotes) else Quote()
+
+    def _has_business(self, user: Address, period: int) -> bool:
+        """T-MET-5: it quoted, opened a bid or bought."""
+        p = self.positions.get((user, period))
+        return p is not None and bool(p.stakes or p.asked or p.bought)
 
     def _left(self, quote_id: int) -> int:
         """T-SUR-5, T-SUR-6."""

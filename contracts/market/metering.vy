@@ -14,12 +14,14 @@ from . import accounts
 from . import clock
 from . import deliveries
 from . import packing
+from . import positions
 from . import refusals
 from . import tariff
 
 uses: accounts
 uses: clock
 uses: deliveries
+uses: positions
 
 
 # @dev How many readings can be handed in at once (T-MET-11).
@@ -52,8 +54,9 @@ def submit_reading(
     @param imported The energy drawn from the grid, in Wh.
     @param signature The meter's signature of `Reading(user, period, exported, imported)`.
     @custom:error "accounts: not registered", "clock: wrong phase",
-                  "metering: already read", "metering: reading out of bounds", and those
-                  of `accounts._signature_fault`.
+                  "metering: already read", "accounts: not authorised",
+                  "metering: reading out of bounds", and those of
+                  `accounts._signature_fault`.
     """
     fault: String[40] = self._accept(user, period, exported, imported, signature)
     if len(fault) > 0:
@@ -118,7 +121,11 @@ def _accept(
     delivery: uint256 = deliveries._delivery[user][period]
     if delivery & packing.PRESENT != 0:
         return "metering: already read"
-    if not tariff._is_energy(exported) or not tariff._is_energy(imported):
+    # Who is not let in, or no longer, reports only where it quoted, opened a bid or bought.
+    position: uint256 = positions._position[user][period]
+    if (word & packing.AUTHORIZED | delivery & packing.SALE_OPEN | position) == 0:
+        return "accounts: not authorised"
+    if not tariff._is_energy(exported | imported):
         return "metering: reading out of bounds"
     struct_hash: bytes32 = keccak256(abi_encode(_READING_TYPE, user, period, exported, imported))
     fault: String[40] = accounts._signature_fault(packing._meter(word), struct_hash, signature)

@@ -74,7 +74,7 @@ def submit_quote(period: uint256, volume: uint256, price: uint256) -> uint256:
     quote_id: uint256 = self._next_id
 
     ledger._reserve(msg.sender, trader.purse, tariff._collateral(volume))
-    self._next_id = quote_id + 1
+    self._next_id = unsafe_add(quote_id, 1)
     self._count(period, volume, 0, 0)
     self._write(
         quote_id,
@@ -164,7 +164,7 @@ def quote_count() -> uint256:
     @dev Returns how many quotes there are.
     @return uint256 The ID of the last one; 0 where there is none.
     """
-    return self._next_id - 1
+    return unsafe_sub(self._next_id, 1)
 
 
 @external

@@ -104,7 +104,7 @@ def settle_quote(quote_id: uint256):
     sale.open = False
 
     ledger._purse[prosumer] = packing._released(purse, collateral, gain)
-    ledger._credit(ownable.owner, totals.fees + fee)
+    ledger._credit(ownable.owner, unsafe_add(totals.fees, fee))
     quotes._write(quote_id, quote)
     deliveries._write_sale(prosumer, quote.period, sale)
     log IEnergyMarket.QuoteSettled(
@@ -298,9 +298,6 @@ def _check_settling(period: uint256):
          anybody while CLOSING.
     @custom:error "clock: wrong phase", "settlement: owner only".
     """
-    phase: IEnergyMarket.Phase = clock._phase(period)
-    if phase == IEnergyMarket.Phase.SETTLING:
-        if msg.sender != ownable.owner:
-            refusals._refuse("settlement: owner only")
-    elif phase != IEnergyMarket.Phase.CLOSING:
-        refusals._refuse("clock: wrong phase")
+    clock._check_phase(period, IEnergyMarket.Phase.SETTLING | IEnergyMarket.Phase.CLOSING)
+    if msg.sender != ownable.owner and clock._phase(period) == IEnergyMarket.Phase.SETTLING:
+        refusals._refuse("settlement: owner only")

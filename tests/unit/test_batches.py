@@ -103,7 +103,7 @@ def test_one_bad_reading_does_not_sink_the_others(stage: Stage, bad: Any, reason
     """T-MET-12, T-MET-13: wherever it stands, with the reason of `submit_reading`."""
     stage.to("METERING")
     stage.read(stage.prosumer, 5, 6)
-    newcomer = stage.register(stage.unregistered("newcomer"))
+    newcomer = stage.household("newcomer")
     batch = [entry(stage, stage.consumer, 1, 1), entry(stage, newcomer, 2, 2)]
     wanted = [accepted(stage, stage.consumer, 1, 1), accepted(stage, newcomer, 2, 2)]
     spoilt = bad(stage)

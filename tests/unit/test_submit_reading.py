@@ -78,16 +78,21 @@ def test_anybody_may_bring_it(stage: Stage, caller: str) -> None:
 
 
 def test_without_authorisation(stage: Stage) -> None:
-    """T-MET-1, T-MET-5: registered is enough; revoked does not matter."""
+    """T-MET-5: who was never let in, or no longer is, reports only where it has business in the period."""
     newcomer = stage.register(stage.unregistered("newcomer"))
-    stage.market.revoke(stage.consumer.address, sender=stage.owner)
+    stage.quote()
+    for household in (stage.consumer, stage.prosumer):
+        stage.market.revoke(household.address, sender=stage.owner)
     stage.to("METERING")
 
-    stage.read(newcomer, 5, 6)
-    stage.read(stage.consumer, 7, 8)
+    for household in (newcomer, stage.consumer):
+        with stage.refuses("accounts: not authorised"):
+            stage.read(household, 5, 6)
+    stage.read(stage.prosumer, 7, 8)
 
-    assert stage.market.reading(newcomer.address, stage.period) == (True, 5, 6)
-    assert stage.market.reading(stage.consumer.address, stage.period) == (True, 7, 8)
+    assert stage.market.reading(newcomer.address, stage.period) == (False, 0, 0)
+    assert stage.market.reading(stage.consumer.address, stage.period) == (False, 0, 0)
+    assert stage.market.reading(stage.prosumer.address, stage.period) == (True, 7, 8)
 
 
 @pytest.mark.parametrize(
@@ -265,7 +270,7 @@ def test_refuses_other_figures_than_were_signed(stage: Stage, exported: int, imp
 def test_refuses_a_signature_for_another_market(stage: Stage) -> None:
     """T-REG-7: the same user and meter in two markets; each takes its own signature only."""
     other = Stage()
-    here = stage.register(stage.unregistered("commuter"))
+    here = stage.household("commuter")
     other.register(here)
     stage.to("METERING")
 

@@ -17,7 +17,7 @@ from tests.properties import seasons
 from tests.properties.evidence import holds
 from tests.properties.machine import salt_of
 from tests.properties.observation import Account, Observation
-from tests.properties.symbols import seal_bytes
+from tests.properties.symbols import meter, seal_bytes
 from tests.properties.twin import HOUSEHOLDS, NEWCOMER, START, STRANGER, Outcome, Twin
 
 SALT = bytes(range(32))
@@ -389,6 +389,7 @@ STRANGERS_CALLS = (
     "match_bids",
 )
 STRANGERS_CALLS += ("authorize", "revoke", "settle_quote", "settle_account", "invalidate_quote", "transfer_ownership")
+STRANGERS_CALLS += ("register", "submit_reading")
 moves = st.lists(st.tuples(st.sampled_from(STRANGERS_CALLS), wide, st.sampled_from(HOUSEHOLDS)), max_size=8)
 
 
@@ -409,27 +410,46 @@ def _tried(d: Day, function: str, number: int, name: str, sender: str) -> Outcom
             args = (1,)
         case "settle_account":
             args = (name, d.period)
+        case "register":
+            args = (SALT, meter(sender).address, d.twin.pairing(sender, SALT))
+        case "submit_reading":
+            name = sender if number % 2 else name
+            exported = min(number, 2**48 - 1)
+            args = (name, d.period, exported, 0, d.twin.reading(name, d.period, exported, 0, meter_of=sender))
     return d.call(function, *args, sender=sender)
 
 
-@given(calls=moves, phase=st.sampled_from(("REVEALING", "MATCHING", "METERING", "SETTLING")))
-def test_09_a_stranger_credits_nobody(calls: list[tuple[str, int, str]], phase: str) -> None:
+PHASES_IN_TURN = ("REVEALING", "MATCHING", "DELIVERING", "METERING", "SETTLING", "CLOSING")
+SELF_MADE_METER = [
+    ("REVEALING", [("register", 1, PROSUMER)]),
+    ("METERING", [("submit_reading", 2**48 - 1, PROSUMER)]),
+    ("CLOSING", [("settle_account", 1, STRANGER), ("withdraw", 1, PROSUMER)]),
+]
+"""The way by which the supplier's balance could be taken: a key of its own as meter, and a reading of 2^48 - 1 Wh."""
+
+
+@given(plan=st.lists(st.tuples(st.sampled_from(PHASES_IN_TURN), moves), min_size=1, max_size=4))
+@example(plan=SELF_MADE_METER)
+def test_09_a_stranger_credits_nobody(plan: list[tuple[str, list[tuple[str, int, str]]]]) -> None:
     """Defect 9: "A stranger can credit any balance."
 
-    Whatever a stranger calls, nobody's money in the market grows but its own, and that only by what it deposits.
+    Whatever a stranger calls, at any time, registered with a meter of its own or not, nobody's money in the market
+    grows but its own, and that only by what it deposits; its invoice account stays empty.
     """
     with day() as d:
         d.quote(100)
         d.bid(1, BUYER, d.low, 50)
-        d.to(phase)
         before, paid = {name: d.wealth(name) for name in d.everybody()}, 0
-        for function, number, name in calls:
-            amount = number % 1000 if function == "deposit" else number
-            if _tried(d, function, amount, name, STRANGER).accepted:
-                paid += {"deposit": amount, "withdraw": -amount}.get(function, 0)
+        for phase, calls in sorted(plan, key=lambda part: PHASES_IN_TURN.index(part[0])):
+            d.to(phase)
+            for function, number, name in calls:
+                amount = number % 1000 if function == "deposit" else number
+                if _tried(d, function, amount, name, STRANGER).accepted:
+                    paid += {"deposit": amount, "withdraw": -amount}.get(function, 0)
         gain = {name: d.wealth(name) - wealth for name, wealth in before.items()}
         holds("C4-SEEN-9", gain.pop(STRANGER) == paid, paid=paid)
         holds("C4-SEEN-9", not any(gain.values()), gains=gain)
+        holds("C4-SEEN-9", d.account(STRANGER).grid_account == 0, account=d.account(STRANGER))
 
 
 @given(turns=st.lists(st.sampled_from(HOUSEHOLDS), min_size=1, max_size=8), lost=st.sampled_from(HOUSEHOLDS))
