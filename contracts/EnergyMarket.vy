@@ -28,9 +28,9 @@ from .market import incentives
 from .market import ledger
 from .market import matching
 from .market import metering
-from .market import packing
 from .market import positions
 from .market import quotes
+from .market import records
 from .market import refusals
 from .market import sales
 from .market import settlement
@@ -57,12 +57,13 @@ initializes: quotes[
     ledger := ledger,
     tariff := tariff
 ]
-initializes: positions[deliveries := deliveries, quotes := quotes]
+initializes: positions[quotes := quotes]
 initializes: metering[
     accounts := accounts,
     clock := clock,
     deliveries := deliveries,
-    positions := positions
+    positions := positions,
+    quotes := quotes
 ]
 initializes: bids[
     accounts := accounts,
@@ -72,7 +73,7 @@ initializes: bids[
     quotes := quotes,
     tariff := tariff
 ]
-initializes: sales[accounts := accounts, bids := bids, deliveries := deliveries, quotes := quotes]
+initializes: sales[accounts := accounts, bids := bids]
 initializes: matching[
     accounts := accounts,
     bids := bids,
@@ -105,6 +106,7 @@ initializes: settlement[
     sales := sales,
     tariff := tariff
 ]
+initializes: records
 
 
 exports: (
@@ -124,7 +126,7 @@ exports: (
     clock.PERIOD_LENGTH,
     clock.WINDOW,
     matching.PRIORITY_STEP,
-    clock.phase,
+    matching.RANK_BY_PRICE,
     # Users.
     accounts.register,
     accounts.authorize,
@@ -136,27 +138,19 @@ exports: (
     # The auction.
     quotes.submit_quote,
     quotes.invalidate_quote,
-    quotes.quote,
-    quotes.quote_of,
     quotes.quote_count,
-    quotes.supply,
-    quotes.demand,
     bids.submit_bid,
     bids.reveal_bid,
-    bids.bid,
-    bids.seal_of,
     matching.match_bids,
-    sales.trades,
     surplus.buy_surplus,
-    surplus.remaining,
     # Delivery and what follows from it.
     metering.submit_reading,
     metering.submit_readings,
-    metering.reading,
-    positions.position,
     settlement.settle_quote,
     settlement.settle_account,
     settlement.settle_accounts,
+    # What a `MarketLens` reads: it answers all other views.
+    records.words,
 )
 
 
@@ -170,6 +164,7 @@ def __init__(
     period_length: uint256,
     window: uint256,
     priority_step: uint256,
+    rank_by_price: bool,
 ):
     """
     @dev Opens the market; the deployer is its owner.
@@ -181,6 +176,7 @@ def __init__(
     @param period_length The length of a delivery period, in seconds.
     @param window The length of a window, in seconds.
     @param priority_step What each tier adds to the weight 10,000 of a bid; 0: nothing.
+    @param rank_by_price Whether bids rank by unit price; else by total amount.
     @custom:error Those of the modules' constructors, in the order of the arguments.
     """
     ownable.__init__()
@@ -189,7 +185,7 @@ def __init__(
     ledger.__init__(token, supplier)
     tariff.__init__(sbp, ssp, service_fee)
     clock.__init__(period_length, window)
-    matching.__init__(priority_step)
+    matching.__init__(priority_step, rank_by_price)
     accounts.__init__()
     incentives.__init__()
     deliveries.__init__()
@@ -200,6 +196,7 @@ def __init__(
     sales.__init__()
     surplus.__init__()
     settlement.__init__()
+    records.__init__()
 
 
 @external
@@ -226,29 +223,3 @@ def accept_ownership():
         refusals._refuse("ownable_2step: caller is not the new owner")
 
     ownable_2step._transfer_ownership(msg.sender)
-
-
-@external
-@view
-def account(user: address) -> IEnergyMarket.Account:
-    """
-    @dev Returns what the market knows of a party.
-    @param user The party; it need not be registered.
-    @return Account The account.
-    """
-    identity: packing.Identity = packing._identity(accounts._identity[user])
-    word: uint256 = ledger._purse[user]
-    purse: packing.Purse = packing._purse(word)
-
-    return IEnergyMarket.Account(
-        profile=accounts._profile_of(identity),
-        meter=identity.meter,
-        authorized=identity.authorized,
-        balance=purse.free,
-        reserved=purse.reserved,
-        grid_account=ledger._invoice_of(user, word),
-        performances=purse.performances,
-        defaults=incentives._defaults[user],
-        waivers=purse.waivers,
-        tier=incentives._tier(purse.performances),
-    )

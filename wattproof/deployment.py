@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import os
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ class Tariff:
     """The frame of a market, fixed at deployment (T-PARTY-7).
 
     `sbp`, `ssp` and `service_fee` are in base units per Wh, `period_length` and `window` in seconds, `priority_step`
-    in ten-thousandths of a bid's amount per tier. The grid's prices are the paper's (section 5.2.2); the paper names
+    in ten-thousandths of a bid's amount per tier; bids rank by their total amount, or by their unit price where
+    `rank_by_price` (T-MAT-11). The grid's prices are the paper's (section 5.2.2); the paper names
     no service fee, window or step: 0.2 p/kWh, ten minutes and 5 % per tier are ours.
     """
 
@@ -37,6 +39,7 @@ class Tariff:
     period_length: int = HALF_HOUR
     window: int = 600
     priority_step: int = 500
+    rank_by_price: bool = False
 
     @property
     def lowest_price(self) -> int:
@@ -51,7 +54,10 @@ class Tariff:
 
 @dataclass(frozen=True)
 class Deployment:
-    """A market that is open: its two contracts, its owner, its supplier and its tariff."""
+    """A market that is open: its contracts, its owner, its supplier and its tariff.
+
+    `market` answers the views, too: by its `lens`, a `MarketLens` (see `with_views`).
+    """
 
     market: Any
     token: Any
@@ -81,22 +87,40 @@ def contracts_dir() -> Path:
 @functools.cache
 def deployer(name: str) -> Any:
     """titanoboa's deployer of the contract `name`, compiled once per process (and cached on disk by titanoboa)."""
-    return boa.load_partial(str(contracts_dir() / f"{name}.vy"))
+    with warnings.catch_warnings():
+        # The market's array of all its words (contracts/market/records.vy) is meant to be that large.
+        warnings.filterwarnings("ignore", "Use of large arrays")
+        return boa.load_partial(str(contracts_dir() / f"{name}.vy"))
 
 
 def deploy_market(token: str, supplier: str, tariff: Tariff = Tariff(), owner: str | None = None) -> Any:
-    """Deploys an `EnergyMarket` that settles in the ERC-20 at `token`. The sender `owner` (default: boa's) owns it."""
+    """Deploys an `EnergyMarket` that settles in the ERC-20 at `token`, and a lens for it (see `with_views`).
+
+    The sender `owner` (default: boa's) owns it.
+    """
     with boa.env.prank(owner or boa.env.eoa):
-        return deployer("EnergyMarket").deploy(
-            token,
-            supplier,
-            tariff.sbp,
-            tariff.ssp,
-            tariff.service_fee,
-            tariff.period_length,
-            tariff.window,
-            tariff.priority_step,
-        )
+        market = deployer("EnergyMarket").deploy(token, supplier, *frame(tariff))
+        return with_views(market, deployer("MarketLens").deploy(market.address))
+
+
+def frame(tariff: Tariff) -> tuple[int | bool, ...]:
+    """The constructor's arguments that come of a tariff, in their order."""
+    prices = (tariff.sbp, tariff.ssp, tariff.service_fee)
+    return (*prices, tariff.period_length, tariff.window, tariff.priority_step, tariff.rank_by_price)
+
+
+def with_views(market: Any, lens: Any) -> Any:
+    """Lets titanoboa's `market` answer by `lens` the views that it leaves to a `MarketLens`; returns `market`.
+
+    >>> from wattproof.deployment import deploy
+    >>> deploy().market.account("0x" + 40 * "1").balance
+    0
+    """
+    for entry in lens.abi:
+        if entry["type"] == "function" and not hasattr(market, entry["name"]):
+            setattr(market, entry["name"], getattr(lens, entry["name"]))
+    market.lens = lens
+    return market
 
 
 def deploy(tariff: Tariff = Tariff(), owner: str | None = None, supplier: str | None = None) -> Deployment:

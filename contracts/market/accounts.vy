@@ -25,6 +25,7 @@ uses: ledger
 # @dev A user that may begin new business: its number and its purse, to be written back.
 struct Trader:
     number: uint256
+    capacity: uint256
     purse: uint256
 
 
@@ -59,6 +60,9 @@ def __init__():
     @dev Starts to number the users. The owner is `ownable`'s.
     """
     self._next_number = 1
+    # The zero address is no meter (T-REG-4). By this mark, which nothing here reads, a
+    # `MarketLens` knows a market, and where its mappings begin.
+    self._profile[empty(address)] = convert(1, bytes32)
 
 
 @external
@@ -100,22 +104,33 @@ def register(profile: bytes32, meter: address, signature: Bytes[65]):
 
 
 @external
-def authorize(user: address):
+def authorize(user: address, capacity: uint256):
     """
-    @dev Lets a registered user begin new business (T-REG-12).
+    @dev Lets a registered user begin new business, with the capacity of its connection, or
+         raises that (T-REG-12, T-REG-19, T-REG-20).
+    @notice A capacity never falls, on purpose: an owner that could lower it would cut true
+            readings of what is agreed already.
     @param user The user.
+    @param capacity What the connection carries in a delivery period, in Wh.
     @custom:error "ownable: caller is not the owner", "accounts: not registered",
+                  "accounts: capacity out of bounds", "accounts: capacity cannot fall",
                   "accounts: already authorised".
     """
     ownable._check_owner()
     word: uint256 = self._identity[user]
     if word == 0:
         refusals._refuse("accounts: not registered")
-    if word & packing.AUTHORIZED != 0:
+    if capacity == 0 or capacity > packing.MOST_ENERGY:
+        refusals._refuse("accounts: capacity out of bounds")
+    rise: uint256 = unsafe_sub(capacity, packing._capacity(word))
+    # What falls below zero is larger than any capacity.
+    if rise > capacity:
+        refusals._refuse("accounts: capacity cannot fall")
+    if rise == 0 and word & packing.AUTHORIZED != 0:
         refusals._refuse("accounts: already authorised")
 
-    self._identity[user] = word | packing.AUTHORIZED
-    log IEnergyMarket.Authorized(user=user)
+    self._identity[user] = unsafe_add(word | packing.AUTHORIZED, rise << packing.CAPACITY_AT)
+    log IEnergyMarket.Authorized(user=user, capacity=capacity)
 
 
 @external
@@ -158,28 +173,7 @@ def _trader(user: address) -> Trader:
     purse: uint256 = ledger._purse[user]
     ledger._check_no_arrears(user, purse)
 
-    return Trader(number=packing._number(identity), purse=purse)
-
-
-@internal
-@view
-def _number(user: address) -> uint256:
-    """
-    @dev Returns the number of `user`; zero where it is not registered.
-    """
-    return packing._number(self._identity[user])
-
-
-@internal
-@view
-def _profile_of(identity: packing.Identity) -> bytes32:
-    """
-    @dev Returns the profile of a user.
-    """
-    if identity.blank:
-        return empty(bytes32)
-
-    return self._profile[identity.meter]
+    return Trader(number=packing._number(identity), capacity=packing._capacity(identity), purse=purse)
 
 
 @internal

@@ -34,11 +34,11 @@ BOOK_SIZE: constant(uint256) = 128
 # @dev The bids by quote and the bidder's number, in one key (see `packing.QUOTE_AT`): the
 # seal, and once opened a record. The opened bids of a quote are chained, see
 # `packing.Quote.first`. A bid that lost keeps its record: what holds follows from the
-# quote's status (see `bid`).
+# quote's status (see `MarketLens.bid`).
 _bid: HashMap[uint256, uint256]
 
 
-# @dev The seals that look like a record, one in 2 ** 30 (see `packing.SEAL_ASIDE`).
+# @dev The seals that look like a record, one in 2 ** 78 (see `packing.SEAL_ASIDE`).
 _seal_aside: HashMap[uint256, uint256]
 
 
@@ -56,7 +56,7 @@ def submit_bid(quote_id: uint256, seal: bytes32):
     @dev Places a sealed bid on a quote, once.
     @notice The seal is not checked, on purpose: what it hides shows when it is opened.
     @param quote_id The ID of the quote.
-    @param seal The seal, see `seal_of`.
+    @param seal The seal, see `MarketLens.seal_of`.
     @custom:error Those of `accounts._trader`, "quotes: unknown quote",
                   "quotes: not valid", "clock: wrong phase", "bids: own quote",
                   "bids: already bid".
@@ -92,7 +92,7 @@ def reveal_bid(quote_id: uint256, price: uint256, volume: uint256, salt: bytes32
                   "quotes: not valid", "clock: wrong phase", "bids: nothing to open",
                   "bids: seal does not match", "bids: volume out of bounds",
                   "bids: price out of bounds", "bids: book is full",
-                  "ledger: insufficient balance".
+                  "positions: beyond the capacity", "ledger: insufficient balance".
     """
     trader: accounts.Trader = accounts._trader(msg.sender)
     quote: packing.Quote = quotes._existing(quote_id)
@@ -104,7 +104,7 @@ def reveal_bid(quote_id: uint256, price: uint256, volume: uint256, salt: bytes32
     sealed, seal = self._sealed(key)
     if not sealed:
         refusals._refuse("bids: nothing to open")
-    if seal != self._seal_of(quote_id, msg.sender, price, volume, salt):
+    if seal != packing._seal_of(self, quote_id, msg.sender, price, volume, salt):
         refusals._refuse("bids: seal does not match")
     if volume == 0 or volume > quote.volume:
         refusals._refuse("bids: volume out of bounds")
@@ -113,8 +113,8 @@ def reveal_bid(quote_id: uint256, price: uint256, volume: uint256, salt: bytes32
     if quote.opened >= BOOK_SIZE:
         refusals._refuse("bids: book is full")
 
+    pending: bool = positions._stake(msg.sender, quote.period, quote_id, volume, trader.capacity)
     ledger._reserve(msg.sender, trader.purse, tariff._escrow(volume, price))
-    pending: bool = positions._stake(msg.sender, quote.period, quote_id)
     quotes._count(quote.period, 0, 0, volume)
     self._bid[key] = packing._pack_bid(
         packing.Bid(price=price, volume=volume, filled=0, next=quote.first, pending=pending)
@@ -123,57 +123,6 @@ def reveal_bid(quote_id: uint256, price: uint256, volume: uint256, salt: bytes32
     quote.first = trader.number
     quotes._write(quote_id, quote)
     log IEnergyMarket.BidRevealed(quote_id=quote_id, bidder=msg.sender, price=price, volume=volume)
-
-
-@external
-@view
-def bid(quote_id: uint256, bidder: address) -> IEnergyMarket.Bid:
-    """
-    @dev Returns a bid, with the status that holds now.
-    @param quote_id The ID of the quote.
-    @param bidder The bidder.
-    @return Bid The bid; all zero where there is none.
-    """
-    answer: IEnergyMarket.Bid = empty(IEnergyMarket.Bid)
-    # There is no such quote; a larger number would be the key of another one's bid.
-    if quote_id > packing.MOST_NUMBER:
-        return answer
-    key: uint256 = quote_id << packing.QUOTE_AT | accounts._number(bidder)
-    if self._bid[key] == 0:
-        return answer
-
-    sealed: bool = False
-    sealed, answer.seal = self._sealed(key)
-    answer.status = IEnergyMarket.BidStatus.CREATED
-    if not sealed:
-        bid: packing.Bid = packing._bid(self._bid[key])
-        answer.price = bid.price
-        answer.volume = bid.volume
-        answer.filled = bid.filled
-        answer.status = IEnergyMarket.BidStatus.RESERVED
-    # Whatever was not confirmed by the matching, opened or not, has lost.
-    if answer.filled > 0:
-        answer.status = IEnergyMarket.BidStatus.CONFIRMED
-    elif quotes._read(quote_id).status != IEnergyMarket.QuoteStatus.VALID:
-        answer.status = IEnergyMarket.BidStatus.REJECTED
-
-    return answer
-
-
-@external
-@view
-def seal_of(quote_id: uint256, bidder: address, price: uint256, volume: uint256, salt: bytes32) -> bytes32:
-    """
-    @dev Returns the seal of a bid. Reckon it at home: whoever runs the node that is
-         asked learns the bid.
-    @param quote_id The ID of the quote.
-    @param bidder The bidder.
-    @param price The price bid, in base units per Wh.
-    @param volume The energy wanted, in Wh.
-    @param salt 32 random bytes.
-    @return bytes32 The seal.
-    """
-    return self._seal_of(quote_id, bidder, price, volume, salt)
 
 
 @internal
@@ -200,13 +149,3 @@ def _has_won(quote_id: uint256, number: uint256) -> bool:
     word: uint256 = self._bid[quote_id << packing.QUOTE_AT | number]
 
     return not packing._is_seal(word) and word >> packing.FILLED_AT & packing.MOST_ENERGY != 0
-
-
-@internal
-@view
-def _seal_of(quote_id: uint256, bidder: address, price: uint256, volume: uint256, salt: bytes32) -> bytes32:
-    """
-    @dev Returns the seal of a bid (T-BID-4). The chain, the market and the bidder are in
-         it: a copied seal opens nothing, nowhere.
-    """
-    return keccak256(abi_encode(chain.id, self, quote_id, bidder, price, volume, salt))

@@ -40,17 +40,6 @@ def __init__(period_length: uint256, window: uint256):
     WINDOW = window
 
 
-@external
-@view
-def phase(period: uint256) -> IEnergyMarket.Phase:
-    """
-    @dev Returns the phase in which a delivery period stands now.
-    @param period The delivery period.
-    @return Phase The phase of `period`.
-    """
-    return self._phase(period)
-
-
 @internal
 @view
 def _phase(period: uint256) -> IEnergyMarket.Phase:

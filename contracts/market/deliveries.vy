@@ -43,12 +43,3 @@ def _write_sale(prosumer: address, period: uint256, sale: packing.Sale):
     @dev Keeps what became of a prosumer's quote for a period.
     """
     self._delivery[prosumer][period] = packing._pack_sale(sale)
-
-
-@internal
-@view
-def _read_reading(user: address, period: uint256) -> packing.Reading:
-    """
-    @dev Returns what a user's meter reported; all zero where there is nothing.
-    """
-    return packing._reading(self._delivery[user][period])

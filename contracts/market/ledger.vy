@@ -178,16 +178,6 @@ def _booked(user: address, purse: uint256, amount: int256) -> (uint256, int256):
 
 
 @internal
-@view
-def _invoice_of(user: address, purse: uint256) -> int256:
-    """
-    @dev Returns what stands on the invoice account of `user`, whose purse tells where
-         that is nothing.
-    """
-    return self._invoice[user] if purse & packing.INVOICED != 0 else 0
-
-
-@internal
 def _reserve(user: address, purse: uint256, amount: uint256):
     """
     @dev Moves `amount` of `user` from its free balance into escrow, and keeps its purse.
@@ -232,7 +222,8 @@ def _check_no_arrears(user: address, purse: uint256):
     @dev Reverts where `user`, whose purse this is, owes the supplier.
     @custom:error "ledger: in arrears".
     """
-    if self._invoice_of(user, purse) < 0:
+    # The purse tells where nothing stands on the account.
+    if purse & packing.INVOICED != 0 and self._invoice[user] < 0:
         refusals._refuse("ledger: in arrears")
 
 

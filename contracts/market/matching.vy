@@ -46,12 +46,12 @@ struct Entry:
 _STEPS: constant(uint256) = 2 * bids.BOOK_SIZE
 
 
-# @dev Where the parts of a rank begin. A bid ranks by its total amount, weighted by the
-# bidder's standing, then by the larger volume, then by the earlier reveal (T-MAT-2,
+# @dev Where the parts of a rank begin. A bid ranks by its total amount or its unit price
+# (T-MAT-11), weighted by the bidder's standing, then by the larger volume, then by the earlier reveal (T-MAT-2,
 # T-MAT-4, T-MAT-5): its place counts from the bid opened last. All of it is one number, the
 # larger the better. The bidder's number is lowest and never decides, as places differ. With
-# volumes below 2 ** 48, prices below 2 ** 96 and weights below 2 ** 16 the amount fits.
-_AMOUNT_AT: constant(uint256) = 88
+# volumes below 2 ** 24, prices below 2 ** 96 and weights below 2 ** 16 the amount fits.
+_AMOUNT_AT: constant(uint256) = 64
 _VOLUME_AT: constant(uint256) = 40
 _PLACE_AT: constant(uint256) = 32
 _MOST_PLACE: constant(uint256) = 255
@@ -65,16 +65,22 @@ _LEVELS: constant(uint256) = 7
 PRIORITY_STEP: public(immutable(uint256))
 
 
+# @dev Whether bids rank by their unit price; else, as in the paper, by their total amount.
+RANK_BY_PRICE: public(immutable(bool))
+
+
 @deploy
-def __init__(priority_step: uint256):
+def __init__(priority_step: uint256, rank_by_price: bool):
     """
-    @dev Fixes the weight of standing for ever.
+    @dev Fixes the order of bids for ever.
     @param priority_step What each tier adds to the weight 10,000 of a bid.
+    @param rank_by_price Whether the unit price counts instead of the total amount.
     @custom:error "matching: priority step out of bounds".
     """
     assert priority_step <= _BASE_WEIGHT, "matching: priority step out of bounds"
 
     PRIORITY_STEP = priority_step
+    RANK_BY_PRICE = rank_by_price
 
 
 @external
@@ -96,6 +102,7 @@ def match_bids(quote_id: uint256):
     sale: packing.Sale = deliveries._read_sale(prosumer, quote.period)
     supply: uint256 = quote.volume
     step: uint256 = PRIORITY_STEP
+    by_price: bool = RANK_BY_PRICE
     book: uint256 = quote_id << packing.QUOTE_AT
     # The ranks (see `_AMOUNT_AT`) of the bids that may win, none of the first `size` smaller
     # than its parent's, and the bids themselves.
@@ -123,7 +130,9 @@ def match_bids(quote_id: uint256):
                 entry.purse >> packing.PERFORMANCES_AT & packing.MOST_PERFORMANCES
             )
             weight: uint256 = unsafe_add(_BASE_WEIGHT, unsafe_mul(step, tier))
-            amount: uint256 = unsafe_mul(unsafe_mul(volume, price), weight)
+            amount: uint256 = unsafe_mul(price, weight)
+            if not by_price:
+                amount = unsafe_mul(amount, volume)
             rank = amount << _AMOUNT_AT | volume << _VOLUME_AT | len(entries) << _PLACE_AT | next
             next = entry.bid >> packing.NEXT_AT & packing.MOST_NUMBER
             if rank < bar:
@@ -196,11 +205,13 @@ def match_bids(quote_id: uint256):
         bids._bid[book | number] = packing._won(entry.bid, filled, following)
         # Agreed, however late the matching is called: the bid was made ahead of delivery.
         pending: bool = entry.bid & packing.PENDING != 0
-        positions._buy(entry.bidder, quote.period, quote_id, filled, True, pending)
+        positions._buy(entry.bidder, quote.period, quote_id, filled, filled, 0, pending)
         # The reserve of what is not filled is free again.
         if filled < volume:
             ledger._refund(entry.bidder, tariff._escrow(unsafe_sub(volume, filled), price))
         log IEnergyMarket.BidConfirmed(quote_id=quote_id, bidder=entry.bidder, filled=filled)
+    sale.matched = sale.sold
+    sale.ahead = sale.sold > 0
     quote.status = IEnergyMarket.QuoteStatus.MATCHED
     quotes._write(quote_id, quote)
     deliveries._write_sale(prosumer, quote.period, sale)

@@ -15,13 +15,14 @@ from . import clock
 from . import deliveries
 from . import packing
 from . import positions
+from . import quotes
 from . import refusals
-from . import tariff
 
 uses: accounts
 uses: clock
 uses: deliveries
 uses: positions
+uses: quotes
 
 
 # @dev How many readings can be handed in at once (T-MET-11).
@@ -50,12 +51,11 @@ def submit_reading(
     @dev Records what a user's meter signed, once per period. Anybody may bring it.
     @param user The user.
     @param period The delivery period.
-    @param exported The energy fed into the grid, in Wh.
-    @param imported The energy drawn from the grid, in Wh.
+    @param exported The energy fed into the grid, in Wh; above the capacity it counts as that.
+    @param imported The energy drawn from the grid, in Wh; above the capacity as well.
     @param signature The meter's signature of `Reading(user, period, exported, imported)`.
     @custom:error "accounts: not registered", "clock: wrong phase",
-                  "metering: already read", "accounts: not authorised",
-                  "metering: reading out of bounds", and those of
+                  "metering: already read", "accounts: not authorised", and those of
                   `accounts._signature_fault`.
     """
     fault: String[40] = self._accept(user, period, exported, imported, signature)
@@ -89,22 +89,6 @@ def submit_readings(period: uint256, readings: DynArray[IEnergyMarket.SignedRead
     return accepted
 
 
-@external
-@view
-def reading(user: address, period: uint256) -> IEnergyMarket.Reading:
-    """
-    @dev Returns what a user's meter reported for a delivery period.
-    @param user The user.
-    @param period The delivery period.
-    @return Reading The reading, in Wh; all zero where there is none.
-    """
-    reading: packing.Reading = deliveries._read_reading(user, period)
-
-    return IEnergyMarket.Reading(
-        present=reading.present, exported=reading.exported, imported=reading.imported
-    )
-
-
 @internal
 def _accept(
     user: address, period: uint256, exported: uint256, imported: uint256, signature: Bytes[65]
@@ -121,18 +105,28 @@ def _accept(
     delivery: uint256 = deliveries._delivery[user][period]
     if delivery & packing.PRESENT != 0:
         return "metering: already read"
-    # Who is not let in, or no longer, reports only where it quoted, opened a bid or bought.
-    position: uint256 = positions._position[user][period]
-    if (word & packing.AUTHORIZED | delivery & packing.SALE_OPEN | position) == 0:
-        return "accounts: not authorised"
-    if not tariff._is_energy(exported | imported):
-        return "metering: reading out of bounds"
+    # What the connection does not carry counts as its capacity: to refuse it would make an
+    # honest seller a silent one for a Wh (T-MET-3).
+    capacity: uint256 = packing._capacity(word)
+    most: uint256 = capacity
+    if word & packing.AUTHORIZED == 0:
+        # Who is not let in, or no longer, exports at most what it quoted (T-MET-15), and
+        # reports only where it has business in the period (T-MET-5). What was bought is a
+        # stake still: no quote of the period is settled yet.
+        if delivery & packing.SALE_OPEN != 0:
+            most = quotes._read(delivery >> packing.QUOTE_ID_AT & packing.MOST_NUMBER).volume
+        elif positions._has_stake(positions._position[user][period]):
+            most = 0
+        else:
+            return "accounts: not authorised"
     struct_hash: bytes32 = keccak256(abi_encode(_READING_TYPE, user, period, exported, imported))
     fault: String[40] = accounts._signature_fault(packing._meter(word), struct_hash, signature)
     if len(fault) > 0:
         return fault
 
-    deliveries._delivery[user][period] = packing._metered(delivery, exported, imported)
-    log IEnergyMarket.ReadingSubmitted(user=user, period=period, exported=exported, imported=imported)
+    counted: uint256 = min(exported, most)
+    drawn: uint256 = min(imported, capacity)
+    deliveries._delivery[user][period] = packing._metered(delivery, counted, drawn)
+    log IEnergyMarket.ReadingSubmitted(user=user, period=period, exported=counted, imported=drawn)
 
     return ""

@@ -19,11 +19,11 @@
 from ..interfaces import IEnergyMarket
 
 
-# @dev The largest value of each kind of field.
+# @dev The largest value of each kind of field. No energy of a user in a period is larger than
+# the capacity of its connection (T-REG-20), whatever it quotes, asks for, buys or meters.
 MOST_MONEY: constant(uint256) = 2**104 - 1
 MOST_PRICE: constant(uint256) = 2**96 - 1
-MOST_ENERGY: constant(uint256) = 2**48 - 1
-MOST_SUM: constant(uint256) = 2**64 - 1
+MOST_ENERGY: constant(uint256) = 2**24 - 1
 _MOST_TOTAL: constant(uint256) = 2**128 - 1
 MOST_NUMBER: constant(uint256) = 2**32 - 1
 _MOST_TIME: constant(uint256) = 2**40 - 1
@@ -32,18 +32,18 @@ MOST_COUNT: constant(uint256) = 2**16 - 1
 
 
 # @dev A bid's word below this is no seal but a record.
-_SEALS: constant(uint256) = 2**226
+_SEALS: constant(uint256) = 2**178
 
 
 # @dev The record of a bid whose seal is kept aside, because it looks like a record.
-SEAL_ASIDE: constant(uint256) = 2**225
+SEAL_ASIDE: constant(uint256) = 2**177
 
 
 # @dev Where fields of an opened bid begin, for the matching, which reads a book of them.
 VOLUME_AT: constant(uint256) = 96
-FILLED_AT: constant(uint256) = 144
-NEXT_AT: constant(uint256) = 192
-PENDING: constant(uint256) = 1 << 224
+FILLED_AT: constant(uint256) = 120
+NEXT_AT: constant(uint256) = 144
+PENDING: constant(uint256) = 1 << 176
 
 
 # @dev Where the quote begins in the key of a bid; the bidder's number is below it. Both
@@ -62,25 +62,33 @@ _RESERVED_AT: constant(uint256) = 104
 
 
 # @dev Where the fields of a position begin.
-BOUGHT_AT: constant(uint256) = 64
-RECEIVED_AT: constant(uint256) = 128
-OPEN_AT: constant(uint256) = 192
-PENDING_AT: constant(uint256) = 208
-POSITION_SETTLED: constant(uint256) = 1 << 240
+BOUGHT_AT: constant(uint256) = 24
+RECEIVED_AT: constant(uint256) = 48
+ASKED_AT: constant(uint256) = 72
+CLAIMED_AT: constant(uint256) = 96
+OPEN_AT: constant(uint256) = 120
+PENDING_AT: constant(uint256) = 136
+POSITION_SETTLED: constant(uint256) = 1 << 168
 
 
 # @dev Where fields of a delivery begin: of the reading first, then of the sale.
-IMPORTED_AT: constant(uint256) = 48
-PRESENT: constant(uint256) = 1 << 96
-READING_SETTLED: constant(uint256) = 1 << 97
-SALE_OPEN: constant(uint256) = 1 << 98
-SOLD_AT: constant(uint256) = 171
-_MOST_READING: constant(uint256) = 2**98 - 1
+IMPORTED_AT: constant(uint256) = 24
+PRESENT: constant(uint256) = 1 << 48
+READING_SETTLED: constant(uint256) = 1 << 49
+SALE_OPEN: constant(uint256) = 1 << 50
+QUOTE_ID_AT: constant(uint256) = 52
+SOLD_AT: constant(uint256) = 124
+_MOST_READING: constant(uint256) = 2**50 - 1
 
 
 # @dev What is set in the word of an identity that is authorised, and whose profile is zero.
 AUTHORIZED: constant(uint256) = 1 << 192
 BLANK: constant(uint256) = 1 << 193
+CAPACITY_AT: constant(uint256) = 194
+
+
+# @dev Where the volume lies in the word of a quote.
+QUOTED_AT: constant(uint256) = 68
 
 
 # @dev Who a user is. The profile lies under the meter.
@@ -89,6 +97,7 @@ struct Identity:
     number: uint256  # 32: households, counted
     authorized: bool
     blank: bool  # the profile is zero
+    capacity: uint256  # 24: T-REG-20
 
 
 # @dev A party's money, and what is decided at the same time as money is moved.
@@ -104,7 +113,7 @@ struct Purse:
 struct Quote:
     prosumer: uint256  # 32: the user's number
     period: uint256  # 36: within seven days of now
-    volume: uint256  # 48: T-QUO-4
+    volume: uint256  # 24: T-QUO-4
     price: uint256  # 96: T-QUO-5
     opened: uint256  # 8: at most 128 (T-BID-13)
     first: uint256  # 32: number of the bidder that opened last; once matched, of the best
@@ -113,11 +122,13 @@ struct Quote:
 
 # @dev What became of a prosumer's quote for a period: the upper part of a delivery.
 struct Sale:
-    reading: uint256  # 98: the lower part, as it lies there
+    reading: uint256  # 50: the lower part, as it lies there
     open: bool  # neither taken back nor settled
+    ahead: bool  # something was sold before the delivery began
     quote_id: uint256  # 32: quotes, counted
     created_at: uint256  # 40: seconds
-    sold: uint256  # 48: of the volume quoted or exported
+    sold: uint256  # 24: of the volume quoted or exported
+    matched: uint256  # 24: the part of it that the matching sold
     winners: uint256  # 8: at most 128
     purchases: uint256  # 9: at most 256
 
@@ -125,8 +136,8 @@ struct Sale:
 # @dev An opened bid.
 struct Bid:
     price: uint256  # 96: T-BID-11
-    volume: uint256  # 48: T-BID-10
-    filled: uint256  # 48: at most the volume
+    volume: uint256  # 24: T-BID-10
+    filled: uint256  # 24: at most the volume
     next: uint256  # 32: number of the bidder that opened before; once matched, of the next best
     pending: bool  # this is the quote that `Position.pending` names
 
@@ -134,15 +145,17 @@ struct Bid:
 # @dev A purchase of surplus.
 struct Purchase:
     buyer: uint256  # 32: the user's number
-    volume: uint256  # 48: of what was left
+    volume: uint256  # 24: of what was left
     first: bool  # the buyer had no stake in the quote before
 
 
 # @dev What a user bought in a period.
 struct Position:
-    agreed: uint256  # 64: less than 2 ** 48 from each of less than 2 ** 16 quotes
-    bought: uint256  # 64: as above
-    received: uint256  # 64: at most what was bought
+    agreed: uint256  # 24: at most what was bought
+    bought: uint256  # 24: at most what was claimed
+    received: uint256  # 24: at most what was bought
+    asked: uint256  # 24: volumes of the bids that the user opened
+    claimed: uint256  # 24: what was asked and purchased, at most the capacity (T-REG-21)
     open: uint256  # 16: quotes, counted
     pending: uint256  # 32: the first quote on which the user opened a bid
     settled: bool  # of a user without a reading
@@ -150,15 +163,15 @@ struct Position:
 
 # @dev What a meter reported: the lower part of a delivery.
 struct Reading:
-    exported: uint256  # 48: T-MET-3
-    imported: uint256  # 48: T-MET-3
+    exported: uint256  # 24: T-MET-3
+    imported: uint256  # 24: T-MET-3
     present: bool
     settled: bool  # the account of the user and period is
 
 
 # @dev What was quoted and asked for in a period.
 struct Totals:
-    supply: uint256  # 128: less than 2 ** 48 from each of less than 2 ** 32 quotes
+    supply: uint256  # 128: less than 2 ** 24 from each of less than 2 ** 32 quotes
     demand: uint256  # 128: at most 128 times as much
 
 
@@ -173,6 +186,7 @@ def _identity(word: uint256) -> Identity:
         number=self._number(word),
         authorized=word & AUTHORIZED != 0,
         blank=word & BLANK != 0,
+        capacity=self._capacity(word),
     )
 
 
@@ -194,6 +208,15 @@ def _number(word: uint256) -> uint256:
     @dev Returns the user's number in the word of an identity.
     """
     return word >> 160 & MOST_NUMBER
+
+
+@internal
+@pure
+def _capacity(word: uint256) -> uint256:
+    """
+    @dev Returns the capacity in the word of an identity, in Wh; it is the highest field.
+    """
+    return word >> CAPACITY_AT
 
 
 @internal
@@ -279,11 +302,11 @@ def _quote(word: uint256) -> Quote:
     return Quote(
         prosumer=word & MOST_NUMBER,
         period=word >> 32 & _MOST_PERIOD,
-        volume=word >> 68 & MOST_ENERGY,
-        price=word >> 116 & MOST_PRICE,
-        opened=word >> 212 & 255,
-        first=word >> 220 & MOST_NUMBER,
-        status=convert(word >> 252, IEnergyMarket.QuoteStatus),
+        volume=word >> QUOTED_AT & MOST_ENERGY,
+        price=word >> 92 & MOST_PRICE,
+        opened=word >> 188 & 255,
+        first=word >> 196 & MOST_NUMBER,
+        status=convert(word >> 228, IEnergyMarket.QuoteStatus),
     )
 
 
@@ -296,7 +319,7 @@ def _pack_quote(quote: Quote) -> uint256:
     assert (
         (quote.prosumer | quote.first) >> 32
         | quote.period >> 36
-        | quote.volume >> 48
+        | quote.volume >> 24
         | quote.price >> 96
         | quote.opened >> 8
     ) == 0
@@ -304,11 +327,11 @@ def _pack_quote(quote: Quote) -> uint256:
     return (
         quote.prosumer
         | quote.period << 32
-        | quote.volume << 68
-        | quote.price << 116
-        | quote.opened << 212
-        | quote.first << 220
-        | convert(quote.status, uint256) << 252
+        | quote.volume << QUOTED_AT
+        | quote.price << 92
+        | quote.opened << 188
+        | quote.first << 196
+        | convert(quote.status, uint256) << 228
     )
 
 
@@ -321,11 +344,13 @@ def _sale(word: uint256) -> Sale:
     return Sale(
         reading=word & _MOST_READING,
         open=word & SALE_OPEN != 0,
-        quote_id=word >> 99 & MOST_NUMBER,
-        created_at=word >> 131 & _MOST_TIME,
+        ahead=word >> 51 & 1 == 1,
+        quote_id=word >> QUOTE_ID_AT & MOST_NUMBER,
+        created_at=word >> 84 & _MOST_TIME,
         sold=word >> SOLD_AT & MOST_ENERGY,
-        winners=word >> 219 & 255,
-        purchases=word >> 227 & 511,
+        matched=word >> 148 & MOST_ENERGY,
+        winners=word >> 172 & 255,
+        purchases=word >> 180,
     )
 
 
@@ -336,22 +361,24 @@ def _pack_sale(sale: Sale) -> uint256:
     @dev Returns the word of a delivery.
     """
     assert (
-        sale.reading >> 98
+        sale.reading >> 50
         | sale.quote_id >> 32
         | sale.created_at >> 40
-        | sale.sold >> 48
+        | (sale.sold | sale.matched) >> 24
         | sale.winners >> 8
         | sale.purchases >> 9
     ) == 0
 
     return (
         sale.reading
-        | convert(sale.open, uint256) << 98
-        | sale.quote_id << 99
-        | sale.created_at << 131
+        | convert(sale.open, uint256) << 50
+        | convert(sale.ahead, uint256) << 51
+        | sale.quote_id << QUOTE_ID_AT
+        | sale.created_at << 84
         | sale.sold << SOLD_AT
-        | sale.winners << 219
-        | sale.purchases << 227
+        | sale.matched << 148
+        | sale.winners << 172
+        | sale.purchases << 180
     )
 
 
@@ -359,7 +386,7 @@ def _pack_sale(sale: Sale) -> uint256:
 @pure
 def _is_seal(word: uint256) -> bool:
     """
-    @dev Tells whether a bid's word is a seal that is no record: all but one in 2 ** 30 are.
+    @dev Tells whether a bid's word is a seal that is no record: all but one in 2 ** 78 are.
     """
     return word >= _SEALS
 
@@ -385,14 +412,14 @@ def _pack_bid(bid: Bid) -> uint256:
     """
     @dev Returns the word of a bid.
     """
-    assert bid.price >> 96 | (bid.volume | bid.filled) >> 48 | bid.next >> 32 == 0
+    assert bid.price >> 96 | (bid.volume | bid.filled) >> 24 | bid.next >> 32 == 0
 
     return (
         bid.price
-        | bid.volume << 96
-        | bid.filled << 144
-        | bid.next << 192
-        | convert(bid.pending, uint256) << 224
+        | bid.volume << VOLUME_AT
+        | bid.filled << FILLED_AT
+        | bid.next << NEXT_AT
+        | convert(bid.pending, uint256) << 176
     )
 
 
@@ -403,7 +430,7 @@ def _won(word: uint256, filled: uint256, next: uint256) -> uint256:
     @dev Returns the word of an opened bid once `filled` of it has won, and the bid of the
          user with the number `next` is the next best.
     """
-    assert filled >> 48 | next >> 32 == 0
+    assert filled >> 24 | next >> 32 == 0
 
     return word & ~(MOST_NUMBER << NEXT_AT) | filled << FILLED_AT | next << NEXT_AT
 
@@ -417,7 +444,7 @@ def _purchase(word: uint256) -> Purchase:
     return Purchase(
         buyer=word & MOST_NUMBER,
         volume=word >> 32 & MOST_ENERGY,
-        first=word >> 80 & 1 == 1,
+        first=word >> 56 == 1,
     )
 
 
@@ -427,9 +454,9 @@ def _pack_purchase(purchase: Purchase) -> uint256:
     """
     @dev Returns the word of a purchase.
     """
-    assert purchase.buyer >> 32 | purchase.volume >> 48 == 0
+    assert purchase.buyer >> 32 | purchase.volume >> 24 == 0
 
-    return purchase.buyer | purchase.volume << 32 | convert(purchase.first, uint256) << 80
+    return purchase.buyer | purchase.volume << 32 | convert(purchase.first, uint256) << 56
 
 
 @internal
@@ -439,9 +466,11 @@ def _position(word: uint256) -> Position:
     @dev Reads a word as a position.
     """
     return Position(
-        agreed=word & MOST_SUM,
-        bought=word >> BOUGHT_AT & MOST_SUM,
-        received=word >> RECEIVED_AT & MOST_SUM,
+        agreed=word & MOST_ENERGY,
+        bought=word >> BOUGHT_AT & MOST_ENERGY,
+        received=word >> RECEIVED_AT & MOST_ENERGY,
+        asked=word >> ASKED_AT & MOST_ENERGY,
+        claimed=word >> CLAIMED_AT & MOST_ENERGY,
         open=word >> OPEN_AT & MOST_COUNT,
         pending=word >> PENDING_AT & MOST_NUMBER,
         settled=word & POSITION_SETTLED != 0,
@@ -450,15 +479,34 @@ def _position(word: uint256) -> Position:
 
 @internal
 @pure
-def _bought(word: uint256, volume: uint256, agreed: uint256) -> uint256:
+def _claimed(word: uint256) -> uint256:
     """
-    @dev Returns the word of a position with `volume` more bought, and `agreed` more agreed,
-         which is at most `volume`.
+    @dev Returns what of the capacity is claimed in the word of a position.
+    """
+    return word >> CLAIMED_AT & MOST_ENERGY
+
+
+@internal
+@pure
+def _asked(word: uint256, volume: uint256) -> uint256:
+    """
+    @dev Returns the word of a position with `volume` more asked for, and so claimed; the
+         caller knows that it is within the capacity.
+    """
+    return unsafe_add(word, unsafe_mul(volume, 2**ASKED_AT + 2**CLAIMED_AT))
+
+
+@internal
+@pure
+def _bought(word: uint256, volume: uint256, agreed: uint256, claimed: uint256) -> uint256:
+    """
+    @dev Returns the word of a position with `volume` more bought, `agreed` more agreed, and
+         `claimed` more claimed of the capacity; both are at most `volume`.
     """
     # No more is ever agreed than bought: one comparison serves both.
-    assert volume <= unsafe_sub(MOST_SUM, word >> BOUGHT_AT & MOST_SUM)
+    assert volume <= unsafe_sub(MOST_ENERGY, word >> BOUGHT_AT & MOST_ENERGY)
 
-    return unsafe_add(unsafe_add(word, volume << BOUGHT_AT), agreed)
+    return unsafe_add(unsafe_add(word, volume << BOUGHT_AT), agreed | claimed << CLAIMED_AT)
 
 
 @internal
@@ -479,9 +527,9 @@ def _received(word: uint256, volume: uint256, ended: uint256) -> uint256:
     @dev Returns the word of a position with `volume` more received, and `ended`, 0 or 1,
          open quotes less.
     """
-    received: uint256 = unsafe_add(word >> RECEIVED_AT & MOST_SUM, volume)
+    received: uint256 = unsafe_add(word >> RECEIVED_AT & MOST_ENERGY, volume)
     # One comparison for all: what falls below zero has the highest bits set.
-    assert volume | received | unsafe_sub(word >> OPEN_AT & MOST_COUNT, ended) <= MOST_SUM
+    assert volume | received | unsafe_sub(word >> OPEN_AT & MOST_COUNT, ended) <= MOST_ENERGY
 
     return unsafe_sub(unsafe_add(word, volume << RECEIVED_AT), ended << OPEN_AT)
 
@@ -506,7 +554,7 @@ def _metered(word: uint256, exported: uint256, imported: uint256) -> uint256:
     """
     @dev Returns the word of a delivery without a reading once the meter has reported.
     """
-    assert (exported | imported) >> 48 == 0
+    assert (exported | imported) >> 24 == 0
 
     return word | exported | imported << IMPORTED_AT | PRESENT
 
@@ -529,3 +577,15 @@ def _pack_totals(totals: Totals) -> uint256:
     assert (totals.supply | totals.demand) >> 128 == 0
 
     return totals.supply | totals.demand << 128
+
+
+@internal
+@view
+def _seal_of(
+    market: address, quote_id: uint256, bidder: address, price: uint256, volume: uint256, salt: bytes32
+) -> bytes32:
+    """
+    @dev Returns the seal of a bid (T-BID-4). The chain, the market and the bidder are in
+         it: a copied seal opens nothing, nowhere.
+    """
+    return keccak256(abi_encode(chain.id, market, quote_id, bidder, price, volume, salt))

@@ -13,11 +13,10 @@
 """
 
 from ..interfaces import IEnergyMarket
-from . import deliveries
 from . import packing
 from . import quotes
+from . import refusals
 
-uses: deliveries
 uses: quotes
 
 
@@ -33,45 +32,6 @@ def __init__():
     pass
 
 
-@external
-@view
-def position(user: address, period: uint256) -> IEnergyMarket.Position:
-    """
-    @dev Returns the position of a user in a delivery period.
-    @param user The user.
-    @param period The delivery period.
-    @return Position The position, in Wh.
-    """
-    position: packing.Position = self._read(user, period)
-    sale: packing.Sale = deliveries._read_sale(user, period)
-    reading: packing.Reading = packing._reading(sale.reading)
-
-    return IEnergyMarket.Position(
-        agreed=position.agreed,
-        bought=position.bought,
-        received=position.received,
-        delivered=self._delivered(sale, reading),
-        open=self._open(position, sale),
-        settled=position.settled or reading.settled,
-    )
-
-
-@internal
-@view
-def _open(position: packing.Position, sale: packing.Sale) -> uint256:
-    """
-    @dev Returns how many quotes with a stake of a user are not settled (T-ACC-5), its own
-         `sale` among them.
-    """
-    open: uint256 = position.open
-    if sale.open:
-        open += 1
-    if self._is_pending(position.pending):
-        open += 1
-
-    return open
-
-
 @internal
 @view
 def _has_stake(word: uint256) -> bool:
@@ -82,44 +42,38 @@ def _has_stake(word: uint256) -> bool:
     if word >> packing.OPEN_AT & packing.MOST_COUNT != 0:
         return True
 
-    return self._is_pending(word >> packing.PENDING_AT & packing.MOST_NUMBER)
+    # The quote that is pending is a stake as long as it is VALID.
+    pending: uint256 = word >> packing.PENDING_AT & packing.MOST_NUMBER
 
-
-@internal
-@view
-def _is_pending(quote_id: uint256) -> bool:
-    """
-    @dev Tells whether the quote that a position names as pending is a stake still.
-    """
-    return quote_id != 0 and quotes._read(quote_id).status == IEnergyMarket.QuoteStatus.VALID
+    return pending != 0 and quotes._read(pending).status == IEnergyMarket.QuoteStatus.VALID
 
 
 @internal
 @pure
-def _delivered(sale: packing.Sale, reading: packing.Reading) -> uint256:
+def _check_capacity(word: uint256, volume: uint256, capacity: uint256):
     """
-    @dev Returns the Wh that a prosumer delivered: none before its quote is settled
-         (T-SET-3, T-ACC-13).
+    @dev Reverts where the user of a position claims more than its `capacity` with `volume`
+         Wh more: the bids that it opens, lost ones included, and what it purchases count
+         together (T-REG-21).
+    @custom:error "positions: beyond the capacity".
     """
-    return 0 if sale.open else min(sale.sold, reading.exported)
+    # Neither is above 2 ** 48: no overflow.
+    if unsafe_add(packing._claimed(word), volume) > capacity:
+        refusals._refuse("positions: beyond the capacity")
 
 
 @internal
-@view
-def _read(user: address, period: uint256) -> packing.Position:
+def _stake(user: address, period: uint256, quote_id: uint256, volume: uint256, capacity: uint256) -> bool:
     """
-    @dev Returns the position of `user` in `period`.
-    """
-    return packing._position(self._position[user][period])
-
-
-@internal
-def _stake(user: address, period: uint256, quote_id: uint256) -> bool:
-    """
-    @dev Keeps the account of `user` open, which opened a bid on `quote_id`. Returns
-         whether that is the one quote that is pending, and not counted.
+    @dev Counts what `user` asks for, which opened a bid for `volume` Wh on `quote_id`, and
+         keeps its account open. Returns whether that is the one quote that is pending, and
+         not counted.
+    @custom:error That of `_check_capacity`.
     """
     word: uint256 = self._position[user][period]
+    self._check_capacity(word, volume, capacity)
+
+    word = packing._asked(word, volume)
     if word >> packing.PENDING_AT & packing.MOST_NUMBER == 0:
         self._position[user][period] = word | quote_id << packing.PENDING_AT
         return True
@@ -129,14 +83,22 @@ def _stake(user: address, period: uint256, quote_id: uint256) -> bool:
 
 
 @internal
-def _buy(user: address, period: uint256, quote_id: uint256, volume: uint256, ahead: bool, first: bool):
+def _buy(
+    user: address,
+    period: uint256,
+    quote_id: uint256,
+    volume: uint256,
+    agreed: uint256,
+    claimed: uint256,
+    first: bool,
+):
     """
-    @dev Adds `volume` Wh to what `user` bought, and to what it agreed where that was
-         `ahead` of the delivery (T-ACC-10, T-ACC-11). The `first` trade with a quote in
-         which it has no counted stake counts one; a quote counts once.
+    @dev Adds `volume` Wh to what `user` bought, `agreed` to what it agreed ahead of the
+         delivery (T-ACC-10, T-ACC-11), and `claimed` to what it claims of its capacity. The
+         `first` trade with a quote in which it has no counted stake counts one; a quote
+         counts once.
     """
-    agreed: uint256 = unsafe_mul(volume, convert(ahead, uint256))
-    word: uint256 = packing._bought(self._position[user][period], volume, agreed)
+    word: uint256 = packing._bought(self._position[user][period], volume, agreed, claimed)
     if first:
         word = packing._staked(word)
         # It is counted from here on, and pending no longer.

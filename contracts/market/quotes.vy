@@ -62,7 +62,7 @@ def submit_quote(period: uint256, volume: uint256, price: uint256) -> uint256:
     if not clock._within_horizon(period):
         refusals._refuse("quotes: period too far ahead")
     clock._check_phase(period, IEnergyMarket.Phase.BIDDING)
-    if not tariff._is_volume(volume):
+    if volume == 0 or volume > trader.capacity:
         refusals._refuse("quotes: volume out of bounds")
     if price < tariff._lowest_price() or price > tariff._highest_price():
         refusals._refuse("quotes: price out of band")
@@ -94,9 +94,11 @@ def submit_quote(period: uint256, volume: uint256, price: uint256) -> uint256:
         packing.Sale(
             reading=0,
             open=True,
+            ahead=False,
             quote_id=quote_id,
             created_at=block.timestamp,
             sold=0,
+            matched=0,
             winners=0,
             purchases=0,
         ),
@@ -136,69 +138,12 @@ def invalidate_quote(quote_id: uint256):
 
 @external
 @view
-def quote(quote_id: uint256) -> IEnergyMarket.Quote:
-    """
-    @dev Returns a quote.
-    @param quote_id The ID of the quote.
-    @return Quote The quote; all zero where there is none.
-    """
-    quote: packing.Quote = self._read(quote_id)
-    prosumer: address = accounts._user[quote.prosumer]
-    sale: packing.Sale = deliveries._read_sale(prosumer, quote.period)
-
-    return IEnergyMarket.Quote(
-        prosumer=prosumer,
-        period=quote.period,
-        volume=quote.volume,
-        price=quote.price,
-        created_at=sale.created_at,
-        sold=sale.sold,
-        status=quote.status,
-    )
-
-
-@external
-@view
 def quote_count() -> uint256:
     """
     @dev Returns how many quotes there are.
     @return uint256 The ID of the last one; 0 where there is none.
     """
     return unsafe_sub(self._next_id, 1)
-
-
-@external
-@view
-def quote_of(prosumer: address, period: uint256) -> uint256:
-    """
-    @dev Returns a prosumer's quote for a delivery period, taken back or not.
-    @param prosumer The prosumer.
-    @param period The delivery period.
-    @return uint256 The ID of the quote; 0 where there is none.
-    """
-    return deliveries._read_sale(prosumer, period).quote_id
-
-
-@external
-@view
-def supply(period: uint256) -> uint256:
-    """
-    @dev Returns what is quoted for a delivery period.
-    @param period The delivery period.
-    @return uint256 The energy of the quotes that were not taken back, in Wh.
-    """
-    return packing._totals(self._totals[period]).supply
-
-
-@external
-@view
-def demand(period: uint256) -> uint256:
-    """
-    @dev Returns what is asked for in a delivery period.
-    @param period The delivery period.
-    @return uint256 The energy of the bids that were opened, in Wh.
-    """
-    return packing._totals(self._totals[period]).demand
 
 
 @internal

@@ -14,17 +14,15 @@
 from ..interfaces import IEnergyMarket
 from . import accounts
 from . import bids
-from . import deliveries
 from . import packing
-from . import quotes
 
 uses: accounts
 uses: bids
-uses: deliveries
-uses: quotes
 
 
-# @dev How many trades one quote can have (T-SUR-7): the matching makes at most 128.
+# @dev How many trades one quote can have (T-SUR-7): the matching makes at most 128, and as
+# each purchase is at least a 64th of what is offered, or all that is left, 64 are made while
+# MATCHING and 64 more of the excess.
 MOST_TRADES: constant(uint256) = 256
 
 
@@ -42,29 +40,6 @@ def __init__():
     @dev Nothing to initialise: no trade is made yet.
     """
     pass
-
-
-@external
-@view
-def trades(quote_id: uint256) -> DynArray[IEnergyMarket.Trade, MOST_TRADES]:
-    """
-    @dev Returns the trades of a quote, in the order in which they were made.
-    @param quote_id The ID of the quote.
-    @return DynArray The trades.
-    """
-    quote: packing.Quote = quotes._read(quote_id)
-    sale: packing.Sale = deliveries._read_sale(accounts._user[quote.prosumer], quote.period)
-    trades: DynArray[IEnergyMarket.Trade, MOST_TRADES] = []
-    trade: IEnergyMarket.Trade = empty(IEnergyMarket.Trade)
-    first: bool = False
-    next: uint256 = quote.first
-    for place: uint256 in range(sale.winners + sale.purchases, bound=MOST_TRADES):
-        trade.buyer, trade.volume, trade.price, first, next = self._trade(
-            quote_id, quote.price, sale.winners, place, next
-        )
-        trades.append(trade)
-
-    return trades
 
 
 @internal
@@ -99,7 +74,7 @@ def _trade(
         # A bid comes before all purchases.
         return accounts._user[next], bid.filled, bid.price, True, bid.next
 
-    purchase: packing.Purchase = packing._purchase(self._purchase[quote_id][place - winners])
+    purchase: packing.Purchase = packing._purchase(self._purchase[quote_id][unsafe_sub(place, winners)])
     return accounts._user[purchase.buyer], purchase.volume, price, purchase.first, 0
 
 
@@ -109,4 +84,4 @@ def _is_full(sale: packing.Sale) -> bool:
     """
     @dev Tells whether a quote has all the trades that it can have.
     """
-    return sale.winners + sale.purchases == MOST_TRADES
+    return unsafe_add(sale.winners, sale.purchases) == MOST_TRADES

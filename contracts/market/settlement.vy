@@ -94,8 +94,12 @@ def settle_quote(quote_id: uint256):
         fee, purse = incentives._charge(prosumer, purse, delivered)
     # To export more than the tolerance above the quote is neither good nor a default, and
     # so is to sell nothing (T-STD-4 to T-STD-6).
-    if sale.sold > 0 and exported * 100 <= quote.volume * _HIGHEST_PERCENT:
+    # Nobody earns a record by what was sold once the delivery was known.
+    if sale.ahead and exported * 100 <= quote.volume * _HIGHEST_PERCENT:
         purse = incentives._record(prosumer, purse, not defaulted)
+    # A silent seller loses its authorisation, whether it sold or not (T-MET-14).
+    if sale.reading & packing.PRESENT == 0:
+        _: bool = accounts._revoke(prosumer)
     # No difference can underflow: the collateral covers the compensation (T-SET-21), and
     # every price exceeds the fee. (What would, does not fit into a purse.)
     collateral: uint256 = tariff._collateral(quote.volume)
@@ -168,7 +172,7 @@ def _settle(user: address, period: uint256) -> String[40]:
     delivery: uint256 = deliveries._delivery[user][period]
     purse: uint256 = ledger._purse[user]
     present: bool = delivery & packing.PRESENT != 0
-    bought: uint256 = position >> packing.BOUGHT_AT & packing.MOST_SUM
+    bought: uint256 = position >> packing.BOUGHT_AT & packing.MOST_ENERGY
     if delivery & packing.READING_SETTLED != 0 or position & packing.POSITION_SETTLED != 0:
         return "settlement: already settled"
     if not present and bought == 0:
@@ -180,7 +184,7 @@ def _settle(user: address, period: uint256) -> String[40]:
     exported: uint256 = delivery & packing.MOST_ENERGY
     # A silent meter counts as having imported what was bought (T-MET-7).
     imported: uint256 = delivery >> packing.IMPORTED_AT & packing.MOST_ENERGY if present else bought
-    received: uint256 = position >> packing.RECEIVED_AT & packing.MOST_SUM
+    received: uint256 = position >> packing.RECEIVED_AT & packing.MOST_ENERGY
     # Its own quote is settled, or taken back.
     sold: uint256 = delivery >> packing.SOLD_AT & packing.MOST_ENERGY
     amount: int256 = self._invoice(received, min(sold, exported), exported, imported)
@@ -191,9 +195,9 @@ def _settle(user: address, period: uint256) -> String[40]:
     # that is not empty notes that the account is settled.
     if present:
         deliveries._delivery[user][period] = delivery | packing.READING_SETTLED
-        agreed: uint256 = position & packing.MOST_SUM
+        agreed: uint256 = position & packing.MOST_ENERGY
         if agreed != 0:
-            # Energy is below 2 ** 64: no product overflows.
+            # Energy is below 2 ** 24: no product overflows.
             metered: uint256 = unsafe_mul(imported, 100)
             lowest: uint256 = unsafe_mul(agreed, _LOWEST_PERCENT)
             good: bool = metered >= lowest and metered <= unsafe_mul(agreed, _HIGHEST_PERCENT)
@@ -218,23 +222,30 @@ def _settle_trades(
     """
     @dev Shares `delivered` Wh out among the trades of a quote and settles each of them:
          those of the matching, then the purchases.
-    @dev Nothing overflows: energy is below 2 ** 48, prices below 2 ** 96, trades are 256.
+    @dev Nothing overflows: energy is below 2 ** 24, prices below 2 ** 96, trades are 256.
          The escrow covers payment and fee; what it did not, would not fit into a purse.
-    @notice Trade `i` receives `floor(Q_i * D / S) - floor(Q_(i-1) * D / S)`, `Q_i` the
-            running sum of volumes: pro rata, and the parts sum to `D` exactly.
+    @notice The matching sold `S`, and `D` is what of that was delivered. Its trade `i`
+            receives `floor(Q_i * D / S) - floor(Q_(i-1) * D / S)`, `Q_i` the running sum of
+            volumes: pro rata, and the parts sum to `D` exactly. Purchases receive what is
+            left, in the order made: who buys the rest takes nothing from who won.
     """
     totals: Totals = empty(Totals)
+    shared: uint256 = min(sale.matched, delivered)
     volume_so_far: uint256 = 0
     delivered_so_far: uint256 = 0
     next: uint256 = quote.first
-    for place: uint256 in range(sale.winners + sale.purchases, bound=sales.MOST_TRADES):
+    for place: uint256 in range(
+        unsafe_add(sale.winners, sale.purchases), bound=sales.MOST_TRADES
+    ):
         buyer: address = empty(address)
         volume: uint256 = 0
         price: uint256 = 0
         first: bool = False
         buyer, volume, price, first, next = sales._trade(quote_id, quote.price, sale.winners, place, next)
-        volume_so_far = unsafe_add(volume_so_far, volume)
-        due: uint256 = unsafe_mul(volume_so_far, delivered) // sale.sold
+        due: uint256 = min(unsafe_add(delivered_so_far, volume), delivered)
+        if place < sale.winners:
+            volume_so_far = unsafe_add(volume_so_far, volume)
+            due = unsafe_mul(volume_so_far, shared) // sale.matched
         received: uint256 = unsafe_sub(due, delivered_so_far)
         delivered_so_far = due
 
@@ -284,7 +295,7 @@ def _invoice(received: uint256, delivered: uint256, exported: uint256, imported:
         fed_in = unsafe_add(fed_in, unsafe_sub(received, imported))
     else:
         drawn = unsafe_sub(imported, received)
-    # Below 2 ** 66 and 2 ** 96: no product outgrows a signed number.
+    # Below 2 ** 26 and 2 ** 96: no product outgrows a signed number.
     return unsafe_sub(
         convert(unsafe_mul(fed_in, tariff.SBP), int256), convert(unsafe_mul(drawn, tariff.SSP), int256)
     )

@@ -5,9 +5,9 @@
 @custom:contract-name surplus
 @license GNU Affero General Public License v3.0 only
 @author Wattproof
-@notice First come, first served, at the quote's price, until the end of METERING. Until
-        the prosumer's meter is read what was quoted is for sale, afterwards what was
-        exported (T-SUR-1 to T-SUR-10).
+@notice First come, first served, at the quote's price. While MATCHING what was quoted is
+        for sale, and while METERING, once the prosumer's meter is read, what was exported:
+        nobody buys a shortage that can be seen (T-SUR-1 to T-SUR-12).
 """
 
 from ..interfaces import IEnergyMarket
@@ -49,12 +49,17 @@ def buy_surplus(quote_id: uint256, volume: uint256):
     @custom:error Those of `accounts._trader`, "quotes: unknown quote",
                   "quotes: not matched", "clock: wrong phase", "surplus: own quote",
                   "surplus: volume is zero", "surplus: too many trades",
-                  "surplus: not enough left", "ledger: insufficient balance".
+                  "surplus: no reading yet", "surplus: not enough left",
+                  "surplus: volume too small", "positions: beyond the capacity",
+                  "ledger: insufficient balance".
     """
     trader: accounts.Trader = accounts._trader(msg.sender)
     quote: packing.Quote = quotes._existing(quote_id)
     quotes._check_matched(quote.status)
-    clock._check_phase(quote.period, self._open_phases())
+    # A purchase counts as agreed only while the delivery is still ahead (T-ACC-11).
+    ahead: bool = clock._phase(quote.period) == IEnergyMarket.Phase.MATCHING
+    if not ahead:
+        clock._check_phase(quote.period, IEnergyMarket.Phase.METERING)
     if trader.number == quote.prosumer:
         refusals._refuse("surplus: own quote")
     if volume == 0:
@@ -63,59 +68,25 @@ def buy_surplus(quote_id: uint256, volume: uint256):
     sale: packing.Sale = deliveries._read_sale(prosumer, quote.period)
     if sales._is_full(sale):
         refusals._refuse("surplus: too many trades")
-    if volume > self._left(quote.volume, sale):
+    if not ahead and sale.reading & packing.PRESENT == 0:
+        refusals._refuse("surplus: no reading yet")
+    offered: uint256 = quote.volume if ahead else sale.reading & packing.MOST_ENERGY
+    # More may be sold than was exported: then nothing is left.
+    left: uint256 = unsafe_sub(offered, min(offered, sale.sold))
+    if volume > left:
         refusals._refuse("surplus: not enough left")
-    # A purchase counts as agreed only while the delivery is still ahead (T-ACC-11).
-    ahead: bool = clock._phase(quote.period) == IEnergyMarket.Phase.MATCHING
+    # So nobody can use up the trades of a quote (T-SUR-11). Rounded up: `64 * volume` is at
+    # least what is offered.
+    if volume << 6 < offered and volume != left:
+        refusals._refuse("surplus: volume too small")
+    positions._check_capacity(positions._position[msg.sender][quote.period], volume, trader.capacity)
 
     ledger._reserve(msg.sender, trader.purse, tariff._escrow(volume, quote.price))
     first: bool = sales._append(quote_id, sale.purchases, trader.number, volume)
-    positions._buy(msg.sender, quote.period, quote_id, volume, ahead, first)
+    agreed: uint256 = volume if ahead else 0
+    positions._buy(msg.sender, quote.period, quote_id, volume, agreed, volume, first)
+    sale.ahead = sale.ahead or ahead
     sale.sold = unsafe_add(sale.sold, volume)
     sale.purchases = unsafe_add(sale.purchases, 1)
     deliveries._write_sale(prosumer, quote.period, sale)
     log IEnergyMarket.SurplusBought(quote_id=quote_id, buyer=msg.sender, volume=volume)
-
-
-@external
-@view
-def remaining(quote_id: uint256) -> uint256:
-    """
-    @dev Returns what `buy_surplus` would still sell of a quote.
-    @param quote_id The ID of the quote.
-    @return uint256 The energy left, in Wh; 0 where nothing is for sale.
-    """
-    quote: packing.Quote = quotes._read(quote_id)
-    if quote.status != IEnergyMarket.QuoteStatus.MATCHED:
-        return 0
-    if clock._phase(quote.period) not in self._open_phases():
-        return 0
-    prosumer: address = accounts._user[quote.prosumer]
-    sale: packing.Sale = deliveries._read_sale(prosumer, quote.period)
-    if sales._is_full(sale):
-        return 0
-
-    return self._left(quote.volume, sale)
-
-
-@internal
-@view
-def _open_phases() -> IEnergyMarket.Phase:
-    """
-    @dev Returns the phases in which surplus is sold.
-    """
-    return IEnergyMarket.Phase.MATCHING | IEnergyMarket.Phase.DELIVERING | IEnergyMarket.Phase.METERING
-
-
-@internal
-@pure
-def _left(quoted: uint256, sale: packing.Sale) -> uint256:
-    """
-    @dev Returns what of a matched quote is not sold: of what was quoted or, once the
-         prosumer's meter is read, of what it exported.
-    """
-    offered: uint256 = quoted
-    if sale.reading & packing.PRESENT != 0:
-        offered = sale.reading & packing.MOST_ENERGY
-    # More may be sold than was exported: then nothing is left.
-    return unsafe_sub(offered, min(offered, sale.sold))

@@ -11,13 +11,9 @@
 """
 
 
-# @dev Prices stay below this bound, so that a volume (below 2 ** 48) times a price
-# always fits in 144 bits (T-PARTY-11).
+# @dev Prices stay below this bound, so that a volume (below 2 ** 24) times a price
+# always fits in 120 bits (T-PARTY-11).
 _PRICE_BOUND: constant(uint256) = 2**96
-
-
-# @dev Every volume and every metered amount of energy stays below this, in Wh.
-_ENERGY_BOUND: constant(uint256) = 2**48
 
 
 # @dev What a prosumer reserves of its quote's value at SSP, in percent (T-QUO-10).
@@ -57,24 +53,6 @@ def __init__(sbp: uint256, ssp: uint256, service_fee: uint256):
 
 
 @internal
-@pure
-def _is_volume(volume: uint256) -> bool:
-    """
-    @dev Tells whether `volume` can be quoted: `0 < volume < 2 ** 48`, in Wh.
-    """
-    return volume > 0 and volume < _ENERGY_BOUND
-
-
-@internal
-@pure
-def _is_energy(energy: uint256) -> bool:
-    """
-    @dev Tells whether `energy` can be metered: below 2 ** 48, in Wh.
-    """
-    return energy < _ENERGY_BOUND
-
-
-@internal
 @view
 def _lowest_price() -> uint256:
     """
@@ -98,7 +76,7 @@ def _escrow(volume: uint256, price: uint256) -> uint256:
     """
     @dev Returns the most that buying `volume` at `price` can cost, fee included.
     """
-    # Below 2 ** 48 and 2 ** 97: no overflow.
+    # Below 2 ** 24 and 2 ** 97: no overflow.
     return unsafe_mul(volume, unsafe_add(price, SERVICE_FEE))
 
 
@@ -110,5 +88,5 @@ def _collateral(volume: uint256) -> uint256:
     @notice Rounded down, and still enough: the compensations are each 10 % of a part of
             `volume` at a price below SSP, rounded down as well (T-SET-21).
     """
-    # Below 2 ** 48, 2 ** 96 and 2 ** 4: no overflow.
+    # Below 2 ** 24, 2 ** 96 and 2 ** 4: no overflow.
     return unsafe_mul(unsafe_mul(volume, SSP), _COLLATERAL_PERCENT) // 100

@@ -23,6 +23,9 @@ TARIFF = Tariff(sbp=60, ssp=180, service_fee=2, priority_step=500)
 FUNDS = 10**12
 """Base units that every household starts with: enough for any trade of the unit tests."""
 
+CAPACITY = 2**24 - 1
+"""What the connection of every household of a stage carries in a period, in Wh, unless a test says otherwise: the most."""
+
 SALT = bytes(range(32))
 
 
@@ -70,10 +73,10 @@ class Stage:
         self.market.register(household.profile, household.meter.address, signature, sender=household.address)
         return household
 
-    def household(self, name: str, funds: int = FUNDS) -> Household:
-        """A new household, registered, authorised and with `funds` base units deposited."""
+    def household(self, name: str, funds: int = FUNDS, capacity: int = CAPACITY) -> Household:
+        """A new household, registered, authorised with that capacity and with `funds` base units deposited."""
         household = self.register(self.unregistered(name))
-        self.market.authorize(household.address, sender=self.owner)
+        self.market.authorize(household.address, capacity, sender=self.owner)
         if funds:
             self.fund(household.address, funds)
         return household

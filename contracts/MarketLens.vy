@@ -1,0 +1,674 @@
+# pragma version 0.4.3
+"""
+@title The views of an energy market
+@custom:contract-name MarketLens
+@license GNU Affero General Public License v3.0 only
+@author Wattproof
+@notice Tells what a market's records say, one at a time and in bulk. A market shows its words
+        only (see `records`): its views would take 3,000 of the 24,576 bytes that a chain
+        allows. Anybody can deploy a lens for any market; it holds nothing and can do nothing.
+@dev Compiled from the market's own modules: `packing` reads the words, `clock` tells the
+     phase. While the market waits for a token it shows nothing, so that no view here tells
+     of a call that is half done (T-MON-21).
+"""
+
+
+from ethereum.ercs import IERC20
+from .interfaces import IEnergyMarket
+from .interfaces import IMarketLens
+from .market import clock
+from .market import incentives
+from .market import packing
+from .market import records
+from .market import sales
+from .market import tariff
+
+
+implements: IMarketLens
+
+
+initializes: clock
+initializes: tariff
+
+
+exports: (
+    tariff.SBP,
+    tariff.SSP,
+    tariff.SERVICE_FEE,
+    clock.PERIOD_LENGTH,
+    clock.WINDOW,
+)
+
+
+# @dev Where the market's mappings begin, in storage that starts with the owner. A test
+# compares them with the compiler's layout.
+_PURSE: constant(uint256) = 2
+_INVOICE: constant(uint256) = 3
+_USER: constant(uint256) = 5
+_IDENTITY: constant(uint256) = 6
+_PROFILE: constant(uint256) = 7
+_DEFAULTS: constant(uint256) = 8
+_DELIVERY: constant(uint256) = 9
+_QUOTE: constant(uint256) = 11
+_TOTALS: constant(uint256) = 12
+_POSITION: constant(uint256) = 13
+_BID: constant(uint256) = 14
+_SEAL_ASIDE: constant(uint256) = 15
+_PURCHASE: constant(uint256) = 16
+_RECORDS: constant(uint256) = 18
+
+
+# @dev The market that this lens is for.
+MARKET: public(immutable(address))
+
+
+# @dev The market's token.
+TOKEN: public(immutable(address))
+
+
+# @dev The energy supplier of the market.
+SUPPLIER: public(immutable(address))
+
+
+# @dev What each tier adds to the weight of a bid.
+PRIORITY_STEP: public(immutable(uint256))
+
+
+# @dev Whether bids rank by their unit price.
+RANK_BY_PRICE: public(immutable(bool))
+
+
+# @dev How far the mappings are moved: before Cancun's rules the lock against re-entry takes
+# the first place in storage.
+_SHIFT: immutable(uint256)
+
+
+@deploy
+def __init__(market: address):
+    """
+    @dev Makes a lens for a market.
+    @param market The market's address.
+    @custom:error "lens: not a market", or no reason where the address is no contract's.
+    """
+    target: IEnergyMarket = IEnergyMarket(market)
+    moved: uint256 = 2
+    for tried: uint256 in range(2):
+        mark: uint256 = unsafe_sub(self._hashed(unsafe_add(_PROFILE, tried), 0), unsafe_add(_RECORDS, tried))
+        if (staticcall target.words([mark]))[0] == 1:
+            moved = tried
+    assert moved < 2, "lens: not a market"
+
+    MARKET = market
+    TOKEN = staticcall target.TOKEN()
+    SUPPLIER = staticcall target.SUPPLIER()
+    PRIORITY_STEP = staticcall target.PRIORITY_STEP()
+    RANK_BY_PRICE = staticcall target.RANK_BY_PRICE()
+    _SHIFT = moved
+    clock.__init__(staticcall target.PERIOD_LENGTH(), staticcall target.WINDOW())
+    tariff.__init__(staticcall target.SBP(), staticcall target.SSP(), staticcall target.SERVICE_FEE())
+
+
+# ---- single views --------------------------------------------------------------------
+
+
+@external
+@view
+def owner() -> address:
+    """
+    @dev Returns the market's owner.
+    @return address The owner.
+    """
+    return staticcall IEnergyMarket(MARKET).owner()
+
+
+@external
+@view
+def pending_owner() -> address:
+    """
+    @dev Returns the successor that the market's owner has named.
+    @return address The successor; zero where there is none.
+    """
+    return staticcall IEnergyMarket(MARKET).pending_owner()
+
+
+@external
+@view
+def phase(period: uint256) -> IEnergyMarket.Phase:
+    """
+    @dev Returns the phase in which a delivery period stands now.
+    @param period The delivery period.
+    @return Phase The phase of `period`.
+    """
+    return clock._phase(period)
+
+
+@external
+@view
+def account(user: address) -> IEnergyMarket.Account:
+    """
+    @dev Returns what the market knows of a party.
+    @param user The party; it need not be registered.
+    @return Account The account.
+    """
+    return self._accounts([user])[0]
+
+
+@external
+@view
+def quote(quote_id: uint256) -> IEnergyMarket.Quote:
+    """
+    @dev Returns a quote.
+    @param quote_id The ID of the quote.
+    @return Quote The quote; all zero where there is none.
+    """
+    return self._quotes([quote_id]).quotes[0]
+
+
+@external
+@view
+def quote_count() -> uint256:
+    """
+    @dev Returns how many quotes there are.
+    @return uint256 The ID of the last one; 0 where there is none.
+    """
+    return staticcall IEnergyMarket(MARKET).quote_count()
+
+
+@external
+@view
+def quote_of(prosumer: address, period: uint256) -> uint256:
+    """
+    @dev Returns a prosumer's quote for a delivery period, taken back or not.
+    @param prosumer The prosumer.
+    @param period The delivery period.
+    @return uint256 The ID of the quote; 0 where there is none.
+    """
+    return packing._sale(self._word(self._placed(_DELIVERY, prosumer, period))).quote_id
+
+
+@external
+@view
+def supply(period: uint256) -> uint256:
+    """
+    @dev Returns what is quoted for a delivery period.
+    @param period The delivery period.
+    @return uint256 The energy of the quotes that were not taken back, in Wh.
+    """
+    return packing._totals(self._word(self._place(_TOTALS, period))).supply
+
+
+@external
+@view
+def demand(period: uint256) -> uint256:
+    """
+    @dev Returns what is asked for in a delivery period.
+    @param period The delivery period.
+    @return uint256 The energy of the bids that were opened, in Wh.
+    """
+    return packing._totals(self._word(self._place(_TOTALS, period))).demand
+
+
+@external
+@view
+def bid(quote_id: uint256, bidder: address) -> IEnergyMarket.Bid:
+    """
+    @dev Returns a bid, with the status that holds now.
+    @param quote_id The ID of the quote.
+    @param bidder The bidder.
+    @return Bid The bid; all zero where there is none.
+    """
+    # There is no such quote; a larger number would be the key of another one's bid.
+    if quote_id > packing.MOST_NUMBER:
+        return empty(IEnergyMarket.Bid)
+    number: uint256 = packing._number(self._word(self._place(_IDENTITY, convert(bidder, uint256))))
+    key: uint256 = quote_id << packing.QUOTE_AT | number
+    found: DynArray[uint256, records.PAGE] = self._words([self._place(_BID, key), self._place(_QUOTE, quote_id)])
+
+    return self._bid_of(key, found[0], packing._quote(found[1]).status)
+
+
+@external
+@view
+def seal_of(quote_id: uint256, bidder: address, price: uint256, volume: uint256, salt: bytes32) -> bytes32:
+    """
+    @dev Returns the seal of a bid. Reckon it at home: whoever runs the node that is
+         asked learns the bid.
+    @param quote_id The ID of the quote.
+    @param bidder The bidder.
+    @param price The price bid, in base units per Wh.
+    @param volume The energy wanted, in Wh.
+    @param salt 32 random bytes.
+    @return bytes32 The seal.
+    """
+    return packing._seal_of(MARKET, quote_id, bidder, price, volume, salt)
+
+
+@external
+@view
+def trades(quote_id: uint256) -> DynArray[IEnergyMarket.Trade, sales.MOST_TRADES]:
+    """
+    @dev Returns the trades of a quote, in the order in which they were made.
+    @param quote_id The ID of the quote.
+    @return DynArray The trades.
+    """
+    word: uint256 = self._word(self._place(_QUOTE, quote_id))
+    quote: packing.Quote = packing._quote(word)
+    user: uint256 = self._word(self._place(_USER, quote.prosumer))
+    sale: uint256 = self._word(self._placed(_DELIVERY, convert(user, address), quote.period))
+
+    return self._trades(quote_id, quote, packing._sale(sale))
+
+
+@external
+@view
+def remaining(quote_id: uint256) -> uint256:
+    """
+    @dev Returns what `buy_surplus` would still sell of a quote.
+    @param quote_id The ID of the quote.
+    @return uint256 The energy left, in Wh; 0 where nothing is for sale.
+    """
+    return self._quotes([quote_id]).remaining[0]
+
+
+@external
+@view
+def reading(user: address, period: uint256) -> IEnergyMarket.Reading:
+    """
+    @dev Returns what counts of a meter's report for a delivery period.
+    @param user The user.
+    @param period The delivery period.
+    @return Reading The reading, in Wh; all zero where there is none.
+    """
+    return self._reading_of(self._word(self._placed(_DELIVERY, user, period)))
+
+
+@external
+@view
+def position(user: address, period: uint256) -> IEnergyMarket.Position:
+    """
+    @dev Returns the position of a user in a delivery period.
+    @param user The user.
+    @param period The delivery period.
+    @return Position The position, in Wh.
+    """
+    found: DynArray[uint256, records.PAGE] = self._words(
+        [self._placed(_POSITION, user, period), self._placed(_DELIVERY, user, period)]
+    )
+    pending: uint256 = self._word(self._place(_QUOTE, packing._position(found[0]).pending))
+
+    return self._position_of(found[0], found[1], pending)
+
+
+# ---- in bulk -------------------------------------------------------------------------
+
+
+@external
+@view
+def state(
+    users: DynArray[address, 16],
+    bidders: DynArray[address, 16],
+    quotes: DynArray[uint256, 8],
+    places: DynArray[IMarketLens.Place, 64],
+    periods: DynArray[uint256, 4],
+) -> IMarketLens.State:
+    """
+    @dev Returns all that the single views tell, of one moment.
+    @param users Whose accounts are asked for.
+    @param bidders Whose bids on each of the quotes.
+    @param quotes Quotes' IDs; those that no quote has are passed over, and end the list.
+    @param places Users and periods: reading, position and own quote.
+    @param periods Whose supply, demand and phase.
+    @return State Per user the account; per quote the quote, what remains of it, the hash of
+            its ABI-encoded trades and the bid of every bidder; per place reading, position and
+            quote; per period supply, demand and phase; then the number of quotes, owner,
+            pending owner and the market's tokens.
+    """
+    market: IEnergyMarket = IEnergyMarket(MARKET)
+    count: uint256 = staticcall market.quote_count()
+    seen: IMarketLens.State = empty(IMarketLens.State)
+    seen.accounts = self._accounts(users)
+
+    there: DynArray[uint256, 8] = []
+    for quote_id: uint256 in quotes:
+        if quote_id > count:
+            break
+        there.append(quote_id)
+    told: Quotes = self._quotes(there)
+    seen.quotes = told.quotes
+    seen.remaining = told.remaining
+    seen.trades = told.trades
+    seen.bids = self._bids(there, told.quotes, bidders)
+
+    wanted: DynArray[uint256, records.PAGE] = []
+    for place: IMarketLens.Place in places:
+        wanted.append(self._placed(_POSITION, place.user, place.period))
+        wanted.append(self._placed(_DELIVERY, place.user, place.period))
+    found: DynArray[uint256, records.PAGE] = self._words(wanted)
+    wanted = []
+    for index: uint256 in range(len(places), bound=64):
+        wanted.append(self._place(_QUOTE, packing._position(found[2 * index]).pending))
+    pending: DynArray[uint256, records.PAGE] = self._words(wanted)
+    for index: uint256 in range(len(places), bound=64):
+        delivery: uint256 = found[2 * index + 1]
+        seen.readings.append(self._reading_of(delivery))
+        seen.positions.append(self._position_of(found[2 * index], delivery, pending[index]))
+        seen.quote_of.append(packing._sale(delivery).quote_id)
+
+    wanted = []
+    for period: uint256 in periods:
+        wanted.append(self._place(_TOTALS, period))
+    found = self._words(wanted)
+    for index: uint256 in range(len(periods), bound=4):
+        totals: packing.Totals = packing._totals(found[index])
+        seen.periods.append(totals.supply)
+        seen.periods.append(totals.demand)
+        seen.periods.append(convert(clock._phase(periods[index]), uint256))
+
+    seen.others.append(count)
+    seen.others.append(convert(staticcall market.owner(), uint256))
+    seen.others.append(convert(staticcall market.pending_owner(), uint256))
+    seen.others.append(staticcall IERC20(TOKEN).balanceOf(MARKET))
+
+    return seen
+
+
+# @dev What the views tell of some quotes.
+struct Quotes:
+    quotes: DynArray[IEnergyMarket.Quote, 8]
+    remaining: DynArray[uint256, 8]
+    trades: DynArray[bytes32, 8]
+
+
+@internal
+@view
+def _accounts(users: DynArray[address, 16]) -> DynArray[IEnergyMarket.Account, 16]:
+    """
+    @dev Returns the accounts of `users`.
+    """
+    wanted: DynArray[uint256, records.PAGE] = []
+    for user: address in users:
+        key: uint256 = convert(user, uint256)
+        wanted.append(self._place(_IDENTITY, key))
+        wanted.append(self._place(_PURSE, key))
+        wanted.append(self._place(_INVOICE, key))
+        wanted.append(self._place(_DEFAULTS, key))
+    found: DynArray[uint256, records.PAGE] = self._words(wanted)
+    wanted = []
+    for index: uint256 in range(len(users), bound=16):
+        wanted.append(self._place(_PROFILE, convert(packing._meter(found[4 * index]), uint256)))
+    profiles: DynArray[uint256, records.PAGE] = self._words(wanted)
+
+    accounts: DynArray[IEnergyMarket.Account, 16] = []
+    for index: uint256 in range(len(users), bound=16):
+        identity: packing.Identity = packing._identity(found[4 * index])
+        purse: packing.Purse = packing._purse(found[4 * index + 1])
+        profile: uint256 = profiles[index]
+        # A profile of zero is kept as another word; who has no meter has none.
+        if identity.blank or identity.meter == empty(address):
+            profile = 0
+        accounts.append(
+            IEnergyMarket.Account(
+                profile=convert(profile, bytes32),
+                meter=identity.meter,
+                authorized=identity.authorized,
+                balance=purse.free,
+                reserved=purse.reserved,
+                # The purse tells where nothing stands on the invoice account.
+                grid_account=convert(found[4 * index + 2], int256) if purse.invoiced else 0,
+                performances=purse.performances,
+                defaults=found[4 * index + 3],
+                waivers=purse.waivers,
+                tier=incentives._tier(purse.performances),
+                capacity=identity.capacity,
+            )
+        )
+
+    return accounts
+
+
+@internal
+@view
+def _quotes(quote_ids: DynArray[uint256, 8]) -> Quotes:
+    """
+    @dev Returns quotes, what remains of them, and the hashes of their trades.
+    """
+    wanted: DynArray[uint256, records.PAGE] = []
+    for quote_id: uint256 in quote_ids:
+        wanted.append(self._place(_QUOTE, quote_id))
+    words: DynArray[uint256, records.PAGE] = self._words(wanted)
+    wanted = []
+    for word: uint256 in words:
+        wanted.append(self._place(_USER, packing._quote(word).prosumer))
+    prosumers: DynArray[uint256, records.PAGE] = self._words(wanted)
+    wanted = []
+    for index: uint256 in range(len(words), bound=8):
+        prosumer: address = convert(prosumers[index], address)
+        wanted.append(self._placed(_DELIVERY, prosumer, packing._quote(words[index]).period))
+    deliveries: DynArray[uint256, records.PAGE] = self._words(wanted)
+
+    told: Quotes = empty(Quotes)
+    for index: uint256 in range(len(words), bound=8):
+        quote: packing.Quote = packing._quote(words[index])
+        sale: packing.Sale = packing._sale(deliveries[index])
+        told.quotes.append(
+            IEnergyMarket.Quote(
+                prosumer=convert(prosumers[index], address),
+                period=quote.period,
+                volume=quote.volume,
+                price=quote.price,
+                created_at=sale.created_at,
+                sold=sale.sold,
+                status=quote.status,
+            )
+        )
+        told.remaining.append(self._left(quote, sale))
+        told.trades.append(keccak256(abi_encode(self._trades(quote_ids[index], quote, sale))))
+
+    return told
+
+
+@internal
+@view
+def _left(quote: packing.Quote, sale: packing.Sale) -> uint256:
+    """
+    @dev Returns what of a quote can be bought now (T-SUR-10), in Wh.
+    """
+    if quote.status != IEnergyMarket.QuoteStatus.MATCHED or sales._is_full(sale):
+        return 0
+    phase: IEnergyMarket.Phase = clock._phase(quote.period)
+    offered: uint256 = 0
+    if phase == IEnergyMarket.Phase.MATCHING:
+        offered = quote.volume
+    elif phase == IEnergyMarket.Phase.METERING:
+        # 0 before the prosumer's meter is read.
+        offered = packing._reading(sale.reading).exported
+
+    return unsafe_sub(offered, min(offered, sale.sold))
+
+
+@internal
+@view
+def _trades(
+    quote_id: uint256, quote: packing.Quote, sale: packing.Sale
+) -> DynArray[IEnergyMarket.Trade, sales.MOST_TRADES]:
+    """
+    @dev Returns the trades of a quote: the bids that won, chained in the order of the
+         ranking, then the purchases (see `sales`).
+    """
+    trades: DynArray[IEnergyMarket.Trade, sales.MOST_TRADES] = []
+    wanted: DynArray[uint256, records.PAGE] = []
+    number: uint256 = quote.first
+    for _winner: uint256 in range(sale.winners, bound=sales.MOST_TRADES):
+        word: uint256 = self._word(self._place(_BID, quote_id << packing.QUOTE_AT | number))
+        bid: packing.Bid = packing._bid(word)
+        wanted.append(self._place(_USER, number))
+        trades.append(IEnergyMarket.Trade(buyer=empty(address), volume=bid.filled, price=bid.price))
+        number = bid.next
+    purchases: DynArray[uint256, records.PAGE] = []
+    row: uint256 = self._hashed(unsafe_add(_PURCHASE, _SHIFT), quote_id)
+    for place: uint256 in range(sale.purchases, bound=sales.MOST_TRADES):
+        purchases.append(unsafe_sub(self._hashed(row, place), unsafe_add(_RECORDS, _SHIFT)))
+    bought: DynArray[uint256, records.PAGE] = self._words(purchases)
+    for word: uint256 in bought:
+        purchase: packing.Purchase = packing._purchase(word)
+        wanted.append(self._place(_USER, purchase.buyer))
+        trades.append(IEnergyMarket.Trade(buyer=empty(address), volume=purchase.volume, price=quote.price))
+    buyers: DynArray[uint256, records.PAGE] = self._words(wanted)
+    for index: uint256 in range(len(trades), bound=sales.MOST_TRADES):
+        trades[index].buyer = convert(buyers[index], address)
+
+    return trades
+
+
+@internal
+@view
+def _bids(
+    quote_ids: DynArray[uint256, 8],
+    quotes: DynArray[IEnergyMarket.Quote, 8],
+    bidders: DynArray[address, 16],
+) -> DynArray[IEnergyMarket.Bid, 128]:
+    """
+    @dev Returns the bids of all `bidders` on the first quote, then on the next.
+    """
+    wanted: DynArray[uint256, records.PAGE] = []
+    for bidder: address in bidders:
+        wanted.append(self._place(_IDENTITY, convert(bidder, uint256)))
+    identities: DynArray[uint256, records.PAGE] = self._words(wanted)
+    wanted = []
+    keys: DynArray[uint256, 128] = []
+    for quote_id: uint256 in quote_ids:
+        for identity: uint256 in identities:
+            key: uint256 = quote_id << packing.QUOTE_AT | packing._number(identity)
+            keys.append(key)
+            wanted.append(self._place(_BID, key))
+    words: DynArray[uint256, records.PAGE] = self._words(wanted)
+
+    bids: DynArray[IEnergyMarket.Bid, 128] = []
+    for index: uint256 in range(len(keys), bound=128):
+        bids.append(self._bid_of(keys[index], words[index], quotes[index // len(bidders)].status))
+
+    return bids
+
+
+# ---- what words say ------------------------------------------------------------------
+
+
+@internal
+@view
+def _bid_of(key: uint256, word: uint256, status: IEnergyMarket.QuoteStatus) -> IEnergyMarket.Bid:
+    """
+    @dev Returns the bid in a word, on a quote of that `status`.
+    """
+    answer: IEnergyMarket.Bid = empty(IEnergyMarket.Bid)
+    if word == 0:
+        return answer
+
+    answer.status = IEnergyMarket.BidStatus.CREATED
+    if packing._is_seal(word):
+        answer.seal = convert(word, bytes32)
+    elif word == packing.SEAL_ASIDE:
+        answer.seal = convert(self._word(self._place(_SEAL_ASIDE, key)), bytes32)
+    else:
+        bid: packing.Bid = packing._bid(word)
+        answer.price = bid.price
+        answer.volume = bid.volume
+        answer.filled = bid.filled
+        answer.status = IEnergyMarket.BidStatus.RESERVED
+    # Whatever was not confirmed by the matching, opened or not, has lost.
+    if answer.filled > 0:
+        answer.status = IEnergyMarket.BidStatus.CONFIRMED
+    elif status != IEnergyMarket.QuoteStatus.VALID:
+        answer.status = IEnergyMarket.BidStatus.REJECTED
+
+    return answer
+
+
+@internal
+@pure
+def _reading_of(delivery: uint256) -> IEnergyMarket.Reading:
+    """
+    @dev Returns the reading in the word of a delivery.
+    """
+    reading: packing.Reading = packing._reading(delivery)
+
+    return IEnergyMarket.Reading(
+        present=reading.present, exported=reading.exported, imported=reading.imported
+    )
+
+
+@internal
+@view
+def _position_of(word: uint256, delivery: uint256, pending: uint256) -> IEnergyMarket.Position:
+    """
+    @dev Returns a user's position from its word, that of its delivery and that of the quote
+         which is pending. Open are the quotes with a stake of the user that are not settled
+         (T-ACC-5); nothing is delivered before its own quote is settled (T-ACC-13).
+    """
+    position: packing.Position = packing._position(word)
+    sale: packing.Sale = packing._sale(delivery)
+    reading: packing.Reading = packing._reading(delivery)
+    open: uint256 = unsafe_add(position.open, convert(sale.open, uint256))
+    if packing._quote(pending).status == IEnergyMarket.QuoteStatus.VALID:
+        open = unsafe_add(open, 1)
+
+    return IEnergyMarket.Position(
+        agreed=position.agreed,
+        bought=position.bought,
+        received=position.received,
+        delivered=0 if sale.open else min(sale.sold, reading.exported),
+        open=open,
+        settled=position.settled or reading.settled,
+    )
+
+
+# ---- the market's words --------------------------------------------------------------
+
+
+@internal
+@view
+def _words(places: DynArray[uint256, records.PAGE]) -> DynArray[uint256, records.PAGE]:
+    """
+    @dev Returns words of the market's storage; asks for none where none are wanted.
+    """
+    if len(places) == 0:
+        return places
+
+    return staticcall IEnergyMarket(MARKET).words(places)
+
+
+@internal
+@view
+def _word(place: uint256) -> uint256:
+    """
+    @dev Returns one word of the market's storage.
+    """
+    return (staticcall IEnergyMarket(MARKET).words([place]))[0]
+
+
+@internal
+@view
+def _place(mapping: uint256, key: uint256) -> uint256:
+    """
+    @dev Returns where the word of a key lies in a mapping.
+    """
+    return unsafe_sub(self._hashed(unsafe_add(mapping, _SHIFT), key), unsafe_add(_RECORDS, _SHIFT))
+
+
+@internal
+@view
+def _placed(mapping: uint256, user: address, period: uint256) -> uint256:
+    """
+    @dev Returns where the word of a user and period lies in a mapping of mappings.
+    """
+    row: uint256 = self._hashed(unsafe_add(mapping, _SHIFT), convert(user, uint256))
+
+    return unsafe_sub(self._hashed(row, period), unsafe_add(_RECORDS, _SHIFT))
+
+
+@internal
+@pure
+def _hashed(mapping: uint256, key: uint256) -> uint256:
+    """
+    @dev Returns the slot of a key in the mapping at a slot, as vyper lays it out.
+    """
+    return convert(keccak256(abi_encode(mapping, key)), uint256)
