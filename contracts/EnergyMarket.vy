@@ -117,16 +117,6 @@ exports: (
     ownable_2step.pending_owner,
     # What meters sign.
     eip712.eip712Domain,
-    # The frame, fixed at deployment.
-    ledger.TOKEN,
-    ledger.SUPPLIER,
-    tariff.SBP,
-    tariff.SSP,
-    tariff.SERVICE_FEE,
-    clock.PERIOD_LENGTH,
-    clock.WINDOW,
-    matching.PRIORITY_STEP,
-    matching.RANK_BY_PRICE,
     # Users.
     accounts.register,
     accounts.authorize,
@@ -223,3 +213,23 @@ def accept_ownership():
         refusals._refuse("ownable_2step: caller is not the new owner")
 
     ownable_2step._transfer_ownership(msg.sender)
+
+
+@external
+@view
+def frame() -> IEnergyMarket.Frame:
+    """
+    @dev Returns what was fixed at deployment, for ever (T-PARTY-7).
+    @return Frame The constructor's arguments, in their order.
+    """
+    return IEnergyMarket.Frame(
+        token=ledger.TOKEN,
+        supplier=ledger.SUPPLIER,
+        sbp=tariff.SBP,
+        ssp=tariff.SSP,
+        service_fee=tariff.SERVICE_FEE,
+        period_length=clock.PERIOD_LENGTH,
+        window=clock.WINDOW,
+        priority_step=matching.PRIORITY_STEP,
+        rank_by_price=matching.RANK_BY_PRICE,
+    )

@@ -21,23 +21,12 @@ from .market import incentives
 from .market import packing
 from .market import records
 from .market import sales
-from .market import tariff
 
 
 implements: IMarketLens
 
 
 initializes: clock
-initializes: tariff
-
-
-exports: (
-    tariff.SBP,
-    tariff.SSP,
-    tariff.SERVICE_FEE,
-    clock.PERIOD_LENGTH,
-    clock.WINDOW,
-)
 
 
 # @dev Where the market's mappings begin, in storage that starts with the owner. A test
@@ -70,6 +59,26 @@ TOKEN: public(immutable(address))
 SUPPLIER: public(immutable(address))
 
 
+# @dev System buying price: what the supplier pays for surplus, in base units per Wh.
+SBP: public(immutable(uint256))
+
+
+# @dev System selling price: what the supplier asks for energy, in base units per Wh.
+SSP: public(immutable(uint256))
+
+
+# @dev What either side of a trade pays the owner for the service, in base units per Wh.
+SERVICE_FEE: public(immutable(uint256))
+
+
+# @dev The length of a delivery period, in seconds.
+PERIOD_LENGTH: public(immutable(uint256))
+
+
+# @dev The length of each window around a delivery period, in seconds.
+WINDOW: public(immutable(uint256))
+
+
 # @dev What each tier adds to the weight of a bid.
 PRIORITY_STEP: public(immutable(uint256))
 
@@ -97,15 +106,20 @@ def __init__(market: address):
         if (staticcall target.words([mark]))[0] == 1:
             moved = tried
     assert moved < 2, "lens: not a market"
+    frame: IEnergyMarket.Frame = staticcall target.frame()
 
     MARKET = market
-    TOKEN = staticcall target.TOKEN()
-    SUPPLIER = staticcall target.SUPPLIER()
-    PRIORITY_STEP = staticcall target.PRIORITY_STEP()
-    RANK_BY_PRICE = staticcall target.RANK_BY_PRICE()
+    TOKEN = frame.token
+    SUPPLIER = frame.supplier
+    SBP = frame.sbp
+    SSP = frame.ssp
+    SERVICE_FEE = frame.service_fee
+    PERIOD_LENGTH = frame.period_length
+    WINDOW = frame.window
+    PRIORITY_STEP = frame.priority_step
+    RANK_BY_PRICE = frame.rank_by_price
     _SHIFT = moved
-    clock.__init__(staticcall target.PERIOD_LENGTH(), staticcall target.WINDOW())
-    tariff.__init__(staticcall target.SBP(), staticcall target.SSP(), staticcall target.SERVICE_FEE())
+    clock.__init__(frame.period_length, frame.window)
 
 
 # ---- single views --------------------------------------------------------------------

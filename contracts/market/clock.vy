@@ -18,11 +18,11 @@ _HORIZON: constant(uint256) = 7 * 24 * 60 * 60
 
 
 # @dev The length `L` of a delivery period, in seconds.
-PERIOD_LENGTH: public(immutable(uint256))
+PERIOD_LENGTH: immutable(uint256)
 
 
 # @dev The length `W` of each window around a delivery period, in seconds.
-WINDOW: public(immutable(uint256))
+WINDOW: immutable(uint256)
 
 
 @deploy

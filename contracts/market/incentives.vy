@@ -93,6 +93,7 @@ def _record(user: address, purse: uint256, good: bool) -> uint256:
     log IEnergyMarket.PerformanceRecorded(user=user, good=good)
     if good:
         return packing._counted(purse, packing.PERFORMANCES_AT, packing.MOST_PERFORMANCES)
-    self._defaults[user] += 1
+    # Counted one by one: no overflow.
+    self._defaults[user] = unsafe_add(self._defaults[user], 1)
 
     return purse

@@ -18,11 +18,11 @@ from . import refusals
 
 
 # @dev The settlement token.
-TOKEN: public(immutable(address))
+TOKEN: immutable(address)
 
 
 # @dev The grid's energy supplier: the other side of every invoice account.
-SUPPLIER: public(immutable(address))
+SUPPLIER: immutable(address)
 
 
 # @dev The most tokens that the market takes in, so that no balance outgrows its purse
@@ -146,7 +146,8 @@ def _booked(user: address, purse: uint256, amount: int256) -> (uint256, int256):
     """
     invoice: int256 = amount
     if purse & packing.INVOICED != 0:
-        invoice += self._invoice[user]
+        # Less than 2 ** 121 is booked for a period, and periods are below 2 ** 36.
+        invoice = unsafe_add(invoice, self._invoice[user])
     elif amount == 0:
         return purse, 0
 

@@ -62,11 +62,11 @@ _LEVELS: constant(uint256) = 7
 
 
 # @dev What each tier adds to the weight of a bid; 0: the paper's plain order.
-PRIORITY_STEP: public(immutable(uint256))
+PRIORITY_STEP: immutable(uint256)
 
 
 # @dev Whether bids rank by their unit price; else, as in the paper, by their total amount.
-RANK_BY_PRICE: public(immutable(bool))
+RANK_BY_PRICE: immutable(bool)
 
 
 @deploy

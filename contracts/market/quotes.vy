@@ -125,14 +125,12 @@ def invalidate_quote(quote_id: uint256):
     self._check_valid(quote.status)
     clock._check_phase(quote.period, IEnergyMarket.Phase.BIDDING)
 
-    sale: packing.Sale = deliveries._read_sale(msg.sender, quote.period)
-    sale.open = False
     quote.status = IEnergyMarket.QuoteStatus.INVALID
 
     ledger._refund(msg.sender, tariff._collateral(quote.volume))
     self._count(quote.period, 0, quote.volume, 0)
     self._write(quote_id, quote)
-    deliveries._write_sale(msg.sender, quote.period, sale)
+    deliveries._delivery[msg.sender][quote.period] ^= packing.SALE_OPEN
     log IEnergyMarket.QuoteInvalidated(quote_id=quote_id)
 
 

@@ -105,12 +105,11 @@ def settle_quote(quote_id: uint256):
     collateral: uint256 = tariff._collateral(quote.volume)
     gain: uint256 = unsafe_sub(unsafe_add(collateral, totals.revenue), unsafe_add(totals.compensation, fee))
     quote.status = IEnergyMarket.QuoteStatus.SETTLED
-    sale.open = False
 
     ledger._purse[prosumer] = packing._released(purse, collateral, gain)
     ledger._credit(ownable.owner, unsafe_add(totals.fees, fee))
     quotes._write(quote_id, quote)
-    deliveries._write_sale(prosumer, quote.period, sale)
+    deliveries._delivery[prosumer][quote.period] ^= packing.SALE_OPEN
     log IEnergyMarket.QuoteSettled(
         quote_id=quote_id,
         delivered=delivered,

@@ -21,15 +21,15 @@ _COLLATERAL_PERCENT: constant(uint256) = 10
 
 
 # @dev System buying price: what the supplier pays for surplus.
-SBP: public(immutable(uint256))
+SBP: immutable(uint256)
 
 
 # @dev System selling price: what the supplier asks for energy.
-SSP: public(immutable(uint256))
+SSP: immutable(uint256)
 
 
 # @dev What either side of a trade pays the owner for the service.
-SERVICE_FEE: public(immutable(uint256))
+SERVICE_FEE: immutable(uint256)
 
 
 @deploy
