@@ -427,8 +427,9 @@ def _accounts(users: DynArray[address, 16]) -> DynArray[IEnergyMarket.Account, 1
                 authorized=identity.authorized,
                 balance=purse.free,
                 reserved=purse.reserved,
-                # The purse tells where nothing stands on the invoice account.
-                grid_account=convert(found[4 * index + 2], int256) if purse.invoiced else 0,
+                # The purse tells where nothing stands on the invoice account. Its word is a
+                # signed number: as a number from 0 on it would be refused below zero.
+                grid_account=convert(convert(found[4 * index + 2], bytes32), int256) if purse.invoiced else 0,
                 performances=purse.performances,
                 defaults=found[4 * index + 3],
                 waivers=purse.waivers,

@@ -28,12 +28,13 @@ ZERO_ADDRESS: Address = "0x" + 40 * "0"
 ZERO_BYTES32 = bytes(32)
 MAX_UINT256 = 2**256 - 1
 HORIZON = 7 * 86_400  # seconds, T-QUO-3
-ENERGY_BOUND = 2**48  # Wh, T-QUO-4 and T-MET-3
+CAPACITY_BOUND = 2**24  # Wh per period, T-REG-19
 PRICE_BOUND = 2**96  # base units per Wh, T-PARTY-11
 MONEY_BOUND = 2**104  # base units, T-MON-24
 MAX_PRIORITY_STEP = 10_000  # T-PARTY-15
 MAX_OPENED = 128  # bids per quote, T-BID-13
 MAX_TRADES = 256  # per quote, T-SUR-7
+LEAST_PART = 64  # of what is offered, T-SUR-11
 MAX_BATCH = 64  # entries, T-MET-11 and T-ACC-14
 MAX_PERFORMANCES = 2**24 - 1  # T-STD-1
 MAX_WAIVERS = 2**22 - 1  # T-STD-11
@@ -52,7 +53,7 @@ class Phase(IntFlag):
     CLOSING = 64
 
 
-BUYING = Phase.MATCHING | Phase.DELIVERING | Phase.METERING  # T-SUR-1
+BUYING = Phase.MATCHING | Phase.METERING  # T-SUR-1, T-SUR-12
 
 
 class QuoteStatus(IntFlag):
@@ -106,6 +107,7 @@ class AccountView(NamedTuple):
     defaults: int
     waivers: int
     tier: int
+    capacity: int
 
 
 class QuoteView(NamedTuple):
@@ -142,7 +144,7 @@ class Trade(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What a meter reported for a user and period."""
+    """What counts of what a meter reported for a user and period (T-MET-3, T-MET-15)."""
 
     present: bool
     exported: int
@@ -182,6 +184,7 @@ class Account:
     performances: int = 0
     defaults: int = 0
     waivers: int = 0
+    capacity: int = 0  # T-REG-19, T-REG-20
 
     @property
     def tier(self) -> int:
@@ -191,7 +194,10 @@ class Account:
 
 @dataclass
 class Quote:
-    """T-QUO, with its bids, the opened ones in the order of opening, and its trades in the order made."""
+    """T-QUO, with its bids, the opened ones in the order of opening, and its trades in the order made.
+
+    Of `sold`, `won` is what the matching sold; `ahead` is that and what was purchased while MATCHING.
+    """
 
     prosumer: Address = ZERO_ADDRESS
     period: int = 0
@@ -201,6 +207,8 @@ class Quote:
     sold: int = 0
     status: QuoteStatus = NO_QUOTE
     collateral: int = 0
+    won: int = 0
+    ahead: int = 0
     bids: dict[Address, Bid] = field(default_factory=dict)
     opened: list[Address] = field(default_factory=list)
     trades: list[Trade] = field(default_factory=list)
@@ -208,13 +216,17 @@ class Quote:
 
 @dataclass
 class Position:
-    """T-ACC: `stakes` holds the numbers of the quotes that T-ACC-5 counts as open."""
+    """T-ACC: `stakes` holds the numbers of the quotes that T-ACC-5 counts as open.
+
+    `asked` is the volume of all bids opened, rejected ones included, `purchased` that of all purchases (T-REG-21).
+    """
 
     agreed: int = 0
     bought: int = 0
     received: int = 0
     delivered: int = 0
     asked: int = 0
+    purchased: int = 0
     stakes: set[int] = field(default_factory=set)
     settled: bool = False
 
@@ -294,6 +306,7 @@ class Market:
     period_length: int
     window: int
     priority_step: int = 0
+    rank_by_price: bool = False
     token: Token = field(default_factory=Token)
     address: Address = "market"
     chain_id: int = 1
@@ -329,7 +342,8 @@ class Market:
         """Of anybody; the tier follows from the performances (T-STD-2)."""
         a = self.accounts.get(user) or Account()
         money = (a.balance, a.reserved, a.grid_account)
-        return AccountView(a.profile, a.meter, a.authorized, *money, a.performances, a.defaults, a.waivers, a.tier)
+        standing = (a.performances, a.defaults, a.waivers, a.tier)
+        return AccountView(a.profile, a.meter, a.authorized, *money, *standing, a.capacity)
 
     def quote(self, quote_id: int) -> QuoteView:
         """All zero where no quote has the number (T-QUO-7)."""
@@ -345,7 +359,7 @@ class Market:
         return list(self._quote(quote_id).trades)
 
     def reading(self, user: Address, period: int) -> Reading:
-        """Not present, and zero, where there is none."""
+        """What counts (T-MET-3); not present, and zero, where there is none."""
         return self.readings.get((user, period), NO_READING)
 
     def position(self, user: Address, period: int) -> PositionView:
@@ -364,10 +378,9 @@ class Market:
         return len(self.quotes)
 
     def remaining(self, quote_id: int, now: int) -> int:
-        """T-SUR-10: what is left, 0 where nobody could buy it."""
-        quote = self.quote(quote_id)
-        on_sale = quote.status == QuoteStatus.MATCHED and self.phase(quote.period, now) in BUYING
-        return self._left(quote_id) if on_sale and len(self.trades(quote_id)) < MAX_TRADES else 0
+        """T-SUR-10: what is left, 0 where nothing may be bought."""
+        on_sale = self.quote(quote_id).status == QuoteStatus.MATCHED and len(self.trades(quote_id)) < MAX_TRADES
+        return self._left(quote_id, now) if on_sale else 0
 
     def supply(self, period: int) -> int:
         """T-QUO-16."""
@@ -432,13 +445,17 @@ class Market:
         self._log("Registered", user=sender, meter=meter)
 
     @entry_point
-    def authorize(self, user: Address, *, sender: Address, now: int) -> None:
-        """T-REG-12, T-REG-14."""
+    def authorize(self, user: Address, capacity: int, *, sender: Address, now: int) -> None:
+        """T-REG-12, T-REG-14, T-REG-19, T-REG-20."""
         require(sender == self.owner, "ownable: caller is not the owner")
         require(self.account(user).meter != ZERO_ADDRESS, "accounts: not registered")
-        require(not self.account(user).authorized, "accounts: already authorised")
+        require(0 < capacity < CAPACITY_BOUND, "accounts: capacity out of bounds")  # T-REG-19
+        require(capacity >= self.account(user).capacity, "accounts: capacity cannot fall")  # T-REG-20
+        changes = capacity > self.account(user).capacity or not self.account(user).authorized
+        require(changes, "accounts: already authorised")
         self.accounts[user].authorized = True
-        self._log("Authorized", user=user)
+        self.accounts[user].capacity = capacity
+        self._log("Authorized", user=user, capacity=capacity)
 
     @entry_point
     def revoke(self, user: Address, *, sender: Address, now: int) -> None:
@@ -497,7 +514,7 @@ class Market:
         self._require_trader(sender)
         require(period <= (now + HORIZON) // self.period_length, "quotes: period too far ahead")  # T-QUO-3
         self._require_phase(period, now, Phase.BIDDING)  # T-QUO-2
-        require(0 < volume < ENERGY_BOUND, "quotes: volume out of bounds")  # T-QUO-4
+        require(0 < volume <= self.account(sender).capacity, "quotes: volume out of bounds")  # T-QUO-4
         in_band = self.sbp + self.service_fee <= price <= self.ssp - self.service_fee
         require(in_band, "quotes: price out of band")  # T-QUO-5
         require((sender, period) not in self.quoted, "quotes: already quoted")  # T-QUO-6, T-QUO-15
@@ -548,7 +565,7 @@ class Market:
 
     @entry_point
     def reveal_bid(self, quote_id: int, price: int, volume: int, salt: bytes, *, sender: Address, now: int) -> None:
-        """T-BID-9 to T-BID-14."""
+        """T-BID-9 to T-BID-14, T-REG-21."""
         self._require_trader(sender)
         self._require_quote(quote_id)
         offer, sealed = self.quote(quote_id), self.bid(quote_id, sender)
@@ -560,6 +577,7 @@ class Market:
         require(0 < volume <= offer.volume, "bids: volume out of bounds")  # T-BID-10
         require(offer.price <= price <= self.ssp - self.service_fee, "bids: price out of bounds")  # T-BID-11
         require(len(self._quote(quote_id).opened) < MAX_OPENED, "bids: book is full")  # T-BID-13
+        self._require_capacity(sender, offer.period, volume)  # T-REG-21
         reserve = volume * (price + self.service_fee)  # T-BID-12
         require(self.account(sender).balance >= reserve, "ledger: insufficient balance")  # T-MON-6
 
@@ -568,7 +586,7 @@ class Market:
         quote.bids[sender] = Bid(ZERO_BYTES32, price, volume, 0, BidStatus.RESERVED)  # T-BID-7, T-BID-14
         quote.opened.append(sender)
         self.positions[sender, quote.period].stakes.add(quote_id)  # T-ACC-5
-        self.positions[sender, quote.period].asked += volume
+        self.positions[sender, quote.period].asked += volume  # T-REG-21
         self.demands[quote.period] += volume  # T-BID-16
         self._log("BidRevealed", quote_id=quote_id, bidder=sender, price=price, volume=volume)
 
@@ -576,7 +594,7 @@ class Market:
 
     @entry_point
     def match_bids(self, quote_id: int, *, sender: Address, now: int) -> None:
-        """T-MAT-1 to T-MAT-10."""
+        """T-MAT-1 to T-MAT-11."""
         self._require_quote(quote_id)
         require(self.quote(quote_id).status == QuoteStatus.VALID, "quotes: not valid")  # T-MAT-1
         self._require_phase(self.quote(quote_id).period, now, ~(Phase.BIDDING | Phase.REVEALING))  # T-MAT-1
@@ -588,7 +606,8 @@ class Market:
 
         def rank(bidder: Address) -> tuple[int, int]:
             bid, tier = quote.bids[bidder], self.account(bidder).tier  # T-MAT-3
-            weighted = bid.volume * bid.price * (10_000 + self.priority_step * tier)  # T-MAT-2
+            worth = bid.price if self.rank_by_price else bid.volume * bid.price  # T-MAT-2, T-MAT-11
+            weighted = worth * (10_000 + self.priority_step * tier)
             return -weighted, -bid.volume  # T-MAT-4; sorting keeps the order of opening: T-MAT-5
 
         ranked = sorted(quote.opened, key=rank)
@@ -605,6 +624,7 @@ class Market:
                 self._log("BidConfirmed", quote_id=quote_id, bidder=bidder, filled=filled)
             else:
                 self.positions[bidder, quote.period].stakes.remove(quote_id)  # T-ACC-5
+        quote.won = quote.sold  # T-MAT-7
         self._log("QuoteMatched", quote_id=quote_id, sold=quote.sold)
 
     @staticmethod
@@ -621,7 +641,7 @@ class Market:
 
     @entry_point
     def buy_surplus(self, quote_id: int, volume: int, *, sender: Address, now: int) -> None:
-        """T-SUR-1 to T-SUR-9."""
+        """T-SUR-1 to T-SUR-12, T-REG-21."""
         self._require_trader(sender)
         self._require_quote(quote_id)
         offer = self.quote(quote_id)
@@ -630,13 +650,20 @@ class Market:
         require(sender != offer.prosumer, "surplus: own quote")  # T-SUR-2
         require(volume > 0, "surplus: volume is zero")  # T-SUR-4
         require(len(self.trades(quote_id)) < MAX_TRADES, "surplus: too many trades")  # T-SUR-7
-        require(volume <= self._left(quote_id), "surplus: not enough left")  # T-SUR-5, T-SUR-6
+        in_advance = self.phase(offer.period, now) == Phase.MATCHING
+        metered = self.reading(offer.prosumer, offer.period).present
+        require(in_advance or metered, "surplus: no reading yet")  # T-SUR-12
+        left = self._left(quote_id, now)
+        require(volume <= left, "surplus: not enough left")  # T-SUR-5, T-SUR-6
+        least = -(-self._offered(quote_id, now) // LEAST_PART)  # rounded up
+        require(volume >= least or volume == left, "surplus: volume too small")  # T-SUR-11
+        self._require_capacity(sender, offer.period, volume)  # T-REG-21
         reserve = volume * (offer.price + self.service_fee)  # T-SUR-8
         require(self.account(sender).balance >= reserve, "ledger: insufficient balance")  # T-MON-6
 
         self._reserve(sender, reserve)
-        in_advance = self.phase(offer.period, now) == Phase.MATCHING  # T-ACC-11
-        self._sell(quote_id, Trade(sender, volume, offer.price), agreed=in_advance)  # T-SUR-3, T-SUR-9
+        self._sell(quote_id, Trade(sender, volume, offer.price), agreed=in_advance)  # T-SUR-3, T-SUR-9, T-ACC-11
+        self.positions[sender, offer.period].purchased += volume  # T-REG-21
         self._log("SurplusBought", quote_id=quote_id, buyer=sender, volume=volume)
 
     # ---- metering and settlement -----------------------------------------------------
@@ -653,19 +680,22 @@ class Market:
         sender: Address,
         now: int,
     ) -> None:
-        """T-MET-1 to T-MET-5."""
+        """T-MET-1 to T-MET-5, T-MET-15: the signature is over what was measured, what counts is kept."""
         meter = self.account(user).meter
         require(meter != ZERO_ADDRESS, "accounts: not registered")  # T-MET-1
         self._require_phase(period, now, Phase.METERING)  # T-MET-1
         require(not self.reading(user, period).present, "metering: already read")  # T-MET-2
         in_business = self.account(user).authorized or self._has_business(user, period)
         require(in_business, "accounts: not authorised")  # T-MET-5
-        in_bounds = exported < ENERGY_BOUND and imported < ENERGY_BOUND
-        require(in_bounds, "metering: reading out of bounds")  # T-MET-3
         message = self.reading_message(user, period, exported, imported)
         self._require_signed(signature, meter, message)  # T-MET-4
-        self.readings[user, period] = Reading(True, exported, imported)
-        self._log("ReadingSubmitted", user=user, period=period, exported=exported, imported=imported)
+
+        counted = {
+            "exported": min(exported, self._most_exported(user, period)),  # T-MET-3, T-MET-15
+            "imported": min(imported, self.account(user).capacity),  # T-MET-3
+        }
+        self.readings[user, period] = Reading(True, **counted)
+        self._log("ReadingSubmitted", user=user, period=period, **counted)
 
     def submit_readings(
         self,
@@ -684,7 +714,7 @@ class Market:
 
     @entry_point
     def settle_quote(self, quote_id: int, *, sender: Address, now: int) -> None:
-        """T-SET-1 to T-SET-21."""
+        """T-SET-1 to T-SET-22, T-MET-14."""
         self._require_quote(quote_id)
         require(self.quote(quote_id).status == QuoteStatus.MATCHED, "quotes: not matched")  # T-SET-2
         self._require_settler(self.quote(quote_id).period, sender, now)  # T-SET-1
@@ -692,15 +722,15 @@ class Market:
         quote = self._quote(quote_id)
         quote.status = QuoteStatus.SETTLED
         period, prosumer, owner = quote.period, self.accounts[quote.prosumer], self.accounts[self.owner]
-        exported = self.reading(quote.prosumer, period).exported  # G, 0 where there is none: T-MET-6
+        reading = self.reading(quote.prosumer, period)
+        exported = reading.exported  # G, 0 where there is none: T-MET-6
         delivered = min(quote.sold, exported)  # D: T-SET-3
         in_default = 100 * exported < 95 * quote.volume  # T-SET-8, T-STD-5
-        shared = revenue = compensation = 0  # Q, and the sums over all trades
+        revenue = compensation = 0  # the sums over all trades
 
-        for trade in quote.trades:  # in the order made: T-SET-17
+        parts = self._parts(quote, delivered)
+        for trade, part in zip(quote.trades, parts, strict=True):  # in the order made: T-SET-17
             buyer, position = self.accounts[trade.buyer], self.positions[trade.buyer, period]
-            before, shared = shared, shared + trade.volume
-            part = shared * delivered // quote.sold - before * delivered // quote.sold  # T-SET-4
             shortage = trade.volume - part  # T-SET-7
             payment = part * trade.price  # T-SET-5
             damages = shortage * trade.price * 10 // 100 if in_default else 0  # T-SET-8
@@ -735,12 +765,30 @@ class Market:
                 fee = self._charge(quote.prosumer, delivered)  # T-SET-14, T-SET-16
             prosumer.balance -= fee
             owner.balance += fee  # T-SET-19
+        if quote.ahead > 0:  # else no record: T-SET-20, T-STD-6
             if in_default:
                 self._record(quote.prosumer, good=False)  # T-STD-5
             elif 100 * exported <= 105 * quote.volume:
                 self._record(quote.prosumer, good=True)  # T-STD-4; above, neither: T-STD-6
+        if not reading.present and prosumer.authorized:
+            self._revoke(quote.prosumer)  # T-MET-14
         outcome = {"delivered": delivered, "revenue": revenue, "fee": fee, "compensation": compensation}
         self._log("QuoteSettled", quote_id=quote_id, **outcome)
+
+    @staticmethod
+    def _parts(quote: Quote, delivered: int) -> list[int]:
+        """What each trade receives, in the order made: winners share pro rata, purchases have what is left."""
+        to_winners = min(quote.won, delivered)  # D_m: T-SET-3
+        parts: list[int] = []
+        shared, left = 0, delivered - to_winners  # Q
+        for trade in quote.trades:
+            if shared < quote.won:  # a trade of the matching: T-SET-4
+                before, shared = shared, shared + trade.volume
+                parts.append(shared * to_winners // quote.won - before * to_winners // quote.won)
+            else:  # a purchase: T-SET-22
+                parts.append(min(trade.volume, left))
+                left -= parts[-1]
+        return parts
 
     @entry_point
     def settle_account(self, user: Address, period: int, *, sender: Address, now: int) -> None:
@@ -820,6 +868,12 @@ class Market:
         """T-TIME-1: one clock for every call."""
         require(bool(self.phase(period, now) & phases), "clock: wrong phase")
 
+    def _require_capacity(self, user: Address, period: int, volume: int) -> None:
+        """T-REG-21: opened bids, rejected ones included, and purchases of the period together."""
+        p = self.positions.get((user, period)) or Position()
+        within = p.asked + p.purchased + volume <= self.account(user).capacity
+        require(within, "positions: beyond the capacity")
+
     def _require_settler(self, period: int, sender: Address, now: int) -> None:
         """T-TIME-7, T-TIME-8: the owner in SETTLING, anybody in CLOSING."""
         self._require_phase(period, now, Phase.SETTLING | Phase.CLOSING)
@@ -833,21 +887,35 @@ class Market:
         return self.quotes[quote_id - 1] if 0 < quote_id <= len(self.quotes) else Quote()
 
     def _has_business(self, user: Address, period: int) -> bool:
-        """T-MET-5: it quoted, opened a bid or bought."""
+        """T-MET-5: a quote of its own that was not taken back, a stake in another one (T-ACC-5), or a purchase."""
         p = self.positions.get((user, period))
-        return p is not None and bool(p.stakes or p.asked or p.bought)
+        return p is not None and bool(p.stakes or p.bought)
 
-    def _left(self, quote_id: int) -> int:
-        """T-SUR-5, T-SUR-6."""
+    def _most_exported(self, user: Address, period: int) -> int:
+        """T-MET-3, T-MET-15: the most that counts as exported where the reading comes now."""
+        if self.account(user).authorized:
+            return self.account(user).capacity
+        quote = self.quote(self.quote_of(user, period))
+        return quote.volume if quote.status not in (NO_QUOTE, QuoteStatus.INVALID) else 0
+
+    def _offered(self, quote_id: int, now: int) -> int:
+        """T-SUR-11: V while MATCHING, what was exported in METERING, and nothing at any other time."""
         quote = self.quote(quote_id)
-        reading = self.reading(quote.prosumer, quote.period)
-        return max((reading.exported if reading.present else quote.volume) - quote.sold, 0)
+        phase = self.phase(quote.period, now)
+        if phase == Phase.MATCHING:
+            return quote.volume
+        return self.reading(quote.prosumer, quote.period).exported if phase == Phase.METERING else 0
+
+    def _left(self, quote_id: int, now: int) -> int:
+        """T-SUR-5, T-SUR-6, T-SUR-12."""
+        return max(self._offered(quote_id, now) - self.quote(quote_id).sold, 0)
 
     def _sell(self, quote_id: int, trade: Trade, *, agreed: bool) -> None:
         """T-MAT-8, T-SUR-9; T-ACC-5, T-ACC-10, T-ACC-11. The buyer's escrow is in place already."""
         quote = self._quote(quote_id)
         quote.trades.append(trade)
         quote.sold += trade.volume
+        quote.ahead += trade.volume if agreed else 0  # T-STD-4
         position = self.positions[trade.buyer, quote.period]
         position.bought += trade.volume
         position.agreed += trade.volume if agreed else 0
@@ -908,7 +976,7 @@ class Market:
         self._log("PerformanceRecorded", user=user, good=good)
 
     def _revoke(self, user: Address) -> None:
-        """T-REG-13, T-MET-9."""
+        """T-REG-13, T-MET-9, T-MET-14."""
         self.accounts[user].authorized = False
         self._log("Revoked", user=user)
 
