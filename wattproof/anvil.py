@@ -50,8 +50,12 @@ _LISTENING = re.compile(r"Listening on 127\.0\.0\.1:(\d+)")
 _START_SECONDS = 30
 
 
-class AnvilUnavailable(RuntimeError):
-    """There is no anvil to be had here; the message is one line that says what to do."""
+class NodeUnavailable(RuntimeError):
+    """A node is not to be had here; the message is one line that says what to do."""
+
+
+class AnvilUnavailable(NodeUnavailable):
+    """There is no anvil to be had here."""
 
 
 class RpcError(RuntimeError):
@@ -77,13 +81,14 @@ def binary() -> Path:
         raise AnvilUnavailable(
             f"anvil is not published for {' '.join(place)}: set WATTPROOF_ANVIL to a binary of yours"
         )
-    target = _cache() / f"anvil-{VERSION}-{_PLATFORMS[place]}"
+    target = cache() / f"anvil-{VERSION}-{_PLATFORMS[place]}"
     if not target.exists():
         _fetch(_PLATFORMS[place], target)
     return target
 
 
-def _cache() -> Path:
+def cache() -> Path:
+    """Where nodes are kept that were fetched once."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wattproof"
 
 
@@ -103,7 +108,7 @@ def _fetch(name: str, target: Path) -> None:
         )
         archives = list(Path(folder).glob("*.tgz"))
         if done.returncode or not archives:
-            raise AnvilUnavailable(f"`npm pack {package}` failed: {_last_line(done.stderr or done.stdout)}")
+            raise AnvilUnavailable(f"`npm pack {package}` failed: {last_line(done.stderr or done.stdout)}")
         found = base64.b64encode(hashlib.sha512(archives[0].read_bytes()).digest()).decode()
         if _INTEGRITY.get(name, found) != found:
             raise AnvilUnavailable(f"{package} is not the package that was checked: its SHA-512 is {found}")
@@ -114,7 +119,8 @@ def _fetch(name: str, target: Path) -> None:
         unpacked.replace(target)
 
 
-def _last_line(text: str) -> str:
+def last_line(text: str) -> str:
+    """The last line of what a program said."""
     lines = [line for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else "no message"
 
@@ -174,7 +180,7 @@ class Anvil:
         until = time.monotonic() + _START_SECONDS
         while not (match := _LISTENING.search(log.read_text())):
             if self._process.poll() is not None or time.monotonic() > until:
-                said = _last_line(log.read_text())
+                said = last_line(log.read_text())
                 self.stop()
                 raise AnvilUnavailable(f"anvil did not start: {said}")
             time.sleep(0.02)
@@ -240,6 +246,16 @@ class Anvil:
             self.rpc("evm_setNextBlockTimestamp", timestamp)
         self.rpc("evm_mine")
         return self.rpc("eth_getBlockByNumber", "latest", False)
+
+    def endow(self, address: str, wei: int) -> None:
+        """Gives an account that much ether, whatever it had."""
+        self.rpc("anvil_setBalance", address, hex(wei))
+
+    def mined(self, raw: str, second: int) -> str:
+        """Sends a signed transaction, and makes a block of it at that second; returns its hash."""
+        number = self.rpc("eth_sendRawTransaction", raw)
+        self.rpc("evm_mine", {"timestamp": second})
+        return number
 
     @property
     def version(self) -> str:

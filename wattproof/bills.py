@@ -5,6 +5,10 @@ All money is in base units of the token, all energy in Wh, all integers: a pence
 `Books` rebuilds every party's free money, escrow and invoice account from the events (and the tariff), without asking
 the market for a balance. `Books.compare` then sets that against what the market itself says: two independent accounts
 of the same money, which must agree to the last base unit after every period.
+
+What a settlement comes to is reckoned here a second time, from what was quoted, bid, bought and metered alone: who
+receives how much (winners before purchases), payments, compensation, fees with discounts and waivers, the invoice of
+each account, and who earns which record or loses its authorisation. An event that says otherwise ends the run.
 """
 
 from __future__ import annotations
@@ -29,8 +33,17 @@ Event = tuple[str, dict[str, Any]]
 """An event of the market: its name and its arguments."""
 
 
+TIERS = (5, 10, 20, 40, 80)
+"""Good performances for tier 1 to 5 (T-STD-2)."""
+
+
+def tier(performances: int) -> int:
+    """The tier that so many good performances come to."""
+    return sum(performances >= threshold for threshold in TIERS)
+
+
 class BooksDoNotBalance(Exception):
-    """The market's money and the parties' accounts disagree; the one-line text names the period."""
+    """The market's money and the parties' accounts disagree; the one-line text names the period or the party."""
 
 
 @dataclass
@@ -106,7 +119,12 @@ class Trade:
 
 @dataclass
 class OpenQuote:
-    """A quote that is not settled yet, with its opened bids (price and volume by bidder) and its trades."""
+    """A quote that is not settled yet, with its opened bids (price and volume by bidder) and its trades.
+
+    due        what each trade is to receive, reckoned when the first one is settled; `settled` how many are
+    exported   what its prosumer's meter reported; None as long as it did not
+    ahead      whether anything was sold before the delivery: by the matching, or by a purchase while MATCHING
+    """
 
     prosumer: str
     period: int
@@ -115,16 +133,57 @@ class OpenQuote:
     collateral: int
     bids: dict[str, tuple[int, int]] = field(default_factory=dict)
     trades: list[Trade] = field(default_factory=list)
+    due: list[int] = field(default_factory=list)
     settled: int = 0
+    exported: int | None = None
+    ahead: bool = False
 
     @property
     def sold(self) -> int:
         """The Wh sold so far."""
         return sum(trade.volume for trade in self.trades)
 
+    @property
+    def defaulted(self) -> bool:
+        """Whether less than 95 % of what was quoted was exported; a silent meter exported nothing."""
+        return 100 * (self.exported or 0) < 95 * self.volume
+
+    def least(self) -> int:
+        """The least Wh that one purchase takes now, but for all that is left: a 64th of what is offered, rounded up."""
+        return -(-(self.volume if self.exported is None else self.exported) // 64)
+
+    def shares(self) -> list[int]:
+        """What each trade receives: the winners of the matching pro rata, then the purchases what is left, in order."""
+        left = min(self.sold, self.exported or 0)
+        won = [trade.volume for trade in self.trades if trade.kind == "bid"]
+        total, so_far = sum(won), 0
+        pool, parts = min(total, left), []
+        for volume in won:
+            parts.append((so_far + volume) * pool // total - so_far * pool // total)
+            so_far += volume
+        left -= pool
+        for trade in self.trades[len(won) :]:
+            parts.append(min(trade.volume, left))
+            left -= parts[-1]
+        return parts
+
+
+@dataclass
+class Position:
+    """A party's half-hour until it is settled: what it agreed, bought, received and delivered, and its reading."""
+
+    agreed: int = 0
+    bought: int = 0
+    received: int = 0
+    delivered: int = 0
+    reading: tuple[int, int] | None = None
+
 
 class Books:
-    """Bills, purses and open quotes, kept from events. Parties are known by address; a settled quote is dropped."""
+    """Bills, purses and open quotes, kept from events. Parties are known by address; what is settled is dropped.
+
+    authorized   the parties that may begin new business
+    """
 
     def __init__(self, tariff: Tariff, owner: str, supplier: str, names: Mapping[str, str]) -> None:
         """`names` gives the household of each address, in the order of the bills."""
@@ -135,16 +194,39 @@ class Books:
         self.purses = {party: Purse() for party in (*names, supplier, owner)}
         self.bills = {address: Bill() for address in names}
         self.quotes: dict[int, OpenQuote] = {}
+        self.authorized: set[str] = set()
+        self._waivers = dict.fromkeys(names, 0)
+        self._positions: dict[tuple[str, int], Position] = {}
+        self._quote_of: dict[tuple[str, int], OpenQuote] = {}
+        # What this call said of records, waivers and authorisations, until a settlement accounts for it.
+        self._said: list[Event] = []
+
+    def join(self, address: str, name: str) -> None:
+        """Takes one more party in."""
+        self.names[address] = name
+        self.purses[address], self.bills[address], self._waivers[address] = Purse(), Bill(), 0
+
+    def position(self, user: str, period: int) -> Position:
+        """The half-hour of a party, `period` being the market's number."""
+        return self._positions.setdefault((user, period), Position())
 
     # ---- what the market says ------------------------------------------------------------
 
     def enter(self, events: list[Event]) -> list[Trade]:
-        """Books the events of one call; returns the trades that they settle."""
+        """Books the events of one call; returns the trades that they settle.
+
+        Raises BooksDoNotBalance where a settlement is another one than the reckoning here comes to.
+        """
         settled: list[Trade] = []
+        self._said = []
         for name, arguments in events:
             trade = getattr(self, f"_{name}", _nothing)(**arguments)
             if trade is not None:
                 settled.append(trade)
+        # The owner may revoke without a settlement; nothing else is said without one.
+        if self._said and [name for name, _ in events] != ["Revoked"]:
+            name, arguments = self._said[0]
+            raise BooksDoNotBalance(f"{name} of {self.names[arguments['user']]} comes of no settlement")
         return settled
 
     def escrow(self) -> int:
@@ -199,8 +281,19 @@ class Books:
 
     def _QuoteSubmitted(self, quote_id: int, prosumer: str, period: int, volume: int, price: int) -> None:
         collateral = volume * self.tariff.ssp * 10 // 100
-        self.quotes[quote_id] = OpenQuote(prosumer, period, volume, price, collateral)
+        self.quotes[quote_id] = self._quote_of[prosumer, period] = OpenQuote(
+            prosumer, period, volume, price, collateral
+        )
         self._reserve(prosumer, collateral)
+
+    def _Authorized(self, user: str, capacity: int) -> None:
+        self.authorized.add(user)
+
+    def _Revoked(self, user: str) -> None:
+        if user not in self.authorized:
+            raise BooksDoNotBalance(f"{self.names[user]} was revoked, but was not authorised")
+        self.authorized.remove(user)
+        self._said.append(("Revoked", {"user": user}))
 
     def _BidRevealed(self, quote_id: int, bidder: str, price: int, volume: int) -> None:
         self.quotes[quote_id].bids[bidder] = (price, volume)
@@ -211,6 +304,8 @@ class Books:
         price, volume = quote.bids.pop(bidder)
         self._reserve(bidder, -(volume - filled) * (price + self.tariff.service_fee))
         quote.trades.append(Trade(quote.period, quote_id, quote.prosumer, bidder, "bid", filled, price))
+        quote.ahead = True
+        self._buy(bidder, quote.period, filled, ahead=True)
 
     def _BidRejected(self, quote_id: int, bidder: str) -> None:
         price, volume = self.quotes[quote_id].bids.pop(bidder)
@@ -220,22 +315,39 @@ class Books:
         quote = self.quotes[quote_id]
         self._reserve(buyer, volume * (quote.price + self.tariff.service_fee))
         quote.trades.append(Trade(quote.period, quote_id, quote.prosumer, buyer, "surplus", volume, quote.price))
+        # After the delivery began nothing is sold before the reading.
+        ahead = quote.exported is None
+        quote.ahead = quote.ahead or ahead
+        self._buy(buyer, quote.period, volume, ahead)
 
     def _ReadingSubmitted(self, user: str, period: int, exported: int, imported: int) -> None:
         bill = self.bills[user]
         bill.exported += exported
         bill.imported += imported
         bill.grid_alone += imported * self.tariff.ssp - exported * self.tariff.sbp
+        self.position(user, period).reading = (exported, imported)
+        if quote := self._quote_of.get((user, period)):
+            quote.exported = exported
 
     def _TradeSettled(
         self, quote_id: int, buyer: str, delivered: int, payment: int, fee: int, compensation: int
     ) -> Trade:
         quote = self.quotes[quote_id]
         trade = quote.trades[quote.settled]
-        quote.settled += 1
         if trade.buyer != buyer:
             raise BooksDoNotBalance(f"period {quote.period}: the trades of quote {quote_id} were settled out of order")
+        if not quote.settled:
+            quote.due = quote.shares()
+        due = quote.due[quote.settled]
+        short = trade.volume - due
+        damages = short * trade.price * 10 // 100 if quote.defaulted else 0
+        charge = self._charge(quote.period, buyer, due, short > 0)
+        reckoned = (due, due * trade.price, charge, damages)
+        self._agree(quote.period, f"trade {quote.settled} of quote {quote_id}",
+                    (delivered, payment, fee, compensation), reckoned)  # fmt: skip
+        quote.settled += 1
         trade.delivered, trade.payment, trade.fee, trade.compensation = delivered, payment, fee, compensation
+        self.position(buyer, quote.period).received += delivered
         self._reserve(buyer, -trade.volume * (trade.price + self.tariff.service_fee))
         self.purses[buyer].free += compensation - payment - fee
         self.purses[self.owner].free += fee
@@ -249,6 +361,19 @@ class Books:
 
     def _QuoteSettled(self, quote_id: int, delivered: int, revenue: int, fee: int, compensation: int) -> None:
         quote = self.quotes.pop(quote_id)
+        del self._quote_of[quote.prosumer, quote.period]
+        total = sum(quote.due)
+        charge = self._charge(quote.period, quote.prosumer, total, total < quote.sold and not quote.defaulted)
+        sums = [sum(getattr(trade, kind) for trade in quote.trades) for kind in ("payment", "compensation")]
+        self._agree(quote.period, f"quote {quote_id}",
+                    (delivered, revenue, fee, compensation), (total, sums[0], charge, sums[1]))  # fmt: skip
+        if delivered:
+            self.position(quote.prosumer, quote.period).delivered = delivered
+        # Nobody earns a record by what was sold once the delivery was known, nor by more than 5 % too much.
+        good: bool | None = None
+        if quote.ahead and 100 * (quote.exported or 0) <= 105 * quote.volume:
+            good = not quote.defaulted
+        self._judged(quote.period, quote.prosumer, good, silent=quote.exported is None)
         self._reserve(quote.prosumer, -quote.collateral)
         self.purses[quote.prosumer].free -= fee
         self.purses[self.owner].free += fee
@@ -259,6 +384,20 @@ class Books:
         bill.compensation += compensation
 
     def _AccountSettled(self, user: str, period: int, amount: int, cleared: int) -> None:
+        position = self.position(user, period)
+        del self._positions[user, period]
+        # A silent meter counts as having imported what was bought.
+        exported, imported = position.reading or (0, position.bought)
+        fed_in = exported - position.delivered + max(0, position.received - imported)
+        drawn = max(0, imported - position.received)
+        self._agree(period, f"the account of {self.names[user]}", amount,
+                    fed_in * self.tariff.sbp - drawn * self.tariff.ssp)  # fmt: skip
+        good: bool | None = None
+        if position.reading is None:
+            good = False
+        elif position.agreed:
+            good = 95 * position.agreed <= 100 * imported <= 105 * position.agreed
+        self._judged(period, user, good, silent=position.reading is None)
         self.purses[user].invoice += amount
         self.bills[user].grid += amount
         self._Cleared(user, cleared)
@@ -268,9 +407,57 @@ class Books:
             self.bills[user].performances += 1
         else:
             self.bills[user].defaults += 1
+        self._said.append(("PerformanceRecorded", {"user": user, "good": good}))
 
     def _WaiverGranted(self, user: str) -> None:
         self.bills[user].waivers += 1
+        self._said.append(("WaiverGranted", {"user": user}))
+
+    def _WaiverUsed(self, user: str) -> None:
+        self._said.append(("WaiverUsed", {"user": user}))
+
+    # ---- what it should have said --------------------------------------------------------
+
+    def _charge(self, period: int, user: str, delivered: int, waived: bool) -> int:
+        """The service fee of one side of a trade. Where it is `waived`, one waiver more is due; where one is in hand,
+        it takes the place of any fee above 0.
+        """
+        if waived:
+            self._waivers[user] += 1
+            self._expect(period, ("WaiverGranted", {"user": user}))
+            return 0
+        # The fee is charged before the record that the same settlement makes.
+        good = self.bills[user].performances - self._said.count(("PerformanceRecorded", {"user": user, "good": True}))
+        fee = delivered * self.tariff.service_fee * (len(TIERS) - tier(good)) // len(TIERS)
+        if fee and self._waivers[user]:
+            self._waivers[user] -= 1
+            self._expect(period, ("WaiverUsed", {"user": user}))
+            return 0
+        return fee
+
+    def _judged(self, period: int, user: str, good: bool | None, silent: bool) -> None:
+        """Whether this and no more was said of `user`: its record (None: none), and where it was silent, its end."""
+        says = [event for event in self._said if event[0] in ("PerformanceRecorded", "Revoked")]
+        due: list[Event] = [] if good is None else [("PerformanceRecorded", {"user": user, "good": good})]
+        if silent and (("Revoked", {"user": user}) in says or user in self.authorized):
+            due.append(("Revoked", {"user": user}))
+        self._agree(period, f"the record of {self.names[user]}", says, due)
+        self._said = [event for event in self._said if event not in says]
+
+    def _expect(self, period: int, event: Event) -> None:
+        """Takes what was said off the list. BooksDoNotBalance where it was not."""
+        if event not in self._said:
+            raise BooksDoNotBalance(f"period {period}: {event[0]} of {self.names[event[1]['user']]} is missing")
+        self._said.remove(event)
+
+    def _agree(self, period: int, what: str, says: Any, reckoned: Any) -> None:
+        if says != reckoned:
+            raise BooksDoNotBalance(f"period {period}: {what} was settled as {says}, but comes to {reckoned}")
+
+    def _buy(self, user: str, period: int, volume: int, ahead: bool) -> None:
+        position = self.position(user, period)
+        position.bought += volume
+        position.agreed += volume * ahead
 
     def _reserve(self, party: str, amount: int) -> None:
         self.purses[party].free -= amount

@@ -258,11 +258,12 @@ def summary(day: TradingDay, community: Community, source: Households, name: str
         input                 path as given, sha256, households, periods, first_period, forecasts ("file" or "seeded")
         seed, engine, versions   with input and tariff all that decides the results; versions of what ran them
         contracts             keccak256 and size in bytes of each contract's compiled runtime code
-        tariff                sbp, ssp, service_fee, and period_length, window (seconds), priority_step
+        tariff                sbp, ssp, service_fee, and period_length, window (seconds), priority_step, rank_by_price
         balances_match_after_every_period   whether, after each period, all free and reserved money was exactly the
                               market's tokens; the two numbers stand with each period as accounts_total and market_holds
         community             energies, trades, fees, compensation, records and costs of all households together
-        households            per household: class of its forecasts, energies, costs, record
+        households            per household: class of its forecasts, capacity of its connection in a period, energies,
+                              costs, record
         periods               per period the columns of periods.csv
     """
     path = source.path
@@ -283,7 +284,7 @@ def summary(day: TradingDay, community: Community, source: Households, name: str
         "seed": day.seed,
         "engine": engine,
         "versions": {"python": platform.python_version(), **{package: version(package) for package in packages}},
-        "contracts": {contract: _code(contract) for contract in ("EnergyMarket", "EnergyCredit")},
+        "contracts": {contract: _code(contract) for contract in ("EnergyMarket", "MarketLens", "EnergyCredit")},
         "tariff": {
             "sbp": price(tariff.sbp),
             "ssp": price(tariff.ssp),
@@ -291,6 +292,7 @@ def summary(day: TradingDay, community: Community, source: Households, name: str
             "period_length": tariff.period_length,
             "window": tariff.window,
             "priority_step": tariff.priority_step,
+            "rank_by_price": tariff.rank_by_price,
         },
         "balances_match_after_every_period": community.all_match,
         "community": {
@@ -315,6 +317,7 @@ def summary(day: TradingDay, community: Community, source: Households, name: str
                 "household": household,
                 "class": _class(source, household),
                 "role": _role(bill),
+                "capacity_wh": source.capacities[household],
                 "imported_wh": bill.imported,
                 "exported_wh": bill.exported,
                 "bought_wh": bill.bought,

@@ -6,6 +6,11 @@ Columns, in any order, named in the first line:
     household                         name of the household
     load_wh, pv_wh                    what it used and what its solar panels gave in the period, in whole Wh
     forecast_load_wh, forecast_pv_wh  what it expected beforehand, in whole Wh; both or neither
+    capacity_wh                       what its connection carries in a period, in whole Wh: above 0, below 2**24, and
+                                      the same in all rows of a household; without this column `usual_capacity`
+
+No load, generation or forecast is beyond the capacity of its household: the owner authorises it with that, and the
+market lets nobody claim or report more (T-REG-19 to T-REG-21).
 
 Rows stand grouped by period. Periods ascend one by one from any first number, and each has exactly one row
 per household, in any order. Where the file brings no forecasts, a `Forecaster` makes them (paper, section
@@ -28,8 +33,14 @@ from typing import BinaryIO, NamedTuple
 DEFAULT_FILE = Path(__file__).parent / "data" / "households.csv"
 """The input that ships with the package: modelled, not measured (see `data/README.md`)."""
 
-LIMIT = 2**48
-"""Energies in Wh and period numbers must be below this, as the market asks of volumes and readings."""
+LIMIT = 2**24
+"""Energies in Wh must be below this, as the market asks of capacities (T-REG-19)."""
+
+PERIOD_LIMIT = 2**48
+"""Period numbers must be below this."""
+
+CONNECTION = 23_000
+"""Power in W that a usual connection carries: 100 A at 230 V."""
 
 MAX_NAME = 64
 """Longest household name, in characters."""
@@ -39,6 +50,8 @@ MAX_LINE = 4096
 
 REQUIRED_COLUMNS = ("period", "household", "load_wh", "pv_wh")
 FORECAST_COLUMNS = ("forecast_load_wh", "forecast_pv_wh")
+CAPACITY_COLUMN = "capacity_wh"
+COLUMNS = (*REQUIRED_COLUMNS, *FORECAST_COLUMNS, CAPACITY_COLUMN)
 
 _DIGITS = re.compile(r"[0-9]+", re.ASCII)
 _NEGATIVE = re.compile(r"-[0-9]+(\.[0-9]*)?", re.ASCII)
@@ -66,6 +79,13 @@ class HalfHour(NamedTuple):
     pv: int
     forecast_load: int
     forecast_pv: int
+
+
+def usual_capacity(period_length: int = 1800) -> int:
+    """What a usual connection carries in a period of so many seconds, in Wh: 11,500 in a half-hour. Rounded down, and
+    kept from 1 to LIMIT - 1.
+    """
+    return min(max(1, CONNECTION * period_length // 3600), LIMIT - 1)
 
 
 class PeriodRow(dict[str, HalfHour]):
@@ -170,13 +190,13 @@ class Forecaster:
         reach = spread.slip if _draw(f"slip:{key}", 1000) < spread.slips else spread.usual
         return _draw(f"error:{key}", 2 * reach + 1) - reach
 
-    def forecast(self, household: str, period: int, kind: str, actual: int) -> int:
-        """What the household expected, in Wh, where `actual` Wh came to pass.
+    def forecast(self, household: str, period: int, kind: str, actual: int, most: int = LIMIT - 1) -> int:
+        """What the household expected, in Wh, where `actual` Wh came to pass and its connection carries `most`.
 
-        Rounded to the nearest Wh, halves up, and kept below LIMIT.
+        Rounded to the nearest Wh, halves up, and never more than `most`.
         """
         expected = (actual * (1000 + self.error(household, period, kind)) + 500) // 1000
-        return min(expected, LIMIT - 1)
+        return min(expected, most)
 
 
 def _draw(key: str, below: int) -> int:
@@ -198,21 +218,24 @@ class Households:
     prosumers      names of the households whose `pv_wh` is above 0 in some period
     has_forecasts  whether the file brings forecasts of its own
     classes        class of each household; has no effect where the file brings forecasts
+    capacities     what each household's connection carries in a period, in Wh
     """
 
-    def __init__(self, path: Path, seed: int, classes: Mapping[str, Habit] | None) -> None:
+    def __init__(self, path: Path, seed: int, classes: Mapping[str, Habit] | None, period_length: int) -> None:
         self.path = path
         self.periods = 0
+        self._usual = usual_capacity(period_length)
         prosumers: set[str] = set()
         with _opened(path) as file:
             self._version = _version(file)
-            table = _Table(path, file)
+            table = _Table(path, file, self._usual)
             for period, rows in table:
                 if not self.periods:
                     self.first_period = period
                 self.periods += 1
                 prosumers.update(name for name, half_hour in rows.items() if half_hour[1])
         self.names: tuple[str, ...] = table.names
+        self.capacities: dict[str, int] = {name: table.capacities[name] for name in table.names}
         self.prosumers = frozenset(prosumers)
         self.has_forecasts = table.has_forecasts
         self.classes = {name: habit_of(name, name in prosumers, seed) for name in self.names}
@@ -227,51 +250,62 @@ class Households:
         with _opened(self.path) as file:
             if _version(file) != self._version:
                 raise BadInput(self.path, None, "has changed since it was checked")
-            for period, rows in _Table(self.path, file):
+            for period, rows in _Table(self.path, file, self._usual):
                 yield PeriodRow(period, {name: self._half_hour(name, period, rows[name]) for name in self.names})
 
     def _half_hour(self, name: str, period: int, values: tuple[int, ...]) -> HalfHour:
         if self.has_forecasts:
             return HalfHour(*values)
         load, pv = values
+        most = self.capacities[name]
         return HalfHour(
             load,
             pv,
-            self._forecaster.forecast(name, period, "load", load),
-            self._forecaster.forecast(name, period, "pv", pv),
+            self._forecaster.forecast(name, period, "load", load, most),
+            self._forecaster.forecast(name, period, "pv", pv, most),
         )
 
 
 def open_households(
-    path: Path | str = DEFAULT_FILE, *, seed: int = 0, classes: Mapping[str, Habit] | None = None
+    path: Path | str = DEFAULT_FILE,
+    *,
+    seed: int = 0,
+    classes: Mapping[str, Habit] | None = None,
+    period_length: int = 1800,
 ) -> Households:
     """Check a whole file and make it ready to be read period by period.
 
     `seed` decides the forecast errors where the file brings no forecasts; `classes` overrides the class of
-    some of its households (ValueError for one that the file does not have). Raises BadInput at the first
-    fault of the file.
+    some of its households (ValueError for one that the file does not have); `period_length`, in seconds, decides
+    what connections carry where the file does not say. Raises BadInput at the first fault of the file.
     """
-    return Households(Path(path), seed, classes)
+    return Households(Path(path), seed, classes, period_length)
 
 
 class _Table:
     """The rows of an open file, checked, period by period: its number, and per household the values in Wh
-    in the order load, pv and, where the file brings them, forecast load, forecast pv.
+    in the order load, pv and, where the file brings them, forecast load, forecast pv. What a connection carries
+    gathers in `capacities`; where the file does not say, it is `usual`.
     """
 
-    def __init__(self, path: Path, file: BinaryIO) -> None:
+    def __init__(self, path: Path, file: BinaryIO, usual: int) -> None:
         self.path = path
         self.file = file
+        self.usual = usual
         self.line = 0
         self.names: tuple[str, ...] = ()
+        self.capacities: dict[str, int] = {}
         header = self._next_fields()
         if header is None:
             raise BadInput(path, None, "is empty")
         self.width = len(header)
         columns = self._columns(header)
-        self.has_forecasts = len(columns) > len(REQUIRED_COLUMNS)
+        self.has_forecasts = FORECAST_COLUMNS[0] in columns
         self.period_at, self.household_at = columns["period"], columns["household"]
-        self.values_at = [(name, at) for name, at in columns.items() if name not in ("period", "household")]
+        self.capacity_at = columns.get(CAPACITY_COLUMN)
+        self.values_at = [
+            (name, at) for name, at in columns.items() if name not in ("period", "household", CAPACITY_COLUMN)
+        ]
 
     def __iter__(self) -> Iterator[tuple[int, dict[str, tuple[int, ...]]]]:
         current: int | None = None
@@ -281,7 +315,7 @@ class _Table:
         while (fields := self._next_fields()) is not None:
             if len(fields) != self.width:
                 raise self._bad(f"{len(fields)} fields instead of {self.width}")
-            period = self._number("period", fields[self.period_at])
+            period = self._number("period", fields[self.period_at], PERIOD_LIMIT)
             household = self._household(fields[self.household_at])
             if current is not None and period != current:
                 if period != current + 1:
@@ -298,7 +332,9 @@ class _Table:
                 raise self._bad(f"a second row for household {_shown(household)} in period {period}")
             if known and household not in known:
                 raise self._bad(f"household {_shown(household)} has no row in the first period")
-            rows[household] = tuple(self._number(name, fields[at]) for name, at in self.values_at)
+            values = tuple(self._number(name, fields[at]) for name, at in self.values_at)
+            self._within_capacity(household, values, self._capacity(household, fields))
+            rows[household] = values
             last_line = self.line
         if current is None:
             raise BadInput(self.path, None, "has no rows below its header")
@@ -313,12 +349,36 @@ class _Table:
             missing = next(name for name in self.names if name not in rows)
             raise BadInput(self.path, last_line, f"no row for household {_shown(missing)} in period {period}")
 
+    def _capacity(self, household: str, fields: list[str]) -> int:
+        """What the household's connection carries; the same in each of its rows."""
+        if self.capacity_at is None:
+            return self.capacities.setdefault(household, self.usual)
+        capacity = self._number(CAPACITY_COLUMN, fields[self.capacity_at])
+        if capacity == 0:
+            raise self._bad(f"{CAPACITY_COLUMN} is 0 (write what the connection carries in a period)")
+        known = self.capacities.setdefault(household, capacity)
+        if capacity != known:
+            raise self._bad(
+                f"{CAPACITY_COLUMN} of household {_shown(household)} is {capacity} here and {known} above "
+                "(write one in all of its rows)"
+            )
+        return capacity
+
+    def _within_capacity(self, household: str, values: tuple[int, ...], capacity: int) -> None:
+        """Refuse what the household's connection does not carry."""
+        for (name, _), value in zip(self.values_at, values, strict=True):
+            if value > capacity:
+                advice = "raise its" if self.capacity_at is not None else "add a column"
+                raise self._bad(
+                    f"{name} is beyond the capacity of household {_shown(household)}: {value} of {capacity} Wh "
+                    f"({advice} {CAPACITY_COLUMN})"
+                )
+
     def _columns(self, header: list[str]) -> dict[str, int]:
-        """Where each column stands, in the order required columns, forecast columns."""
-        names = REQUIRED_COLUMNS + FORECAST_COLUMNS
+        """Where each column stands, in the order of COLUMNS."""
         for at, name in enumerate(header):
-            if name not in names:
-                raise self._bad(f"unknown column {_shown(name)}; columns are {', '.join(names)}")
+            if name not in COLUMNS:
+                raise self._bad(f"unknown column {_shown(name)}; columns are {', '.join(COLUMNS)}")
             if name in header[:at]:
                 raise self._bad(f"column {name} stands there twice")
         missing = [name for name in REQUIRED_COLUMNS if name not in header]
@@ -328,15 +388,15 @@ class _Table:
         if len(forecasts) == 1:
             other = next(name for name in FORECAST_COLUMNS if name not in forecasts)
             raise self._bad(f"column {forecasts[0]} without {other}")
-        return {name: header.index(name) for name in names if name in header}
+        return {name: header.index(name) for name in COLUMNS if name in header}
 
-    def _number(self, name: str, text: str) -> int:
-        """A whole number from 0 to LIMIT - 1 in plain ASCII digits."""
+    def _number(self, name: str, text: str, limit: int = LIMIT) -> int:
+        """A whole number from 0 to `limit` - 1 in plain ASCII digits; `limit` is a power of two."""
         if _DIGITS.fullmatch(text):
             # The length first: converting a long run of digits is slow.
             digits = text.lstrip("0")
-            if len(digits) > len(str(LIMIT)) or int(digits or "0") >= LIMIT:
-                raise self._bad(f"{name} is too large: {_shown(text)} (it must be below 2**48)")
+            if len(digits) > len(str(limit)) or int(digits or "0") >= limit:
+                raise self._bad(f"{name} is too large: {_shown(text)} (it must be below 2**{limit.bit_length() - 1})")
             return int(digits or "0")
         if not text:
             raise self._bad(f"{name} is missing")

@@ -6,6 +6,9 @@
     clock            `clock.to("REVEALING")`, `clock.now`, `clock.phase()`
     tariff           the frame of the market
 
+Every household is authorised with what its connection carries in a period; `owner.authorize(sunny, kwh=14)` raises
+that, and `owner.authorize(sunny)` gives back an authorisation that a silent meter lost.
+
 Amounts are typed as people say them: kWh, p/kWh and pence. A number with a decimal point is read digit by digit, as
 it was typed, so that 0.1 is a tenth exactly. Whatever the market refuses shows as one line with the reason.
 """
@@ -34,7 +37,9 @@ FUNDS = units.pence(10_000)
 """What every household and the supplier start with, in base units: 100 pounds."""
 
 _MONEY = {"balance", "reserved", "grid_account"}
-_ENERGY = {"volume", "sold", "filled", "exported", "imported", "agreed", "bought", "received", "delivered"}
+_ENERGY = {
+    *("volume", "sold", "filled", "exported", "imported", "agreed", "bought", "received", "delivered", "capacity"),
+}
 _FLAGS = {
     "Quote": {0: "none", 1: "VALID", 2: "INVALID", 4: "MATCHED", 8: "SETTLED"},
     "Bid": {0: "none", 1: "CREATED", 2: "RESERVED", 4: "CONFIRMED", 8: "REJECTED"},
@@ -214,9 +219,15 @@ class Household(Party):
             raise KeyError(f"{self.name} has sealed no bid on quote {quote_id}")
         self._deployment.market.reveal_bid(quote_id, *self._sealed[quote_id], sender=self)
 
-    def buy(self, quote_id: int, kwh: Number) -> None:
-        """Buys `kwh` of what a matched quote has left, at the quote's price."""
-        self._deployment.market.buy_surplus(quote_id, units.kwh(exact(kwh)), sender=self)
+    def buy(self, quote_id: int, kwh: Number | None = None) -> None:
+        """Buys `kwh` of what a matched quote has left, or all of it, at the quote's price.
+
+        While MATCHING that is what was not sold of the quote, while METERING, once its prosumer's meter was read, what
+        was exported beyond its sales. The least is a 64th of what was quoted, or exported, or else all that is left.
+        """
+        market = self._deployment.market
+        volume = market.remaining(quote_id) if kwh is None else units.kwh(exact(kwh))
+        market.buy_surplus(quote_id, volume, sender=self)
 
     def position(self, period: int | None = None) -> Any:
         """What this household bought, received and delivered in a period."""
@@ -229,6 +240,15 @@ class Household(Party):
 
 class Owner(Party):
     """The management node."""
+
+    def authorize(self, user: str, kwh: Number | None = None) -> None:
+        """Authorises a registered user with a connection that carries `kwh` in a period, or raises what it carries.
+
+        Without `kwh` it gives back an authorisation that was lost, with the capacity that the user had.
+        """
+        market = self._deployment.market
+        capacity = market.account(user).capacity if kwh is None else units.kwh(exact(kwh))
+        market.authorize(user, capacity, sender=self)
 
     def settle(self, period: int | None = None) -> None:
         """Settles all matched quotes of a period, then every account that there is something to settle for."""
@@ -254,7 +274,7 @@ def namespace(path: Path = DEFAULT_FILE) -> dict[str, Any]:
 
     Runs on titanoboa's current environment. Raises `BadInput` where the file cannot be used.
     """
-    household_names = open_households(path).names
+    source = open_households(path)
     boa.env.timestamp = START
     deployment = deploy()
     clock = ReplClock(deployment.market)
@@ -278,14 +298,14 @@ def namespace(path: Path = DEFAULT_FILE) -> dict[str, Any]:
         "boa": boa,
         "replay": replay,
     }
-    for name in household_names:
+    for name in source.names:
         household = party(Household, name, str(boa.env.generate_address(name)))
         household.meter = BoundMeter(name, household, deployment, clock)
         names[household.meter.address] = f"{name}'s meter"
         profile = hashlib.sha256(name.encode()).digest()
         signature = household.meter.sign_pairing(deployment.market, household, profile)
         deployment.market.register(profile, household.meter.address, signature, sender=household)
-        deployment.market.authorize(household, sender=owner)
+        deployment.market.authorize(household, source.capacities[name], sender=owner)
         fund(deployment, household, FUNDS)
         owner.households.append(household)
         identifier = re.sub(r"\W", "_", name)

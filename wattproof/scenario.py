@@ -8,9 +8,14 @@ while the one before is being delivered, so up to three are under way at once. I
 - who expects a deficit bids P_buy, kept between the quote's price and SSP - fee, and spreads its demand over the quotes
   in proportion to their volumes; bids are sealed, opened, matched;
 - who still lacks energy buys what the matching left;
-- after the delivery the meters of those who quoted report first; whoever imported more than it bought buys what they
-  exported beyond their sales; then all other meters report;
+- after the delivery the meters of those who quoted report first, as nothing is sold before; whoever imported more than
+  it bought buys what they exported beyond their sales; then all other meters report;
 - the owner settles all quotes, then every household's account with the supplier.
+
+The market takes no purchase below a 64th of what is offered, but all that is left (T-SUR-11). Who lacks less than that
+buys the least where that still costs it less than the grid: what it does not use of it is resold to the supplier. Else
+it leaves it. And nobody plans beyond the capacity of its connection: quotes are cut to it, and so are bids, and
+purchases to what the opened bids and earlier purchases of the period have left of it (T-REG-21).
 
 Without supply (at night) nobody bids, but meters report and accounts are settled all the same.
 
@@ -36,7 +41,7 @@ from typing import Any, Protocol
 
 from eth_utils.crypto import keccak
 
-from wattproof.bills import Bill, Books, Event, Trade, price, ratio
+from wattproof.bills import Bill, Books, Event, OpenQuote, Trade, price, ratio
 from wattproof.calls import Calls
 from wattproof.clock import Clock, Phase
 from wattproof.deployment import Deployment, Tariff, deploy
@@ -81,9 +86,13 @@ def apportion(demand: int, volumes: list[int]) -> list[int]:
 
 
 class Readings(Protocol):
-    """A community's half-hours, such as `wattproof.households.Households`: one row after the other, from the start."""
+    """A community's half-hours, such as `wattproof.households.Households`: one row after the other, from the start.
+
+    `capacities` says what each household's connection carries in a period, in Wh.
+    """
 
     names: tuple[str, ...]
+    capacities: Mapping[str, int]
 
     def __iter__(self) -> Iterator[PeriodRow]: ...
 
@@ -92,16 +101,28 @@ class Readings(Protocol):
 class Conduct:
     """What a household does otherwise than the plain day; factors and chances in thousandths.
 
+    Who is revoked for it stays so.
+
     quotes    of its forecast surplus it quotes so much; 1500 is half as much again
     bids      of its forecast deficit it bids for so much
     reveals   so many of its sealed bids it opens, drawn from the seed
+    eager     so far from the quote's price to the period's bid price, and beyond, its own bids stand
     partner   a household: it bids on that one's quotes only, at the highest price, wherever that one quotes
+    shill     where it lacks energy it bids for all of each quote that it bids on, at the quote's price
+    phantom   wherever others quote, it quotes all that its connection carries, and bids for nothing
+    silent    it hands in no reading of a period in which it quoted
+    farmed    before the first period it buys 1 Wh in so many half-hours, of a household that is made for it
     """
 
     quotes: int = 1000
     bids: int = 1000
     reveals: int = 1000
+    eager: int = 1000
     partner: str | None = None
+    shill: bool = False
+    phantom: bool = False
+    silent: bool = False
+    farmed: int = 0
 
 
 PLAIN = Conduct()
@@ -109,11 +130,13 @@ PLAIN = Conduct()
 
 @dataclass
 class Member:
-    """A household in the market: its name in the file, its address and its meter."""
+    """A household in the market: its name in the file, its address, its meter, and what its connection carries in a
+    period, in Wh."""
 
     name: str
     address: str
     meter: Meter
+    capacity: int
 
 
 @dataclass(frozen=True)
@@ -144,6 +167,7 @@ class PeriodResult:
     trades                   all trades, with households by name
     bills                    what the period came to for each household, by name
     offers                   the bids that were opened, in that order
+    unread                   households without a reading: their import is not in their bills (T-MET-7)
     """
 
     period: int
@@ -168,6 +192,7 @@ class PeriodResult:
     trades: tuple[Trade, ...]
     bills: Mapping[str, Bill]
     offers: tuple[Offer, ...]
+    unread: frozenset[str] = frozenset()
 
     @property
     def balances_match(self) -> bool:
@@ -242,6 +267,8 @@ class _Period:
     wanted: dict[str, int] = field(default_factory=dict)  # forecast deficits
     bids: list[_Bid] = field(default_factory=list)
     bought: dict[str, int] = field(default_factory=dict)
+    claimed: dict[str, int] = field(default_factory=dict)  # of the capacity: opened bids and purchases
+    read: set[str] = field(default_factory=set)
     fees: int = 0
     compensation: int = 0
     performances: int = 0
@@ -284,18 +311,20 @@ class TradingDay:
         self.clock = Clock(self.tariff.period_length, self.tariff.window)
         self._first = -(-EPOCH // self.tariff.period_length)
         self._begun = False
+        self._settled: list[Trade] = []
         # titanoboa's current environment is borrowed for the deployment only: contracts remember their own.
         with fresh_engine(engine) as env:
             self.env = env
-            env.timestamp = self._time(0, "bid") - self.tariff.period_length
+            env.timestamp = self._time(min((0, *self._farming())), "bid") - self.tariff.period_length
             deployment: Deployment = deploy(self.tariff)
             addresses = [str(env.generate_address()) for _ in households.names]
+            stooge = str(env.generate_address())
         self.market, self.token = deployment.market, deployment.token
         self.owner, self.supplier = str(deployment.owner), str(deployment.supplier)
         self.footprint = Footprint(env, self.market.address)
         self._calls, self._token_calls = Calls(env, self.market), Calls(env, self.token)
         self.members = {
-            name: Member(name, address, Meter(f"{seed} {name}"))
+            name: Member(name, address, Meter(f"{seed} {name}"), households.capacities[name])
             for name, address in zip(households.names, addresses, strict=True)
         }
         self.books = Books(
@@ -305,6 +334,8 @@ class TradingDay:
             self._register(member)
             self._deposit(member.address, FLOAT)
         self._deposit(self.supplier, FLOAT)
+        if self._farming():
+            self._farm(stooge)
 
     def bill(self, name: str) -> Bill:
         """The bill of a household so far."""
@@ -348,13 +379,20 @@ class TradingDay:
     def _bid(self, period: _Period) -> None:
         """BIDDING: forecasts, quotes and sealed bids."""
         surplus: dict[str, int] = {}
+        phantoms: dict[str, int] = {}
         for name, half_hour in period.row.items():
-            conduct = self.conduct.get(name, PLAIN)
+            conduct, member = self.conduct.get(name, PLAIN), self.members[name]
             net = half_hour.forecast_pv - half_hour.forecast_load
-            if net > 0 and (volume := net * conduct.quotes // 1000):
+            if member.address not in self.books.authorized:
+                continue
+            if conduct.phantom:
+                phantoms[name] = member.capacity
+            elif net > 0 and (volume := min(net * conduct.quotes // 1000, member.capacity)):
                 surplus[name] = volume
-            elif net < 0 and (volume := -net * conduct.bids // 1000):
+            elif net < 0 and (volume := min(-net * conduct.bids // 1000, member.capacity)):
                 period.wanted[name] = volume
+        if surplus:
+            surplus |= phantoms
         tariff = self.tariff
         period.supply, period.demand = sum(surplus.values()), sum(period.wanted.values())
         if not surplus:
@@ -379,6 +417,7 @@ class TradingDay:
         for bid in period.bids:
             self._afford(bid.member.address, bid.volume * (bid.price + self.tariff.service_fee))
             self._send("reveal_bid", bid.quote_id, bid.price, bid.volume, bid.salt, sender=bid.member.address)
+            self._claim(period, bid.member.address, bid.volume)
 
     def _match(self, period: _Period) -> None:
         """MATCHING: the bids are matched, then what is left is bought by who still lacks energy."""
@@ -396,17 +435,20 @@ class TradingDay:
     def _meter(self, period: _Period) -> None:
         """METERING: who quoted is read first, its excess is bought, then everybody else is read."""
         for name in period.quotes:
-            self._read(period, name)
+            if not self.conduct.get(name, PLAIN).silent:
+                self._read(period, name)
         left = {quote_id: self._calls.view("remaining", quote_id) for quote_id in period.quotes.values()}
         imports = {name: max(0, half_hour.load - half_hour.pv) for name, half_hour in period.row.items()}
         self._buy_left(period, left, imports)
         for name in period.row:
-            if name not in period.quotes:
+            # Who is not authorised reports where it has business in the period (T-MET-5).
+            user = self.members[name].address
+            if name not in period.quotes and (user in self.books.authorized or period.bought.get(user)):
                 self._read(period, name)
 
     def _settle(self, period: _Period) -> None:
         """SETTLING: the owner settles the quotes, then the accounts; the supplier has enough to pay."""
-        self._settled: list[Trade] = []
+        self._settled = []
         for quote_id in period.quotes.values():
             events = self._send("settle_quote", quote_id, sender=self.owner)
             period.fees += sum(a["fee"] for name, a in events if name in ("TradeSettled", "QuoteSettled"))
@@ -416,6 +458,8 @@ class TradingDay:
         self._afford(self.supplier, (exported + sum(period.bought.values())) * self.tariff.sbp)
         for name, half_hour in period.row.items():
             user = self.members[name].address
+            if name not in period.read and not period.bought.get(user):
+                continue
             self._afford(user, max(0, half_hour.load - half_hour.pv) * self.tariff.ssp)
             self._judge(period, self._send("settle_account", user, period.number, sender=self.owner))
             if self.books.purses[user].invoice:
@@ -456,6 +500,7 @@ class TradingDay:
             offers=tuple(
                 Offer(bid.member.name, bid.quote_id, bid.volume, bid.price, bid.filled) for bid in period.bids
             ),
+            unread=frozenset(name for name in period.row if name not in period.read),
         )
 
     # ---- what households decide -----------------------------------------------------------------
@@ -465,43 +510,72 @@ class TradingDay:
         bids: list[_Bid] = []
         takers = dict.fromkeys((quote_id for quote_id, _ in quotes), 0)
         reach = min(REACH, len(quotes))
+        lowest, usual = period.quote_price or 0, period.bid_price or 0
         for turn, name in enumerate(self._turns(period, period.wanted)):
-            partner, price = self.conduct.get(name, PLAIN).partner, period.bid_price or 0
+            conduct, member = self.conduct.get(name, PLAIN), self.members[name]
             chosen = [quotes[(turn * reach + step) % len(quotes)] for step in range(reach)]
-            if partner in period.quotes:
-                chosen = [quote for quote in quotes if quote[0] == period.quotes[partner]]
+            price = into_band(lowest + (usual - lowest) * conduct.eager // 1000, lowest, self.tariff.highest_price)
+            wanted = period.wanted[name]
+            if conduct.partner in period.quotes:
+                chosen = [quote for quote in quotes if quote[0] == period.quotes[conduct.partner]]
                 price = self.tariff.highest_price
+            if conduct.shill:
+                price, wanted = lowest, member.capacity
             chosen = [(quote_id, volume) for quote_id, volume in chosen if takers[quote_id] < BOOK_SIZE]
-            parts = apportion(period.wanted[name], [volume for _, volume in chosen])
+            parts = apportion(wanted, [volume for _, volume in chosen])
             for (quote_id, _), volume in zip(chosen, parts, strict=True):
                 if volume:
                     takers[quote_id] += 1
-                    salt = hashlib.sha256(f"{self.seed}:salt:{period.number}:{quote_id}:{name}".encode()).digest()
-                    bids.append(_Bid(quote_id, self.members[name], price, volume, salt))
+                    bids.append(self._sealed(period.number, quote_id, member, price, volume))
         return bids
 
+    def _sealed(self, number: int, quote_id: int, member: Member, price: int, volume: int) -> _Bid:
+        """A bid with its salt."""
+        salt = hashlib.sha256(f"{self.seed}:salt:{number}:{quote_id}:{member.name}".encode()).digest()
+        return _Bid(quote_id, member, price, volume, salt)
+
     def _opens(self, bid: _Bid) -> bool:
-        """Whether the bidder opens its bid."""
+        """Whether the bidder opens its bid; it cannot where it is no longer authorised."""
+        if bid.member.address not in self.books.authorized:
+            return False
         reveals = self.conduct.get(bid.member.name, PLAIN).reveals
         return reveals >= 1000 or int.from_bytes(hashlib.sha256(b"reveal" + bid.salt).digest(), "big") % 1000 < reveals
 
     def _buy_left(self, period: _Period, left: dict[int, int], wanted: dict[str, int]) -> None:
-        """Everybody buys, in turn and cheapest first, what it wants beyond what it bought, of what quotes have left."""
+        """Everybody buys, in turn and cheapest first, what it wants beyond what it bought, of what quotes have left.
+
+        A purchase below the least is rounded up to it where that still costs less than the grid, else left out.
+        """
         offers = [quote_id for quote_id, volume in left.items() if volume > 0]
         offers.sort(key=lambda quote_id: (self._quote(quote_id).price, quote_id))
         for name in self._turns(period, wanted):
             user = self.members[name].address
+            if user not in self.books.authorized:
+                continue
             for quote_id in list(offers):
                 quote = self._quote(quote_id)
-                volume = min(wanted[name] - period.bought.get(user, 0), left[quote_id])
-                if volume <= 0 or quote.prosumer == user:
+                room = self.members[name].capacity - period.claimed.get(user, 0)
+                lacking = min(wanted[name] - period.bought.get(user, 0), room)
+                volume = self._purchase(quote, lacking, left[quote_id])
+                if not 0 < volume <= room or quote.prosumer == user:
                     continue
                 self._afford(user, volume * (quote.price + self.tariff.service_fee))
                 self._send("buy_surplus", quote_id, volume, sender=user)
                 self._count(period, user, volume)
+                self._claim(period, user, volume)
                 left[quote_id] -= volume
                 if left[quote_id] == 0 or len(quote.trades) == MOST_TRADES:
                     offers.remove(quote_id)
+
+    def _purchase(self, quote: OpenQuote, lacking: int, left: int) -> int:
+        """How much of a quote that has so much `left` a household buys that lacks so many Wh; 0: nothing."""
+        volume = min(lacking, left)
+        least = min(quote.least(), left)
+        if not 0 < volume < least:
+            return max(0, volume)
+        tariff = self.tariff
+        costs = least * (quote.price + tariff.service_fee) - (least - volume) * tariff.sbp
+        return least if costs < volume * tariff.ssp else 0
 
     def _turns(self, period: _Period, wanted: dict[str, int]) -> list[str]:
         """The households that want something; who comes first rotates from period to period."""
@@ -512,13 +586,16 @@ class TradingDay:
     def _count(self, period: _Period, user: str, volume: int) -> None:
         period.bought[user] = period.bought.get(user, 0) + volume
 
+    def _claim(self, period: _Period, user: str, volume: int) -> None:
+        period.claimed[user] = period.claimed.get(user, 0) + volume
+
     def _judge(self, period: _Period, events: list[Event]) -> None:
         for name, arguments in events:
             if name == "PerformanceRecorded":
                 period.performances += arguments["good"]
                 period.defaults += not arguments["good"]
 
-    def _quote(self, quote_id: int) -> Any:
+    def _quote(self, quote_id: int) -> OpenQuote:
         return self.books.quotes[quote_id]
 
     # ---- the chain ----------------------------------------------------------------------------
@@ -543,19 +620,55 @@ class TradingDay:
         profile = hashlib.sha256(f"{self.seed}:profile:{member.name}".encode()).digest()
         signature = member.meter.sign_pairing(self.market, member.address, profile, self._chain)
         self._send("register", profile, member.meter.address, signature, sender=member.address)
-        self._send("authorize", member.address, sender=self.owner)
+        self._send("authorize", member.address, member.capacity, sender=self.owner)
 
     def _read(self, period: _Period, name: str) -> None:
         """The household's meter signs its reading and hands it in."""
-        member, half_hour = self.members[name], period.row[name]
+        half_hour = period.row[name]
         net = half_hour.pv - half_hour.load
-        exported, imported = max(0, net), max(0, -net)
-        signature = member.meter.sign_reading(
-            self.market, member.address, period.number, exported, imported, self._chain
-        )
-        self._send(
-            "submit_reading", member.address, period.number, exported, imported, signature, sender=member.address
-        )
+        self._report(self.members[name], period.number, max(0, net), max(0, -net))
+        period.read.add(name)
+
+    def _report(self, member: Member, number: int, exported: int, imported: int) -> None:
+        signature = member.meter.sign_reading(self.market, member.address, number, exported, imported, self._chain)
+        self._send("submit_reading", member.address, number, exported, imported, signature, sender=member.address)
+
+    def _farming(self) -> range:
+        """Indices of the half-hours before the first period in which standing is farmed: every third, so that each is
+        over before the next begins."""
+        return range(-3 * max((conduct.farmed for conduct in self.conduct.values()), default=0), 0, 3)
+
+    def _farm(self, address: str) -> None:
+        """Standing for nearly nothing: a household at `address` that is made for it sells 1 Wh to each that farms, the
+        meters report just that, and both sides have performed well (T-STD-4, T-STD-7)."""
+        most = sum(conduct.farmed > 0 for conduct in self.conduct.values())
+        stooge = Member("stooge", address, Meter(f"{self.seed}:stooge"), most)
+        self.books.join(stooge.address, stooge.name)
+        self._register(stooge)
+        self._deposit(stooge.address, FLOAT)
+        price = self.tariff.lowest_price
+        for turn, index in enumerate(self._farming()):
+            farmers = [self.members[name] for name, conduct in self.conduct.items() if conduct.farmed > turn]
+            number = self._first + index
+            self.env.timestamp = self._time(index, "bid")
+            events = self._send("submit_quote", number, len(farmers), price, sender=stooge.address)
+            quote_id = _argument(events, "QuoteSubmitted", "quote_id")
+            bids = [self._sealed(number, quote_id, farmer, price, 1) for farmer in farmers]
+            for bid in bids:
+                self._send("submit_bid", quote_id, self._seal(bid), sender=bid.member.address)
+            self.env.timestamp = self._time(index, "reveal")
+            for bid in bids:
+                self._send("reveal_bid", quote_id, price, 1, bid.salt, sender=bid.member.address)
+            self.env.timestamp = self._time(index, "match")
+            self._send("match_bids", quote_id, sender=self.owner)
+            self.env.timestamp = self._time(index, "meter")
+            self._report(stooge, number, len(farmers), 0)
+            for farmer in farmers:
+                self._report(farmer, number, 0, 1)
+            self.env.timestamp = self._time(index, "settle")
+            self._send("settle_quote", quote_id, sender=self.owner)
+            for member in (stooge, *farmers):
+                self._send("settle_account", member.address, number, sender=self.owner)
 
     def _seal(self, bid: _Bid) -> bytes:
         """The seal of a bid (T-BID-4), reckoned at home: whoever runs a node that is asked learns the bid."""

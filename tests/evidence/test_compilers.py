@@ -17,9 +17,9 @@ from vyper.exceptions import StackTooDeep
 from wattproof.deployment import contracts_dir
 from wattproof.engine import available, make_env
 from wattproof.evidence import builds, compilers
-from wattproof.evidence.builds import SHIPPED, DoesNotCompile, build
+from wattproof.evidence.builds import CONTRACTS, OLDER, SHIPPED, DoesNotCompile, build, suite
 from wattproof.evidence.histories import TARIFFS, History, full_history, person, random_history
-from wattproof.evidence.replay import Chain, Disagreement, Played, check_equal, check_verdicts
+from wattproof.evidence.replay import Chain, Disagreement, Played, check_equal, check_verdicts, without_places
 
 FAST = available()[-1]
 """The faster engine there is."""
@@ -34,16 +34,16 @@ def history() -> History:
 @pytest.fixture(scope="module")
 def played(history: History) -> Played:
     """What ships makes of it."""
-    return Chain(FAST, build("EnergyCredit"), build("EnergyMarket")).play(history)
+    return Chain(FAST, suite()).play(history)
 
 
 def test_builds_and_engines_agree() -> None:
-    """One history under each tariff: without optimiser, for gas, and by the experimental code generator.
+    """One history under each tariff: without optimiser, for gas, for older rules, by the experimental code generator.
 
     Only what ships runs on the slow engine here.
     """
-    built, _ = compilers.builds((SHIPPED, "none", "venom"))
-    assert set(built) >= {SHIPPED, "none"}
+    built, _ = compilers.builds((SHIPPED, "none", "venom", OLDER))
+    assert set(built) >= {SHIPPED, "none", OLDER}
     slow = compilers.chains({SHIPPED: built[SHIPPED]}, ("pyevm",))
     runs = slow | compilers.chains(built, (FAST,))
     for seed in range(len(TARIFFS)):
@@ -53,7 +53,9 @@ def test_builds_and_engines_agree() -> None:
 def test_a_full_book_is_played_as_the_model_says() -> None:
     """128 bids and 256 trades are taken, the next of each is refused."""
     full = full_history()
-    check_verdicts(full, Chain(FAST, build("EnergyCredit"), build("EnergyMarket")).play(full))
+    check_verdicts(full, Chain(FAST, suite()).play(full))
+    accepted = full.tally()["accepted"]
+    assert (accepted["buy_surplus"], accepted["settle_quote"]) == (128 + 5, 2)
     refused = full.tally()["refused"]
     assert refused == {"bids: book is full": 1, "surplus: too many trades": 1}
 
@@ -90,7 +92,8 @@ def test_code_that_was_compiled_wrongly_is_seen(tmp_path: Path, played: Played, 
     source.write_text(changed)
     wrong = build("EnergyMarket", "none", tmp_path / "contracts")
     others = [random_history(seed, 400) for seed in (5, 10, 15)]
-    right, faulty = (Chain(FAST, build("EnergyCredit"), market) for market in (build("EnergyMarket"), wrong))
+    token, market, lens = suite()
+    right, faulty = (Chain(FAST, (token, changed, lens)) for changed in (market, wrong))
     with pytest.raises(Disagreement, match="settle_quote: right answers"):
         for each in others:
             check_equal(each, right.play(each), faulty.play(each), ("right", "wrong"))
@@ -119,6 +122,29 @@ def test_every_difference_counts(what: str, played: Played, history: History) ->
         check_equal(history, played, replace(played, answers=answers, state=state), ("one", "other"))
 
 
+def test_words_in_other_places_are_compared(played: Played, history: History) -> None:
+    """Of a build with a lock in front of its storage, all but the places of hashed words must be the same."""
+    state, far = played.state, 2**200
+
+    def moved(slots: dict[int, int]) -> dict[int, int]:
+        return {0: 3} | {slot + 1 if slot < 2**64 else slot ^ far: value for slot, value in slots.items()}
+
+    other = replace(played, state=replace(state, market=moved(state.market), token=moved(state.token)))
+    right = without_places(played, False)
+    check_equal(history, right, without_places(other, True), ("one", "other"))
+    with pytest.raises(Disagreement):
+        check_equal(history, right, without_places(other, False), ("one", "other"))
+    for change in ({1: 7}, {far: 7}, {max(state.market) ^ far: 7}):
+        wrong = replace(other, state=replace(other.state, market=other.state.market | change))
+        with pytest.raises(Disagreement, match="slots of the market differ"):
+            check_equal(history, right, without_places(wrong, True), ("one", "other"))
+
+
+def test_what_ships_is_built_as_it_says() -> None:
+    """What is taken from titanoboa's compilation is what the compiler makes with the optimiser that is named."""
+    assert build("EnergyCredit") == build("EnergyCredit", SHIPPED, contracts_dir())
+
+
 def test_the_model_has_a_say(played: Played, history: History) -> None:
     """What ships must answer as the model does: acceptance and reason."""
     check_verdicts(history, played)
@@ -143,11 +169,11 @@ def test_a_code_generator_that_gives_up_is_reported(tmp_path: Path, monkeypatch:
             raise DoesNotCompile(contract, setting, StackTooDeep("dup depth 17"))
         return build(contract)
 
-    monkeypatch.setattr(compilers, "build", fails)
+    monkeypatch.setattr(builds, "build", fails)
     built, refused = compilers.builds()
-    assert set(built) == {"gas", "none", "codesize"}
+    assert set(built) == {"gas", "none", "codesize", OLDER}
     assert refused["venom"].startswith("EnergyCredit, venom: StackTooDeep: dup depth 17")
-    assert asked.count("gas") == 2
+    assert asked.count("gas") == len(CONTRACTS)
 
 
 ECRECOVER = """

@@ -13,12 +13,12 @@ from wattproof import anvil
 from wattproof.anvil import Anvil, AnvilUnavailable, RpcError
 from wattproof.engine import available
 from wattproof.evidence import nodes
-from wattproof.evidence.builds import build
+from wattproof.evidence.builds import suite
 from wattproof.evidence.histories import CHAIN_ID, START, History, random_history
 from wattproof.evidence.nodes import Told
 from wattproof.evidence.replay import Chain, Disagreement
 
-BUILDS = build("EnergyCredit"), build("EnergyMarket")
+BUILDS = suite()
 
 
 @pytest.fixture(scope="module")
@@ -40,16 +40,16 @@ def history() -> History:
 def told(binary: Path, history: History) -> Told:
     """What one node makes of it."""
     with Anvil(*nodes.SETTINGS, timestamp=START - 1, chain_id=CHAIN_ID) as node:
-        return nodes.feed(history, nodes.transactions(history, *BUILDS), node, Random(0))
+        return nodes.feed(history, nodes.transactions(history, BUILDS), node, Random(0))
 
 
 def test_three_nodes_and_both_engines_agree(binary: Path) -> None:
     """On every block, every receipt and the final state."""
     history = random_history(4, 200, views=False)
-    chains = {engine: Chain(engine, *BUILDS) for engine in available()}
+    chains = {engine: Chain(engine, BUILDS) for engine in available()}
     blocks = nodes.compare(history, BUILDS, chains, lambda: None)
     receipts = [receipt for block in blocks for receipt in block.receipts]
-    assert len(receipts) == len(history.calls) + 2
+    assert len(receipts) == len(history.calls) + len(BUILDS)
     assert {accepted for accepted, _ in receipts} == {True, False}
 
 
@@ -57,7 +57,7 @@ def test_one_transaction_more_or_less_is_seen(binary: Path, history: History, to
     """A node that was told something else, at the very end, is not in step, and neither is an engine."""
     shorter = replace(history, calls=[call for call in history.calls if call.kind == "call" and call.accepted][:-1])
     with Anvil(*nodes.SETTINGS, timestamp=START - 1, chain_id=CHAIN_ID) as node:
-        other = nodes.feed(shorter, nodes.transactions(shorter, *BUILDS), node, Random(1))
+        other = nodes.feed(shorter, nodes.transactions(shorter, BUILDS), node, Random(1))
     with pytest.raises(Disagreement, match=r"node 2 0x"):
         nodes.check_nodes(history, [replace(told, blocks=told.blocks[: len(other.blocks)]), other])
 
@@ -65,7 +65,7 @@ def test_one_transaction_more_or_less_is_seen(binary: Path, history: History, to
 def test_every_difference_counts(history: History, told: Told) -> None:
     """Hash, state root, status, logs and final state: where one differs, the comparison fails."""
     nodes.check_nodes(history, [told, told, told])
-    played = Chain(available()[-1], *BUILDS).play(history)
+    played = Chain(available()[-1], BUILDS).play(history)
     nodes.check_engine(history, told, played, "engine")
     last = told.blocks[-1]
     accepted, logs = last.receipts[-1]

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from wattproof import anvil
-from wattproof.gas import figures, report, run
+from wattproof.engine import EIP_170
+from wattproof.evidence.builds import OLDER, SHIPPED, build
+from wattproof.gas import figures, report, run, sizes
 from wattproof.gas.chain import InProcess, Party, Refused
 from wattproof.gas.community import START, Community, Household, Unexpected
 from wattproof.gas.figures import Figure
@@ -61,8 +63,18 @@ def test_every_book_was_measured(committed: list[Figure]) -> None:
 
 def test_the_document_shows_the_snapshot(committed: list[Figure]) -> None:
     """The tables of docs/gas.md are those that the snapshot gives."""
-    text = run.docs_path().read_text()
-    assert report.rewritten(text, committed) == text, "run `wattproof gas --docs` and commit docs/gas.md"
+    text, code = run.docs_path().read_text(), figures.read_sizes(run.snapshot_path())
+    assert report.rewritten(text, committed, code) == text, "run `wattproof gas --docs` and commit docs/gas.md"
+
+
+@pytest.mark.parametrize("contract", sizes.CONTRACTS)
+@pytest.mark.parametrize("name", sizes.DEPLOYED)
+def test_what_is_deployed_fits(contract: str, name: str) -> None:
+    """The code has bytes left below EIP-170's limit, as many as the snapshot says, give or take 1 % of the limit."""
+    size = sizes.Size(contract, name, build(contract, name).size)
+    assert sizes.too_large([size]) == []
+    committed = {(one.contract, one.build): one for one in figures.read_sizes(run.snapshot_path())}
+    assert abs(size.free - committed[contract, name].free) <= EIP_170 // 100, "run `make gas UPDATE=1` and commit"
 
 
 # ---- the checks themselves ---------------------------------------------------------------
@@ -94,6 +106,13 @@ def test_a_missed_target_is_a_failure(committed: list[Figure]) -> None:
     ]
     assert any("apart" in one for one in figures.failures(apart))
     assert figures.spread(apart) > Fraction(1, 2)
+
+
+def test_code_that_does_not_fit_is_a_failure() -> None:
+    """A byte above the limit is told of what is deployed, and of no other build."""
+    for name in sizes.BUILDS:
+        told = sizes.too_large([sizes.Size("EnergyMarket", name, EIP_170 + 1), sizes.Size("MarketLens", name, EIP_170)])
+        assert len(told) == (name in (SHIPPED, OLDER))
 
 
 def test_a_transaction_that_does_something_else_is_not_weighed() -> None:

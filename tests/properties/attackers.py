@@ -18,7 +18,7 @@ from tests.properties.frames import address_of
 from tests.properties.machine import Call, Decide, MarketMachine, salt_of
 from tests.properties.observation import Observation
 from tests.properties.symbols import FORMS, Signed, meter, seal_bytes
-from tests.properties.twin import HOUSEHOLDS, NEWCOMER, STRANGER, Outcome, Twin
+from tests.properties.twin import CAPACITY, HOUSEHOLDS, MOST_CAPACITY, NEWCOMER, STRANGER, Outcome, Twin
 
 BIDDING, REVEALING, MATCHING, DELIVERING, METERING, SETTLING, CLOSING = (1 << bit for bit in range(7))
 VALID, INVALID, MATCHED, SETTLED = 1, 2, 4, 8
@@ -48,6 +48,9 @@ class Records:
         users = seen.accounts.items()
         self.registered = {user for user, account in users if account.meter}
         self.admitted = {user for user, account in users if account.authorized}
+        self.known = {user for user, account in users if account.capacity}
+        """Who was let in at any time."""
+        self.capacities = {user: account.capacity for user, account in users if account.capacity}
         self.owner = address_of(seen.owner)
         self.pending = address_of(seen.pending_owner)
         self.quoted = {place for place, number in seen.quote_of.items() if number}
@@ -57,11 +60,25 @@ class Records:
         self.bids = {place for place, bid in seen.bids.items() if bid.status}
         self.opened = {place for place, bid in seen.bids.items() if bid.status and not bid.seal}
         self.buyers = {number: [str(trade.buyer) for trade in twin.market.trades(number)] for number in seen.quotes}
+        self.sold = {number: quote.sold for number, quote in quotes}
+        self.claimed = self._claims(twin, seen)
         self.bought = {place: row.bought for place, row in seen.positions.items() if row.bought}
         self.readings = {place: (row.exported, row.imported) for place, row in seen.readings.items() if row.present}
         self.evidence: dict[tuple[str, int], Signed] = {}
         self.settled = {place for place, row in seen.positions.items() if row.settled}
         self.paid_in = 0
+
+    def _claims(self, twin: Twin, seen: Observation) -> dict[tuple[str, int], int]:
+        """What everybody opened and purchased in each period, in Wh, on the quotes that are looked at."""
+        claims: dict[tuple[str, int], int] = {}
+        for (number, user), bid in seen.bids.items():
+            place = (user, self.terms[number][1])
+            claims[place] = claims.get(place, 0) + bid.volume - bid.filled
+        for number in seen.quotes:
+            for trade in twin.market.trades(number):
+                place = (str(trade.buyer), self.terms[number][1])
+                claims[place] = claims.get(place, 0) + trade.volume
+        return claims
 
     def keep(self, function: str, args: tuple[Any, ...], sender: str, outcome: Outcome) -> None:
         """Takes note of an accepted call; people are addresses."""
@@ -70,6 +87,8 @@ class Records:
                 self.registered.add(sender)
             case "authorize":
                 self.admitted.add(args[0])
+                self.known.add(args[0])
+                self.capacities[args[0]] = args[1]
             case "revoke":
                 self.admitted.discard(args[0])
             case "deposit":
@@ -79,7 +98,7 @@ class Records:
             case "submit_quote":
                 number = outcome.result or 0
                 self.quoted.add((sender, args[0]))
-                self.statuses[number] = VALID
+                self.statuses[number], self.sold[number] = VALID, 0
                 self.terms[number] = (sender, *args)
             case "invalidate_quote":
                 self.statuses[args[0]] = INVALID
@@ -87,6 +106,7 @@ class Records:
                 self.bids.add((args[0], sender))
             case "reveal_bid":
                 self.opened.add((args[0], sender))
+                self._claim(sender, args[0], args[2])
             case "match_bids":
                 self.statuses[args[0]] = MATCHED
                 for name, fields in outcome.events:
@@ -94,11 +114,14 @@ class Records:
                         self._sold(args[0], address_of(fields["bidder"]), fields["filled"])
             case "buy_surplus":
                 self._sold(args[0], sender, args[1])
+                self._claim(sender, args[0], args[1])
             case "submit_reading":
                 self.readings[args[0], args[1]] = args[2:4]
                 self.evidence[args[0], args[1]] = args[4]
             case "settle_quote":
                 self.statuses[args[0]] = SETTLED
+                if self.terms[args[0]][:2] not in self.readings:
+                    self.admitted.discard(self.terms[args[0]][0])
             case "settle_account":
                 self.settled.add((args[0], args[1]))
                 if (args[0], args[1]) not in self.readings:
@@ -110,8 +133,13 @@ class Records:
 
     def _sold(self, number: int, buyer: str, volume: int) -> None:
         self.buyers.setdefault(number, []).append(buyer)
+        self.sold[number] = self.sold.get(number, 0) + volume
         period = self.terms.get(number, ("", 0, 0, 0))[1]
         self.bought[buyer, period] = self.bought.get((buyer, period), 0) + volume
+
+    def _claim(self, user: str, number: int, volume: int) -> None:
+        place = (user, self.terms.get(number, ("", 0, 0, 0))[1])
+        self.claimed[place] = self.claimed.get(place, 0) + volume
 
     def is_open(self, user: str, period: int) -> bool:
         """Whether a quote with a stake of the user waits for its matching or settlement."""
@@ -393,19 +421,20 @@ class Attackers(MarketMachine):
             fresh = self.twin.reading(self.name(user), period, *other)
             yield Attack(Call("submit_reading", (user, period, *other, fresh), self.name(user)), reason)
 
-    def unread_now(self) -> Iterator[tuple[str, int]]:
-        """Whose meter could report now."""
-        for name, period in self.places():
+    def unread_now(self, entitled: bool = True) -> Iterator[tuple[str, int]]:
+        """Whose meter could report now, being let in or having business; or who has neither, and a meter."""
+        for name, period in [*self.places(), *((NEWCOMER, period) for period in self.twin.periods)]:
             user = self.twin.address(name)
             due = user in self.records.registered and (user, period) not in self.records.readings
             if due and self.phase(period) == METERING:
-                yield name, period
+                if (self.is_in(name) or self.records.is_open(user, period)) == entitled:
+                    yield name, period
 
     def forgers(self) -> Iterator[Attack]:
         """A reading that the user's meter did not sign for this market, chain, user, period and energy."""
         for name, period in self.unread_now():
             twin, told = self.twin, (500, 3)
-            other = HOUSEHOLDS[HOUSEHOLDS.index(name) - 1]
+            other = HOUSEHOLDS[HOUSEHOLDS.index(name) - 1] if name in HOUSEHOLDS else HOUSEHOLDS[0]
             wrong = (
                 twin.reading(name, period, *told, chain=twin.chain + 1),
                 twin.reading(name, period, *told, market=str(twin.token.address)),
@@ -434,6 +463,78 @@ class Attackers(MarketMachine):
                 signed = self.twin.reading(name, period, 1, 1, form=form)
                 yield Attack(Call("submit_reading", (name, period, 1, 1, signed), STRANGER), reasons[form])
 
+    def outsiders(self) -> Iterator[Attack]:
+        """A user that is not let in, and has no business in a period, has its true reading of it handed in."""
+        for name, period in self.unread_now(entitled=False):
+            for energies in ((2**24 - 1, 0), (1, 1), (2**256 - 1, 2**256 - 1)):
+                yield Attack(self.reading_call(name, period, *energies), "accounts: not authorised")
+
+    def shrinkers(self) -> Iterator[Attack]:
+        """The owner lowers a capacity, or gives one that is none, or the same to who is in."""
+        owner = self.name(self.records.owner)
+        for user, capacity in sorted(self.records.capacities.items()):
+            if capacity > 1:
+                less = Call("authorize", (self.name(user), capacity - 1), owner)
+                yield Attack(less, "accounts: capacity cannot fall")
+                yield Attack(less._replace(args=(less.args[0], 1)), "accounts: capacity cannot fall")
+            for none in (0, MOST_CAPACITY + 1, 2**256 - 1):
+                call = Call("authorize", (self.name(user), none), owner)
+                yield Attack(call, "accounts: capacity out of bounds")
+            if user in self.records.admitted:
+                same = Call("authorize", (self.name(user), capacity), owner)
+                yield Attack(same, "accounts: already authorised")
+
+    def overreachers(self) -> Iterator[Attack]:
+        """A user quotes, or buys in all, more than its connection carries."""
+        price = self.twin.tariff.lowest_price
+        for name in HOUSEHOLDS:
+            if not self.can_trade(name):
+                continue
+            user, capacity = self.twin.address(name), self.records.capacities[self.twin.address(name)]
+            for period in self.twin.periods:
+                if self.phase(period) == BIDDING:
+                    yield Attack(Call("submit_quote", (period, capacity + 1, price), name), "quotes: volume out of bounds")
+            for number, offered in self.for_sale():
+                claimed = self.records.claimed.get((user, self.records.terms[number][1]), 0)
+                left, wanted = offered - self.records.sold[number], capacity - claimed + 1
+                if self.prosumer(number) != name and 64 * wanted >= offered and wanted <= left:
+                    yield Attack(Call("buy_surplus", (number, wanted), name), "positions: beyond the capacity")
+
+    def for_sale(self) -> Iterator[tuple[int, int]]:
+        """Quotes of which something can be bought, with what a purchase is a part of, in Wh."""
+        for number, status in sorted(self.records.statuses.items()):
+            if status != MATCHED or len(self.records.buyers.get(number, ())) >= 256:
+                continue
+            prosumer, period, volume, _ = self.records.terms[number]
+            reading = self.look().readings.get((prosumer, period))
+            metered = reading is not None and reading.present and self.phase(period) == METERING
+            offered = volume if self.phase(period) == MATCHING else reading.exported if metered and reading else 0
+            if offered > self.records.sold[number]:
+                yield number, offered
+
+    def late_buyers(self) -> Iterator[Attack]:
+        """Somebody buys what is left of a quote while it is delivered, or before its meter is read."""
+        for number, status in sorted(self.records.statuses.items()):
+            phase = self.phase_of(number)
+            if status != MATCHED or not phase & (DELIVERING | METERING):
+                continue
+            prosumer, period, *_ = self.records.terms[number]
+            if phase == METERING and (prosumer, period) in self.records.readings:
+                continue
+            reason = "clock: wrong phase" if phase == DELIVERING else "surplus: no reading yet"
+            for name in HOUSEHOLDS:
+                if self.can_trade(name) and self.prosumer(number) != name:
+                    yield Attack(Call("buy_surplus", (number, 1), name), reason)
+
+    def crumb_buyers(self) -> Iterator[Attack]:
+        """Somebody buys less than a 64th of what is offered, so that others find no trade left."""
+        for number, offered in self.for_sale():
+            least = -(-offered // 64)
+            if 1 < least <= offered - self.records.sold[number]:
+                for name in HOUSEHOLDS:
+                    if self.can_trade(name) and self.prosumer(number) != name:
+                        yield Attack(Call("buy_surplus", (number, least - 1), name), "surplus: volume too small")
+
     def wash_traders(self) -> Iterator[Attack]:
         """A prosumer trades with itself."""
         for number, status in sorted(self.records.statuses.items()):
@@ -442,7 +543,7 @@ class Attackers(MarketMachine):
                 continue
             if status == VALID and self.phase_of(number) == BIDDING:
                 yield Attack(Call("submit_bid", (number, bytes(32)), name), "bids: own quote")
-            if status == MATCHED and self.phase_of(number) & (MATCHING | DELIVERING | METERING):
+            if status == MATCHED and self.phase_of(number) & (MATCHING | METERING):
                 yield Attack(Call("buy_surplus", (number, 1), name), "surplus: own quote")
 
     def usurpers(self) -> Iterator[Attack]:
@@ -450,8 +551,8 @@ class Attackers(MarketMachine):
         for name in (*OUTSIDERS, *HOUSEHOLDS, NEWCOMER):
             if self.twin.address(name) != self.records.owner:
                 for call in (
-                    Call("authorize", (name,), name),
-                    Call("authorize", (NEWCOMER,), name),
+                    Call("authorize", (name, MOST_CAPACITY), name),
+                    Call("authorize", (NEWCOMER, CAPACITY), name),
                     Call("revoke", (HOUSEHOLDS[0],), name),
                     Call("transfer_ownership", (name,), name),
                 ):
@@ -583,6 +684,11 @@ class Attackers(MarketMachine):
             "replayer": self.replayers,
             "forger": self.forgers,
             "spoiler": self.spoilers,
+            "outsider": self.outsiders,
+            "shrinker": self.shrinkers,
+            "overreacher": self.overreachers,
+            "late buyer": self.late_buyers,
+            "crumb buyer": self.crumb_buyers,
             "wash trader": self.wash_traders,
             "usurper": self.usurpers,
             "early settler": self.early_settlers,
@@ -641,6 +747,16 @@ class Attackers(MarketMachine):
                 holds("C4-ATTACK-13", failed, **tried)
             case "meter thief":
                 holds("C4-ATTACK-14", failed, **tried)
+            case "outsider":
+                holds("C4-ATTACK-15", failed, **tried)
+            case "shrinker":
+                holds("C4-ATTACK-16", failed, **tried)
+            case "overreacher":
+                holds("C4-ATTACK-17", failed, **tried)
+            case "late buyer":
+                holds("C4-ATTACK-18", failed, **tried)
+            case "crumb buyer":
+                holds("C4-ATTACK-19", failed, **tried)
             case "second bid":
                 holds("C4-ONCE-1", failed, **tried)
             case "second quote":

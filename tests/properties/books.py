@@ -27,7 +27,7 @@ from wattproof.model import Phase
 VALID, INVALID, MATCHED, SETTLED = 1, 2, 4, 8
 CREATED, RESERVED, CONFIRMED, REJECTED = 1, 2, 4, 8
 
-NOBODY = Account(*[0] * 10)
+NOBODY = Account(*[0] * 11)
 
 MOST_PERIODS = 4
 """Delivery periods in a history: as many as the lens shows at a time."""
@@ -35,7 +35,6 @@ MOST_PERIODS = 4
 MOST_QUOTES = 12
 """Quotes in a history after which no new day begins: each eight more cost a look more."""
 
-ON_SALE = Phase.MATCHING | Phase.DELIVERING | Phase.METERING
 OVER = Phase.SETTLING | Phase.CLOSING
 
 
@@ -103,6 +102,11 @@ class Offer:
         """Wh sold."""
         return sum(deal.volume for deal in self.deals)
 
+    @property
+    def won(self) -> int:
+        """Wh sold by the matching."""
+        return sum(deal.volume for deal in self.deals[: self.winners])
+
     def buyers(self) -> set[str]:
         """Who has a trade."""
         return {deal.buyer for deal in self.deals}
@@ -114,14 +118,32 @@ class Offer:
         return {self.prosumer} | self.buyers() if self.status == MATCHED else set()
 
 
-def ranked(offer: Offer, step: int, seen: Observation) -> list[Opened]:
+def ranked(offer: Offer, tariff: Tariff, seen: Observation) -> list[Opened]:
     """The opened bids, best first (T-MAT-2 to T-MAT-5), with the standing that `seen` shows. Sorting is stable."""
 
     def merit(bid: Opened) -> tuple[int, int]:
-        weight = 10_000 + step * tier_of(seen.accounts.get(bid.bidder, NOBODY).performances)
-        return bid.volume * bid.price * weight, bid.volume
+        weight = 10_000 + tariff.priority_step * tier_of(seen.accounts.get(bid.bidder, NOBODY).performances)
+        return bid.price * weight * (1 if tariff.rank_by_price else bid.volume), bid.volume
 
     return sorted(offer.opened, key=merit, reverse=True)
+
+
+def parts(offer: Offer, exported: int) -> list[int]:
+    """What each trade of a quote receives of an export, in Wh (T-SET-3, T-SET-4, T-SET-22).
+
+    Who won shares pro rata; who purchased has what is left of it, in the order made.
+    """
+    sold, won = offer.sold, offer.won
+    left = min(sold, exported)
+    shared, so_far, given = min(won, left), 0, []
+    for deal in offer.deals[: offer.winners]:
+        before, so_far = so_far, so_far + deal.volume
+        given.append(so_far * shared // won - before * shared // won)
+    left -= shared
+    for deal in offer.deals[offer.winners :]:
+        given.append(min(deal.volume, left))
+        left -= given[-1]
+    return given
 
 
 def served(order: list[Opened], volume: int) -> list[Deal]:
@@ -186,7 +208,10 @@ class Step:
 
 
 class Wish(NamedTuple):
-    """A bid of a day: `percent` of the quote's volume (0: 1 Wh), `above` the quote's price; opened or not."""
+    """A bid of a day: `percent` of the quote's volume (0: 1 Wh), `above` the quote's price; opened or not.
+
+    `percent` of -1: as much as the bidder's connection carries besides, of -2: a Wh more.
+    """
 
     bidder: str
     percent: int
@@ -195,7 +220,11 @@ class Wish(NamedTuple):
 
 
 class Purchase(NamedTuple):
-    """A purchase of a day: when, and how many percent of what is left (0: 1 Wh, above 100: more than there is)."""
+    """A purchase of a day: when, and how many percent of what is left (above 100: more than there is).
+
+    `percent` of 0: the least that can be bought, of -1: a Wh less; -2: as much as the buyer's connection carries
+    besides, -3: a Wh more.
+    """
 
     buyer: str
     when: str
@@ -205,7 +234,8 @@ class Purchase(NamedTuple):
 class Stall(NamedTuple):
     """What one prosumer offers in a day, `above` the lowest price, who wants it, and what its meter reports in the end.
 
-    Prices go one unit beyond the band at either end, to be refused.
+    Prices go one unit beyond the band at either end, to be refused; `volume` is what the connection carries at most,
+    which -1 says, too, and 0 says a Wh more.
     """
 
     prosumer: str
@@ -227,15 +257,31 @@ class Day(NamedTuple):
     owner_settles: bool
 
 
-EXPORTS = ("quoted", "95 %", "below 95 %", "sold", "105 %", "above 105 %", "below sold", "half", "nothing", "silent")
-IMPORTS = ("agreed", "bought", "95 %", "below 95 %", "105 %", "above 105 %", "received", "nothing", "more", "silent")
-SALES = ("matching", "delivering", "metering", "afterwards")
+EXPORTS = (
+    *("quoted", "95 %", "below 95 %", "sold", "105 %", "above 105 %", "below sold", "half", "nothing", "silent"),
+    *("twice", "capacity", "beyond"),
+)
+IMPORTS = (
+    *("agreed", "bought", "95 %", "below 95 %", "105 %", "above 105 %", "received", "nothing", "more", "silent"),
+    *("capacity", "beyond"),
+)
+SALES = ("matching", "matching", "afterwards", "afterwards", "delivering", "metering")
 TIMES = ("bidding", "revealing", "matching", "delivering", "metering", "settling", "settled")
 
 
-def exports(mark: str, volume: int, sold: int) -> int:
+def quotable(volume: int, capacity: int) -> int:
+    """What is quoted for a stall of that volume, in Wh, by who has that capacity; see `Stall`."""
+    if volume == 0:
+        return capacity + 1
+    return capacity if volume < 0 else min(volume, capacity)
+
+
+def exports(mark: str, volume: int, sold: int, capacity: int) -> int:
     """What a prosumer exports, in Wh, that quoted `volume` and sold `sold`."""
     return {
+        "twice": 2 * volume,
+        "capacity": capacity,
+        "beyond": capacity + 1 + volume,
         "quoted": volume,
         "95 %": -(-95 * volume // 100),
         "below 95 %": max(-(-95 * volume // 100) - 1, 0),
@@ -247,9 +293,11 @@ def exports(mark: str, volume: int, sold: int) -> int:
     }.get(mark, 0)
 
 
-def imports(mark: str, agreed: int, bought: int, received: int) -> int:
+def imports(mark: str, agreed: int, bought: int, received: int, capacity: int) -> int:
     """What a household imports, in Wh, that agreed and bought so much and stands to receive `received`."""
     return {
+        "capacity": capacity,
+        "beyond": capacity + 1 + bought,
         "agreed": agreed,
         "bought": bought,
         "95 %": -(-95 * agreed // 100),
@@ -288,6 +336,7 @@ class Books(MarketMachine):
     def opened(self) -> None:
         """Opens the books: whatever the season left unsettled is copied from its calls."""
         self.offers: dict[int, Offer] = {}
+        self.signed: dict[tuple[str, int], tuple[int, int]] = {}
         self.readings: dict[tuple[str, int], tuple[int, int]] = {}
         self.closed_accounts: set[tuple[str, int]] = set()
         self._looked: tuple[int, tuple[int, ...]] = (0, ())
@@ -365,7 +414,9 @@ class Books(MarketMachine):
             self.offers.setdefault(outcome.result, Offer(sender, *args))
             return
         if function == "submit_reading":
-            self.readings.setdefault((args[0], args[1]), (args[2], args[3]))
+            place = (args[0], args[1])
+            self.signed.setdefault(place, (args[2], args[3]))
+            self.readings.setdefault(place, self.counted(place, self.signed[place], before))
             return
         if function == "settle_account":
             self.closed_accounts.add((args[0], args[1]))
@@ -381,7 +432,7 @@ class Books(MarketMachine):
             case "reveal_bid":
                 offer.opened.append(Opened(sender, args[1], args[2]))
             case "match_bids" if offer.status == VALID:
-                offer.deals = served(ranked(offer, self.twin.tariff.priority_step, before), offer.volume)
+                offer.deals = served(ranked(offer, self.twin.tariff, before), offer.volume)
                 offer.winners, offer.status = len(offer.deals), MATCHED
             case "buy_surplus":
                 ahead = stage(self.twin.tariff, offer.period, now) == Phase.MATCHING
@@ -401,10 +452,40 @@ class Books(MarketMachine):
         """Whether less than 95 % of the quoted volume was exported (T-SET-8, T-STD-5)."""
         return 100 * self.exported(offer) < 95 * offer.volume
 
+    def counted(self, place: tuple[str, int], energies: tuple[int, int], before: Observation) -> tuple[int, int]:
+        """What counts of a reading that comes now, in Wh (T-MET-3, T-MET-15). No season's exceeds a capacity."""
+        account = before.accounts.get(place[0])
+        if account is None:
+            return energies
+        most = account.capacity if account.authorized else self.quoted(*place)
+        return min(energies[0], most), min(energies[1], account.capacity)
+
+    def quoted(self, user: str, period: int) -> int:
+        """Wh that somebody quoted for a period and did not take back."""
+        offers = [offer for offer in self.offers.values() if (offer.prosumer, offer.period) == (user, period)]
+        return sum(offer.volume for offer in offers if offer.status != INVALID)
+
+    def offered(self, offer: Offer) -> int:
+        """What a purchase is part of, in Wh: V while MATCHING, in METERING what was exported, else nothing (T-SUR-12)."""
+        stage = self.stage(offer.period)
+        if stage == Phase.MATCHING:
+            return offer.volume
+        return self.exported(offer) if stage == Phase.METERING else 0
+
     def left(self, offer: Offer) -> int:
-        """What is left of a matched quote, in Wh, whatever the phase (T-SUR-5, T-SUR-6)."""
-        reading = self.readings.get((offer.prosumer, offer.period))
-        return max((reading[0] if reading else offer.volume) - offer.sold, 0)
+        """What of a matched quote can be bought now, in Wh (T-SUR-5, T-SUR-6, T-SUR-12)."""
+        return max(self.offered(offer) - offer.sold, 0)
+
+    def least(self, offer: Offer) -> int:
+        """The least that can be bought of a quote now, in Wh, where more than that is left (T-SUR-11)."""
+        return -(-self.offered(offer) // 64)
+
+    def claimed(self, user: str, period: int) -> int:
+        """Wh of the bids that somebody opened for a period, lost ones included, and of its purchases (T-REG-21)."""
+        offers = [offer for offer in self.offers.values() if offer.period == period]
+        asked = sum(bid.volume for offer in offers for bid in offer.opened if bid.bidder == user)
+        bought = (deal for offer in offers for deal in offer.deals[offer.winners :])
+        return asked + sum(deal.volume for deal in bought if deal.buyer == user)
 
     def deals_of(self, user: str, period: int) -> Iterator[Deal]:
         """The trades in which somebody buys for a period."""
@@ -464,15 +545,16 @@ class Books(MarketMachine):
         wish = st.builds(
             Wish,
             anybody,
-            st.sampled_from([100, 50, 34, 33, 20, 3, 0]),
+            st.sampled_from([100, 50, 34, 33, 20, 3, 0, -1, -2]),
             above,
             st.sampled_from([True, True, True, True, False]),
         )
-        purchase = st.builds(Purchase, anybody, st.sampled_from(SALES), st.sampled_from([100, 50, 0, 101]))
+        percents = st.sampled_from([100, 50, 0, 0, -1, -2, -3, 101])
+        purchase = st.builds(Purchase, anybody, st.sampled_from(SALES), percents)
         stall = st.builds(
             Stall,
             anybody,
-            st.sampled_from([20, 100, 1000, 20, 100, 200, 101, 7, 1]) | st.integers(1, 2000),
+            st.sampled_from([20, 100, 1000, 20, 100, 200, 101, 7, 1, -1, 0]) | st.integers(1, 2000),
             above,
             st.lists(wish, min_size=1, max_size=6, unique_by=lambda wish: wish.bidder).map(tuple),
             st.lists(purchase, max_size=3).map(tuple),
@@ -556,42 +638,58 @@ class Books(MarketMachine):
         stalls = {}
         for stall in day.stalls:
             price = self.twin.tariff.lowest_price + stall.above
-            outcome = self.do("submit_quote", day.period, stall.volume, price, sender=stall.prosumer)
+            volume = quotable(stall.volume, self.capacity(stall.prosumer))
+            outcome = self.do("submit_quote", day.period, volume, price, sender=stall.prosumer)
             if outcome.result is None:
                 continue
             stalls[outcome.result] = stall
             for wish in stall.wishes:
-                volume = max(stall.volume * wish.percent // 100, 1)
+                room = self.room(wish.bidder, day.period)
+                wanted = {-1: min(room, volume), -2: min(room + 1, volume)}.get(wish.percent, volume * wish.percent // 100)
                 bid_price = min(price + wish.above, self.twin.tariff.highest_price + 1)
                 if wish.bidder != stall.prosumer:
-                    self.bid(outcome.result, wish.bidder, bid_price, volume)
+                    self.bid(outcome.result, wish.bidder, bid_price, max(wanted, 1))
         return stalls
 
     def _sell(self, stalls: dict[int, Stall], when: str) -> None:
         for number, stall in stalls.items():
             for purchase in stall.purchases:
                 if purchase.when == when and purchase.buyer != stall.prosumer and number in self.offers:
-                    left = self.left(self.offers[number])
-                    if not left and purchase.percent <= 100:
-                        continue
-                    wanted = left + 1 if purchase.percent > 100 else max(left * purchase.percent // 100, 1)
-                    self.do("buy_surplus", number, wanted, sender=purchase.buyer)
+                    self._purchase(number, self.offers[number], purchase)
+
+    def _purchase(self, number: int, offer: Offer, purchase: Purchase) -> None:
+        on_sale = purchase.when in ("matching", "afterwards")
+        left = self.left(offer) if on_sale else offer.volume - offer.sold
+        if left <= 0 and purchase.percent <= 100:
+            return
+        least, room = self.least(offer) if on_sale else 1, self.room(purchase.buyer, offer.period)
+        wanted = {0: min(least, left), -1: least - 1, -2: min(room, left), -3: min(room + 1, left)}.get(
+            purchase.percent, left + 1 if purchase.percent > 100 else left * purchase.percent // 100
+        )
+        self.do("buy_surplus", number, max(wanted, 1), sender=purchase.buyer)
+
+    def room(self, name: str, period: int) -> int:
+        """What a household's connection carries in a period besides what it claimed, in Wh."""
+        return max(self.capacity(name) - self.claimed(self.twin.address(name), period), 0)
 
     def _report(self, day: Day, stalls: dict[int, Stall]) -> None:
         sellers = {stall.prosumer: self.offers[number] for number, stall in stalls.items() if number in self.offers}
         marks = {stall.prosumer: stall.exported for stall in day.stalls}
-        out = {name: exports(marks[name], offer.volume, offer.sold) for name, offer in sellers.items()}
+        out = {
+            name: exports(marks[name], offer.volume, offer.sold, self.capacity(name)) for name, offer in sellers.items()
+        }
         due: dict[str, int] = {}
         for name, offer in sellers.items():
-            for deal in offer.deals:
-                due[deal.buyer] = due.get(deal.buyer, 0) + deal.volume * min(out[name], offer.sold) // offer.sold
+            for deal, part in zip(offer.deals, parts(offer, out[name]), strict=True):
+                due[deal.buyer] = due.get(deal.buyer, 0) + part
         for name, mark in zip(HOUSEHOLDS, day.imports, strict=True):
             user = self.twin.address(name)
             if "silent" in (mark if name not in sellers else "", marks.get(name)):
                 continue
             agreed, bought = self.agreed(user, day.period), self.bought(user, day.period)
             if name in sellers or bought:
-                self.read(name, day.period, out.get(name, 0), imports(mark, agreed, bought, due.get(user, 0)))
+                drawn = imports(mark, agreed, bought, due.get(user, 0), self.capacity(name))
+                self.read(name, day.period, out.get(name, 0), drawn)
 
     def _settle(self, day: Day, stalls: dict[int, Stall]) -> None:
         settler = self.twin.names.get(self.twin.model.owner, "owner") if day.owner_settles else STRANGER

@@ -13,7 +13,7 @@ import json
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,9 @@ tests: dict[str, dict[str, Any]] = {}
 
 played: dict[str, dict[str, Any]] = {}
 """Per season what was counted while it was played. Every process plays those it needs: they count once."""
+
+attacks: dict[str, dict[str, Any]] = {}
+"""Per invariant on profit the attack that came nearest to its bound: `lost`, `bound`, `victim` and its `story`."""
 
 failures: list[dict[str, Any]] = []
 """What every failed test left behind; see `tests.properties.kept`."""
@@ -154,6 +157,21 @@ def holds(invariant: str, condition: object, /, *, when: object = True, **detail
         raise _violation(invariant)(invariant, details)
 
 
+def attacked(invariant: str, victim: str, lost: int, bound: int, story: Sequence[str]) -> None:
+    """Remembers an attack, if none came nearer to the bound of that invariant: by the share of it, then by the loss."""
+    if lost <= 0:
+        return
+    attack = {"victim": victim, "lost": lost, "bound": bound}
+    if invariant not in attacks or nearer(attack, attacks[invariant]):
+        attacks[invariant] = attack | {"story": list(story)}
+
+
+def nearer(attack: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether an attack came nearer to its bound than another one."""
+    share, before = attack["lost"] * other["bound"], other["lost"] * attack["bound"]
+    return share > before or (share == before and attack["lost"] > other["lost"])
+
+
 @functools.cache
 def _violation(invariant: str) -> type[Violated]:
     """A type per invariant: Hypothesis tells failures apart by their type and place, and shrinks each by itself."""
@@ -237,7 +255,8 @@ def snapshot() -> dict[str, Any]:
     shown = dict(tests)
     if current:
         shown[current] = tests[current] | _less(counts(), _before)
-    return {"tests": shown, "seasons": dict(played), "failures": list(failures), "current": current}
+    found = {"failures": list(failures), "attacks": dict(attacks)}
+    return {"tests": shown, "seasons": dict(played), **found, "current": current}
 
 
 def merge(folder: Path) -> dict[str, Any]:
@@ -247,12 +266,15 @@ def merge(folder: Path) -> dict[str, Any]:
     """
     total: dict[str, Any] = {name: Counter() for name in _COUNTED}
     total["calls"] = defaultdict(Counter)
-    total |= {"tests": {}, "seasons": {}, "failures": []}
+    total |= {"tests": {}, "seasons": {}, "failures": [], "attacks": {}}
     for path in sorted(folder.glob("*.json")):
         part = json.loads(path.read_text())
         total["tests"] |= part["tests"]
         total["seasons"] |= part["seasons"]
         total["failures"] += part["failures"]
+        for invariant, attack in part["attacks"].items():
+            if invariant not in total["attacks"] or nearer(attack, total["attacks"][invariant]):
+                total["attacks"][invariant] = attack
     for part in (*total["tests"].values(), *total["seasons"].values()):
         _add(total, {name: part[name] for name in _COUNTED if name in part})
     return total

@@ -29,6 +29,8 @@ STRUCTS: dict[str, type] = {
 WORDS = ("remaining", "trades_hash", "quote_of")
 SINGLES = ("quote_count", "owner", "pending_owner", "tokens")
 
+NO_READING = Reading(0, 0, 0)
+
 MONEY = frozenset({"balance", "reserved"})
 WORD = frozenset({"value"})
 
@@ -120,7 +122,11 @@ def _register(call: Made, before: Observation) -> Frame:
     return {("accounts", call.sender): {"profile", "meter"}}
 
 
-def _admission(call: Made, before: Observation) -> Frame:
+def _authorize(call: Made, before: Observation) -> Frame:
+    return {("accounts", call.args[0]): {"authorized", "capacity"}}
+
+
+def _revoke(call: Made, before: Observation) -> Frame:
     return {("accounts", call.args[0]): {"authorized"}}
 
 
@@ -216,7 +222,9 @@ def _settle_quote(call: Made, before: Observation) -> Frame:
     for user in winners | set(call.surplus_buyers):
         frame["accounts", user] = MONEY | {"waivers"}
         frame["positions", (user, call.period)] = {"received", "open"}
+    silent = not before.readings.get((prosumer, call.period), NO_READING).present
     frame["accounts", prosumer] = MONEY | {"performances", "defaults", "waivers", "tier"}
+    frame["accounts", prosumer] |= {"authorized"} if silent else set()
     frame["positions", (prosumer, call.period)] = {"delivered", "open"}
     return frame
 
@@ -227,7 +235,9 @@ def _settle_account(call: Made, before: Observation) -> Frame:
         ("accounts", call.supplier): {"balance"},
         ("positions", (user, period)): {"settled"},
     }
-    frame["accounts", user] = {"authorized", "balance", "grid_account", "performances", "defaults", "tier"}
+    silent = not before.readings.get((user, period), NO_READING).present
+    frame["accounts", user] = {"balance", "grid_account", "performances", "defaults", "tier"}
+    frame["accounts", user] |= {"authorized"} if silent else set()
     return frame
 
 
@@ -247,8 +257,8 @@ def time_frame(before: Observation) -> Frame:
 
 _TABLE = {
     "register": _register,
-    "authorize": _admission,
-    "revoke": _admission,
+    "authorize": _authorize,
+    "revoke": _revoke,
     "deposit": _payment,
     "withdraw": _payment,
     "clear": _clear,

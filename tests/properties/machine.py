@@ -23,7 +23,7 @@ from tests.properties import evidence, seasons
 from tests.properties.choices import Choose, chosen
 from tests.properties.possible import Possible
 from tests.properties.symbols import seal_bytes
-from tests.properties.twin import HOUSEHOLDS, NEWCOMER, STRANGER, Outcome, Twin
+from tests.properties.twin import CAPACITY, HOUSEHOLDS, MOST_CAPACITY, NEWCOMER, STRANGER, Outcome, Twin
 from wattproof.model import Phase, QuoteStatus
 
 PERIODS = 2
@@ -283,7 +283,10 @@ class MarketMachine(RuleBasedStateMachine):
     def draw_quote(self, choose: Choose) -> Call:
         t = self.twin.tariff
         name, period = choose.one(self.possible.offers)
-        volume = choose.edge((1, 2, 19, 20, 21, 99, 100, 101, 1000), 1, 3000)
+        capacity = self.capacity(name)
+        volume = choose.edge((1, 2, 19, 20, 21, 99, 100, 101, 1000, capacity), 1, 3000)
+        # Mostly as much as the connection carries; then all of it, or a Wh more (T-QUO-4).
+        volume = min(volume, capacity) if volume != capacity else choose.one((capacity, capacity - 1, capacity + 1))
         price = choose.edge((t.lowest_price, t.lowest_price + 1, t.highest_price), t.lowest_price, t.highest_price)
         return Call("submit_quote", (period, volume, price), name)
 
@@ -297,7 +300,9 @@ class MarketMachine(RuleBasedStateMachine):
         if (ties := self.ties(number)) and choose.number(0, 2) == 0:
             return Call("bid", (number, name, *choose.one(ties)), name)
         price = choose.one([quote.price, quote.price, min(quote.price + 1, top), top])
-        return Call("bid", (number, name, price, choose.edge(volume_edges(quote.volume), 1, quote.volume)), name)
+        room = self.possible.room(name, quote.period)
+        edges = volume_edges(quote.volume) + [wh for wh in (room, room + 1) if 1 <= wh <= quote.volume]
+        return Call("bid", (number, name, price, choose.edge(edges, 1, quote.volume)), name)
 
     def ties(self, number: int) -> list[tuple[int, int]]:
         """Price and volume of bids worth as much as the last one on a quote, with another volume: a few of them."""
@@ -324,8 +329,10 @@ class MarketMachine(RuleBasedStateMachine):
 
     def draw_purchase(self, choose: Choose) -> Call:
         number, name = choose.one(self.possible.purchases)
-        left = self.twin.model.remaining(number, self.twin.now)
-        return Call("buy_surplus", (number, choose.edge(volume_edges(left), 1, left)), name)
+        left, least = self.twin.model.remaining(number, self.twin.now), self.possible.least(number)
+        room = self.possible.room(name, self.twin.model.quote(number).period)
+        edges = [wh for wh in (least, least - 1, room, room + 1) if 1 <= wh <= left]
+        return Call("buy_surplus", (number, choose.edge(volume_edges(left) + edges, min(least, left), left)), name)
 
     def reading_call(self, name: str, period: int, exported: int, imported: int) -> Call:
         """The call that hands in a household's reading, rightly signed."""
@@ -338,10 +345,13 @@ class MarketMachine(RuleBasedStateMachine):
         address = self.twin.address(name)
         quote = market.quote(market.quote_of(address, period))
         position = market.position(address, period)
-        exported = choose.edge(edge_exports(quote.volume, quote.sold), 0, 2 * quote.volume + 1)
+        # What the connection carries, a Wh more, and what no connection does (T-MET-3).
+        capacity = self.capacity(name)
+        beyond = choose.one((capacity, capacity + 1, MOST_CAPACITY + 1, 2**256 - 1))
+        exported = choose.edge([*edge_exports(quote.volume, quote.sold), beyond], 0, 2 * quote.volume + 1)
         agreed = position.agreed or position.bought
         imports = around(0, agreed, -(-95 * agreed // 100), 105 * agreed // 100, position.bought)
-        return self.reading_call(name, period, exported, choose.edge(imports, 0, 2 * agreed + 10))
+        return self.reading_call(name, period, exported, choose.edge([*imports, beyond], 0, 2 * agreed + 10))
 
     def draw_settler(self, choose: Choose) -> str:
         owner = self.twin.names[self.twin.model.owner]
@@ -377,7 +387,8 @@ class MarketMachine(RuleBasedStateMachine):
         quoted = {quote.period for quote in market.quotes[twin.first - 1 :] if quote.status == QuoteStatus.VALID}
         if offers and offers[0][1] not in quoted:
             name, period = offers[-1] if backwards else offers[0]
-            self.do("submit_quote", period, 100, twin.tariff.lowest_price, sender=name)
+            volume = min(100, self.capacity(name))
+            self.do("submit_quote", period, volume, twin.tariff.lowest_price, sender=name)
         for number, name in self.possible.bids:
             quote = market.quote(number)
             wish = max(quote.volume // share, 1) if share else quote.volume + 1
@@ -428,12 +439,29 @@ class MarketMachine(RuleBasedStateMachine):
         return Call("clear", (name,), STRANGER)
 
     def draw_admission(self, choose: Choose) -> Call:
-        """Who is in is let out and the other way round, mostly; the last two households more often than the others."""
+        """Who is in is let out and the other way round, mostly; the last two households more often than the others.
+
+        Whoever is let in keeps its capacity or is given more; sometimes that of who is in is raised, or one is tried
+        that cannot be given.
+        """
         twin = self.twin
         name = choose.one((*HOUSEHOLDS[3:], *HOUSEHOLDS[-2:], NEWCOMER))
-        is_in = twin.model.account(twin.address(name)).authorized
-        usual, odd = ("revoke", "authorize") if is_in else ("authorize", "revoke")
-        return Call(choose.one((usual, usual, usual, odd)), (name,), twin.names[twin.model.owner])
+        account, owner = twin.model.account(twin.address(name)), twin.names[twin.model.owner]
+        usual, odd = ("revoke", "authorize") if account.authorized else ("authorize", "revoke")
+        if choose.one((usual, usual, usual, odd)) == "revoke":
+            return Call("revoke", (name,), owner)
+        return Call("authorize", (name, self.draw_capacity(choose, account.capacity)), owner)
+
+    def draw_capacity(self, choose: Choose, present: int) -> int:
+        """A capacity for somebody that has `present` now: the same, more, less, or out of bounds (T-REG-19, T-REG-20)."""
+        usual = present or choose.one((CAPACITY, 150, 3_000))
+        more = min(choose.one((usual + 1, 2 * usual, 10 * usual)), MOST_CAPACITY)
+        odd = choose.one((max(usual - 1, 0), 1, 0, MOST_CAPACITY + 1, MOST_CAPACITY))
+        return choose.one((usual, usual, more, more, odd))
+
+    def capacity(self, name: str) -> int:
+        """What a household's connection carries in a period, in Wh."""
+        return self.twin.model.account(self.twin.address(name)).capacity
 
 
 def _takes_choose(decide: Callable[..., Any]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 
 class Account(NamedTuple):
-    """A party. Money in base units; `profile` and `meter` as numbers."""
+    """A party. Money in base units, the capacity in Wh; `profile` and `meter` as numbers."""
 
     profile: int
     meter: int
@@ -22,6 +22,7 @@ class Account(NamedTuple):
     defaults: int
     waivers: int
     tier: int
+    capacity: int
 
 
 class Quote(NamedTuple):
@@ -138,7 +139,7 @@ def decode(pages: Sequence[tuple[Asked, bytes]]) -> Observation:
 
         quotes = [_quote(row) for row in column(1, 7)]
         ids = asked.quotes[: len(quotes)]  # those that are there
-        seen.accounts.update(zip(asked.users, map(_account, column(0, 10)), strict=True))
+        seen.accounts.update(zip(asked.users, map(_account, column(0, 11)), strict=True))
         seen.quotes.update(zip(ids, quotes, strict=True))
         seen.remaining.update(zip(ids, map(_number, column(2, 1)), strict=True))
         seen.trades_hash.update(zip(ids, map(_number, column(3, 1)), strict=True))

@@ -6,10 +6,11 @@ import functools
 from collections.abc import Mapping
 
 from tests.properties.twin import HOUSEHOLDS, Twin
-from wattproof.model import BUYING, AccountView, BidStatus, Phase, QuoteStatus
+from wattproof.model import AccountView, BidStatus, Phase, QuoteStatus
 
 AFTER_REVEALING = ~(Phase.BIDDING | Phase.REVEALING)
 AFTER_METERING = Phase.SETTLING | Phase.CLOSING
+ON_SALE = Phase.MATCHING | Phase.METERING
 
 MOST_QUOTES = 7
 """Quotes that a history makes at most, those that its season settled not counted."""
@@ -113,11 +114,29 @@ class Possible:
         market = self.market
         return [
             (number, name)
-            for number in self.quotes_in(QuoteStatus.MATCHED, BUYING)
+            for number in self.quotes_in(QuoteStatus.MATCHED, ON_SALE)
             if market.remaining(number, self.now)
             for name, address in self.traders.items()
             if market.quote(number).prosumer != address
         ]
+
+    def least(self, number: int) -> int:
+        """The least that can be bought of a quote now, in Wh, where more than that is left (T-SUR-11)."""
+        quote = self.market.quote(number)
+        metered = self.market.reading(quote.prosumer, quote.period)
+        in_advance = self.market.phase(quote.period, self.now) == Phase.MATCHING
+        return max(-(-(quote.volume if in_advance else metered.exported) // 64), 1)
+
+    def room(self, name: str, period: int) -> int:
+        """What a household can still open and purchase in a period, in Wh (T-REG-21)."""
+        user = self.twin.address(name)
+        claimed = 0
+        for quote in self.market.quotes[self.twin.first - 1 :]:
+            if quote.period == period:
+                bid = quote.bids.get(user)
+                claimed += sum(trade.volume for trade in quote.trades if trade.buyer == user)
+                claimed += bid.volume - bid.filled if bid else 0
+        return max(self.market.account(user).capacity - claimed, 0)
 
     @functools.cached_property
     def readings(self) -> list[tuple[str, int]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from tests.properties import evidence
 from tests.properties.observation import Asked, Observation, decode
 from tests.properties.symbols import Signed, meter, seal_bytes
 from tests.properties.twin import (
+    CAPACITY,
     HOUSEHOLDS,
     REPL_NAMES,
     START,
@@ -80,7 +81,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Trade:
-    """All that happens around one quote, batch by batch, in the order in which it happens."""
+    """All that happens around one quote, batch by batch, in the order in which it happens.
+
+    `read_first`: meters report before anything is bought in METERING; what is bought before is refused.
+    """
 
     key: str
     prosumer: str
@@ -95,7 +99,7 @@ class Trade:
     read_first: bool = False
 
     def steps(self) -> list[Step]:
-        """The plan, in order of time; `read_first` says whether meters report before surplus is bought in METERING."""
+        """The plan, in order of time."""
         middle = [*self.metering, *self.buying] if self.read_first else [*self.buying, *self.metering]
         everything = [*self.bidding, *self.revealing, *self.matching, *middle, *self.settling]
         return sorted(everything, key=lambda step: step.phase)
@@ -196,7 +200,8 @@ def trades(
     bidding = [step(Phase.BIDDING, "submit_quote", period, volume, price, sender=prosumer)]
     revealing = []
     names = draw(st.lists(st.sampled_from(list(others)), unique=True, max_size=4))
-    wanted = st.sampled_from([1, max(volume // 4, 1), max(volume // 2, 1)]) | st.integers(1, volume)
+    least = -(-volume // 64)
+    wanted = st.sampled_from([least, max(volume // 4, 1), max(volume // 2, 1)]) | st.integers(1, volume)
     for name in names:
         wish = draw(st.sampled_from([price, min(price + 1, high), high])), draw(wanted)
         bidding.append(step(Phase.BIDDING, "submit_bid", number, Sealed(key, name, *wish), sender=name))
@@ -210,7 +215,7 @@ def trades(
     matching = [step(matched, "match_bids", number, sender=STRANGER)]
     buying = []
     for name in draw(st.lists(st.sampled_from(list(others)), max_size=2)):
-        phase = draw(st.sampled_from([Phase.MATCHING, Phase.DELIVERING] + ([Phase.METERING] if late else [])))
+        phase = draw(st.sampled_from([Phase.MATCHING] * 3 + ([Phase.DELIVERING, *[Phase.METERING] * 3] if late else [])))
         buying.append(step(phase, "buy_surplus", number, draw(wanted), sender=name))
     users = {prosumer, *(bid.sender for bid in bidding), *(purchase.sender for purchase in buying)}
     metering = []
@@ -227,7 +232,8 @@ def trades(
         mine = sorted(users - set(unread))
         settling += [step(phase, "settle_account", name, period, sender=who) for name in mine]
     parts = map(tuple, (bidding, revealing, matching, buying, metering, settling))
-    return Trade(key, prosumer, frozenset(users), period, *parts, read_first=late and draw(st.booleans()))
+    read_first = late and draw(st.sampled_from([True, True, False]))
+    return Trade(key, prosumer, frozenset(users), period, *parts, read_first=read_first)
 
 
 # ---- runs ------------------------------------------------------------------------------
@@ -270,6 +276,8 @@ class Run:
     functions: Mapping[str, Function]
     lens: Lens
     periods: Sequence[int] = ()
+    standin: bytes | None = None
+    """A program that answers at the token's address while the lens is asked, where the token may not be asked."""
     since: int = 1
     watched: Sequence[str] = (*HOUSEHOLDS, "owner", "supplier", STRANGER)
     numbers: dict[str, int] = field(default_factory=dict)
@@ -410,7 +418,7 @@ class Run:
         profile = name.encode().ljust(32, b".")
         pairing = Signed(name, "Pairing", (self.names[name], profile), self.target, self.chain)
         self.call("register", profile, meter(name).address, pairing, sender=name)
-        self.call("authorize", name, sender="owner")
+        self.call("authorize", name, CAPACITY, sender="owner")
         self.call("deposit", money, sender=name)
 
     # ---- telling -----------------------------------------------------------------------
@@ -435,14 +443,26 @@ class Run:
         pages, first, count = [], self.since, self.since
         while first <= count:
             asked = Asked.page(users, users[: len(HOUSEHOLDS)], first, tuple(self.periods))
-            data = self.lens.request(self.target, self.token, asked)
-            done = self.env.execute_code(to_address=self.lens.address, data=data, is_modifying=False)
-            if done.is_error:
-                raise AssertionError(f"a view of the contract reverts: {done.error}")
-            pages.append((asked, done.output))
+            pages.append((asked, self._ask(asked)))
             count = decode(pages[:1]).quote_count if not pages[1:] else count
             first += 8
         return decode(pages)
+
+    def _ask(self, asked: Asked) -> bytes:
+        """What the lens answers to that."""
+        with nullcontext() if self.standin is None else self.env.anchor():
+            if self.standin is not None:
+                self.env.set_code(self.token, self.standin)
+            data = self.lens.request(asked)
+            done = self.env.execute_code(to_address=self.lens.address, data=data, is_modifying=False)
+        if done.is_error:
+            raise AssertionError(f"a view of the contract reverts: {done.error}")
+        return bytes(done.output)
+
+    def view(self, name: str, *args: Any) -> Answer:
+        """What a view answers, with arguments as in a plan."""
+        data = self.lens.views[name].encode([self.resolve(arg) for arg in args])
+        return answer(self.env, Sent(self.now, self.names[STRANGER], self.lens.address, data, 0))
 
     def state(self, seen: Observation | None = None) -> dict[Any, Any]:
         """The whole state, flat: quotes by key, users by name, and the time of a quote less that of its submission."""

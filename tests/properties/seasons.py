@@ -83,6 +83,29 @@ def _poor() -> Twin:
     return Twin.fresh(funds=9_000)
 
 
+NARROW = {"sunny": 150, "bright": 3_000, "breezy": 250, "cloudy": 150, "misty": 64, "rainy": 1}
+"""Capacities that bind: in Wh, by household."""
+
+
+def _narrow() -> Twin:
+    """Households whose connections carry little: what they quote, ask for, buy and meter comes to the capacity."""
+    return Twin.fresh(capacities=NARROW)
+
+
+def _by_price() -> Twin:
+    """A market that ranks bids by their unit price; its households stand in several tiers."""
+    twin = Twin.fresh(
+        Tariff(sbp=6, ssp=18, service_fee=1, period_length=1800, window=600, priority_step=2_500, rank_by_price=True),
+        capacities={"bright": 3_000, "rainy": 150},
+    )
+    goals = {"breezy": 10, "cloudy": 5, "misty": 4}
+    for turn in range(10):
+        play_round(twin, "rainy", [name for name, goal in goals.items() if turn < goal])
+    for name, goal in goals.items():
+        assert twin.model.account(twin.address(name)).performances == goal
+    return twin
+
+
 def _seal(twin: Twin, quote_id: int, bidder: str, price: int, volume: int) -> bytes:
     return seal_bytes((twin.chain, twin.target, quote_id, twin.address(bidder), price, volume, _SALT))
 
@@ -201,6 +224,8 @@ SEASONS: dict[str, Callable[[], Twin]] = {
     "no fee": _no_fee,
     "dear": _dear,
     "poor": _poor,
+    "narrow": _narrow,
+    "by price": _by_price,
     "seasoned": _seasoned,
     "waivers": _waivers,
     "arrears": _arrears,

@@ -15,21 +15,20 @@ from tests.properties import seasons
 from tests.properties.evidence import holds
 from tests.properties.machine import salt_of
 from tests.properties.symbols import seal_bytes, word
-from tests.properties.twin import HOUSEHOLDS, STRANGER, Outcome, Twin, revert_reason
+from tests.properties.twin import CAPACITY, HOUSEHOLDS, MOST_CAPACITY, STRANGER, Outcome, Twin, revert_reason
 from wattproof.deployment import deployer
 
 WEEK = 604_800
-ENERGY = 2**48
 PRICE = 2**96
 MONEY = 2**104
 MOST_TRADES = 256
-PROSUMER, CONSUMER = HOUSEHOLDS[0], HOUSEHOLDS[1]
+PROSUMER, CONSUMER, OTHER = HOUSEHOLDS[:3]
 
 
 class Seasons:
     """Where these tests begin; they are prepared before them."""
 
-    season_names = ("fresh", "dear")
+    season_names = ("fresh", "dear")  # in which everybody has the usual capacity
 
 
 class Bound(NamedTuple):
@@ -101,15 +100,61 @@ def on_sale(twin: Twin, volume: int) -> int:
     return number
 
 
-def reading(exported: bool) -> Callable[[Twin, int], Outcome]:
-    """A reading with one energy of its own choice."""
+def authorising(revoked: bool = False) -> Callable[[Twin, int], Outcome]:
+    """The authorisation of a household with a capacity of its own choice."""
 
     def call(twin: Twin, value: int) -> Outcome:
-        period = period_of(twin)
+        if revoked:
+            twin.call("revoke", CONSUMER, sender="owner")
+        return twin.call("authorize", CONSUMER, value, sender="owner")
+
+    return call
+
+
+def claiming(buys: bool) -> Callable[[Twin, int], Outcome]:
+    """A bid opened, or a purchase made, by who opened a bid for 100 Wh in the period already."""
+
+    def call(twin: Twin, value: int) -> Outcome:
+        t, period = twin.tariff, period_of(twin)
+        first = twin.call("submit_quote", period, CAPACITY, t.lowest_price, sender=PROSUMER).result or 0
+        second = twin.call("submit_quote", period, CAPACITY, t.lowest_price, sender=OTHER).result or 0
+        wishes = {first: 100, second: value}
+        for number, volume in wishes.items():
+            fields = (twin.chain, twin.target, number, twin.address(CONSUMER), t.lowest_price, volume)
+            seal = seal_bytes((*fields, salt_of(number, CONSUMER)))
+            twin.call("submit_bid", number, seal, sender=CONSUMER)
+        twin.at(period * t.period_length - 2 * t.window)
+        opened = {
+            number: twin.call(
+                "reveal_bid", number, t.lowest_price, volume, salt_of(number, CONSUMER), sender=CONSUMER
+            )
+            for number, volume in wishes.items()
+            if number == first or not buys
+        }
+        if not buys:
+            return opened[second]
+        twin.at(period * t.period_length - t.window)
+        twin.call("match_bids", second, sender=STRANGER)
+        return twin.call("buy_surplus", second, value, sender=CONSUMER)
+
+    return call
+
+
+def in_advance(volume: int) -> Callable[[Twin, int], Outcome]:
+    """A purchase of a quote of `volume` Wh, while MATCHING."""
+    return lambda twin, value: twin.call("buy_surplus", on_sale(twin, volume), value, sender=CONSUMER)
+
+
+def of_excess(exported: int) -> Callable[[Twin, int], Outcome]:
+    """A purchase, in METERING, of an export of so much Wh."""
+
+    def call(twin: Twin, value: int) -> Outcome:
+        number = on_sale(twin, 100)
+        period = twin.model.quote(number).period
         twin.at((period + 1) * twin.tariff.period_length)
-        energies = (value, 0) if exported else (0, value)
-        signed = twin.reading(CONSUMER, period, *energies)
-        return twin.call("submit_reading", CONSUMER, period, *energies, signed, sender=STRANGER)
+        signed = twin.reading(PROSUMER, period, exported, 0)
+        twin.call("submit_reading", PROSUMER, period, exported, 0, signed, sender=STRANGER)
+        return twin.call("buy_surplus", number, value, sender=CONSUMER)
 
     return call
 
@@ -122,7 +167,20 @@ def bounds(twin: Twin) -> list[Bound]:
     return [
         Bound(quoting(period=0), far, far + 1, "quotes: period too far ahead"),
         Bound(quoting(volume=0), 1, 0, "quotes: volume out of bounds"),
-        Bound(quoting(volume=0), ENERGY - 1, ENERGY, "quotes: volume out of bounds"),
+        Bound(quoting(volume=0), CAPACITY, CAPACITY + 1, "quotes: volume out of bounds"),
+        Bound(authorising(), MOST_CAPACITY, MOST_CAPACITY + 1, "accounts: capacity out of bounds"),
+        Bound(authorising(), 1, 0, "accounts: capacity out of bounds"),
+        Bound(authorising(), CAPACITY, CAPACITY - 1, "accounts: capacity cannot fall"),
+        Bound(authorising(revoked=True), CAPACITY, CAPACITY - 1, "accounts: capacity cannot fall"),
+        Bound(authorising(), CAPACITY + 1, CAPACITY, "accounts: already authorised"),
+        Bound(claiming(buys=False), CAPACITY - 100, CAPACITY - 99, "positions: beyond the capacity"),
+        Bound(claiming(buys=True), CAPACITY - 100, CAPACITY - 99, "positions: beyond the capacity"),
+        Bound(in_advance(6_400), 100, 99, "surplus: volume too small"),
+        Bound(in_advance(6_401), 101, 100, "surplus: volume too small"),
+        Bound(in_advance(65), 2, 1, "surplus: volume too small"),
+        Bound(of_excess(6_400), 100, 99, "surplus: volume too small"),
+        Bound(of_excess(6_401), 101, 100, "surplus: volume too small"),
+        Bound(of_excess(6_400), 6_400, 6_401, "surplus: not enough left"),
         Bound(quoting(price=0), t.lowest_price, t.lowest_price - 1, "quotes: price out of band"),
         Bound(quoting(price=0), t.highest_price, t.highest_price + 1, "quotes: price out of band"),
         Bound(opening("volume"), 1, 0, "bids: volume out of bounds"),
@@ -132,8 +190,6 @@ def bounds(twin: Twin) -> list[Bound]:
         Bound(buying, 1, 0, "surplus: volume is zero"),
         Bound(buying, 100, 101, "surplus: not enough left"),
         Bound(depositing, MONEY - 1, MONEY, "ledger: too many tokens"),
-        Bound(reading(exported=True), ENERGY - 1, ENERGY, "metering: reading out of bounds"),
-        Bound(reading(exported=False), ENERGY - 1, ENERGY, "metering: reading out of bounds"),
     ]
 
 
@@ -158,7 +214,24 @@ def meet(season: str, later: int, which: int, beyond: bool) -> None:
         holds("C2-BOUND-1", refused == beyond, value=value, reason=outcome.reason, bound=bound.reason)
 
 
-SOUND = {"sbp": 6, "ssp": 18, "fee": 1, "length": 1800, "window": 600, "step": 500}
+@pytest.mark.invariant("C2-BOUND-4")
+def test_no_reading_is_out_of_bounds() -> None:
+    """C2-BOUND-4: a true reading is taken whatever it says, and what is above the capacity counts as that."""
+    figures = (0, 1, CAPACITY - 1, CAPACITY, CAPACITY + 1, MOST_CAPACITY, MOST_CAPACITY + 1, 2**48, 2**255, 2**256 - 1)
+    for exported in figures:
+        for imported in (0, CAPACITY, CAPACITY + 1, 2**256 - 1):
+            with seasons.prepared("fresh").branch() as twin:
+                period = period_of(twin)
+                twin.watch(period)
+                twin.at((period + 1) * twin.tariff.period_length)
+                signed = twin.reading(CONSUMER, period, exported, imported)
+                told = twin.call("submit_reading", CONSUMER, period, exported, imported, signed, sender=STRANGER)
+                row = twin.observe().readings[twin.address(CONSUMER), period]
+                counts = (1, min(exported, CAPACITY), min(imported, CAPACITY))
+                holds("C2-BOUND-4", told.accepted and row == counts, reason=told.reason, row=row, counts=counts)
+
+
+SOUND = {"sbp": 6, "ssp": 18, "fee": 1, "length": 1800, "window": 600, "step": 500, "by_price": 0}
 DEPLOYMENTS: list[tuple[dict[str, int], dict[str, int], str]] = [
     ({"sbp": 1}, {"sbp": 0}, "tariff: sbp is zero"),
     ({"ssp": PRICE - 1}, {"ssp": PRICE}, "tariff: ssp out of bounds"),
@@ -189,21 +262,64 @@ def test_every_bound_of_a_deployment() -> None:
         holds("C2-BOUND-2", deployed(outside) == reason, numbers=outside, reason=deployed(outside), terms=reason)
 
 
+CROWD = 128
+FULL_VOLUME = 64 * 129
+"""Wh of which 128 bids of 1 Wh leave 63 purchases of a 64th, and one of 1 Wh."""
+
+FULL_EXPORT = 64 * 8_257
+"""Wh of which `FULL_VOLUME` being sold leaves the same again."""
+
+
+def full_quote(twin: Twin) -> int:
+    """The number of a quote that gets all the trades that it can have, in METERING: 128 bids, 64 purchases, 64 more.
+
+    What is left is looked at before every purchase, and nothing is left in the end.
+    """
+    t, period = twin.tariff, period_of(twin)
+    crowd = [f"bidder_{number}" for number in range(CROWD)]
+    for name in crowd:
+        twin.enrol(name, 1_000, watch=False)
+    for name in HOUSEHOLDS:
+        twin.call("authorize", name, MOST_CAPACITY, sender="owner")
+    number = quoted(twin, FULL_VOLUME)
+    fields = (twin.chain, twin.target, number)
+    for name in crowd:
+        seal = seal_bytes((*fields, twin.address(name), t.lowest_price, 1, salt_of(number, name)))
+        twin.call("submit_bid", number, seal, sender=name)
+    twin.at(period * t.period_length - 2 * t.window)
+    for name in crowd:
+        twin.call("reveal_bid", number, t.lowest_price, 1, salt_of(number, name), sender=name)
+    twin.at(period * t.period_length - t.window)
+    twin.call("match_bids", number, sender=STRANGER)
+    bought_up(twin, number, FULL_VOLUME, CROWD)
+    twin.at((period + 1) * t.period_length)
+    signed = twin.reading(PROSUMER, period, FULL_EXPORT, 0)
+    twin.call("submit_reading", PROSUMER, period, FULL_EXPORT, 0, signed, sender=STRANGER)
+    bought_up(twin, number, FULL_EXPORT, FULL_VOLUME)
+    return number
+
+
+def bought_up(twin: Twin, number: int, offered: int, sold: int) -> None:
+    """Buys what is left of a quote by the least that can be bought, again and again."""
+    while left := offered - sold:
+        holds("C2-BOUND-3", remaining(twin, number) == left, left=left, remaining=remaining(twin, number))
+        volume = min(left, offered // 64)
+        outcome = twin.call("buy_surplus", number, volume, sender=HOUSEHOLDS[1 + left % 5])
+        holds("C2-BOUND-3", outcome.accepted, left=left, reason=outcome.reason)
+        sold += volume
+    holds("C2-BOUND-3", remaining(twin, number) == 0, left=remaining(twin, number))
+
+
 @pytest.mark.invariant("C2-BOUND-3")
 def test_the_last_trade_of_a_quote() -> None:
-    """C2-BOUND-3: 256 trades are made, nothing is left then, however much of the quote is not sold, and all settle."""
+    """C2-BOUND-3: by the least purchases a quote comes to 256 trades just as all of it is sold, and they all settle."""
     with seasons.prepared("fresh").branch() as twin:
-        number = on_sale(twin, MOST_TRADES + 44)
-        for made in range(MOST_TRADES):
-            holds("C2-BOUND-3", remaining(twin, number) == MOST_TRADES + 44 - made, trades=made)
-            outcome = twin.call("buy_surplus", number, 1, sender=HOUSEHOLDS[1 + made % 5])
-            holds("C2-BOUND-3", outcome.accepted, trades=made, reason=outcome.reason)
-        holds("C2-BOUND-3", remaining(twin, number) == 0, left=remaining(twin, number))
+        number = full_quote(twin)
+        trades = len(twin.market.trades(number))
+        holds("C2-BOUND-3", trades == MOST_TRADES, trades=trades)
         outcome = twin.call("buy_surplus", number, 1, sender=CONSUMER)
         holds("C2-BOUND-3", outcome.reason == "surplus: too many trades", reason=outcome.reason)
         period, t = twin.model.quote(number).period, twin.tariff
-        twin.at((period + 1) * t.period_length)
-        twin.call("submit_reading", PROSUMER, period, 99, 0, twin.reading(PROSUMER, period, 99, 0), sender=STRANGER)
         twin.at((period + 1) * t.period_length + t.window)
         holds("C2-BOUND-3", twin.call("settle_quote", number, sender="owner").accepted)
         twin.compare()

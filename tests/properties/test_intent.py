@@ -26,7 +26,7 @@ RESERVING = ("submit_quote", "reveal_bid", "buy_surplus")
 class Intent(Books):
     """No history makes anybody pay more, sell for less or trade more than it signed."""
 
-    season_names = ("fresh", "no fee", "dear", "poor", "seasoned", "waivers", "arrears")
+    season_names = ("fresh", "no fee", "dear", "poor", "narrow", "seasoned", "waivers", "arrears", "narrow")
 
     def opened(self) -> None:
         """Begins to add up what each period brings each user."""
@@ -52,6 +52,11 @@ class Intent(Books):
                 self._unopened_binds_nobody(step, self.offers[step.args[0]])
             case "settle_account":
                 self._invoiced_as_metered(step, *step.args)
+            case "submit_quote":
+                capacity = step.before.accounts[step.sender].capacity
+                holds("C1-VOLUME-5", step.args[1] <= capacity, user=step.sender, args=step.args, capacity=capacity)
+            case "submit_reading":
+                self._counted_as_signed(step, *step.args[:4])
         if step.function in CLEARING:
             self._clears_debts_only(step)
         else:
@@ -101,6 +106,19 @@ class Intent(Books):
                 holds("C1-ESCROW-2", own, user=user, call=step.function, by=step.sender, free=free, reserved=reserved)
             if step.function not in (*RESERVING, *CLEARING):
                 holds("C1-WORST-1", free >= 0, when=free or reserved, user=user, call=step.function, free=free)
+
+    def _counted_as_signed(self, step: Step, user: str, period: int, exported: int, imported: int) -> None:
+        """T-MET-3, T-MET-15: what counts is what was signed, cut at the capacity, or at what was quoted."""
+        seen, account = step.after.readings.get((user, period)), step.before.accounts.get(user)
+        if seen is None or account is None:
+            return
+        told = {"user": user, "signed": (exported, imported), "counts": seen, "capacity": account.capacity}
+        drawn = seen.imported == min(imported, account.capacity)
+        fed_in = seen.exported == min(exported, account.capacity)
+        beyond = max(exported, imported) > account.capacity
+        holds("C1-METER-3", drawn and (fed_in or not account.authorized), when=beyond, **told)
+        quoted = self.quoted(user, period)
+        holds("C1-METER-4", seen.exported == min(exported, quoted), when=not account.authorized, quoted=quoted, **told)
 
     def _clears_debts_only(self, step: Step) -> None:
         """T-MON-7, T-MON-8: clearing moves money against the debt, never beyond it, and no escrow."""
@@ -221,6 +239,8 @@ class Intent(Books):
         for (user, period), row in seen.positions.items():
             most = signed.get((user, period), 0)
             within, idle = row.agreed <= row.bought <= most and row.received <= row.bought, not most
+            capacity = seen.accounts[user].capacity
+            holds("C1-VOLUME-4", most <= capacity, when=most, user=user, period=period, signed=most, capacity=capacity)
             holds("C1-VOLUME-1", within, when=most, user=user, period=period, position=row, signed=most)
             offered = [offer for offer in self.offers.values() if (offer.prosumer, offer.period) == (user, period)]
             nothing = not (row.agreed or row.bought or row.received) and (offered or not (row.open or row.delivered))
@@ -281,6 +301,8 @@ class Intent(Books):
                 able = account.authorized and account.grid_account >= 0 and account.balance >= cost
                 offer = self.offers[number]
                 able = able and offer.status == VALID and offer.price <= opening[0] <= self.twin.tariff.highest_price
+                claimed = self.claimed(self.twin.address(victim), offer.period)
+                able = able and claimed + opening[1] <= account.capacity
                 outcome = self.do("reveal_bid", number, *opening, sender=victim)
                 holds("C1-THIEF-2", outcome.accepted, when=able, victim=victim, reason=outcome.reason)
 

@@ -21,7 +21,7 @@ from tests.properties.twin import STRANGER, Twin
 class Liveness(Books):
     """From every state the market can be drained to a token balance of zero."""
 
-    season_names = ("fresh", "no fee", "arrears", "dear", "poor", "waivers", "full book")
+    season_names = ("fresh", "no fee", "arrears", "dear", "poor", "narrow", "by price", "waivers", "full book")
 
     def moves(self) -> dict[str, tuple[int, Callable[[], st.SearchStrategy[Call]]]]:
         """As in the base; days that break off anywhere; and draining in between."""

@@ -7,14 +7,14 @@ sorts packed numbers.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.properties.books import (
     CONFIRMED,
     CREATED,
     INVALID,
     MATCHED,
-    ON_SALE,
+    NOBODY,
     REJECTED,
     RESERVED,
     VALID,
@@ -26,6 +26,7 @@ from tests.properties.books import (
     losers,
     ranked,
     served,
+    tier_of,
     trades_hash,
 )
 from tests.properties.evidence import holds
@@ -36,10 +37,33 @@ from wattproof.model import Phase
 MOST_TRADES = 256
 
 
+class Claim(NamedTuple):
+    """What somebody claimed of its capacity in a period so far, how much more, and the capacity; in Wh."""
+
+    so_far: int
+    volume: int
+    capacity: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether its connection carries all of it."""
+        return self.so_far + self.volume <= self.capacity
+
+
+class Sale(NamedTuple):
+    """A purchase by the rules: at a time for it, within what is left, not too little; and whether it must succeed."""
+
+    in_time: bool
+    within: bool
+    enough: bool
+    due: bool
+    claim: Claim
+
+
 class Matching(Books):
     """The auction of a quote and the sale of its surplus."""
 
-    season_names = ("fresh", "seasoned", "full book", "no fee", "dear", "poor", "seasoned")
+    season_names = ("fresh", "seasoned", "full book", "no fee", "dear", "poor", "by price", "narrow", "by price")
 
     # ---- every call ----------------------------------------------------------------------
 
@@ -49,20 +73,32 @@ class Matching(Books):
         if function == "match_bids":
             due = offer is not None and offer.status == VALID
             due = due and self.stage(offer.period) not in Phase.BIDDING | Phase.REVEALING
-            return due, ranked(offer, self.twin.tariff.priority_step, before) if due else []
+            return due, ranked(offer, self.twin.tariff, before) if due else []
         if function == "buy_surplus":
-            return self._is_sold(offer, args[1], sender, before)
+            return self._sale(offer, args[1], sender, before)
+        if function == "reveal_bid":
+            return self._claim(offer, args[2], sender, before)
         return None
 
-    def _is_sold(self, offer: Offer | None, volume: int, buyer: str, before: Observation) -> tuple[bool, bool]:
-        """Whether a purchase must go through, and whether it is within what is left (T-SUR-1 to T-SUR-8)."""
-        if offer is None:
-            return False, False
-        account, fee = before.accounts[buyer], self.twin.tariff.service_fee
-        on_sale = offer.status == MATCHED and self.stage(offer.period) in ON_SALE
-        within = on_sale and 0 < volume <= self.left(offer) and len(offer.deals) < MOST_TRADES
+    def _claim(self, offer: Offer | None, volume: int, user: str, before: Observation) -> Claim | None:
+        """What somebody claims of its capacity with so much more (T-REG-21)."""
+        if offer is None or user not in before.accounts:
+            return None
+        return Claim(self.claimed(user, offer.period), volume, before.accounts[user].capacity)
+
+    def _sale(self, offer: Offer | None, volume: int, buyer: str, before: Observation) -> Sale | None:
+        """What there is to say of a purchase by the rules (T-SUR-1 to T-SUR-12)."""
+        claim = self._claim(offer, volume, buyer, before)
+        if offer is None or claim is None:
+            return None
+        account, fee, stage = before.accounts[buyer], self.twin.tariff.service_fee, self.stage(offer.period)
+        metered = stage == Phase.METERING and (offer.prosumer, offer.period) in self.readings
+        in_time = stage == Phase.MATCHING or metered
+        within = offer.status == MATCHED and 0 < volume <= self.left(offer) and len(offer.deals) < MOST_TRADES
+        enough = 64 * volume >= self.offered(offer) or volume == self.left(offer)
         trader = account.authorized and account.grid_account >= 0 and buyer != offer.prosumer
-        return bool(within and trader and account.balance >= volume * (offer.price + fee)), within
+        able = trader and claim.fits and account.balance >= volume * (offer.price + fee)
+        return Sale(bool(in_time), within, enough, bool(in_time and within and enough and able), claim)
 
     def judge(self, step: Step) -> None:
         """Compares matchings and purchases with the rules."""
@@ -73,12 +109,23 @@ class Matching(Books):
                 holds("C3-MATCH-7", accepted == due, args=step.args, due=due, reason=step.outcome.reason)
                 if accepted and step.args[0] in self.offers:
                     self._matched(step, step.args[0], self.offers[step.args[0]], order)
-            case "buy_surplus":
-                due, within = step.foreseen
-                holds("C3-SURPLUS-2", within, when=accepted, args=step.args)
-                holds("C3-SURPLUS-3", accepted, when=due, args=step.args, reason=step.outcome.reason)
-                if accepted and step.args[0] in self.offers:
+            case "buy_surplus" if step.foreseen:
+                sale = step.foreseen
+                holds("C3-SURPLUS-2", sale.within, when=accepted, args=step.args)
+                holds("C3-SURPLUS-6", sale.enough, when=accepted, args=step.args)
+                holds("C3-SURPLUS-7", sale.in_time, when=accepted, args=step.args)
+                holds("C3-SURPLUS-3", accepted, when=sale.due, args=step.args, reason=step.outcome.reason)
+                self._claimed(step, sale.claim)
+                if accepted:
                     self._bought(step, self.offers[step.args[0]], step.args[1])
+            case "reveal_bid" if step.foreseen:
+                self._claimed(step, step.foreseen)
+
+    def _claimed(self, step: Step, claim: Claim) -> None:
+        """T-REG-21, from both sides."""
+        holds("C3-CLAIM-1", claim.fits, when=step.outcome.accepted, call=step.function, claim=claim)
+        beyond = step.outcome.reason == "positions: beyond the capacity"
+        holds("C3-CLAIM-2", not claim.fits, when=beyond, call=step.function, claim=claim)
 
     def _matched(self, step: Step, number: int, offer: Offer, order: list[Opened]) -> None:
         """T-MAT-2 to T-MAT-10 by what the matching announced and by what the views show after it."""
@@ -87,7 +134,10 @@ class Matching(Books):
         told = lost + [bidder for bidder, _ in won]
         winners = order[: len(served(order, offer.volume))]
         wanted = [int(bid.bidder, 16) for bid in (*losers(offer.opened, order, offer.volume), *winners)]
-        holds("C3-MATCH-1", told == wanted, when=len(order) > 1, told=told, ranking=order)
+        several, by_price = len(order) > 1, self.twin.tariff.rank_by_price
+        holds("C3-MATCH-1", told == wanted, when=several and not by_price, told=told, ranking=order)
+        holds("C3-MATCH-8", told == wanted, when=several and by_price, told=told, ranking=order)
+        self._served_by_price(step, offer, won, lost)
         self._served_greedily(offer, order, dict(won), told == wanted and won)
         demand = sum(bid.volume for bid in order)
         sold = [fields["sold"] for fields in step.named("QuoteMatched")]
@@ -99,6 +149,19 @@ class Matching(Books):
         deals = served(order, offer.volume)
         right = step.after.trades_hash[number] == trades_hash(deals)
         holds("C3-MATCH-5", right, when=deals, trades=deals, announced=won)
+
+    def _served_by_price(self, step: Step, offer: Offer, won: list[tuple[int, int]], lost: list[int]) -> None:
+        """T-MAT-11: nobody is served before who pays more for each Wh, its standing weighed in."""
+        if not self.twin.tariff.rank_by_price:
+            return
+        worth = {}
+        for bid in offer.opened:
+            tier = tier_of(step.before.accounts.get(bid.bidder, NOBODY).performances)
+            worth[int(bid.bidder, 16)] = bid.price * (10_000 + self.twin.tariff.priority_step * tier)
+        served = [worth.get(bidder, 0) for bidder, _ in won]
+        best = max((worth.get(bidder, 0) for bidder in lost), default=0)
+        falling = served == sorted(served, reverse=True) and best <= min(served, default=0)
+        holds("C3-MATCH-9", falling, when=len(set(worth.values())) > 1, served=served, best_of_the_lost=best)
 
     def _served_greedily(self, offer: Offer, order: list[Opened], won: dict[int, int], known: object) -> None:
         """T-MAT-6: full bids, then at most one cut to what is left, then nothing."""
@@ -160,7 +223,7 @@ class Matching(Books):
 
     def _inspect_quote(self, seen: Observation, number: int, offer: Offer) -> None:
         """T-SUR-9, T-SUR-10, T-QUO-7, T-BID-7 of one quote."""
-        open_now = offer.status == MATCHED and self.stage(offer.period) in ON_SALE and len(offer.deals) < MOST_TRADES
+        open_now = offer.status == MATCHED and len(offer.deals) < MOST_TRADES
         left = self.left(offer) if open_now else 0
         told = seen.remaining.get(number)
         holds("C3-SURPLUS-1", told == left, when=left or told, quote=number, remaining=told, left=left)

@@ -38,6 +38,10 @@ BID_STEPS = {
 """The only ways each call may move the status of a bid: NONE 0, CREATED 1, RESERVED 2, CONFIRMED 4, REJECTED 8."""
 
 
+OPEN_TO_ALL = ("match_bids", "clear", "submit_reading", "settle_quote", "settle_account")
+"""What anybody may call, and what may move the money of others."""
+
+
 def shown(found: list[Change]) -> list[str]:
     """Changes for a message."""
     return [f"{c.section}[{c.key}].{c.field}: {c.before} -> {c.after}" for c in found]
@@ -46,7 +50,7 @@ def shown(found: list[Change]) -> list[str]:
 class Only(Attackers):
     """Nothing but what the clauses name happens, whoever calls whatever."""
 
-    season_names = ("fresh", "no fee", "dear", "poor", "waivers", "arrears")
+    season_names = ("fresh", "no fee", "dear", "poor", "narrow", "by price", "waivers", "arrears")
 
     def opened(self) -> None:
         """Notes what everybody has outside the market."""
@@ -95,7 +99,7 @@ class Only(Attackers):
         self.watch_time()
         before, records = self._last[1], self.records
         call = self.made(function, args, sender)
-        again = self.is_repeated(call)
+        again, entitled, outsider = self.is_repeated(call), self.is_entitled(call), call.sender not in records.known
         outcome = super().act(function, args, sender)
         after = self.look_again()
         found = changes(before, after) if after is not before else []
@@ -104,6 +108,8 @@ class Only(Attackers):
             holds("C4-REFUSE-1", not found, call=self.twin.trace[-1], reason=outcome.reason, found=shown(found))
             return outcome
         self.watch_repetition(call, again)
+        holds("C4-READ-2", entitled, when=call.function == "submit_reading", call=self.twin.trace[-1])
+        self.watch_outsiders(call, before, after, outsider)
         self.watch_roles(call, before, after, records)
         self.watch_steps(call, found)
         if call.function == "reveal_bid":
@@ -173,6 +179,27 @@ class Only(Attackers):
                 return call.sender in records.registered
         return False
 
+    def is_entitled(self, call: Made) -> bool:
+        """Whether the user of a reading is let in, or has business in the period: by the calls that were accepted."""
+        if call.function != "submit_reading":
+            return False
+        user, period = call.args[:2]
+        return user in self.records.admitted or self.records.is_open(user, period)
+
+    def watch_outsiders(self, call: Made, before: Observation, after: Observation, outsider: bool) -> None:
+        """Who was never let in has nothing but what it deposits, and moves nobody's money but by what anybody may do."""
+        moved = [
+            user
+            for user, account in after.accounts.items()
+            if user != call.sender and account[3:6] != before.accounts[user][3:6]
+        ]
+        apart = outsider and call.function not in OPEN_TO_ALL and call.sender not in (address_of(before.owner), call.supplier)
+        holds("C4-OUTSIDER-1", not moved, when=apart, call=self.twin.trace[-1], moved=[self.name(u) for u in moved])
+        for user in after.accounts.keys() - self.records.known - {call.supplier, self.records.owner}:
+            account = after.accounts[user]
+            bare = not (account.reserved or account.grid_account or account.performances or account.defaults)
+            holds("C4-OUTSIDER-2", bare, call=self.twin.trace[-1], who=self.name(user), account=account)
+
     def watch_repetition(self, call: Made, again: bool) -> None:
         """What can be done once was not done before."""
         once = ("submit_bid", "reveal_bid", "submit_quote", "match_bids")
@@ -189,6 +216,9 @@ class Only(Attackers):
         holds("C4-ROLE-6", call.phase in (SETTLING, 64), when=settles, call=line, phase=call.phase)
         if call.function == "invalidate_quote":
             holds("C4-ROLE-3", call.sender == self.records.terms[call.args[0]][0], call=line)
+        given = {user: account.capacity for user, account in after.accounts.items() if account.capacity}
+        told = records.capacities
+        holds("C4-CAP-2", given == told, when=call.function == "authorize", call=line, contract=given, accepted=told)
         present = {user for user, account in after.accounts.items() if account.authorized}
         holds("C4-ROLE-4", present == records.admitted, call=line, contract=present, accepted_calls=records.admitted)
         named = (address_of(after.owner), address_of(after.pending_owner))
@@ -218,6 +248,9 @@ class Only(Attackers):
                 holds("C4-READ-1", fresh, call=line, change=change)
             elif change.section == "accounts" and field in ("profile", "meter"):
                 holds("C4-REG-1", call.function == "register" and change.before == 0, call=line, change=change)
+            elif change.section == "accounts" and field == "capacity":
+                raised = call.function == "authorize" and step[0] < step[1] == call.args[1]
+                holds("C4-CAP-1", raised and change.key == call.args[0], call=line, change=change)
             elif change.section == "accounts" and field in ("performances", "defaults"):
                 party = call.args[0] if call.function == "settle_account" else None
                 if call.function == "settle_quote":
@@ -343,7 +376,8 @@ class Only(Attackers):
         if call.function == "settle_quote":
             delivers = self.delivered(after, user, call.period)
             when = silent and address_of(before.owner) != user
-            holds("C4-SILENT-1", gain <= 0 and unmoved and not delivers, when=when, call=line, gain=gain)
+            nothing = gain <= 0 and unmoved and not delivers and not new.authorized
+            holds("C4-SILENT-1", nothing, when=when, call=line, gain=gain, account=new)
         else:
             fallen = new.defaults == old.defaults + 1 and not new.authorized
             holds("C4-SILENT-2", gain <= 0 and unmoved and fallen, when=silent, call=line, gain=gain)
@@ -395,6 +429,13 @@ class Only(Attackers):
             bought = sum(row.bought for row in rows)
             sold = sum(quote.sold for quote in seen.quotes.values() if quote.period == period)
             holds("C4-ENERGY-3", bought == sold, when=bought or sold, after=line, bought=bought, sold=sold)
+        for (user, _), reading in seen.readings.items():
+            capacity, most = seen.accounts[user].capacity, max(reading.exported, reading.imported)
+            holds("C4-CAP-3", most <= capacity, when=reading.present, after=line, who=self.name(user), reading=reading)
+        for (user, period), claimed in self.records.claimed.items():
+            capacity = self.records.capacities.get(user, 0)
+            told = {"who": self.name(user), "period": period, "claimed": claimed, "capacity": capacity}
+            holds("C4-CAP-4", claimed <= capacity, after=line, **told)
         for (user, period), position in seen.positions.items():
             exported, _ = self.records.readings.get((user, period), (0, 0))
             over = position.delivered > exported
@@ -409,8 +450,11 @@ class Only(Attackers):
         tariff, market = self.twin.tariff, self.twin.market
         fixed = (market.SBP(), market.SSP(), market.SERVICE_FEE(), market.PERIOD_LENGTH(), market.WINDOW())
         agreed = (tariff.sbp, tariff.ssp, tariff.service_fee, tariff.period_length, tariff.window)
-        parties = (str(market.TOKEN()), str(market.SUPPLIER()), market.PRIORITY_STEP())
-        named = (str(self.twin.token.address), self.twin.address("supplier"), tariff.priority_step)
+        parties = (str(market.TOKEN()), str(market.SUPPLIER()))
+        ranking = (market.PRIORITY_STEP(), market.RANK_BY_PRICE())
+        parties += ranking
+        named = (str(self.twin.token.address), self.twin.address("supplier"))
+        named += (tariff.priority_step, tariff.rank_by_price)
         holds("C4-TARIFF-1", fixed + parties == agreed + named, now=fixed + parties, agreed=agreed + named)
 
 
@@ -435,10 +479,10 @@ class Refusals(Attackers):
         twin, people = self.twin, EVERYBODY
         quote_id = choose.number(0, len(self.records.terms) + 1)
         period = choose.one((*twin.periods, twin.periods[0] - 1, 0, 2**256 - 1))
-        amount = choose.edge((0, 1, 20, 2**48, 2**255, 2**256 - 1), 0, 10**9)
+        amount = choose.edge((0, 1, 20, 2**24, 2**255, 2**256 - 1), 0, 10**9)
         price = choose.one((0, twin.tariff.lowest_price - 1, twin.tariff.lowest_price, 2**256 - 1))
         shapes: dict[str, tuple[Any, ...]] = {
-            "authorize": (choose.one(people),),
+            "authorize": (choose.one(people), amount),
             "revoke": (choose.one(people),),
             "deposit": (amount,),
             "withdraw": (amount,),

@@ -17,34 +17,38 @@ from tests.properties.evidence import holds
 from wattproof.deployment import contracts_dir
 
 LAYOUTS: dict[str, tuple[tuple[str, int], ...]] = {
-    "identity": (("meter", 160), ("number", 32), ("authorized", 1), ("blank", 1)),
+    "identity": (("meter", 160), ("number", 32), ("authorized", 1), ("blank", 1), ("capacity", 24)),
     "purse": (("free", 104), ("reserved", 104), ("performances", 24), ("waivers", 22), ("invoiced", 1)),
     "quote": (
-        *(("prosumer", 32), ("period", 36), ("volume", 48), ("price", 96), ("opened", 8)),
+        *(("prosumer", 32), ("period", 36), ("volume", 24), ("price", 96), ("opened", 8)),
         *(("first", 32), ("status", 4)),
     ),
     "sale": (
-        *(("reading", 98), ("open", 1), ("quote_id", 32), ("created_at", 40)),
-        *(("sold", 48), ("winners", 8), ("purchases", 9)),
+        *(("reading", 50), ("open", 1), ("ahead", 1), ("quote_id", 32), ("created_at", 40)),
+        *(("sold", 24), ("matched", 24), ("winners", 8), ("purchases", 9)),
     ),
-    "bid": (("price", 96), ("volume", 48), ("filled", 48), ("next", 32), ("pending", 1)),
-    "purchase": (("buyer", 32), ("volume", 48), ("first", 1)),
+    "bid": (("price", 96), ("volume", 24), ("filled", 24), ("next", 32), ("pending", 1)),
+    "purchase": (("buyer", 32), ("volume", 24), ("first", 1)),
     "position": (
-        *(("agreed", 64), ("bought", 64), ("received", 64), ("open", 16)),
-        *(("pending", 32), ("settled", 1)),
+        *(("agreed", 24), ("bought", 24), ("received", 24), ("asked", 24), ("claimed", 24)),
+        *(("open", 16), ("pending", 32), ("settled", 1)),
     ),
-    "reading": (("exported", 48), ("imported", 48), ("present", 1), ("settled", 1)),
+    "reading": (("exported", 24), ("imported", 24), ("present", 1), ("settled", 1)),
     "totals": (("supply", 128), ("demand", 128)),
 }
 KEPT = {"purse", "position", "reading"}
 """What is never taken apart but changed in its word, by the functions of `CHANGES`."""
+
+BOUNDED = {("identity", "capacity")}
+"""What is within its bounds before it is packed, by a check with a reason of its own."""
 
 CHANGES: dict[str, tuple[str, ...]] = {
     "funded": ("amount",),
     "reserved": ("amount",),
     "released": ("amount", "back"),
     "counted": ("place", "most"),
-    "bought": ("volume", "agreed"),
+    "asked": ("volume",),
+    "bought": ("volume", "agreed", "claimed"),
     "staked": (),
     "received": ("volume", "ended"),
     "won": ("filled", "next"),
@@ -64,10 +68,15 @@ PLACES = {
     "WAIVERS_AT": ("purse", "waivers"),
     "BOUGHT_AT": ("position", "bought"),
     "RECEIVED_AT": ("position", "received"),
+    "ASKED_AT": ("position", "asked"),
+    "CLAIMED_AT": ("position", "claimed"),
     "OPEN_AT": ("position", "open"),
     "PENDING_AT": ("position", "pending"),
     "IMPORTED_AT": ("reading", "imported"),
+    "QUOTE_ID_AT": ("sale", "quote_id"),
     "SOLD_AT": ("sale", "sold"),
+    "QUOTED_AT": ("quote", "volume"),
+    "CAPACITY_AT": ("identity", "capacity"),
 }
 """Where a field begins, for modules that read it from the word."""
 
@@ -78,7 +87,6 @@ MOSTS = {
     "MOST_PRICE": ("bid", "price"),
     "MOST_ENERGY": ("bid", "volume"),
     "MOST_NUMBER": ("bid", "next"),
-    "MOST_SUM": ("position", "agreed"),
     "MOST_COUNT": ("position", "open"),
 }
 """The largest value of a field."""
@@ -115,7 +123,8 @@ def harness() -> str:
             packed = (
                 "    word: uint256 = packing._new_identity(record.meter, record.number)\n"
                 "    if record.authorized:\n        word |= packing.AUTHORIZED\n"
-                "    return word | packing.BLANK if record.blank else word"
+                "    if record.blank:\n        word |= packing.BLANK\n"
+                "    return word | record.capacity << packing.CAPACITY_AT"
             )
         lines += [
             f"@external\n@pure\ndef pack_{record}(record: {struct}) -> uint256:",
@@ -133,6 +142,10 @@ def harness() -> str:
         "    return packing._meter(word)",
         "@external\n@pure\ndef number(word: uint256) -> uint256:",
         "    return packing._number(word)",
+        "@external\n@pure\ndef capacity(word: uint256) -> uint256:",
+        "    return packing._capacity(word)",
+        "@external\n@pure\ndef claimed(word: uint256) -> uint256:",
+        "    return packing._claimed(word)",
         "@external\n@pure\ndef is_seal(word: uint256) -> bool:",
         "    return packing._is_seal(word)",
         "@external\n@pure\ndef seal_aside() -> uint256:",
@@ -235,7 +248,11 @@ def test_a_field_leaves_its_neighbours_alone(packing: Any, record: str, field: s
 
 @pytest.mark.parametrize(
     ("record", "field"),
-    [(record, field) for record, field in FIELDS if record not in KEPT and dict(LAYOUTS[record])[field] not in TYPED],
+    [
+        (record, field)
+        for record, field in FIELDS
+        if record not in KEPT and (record, field) not in BOUNDED and dict(LAYOUTS[record])[field] not in TYPED
+    ],
 )
 def test_refuses_what_does_not_fit(packing: Any, record: str, field: str) -> None:
     """One above the largest, twice as much and the largest number: refused, never cut; the largest itself fits."""
@@ -280,11 +297,12 @@ def test_names_of_places(packing: Any) -> None:
 
 @settings(deadline=None)
 @given(values=some("identity"))
-def test_reads_the_meter_and_the_number_of_a_user(packing: Any, values: Values) -> None:
+def test_reads_meter_number_and_capacity_of_a_user(packing: Any, values: Values) -> None:
     """The short ways to single fields answer what the record says."""
     word = word_of("identity", values)
     assert int(packing.meter(word), 16) == values["meter"]
     assert packing.number(word) == values["number"]
+    assert packing.capacity(word) == values["capacity"]
 
 
 def near(width: int) -> st.SearchStrategy[int]:
@@ -332,20 +350,30 @@ def test_counts_in_a_purse(packing: Any, values: Values, field: str) -> None:
 
 
 @settings(deadline=None, max_examples=300)
-@given(values=some("position"), volume=near(64), ahead=st.booleans(), ended=st.integers(0, 1))
-def test_changes_a_position(packing: Any, values: Values, volume: int, ahead: bool, ended: int) -> None:
-    """What is bought, agreed and received, and the quotes that are open: no sum runs over into the next."""
+@given(
+    values=some("position"), volume=near(24), ahead=st.booleans(), purchased=st.booleans(), ended=st.integers(0, 1)
+)
+def test_changes_a_position(
+    packing: Any, values: Values, volume: int, ahead: bool, purchased: bool, ended: int
+) -> None:
+    """What is asked, bought, agreed and received, and the quotes that are open: no sum runs over into the next."""
     values = values | {"agreed": min(values["agreed"], values["bought"])}  # no more is ever agreed than bought
+    # What is asked and purchased is claimed, and no claim goes beyond a capacity: whoever changes these has seen to it.
+    claimed = volume if purchased and values["claimed"] + volume < 1 << 24 else 0
     agreed = volume if ahead else 0
     after = values | {"agreed": values["agreed"] + agreed, "bought": values["bought"] + volume}
-    changes(packing, "position", values, "bought", (volume, agreed), after)
+    after |= {"claimed": values["claimed"] + claimed}
+    changes(packing, "position", values, "bought", (volume, agreed, claimed), after)
+    if values["asked"] <= values["claimed"] and values["claimed"] + volume < 1 << 24:
+        asked = {"asked": values["asked"] + volume, "claimed": values["claimed"] + volume}
+        changes(packing, "position", values, "asked", (volume,), values | asked)
     changes(packing, "position", values, "staked", (), values | {"open": values["open"] + 1})
     after = values | {"received": values["received"] + volume, "open": values["open"] - ended}
     changes(packing, "position", values, "received", (volume, ended), after)
 
 
 @settings(deadline=None)
-@given(values=some("bid"), filled=near(48), following=near(32))
+@given(values=some("bid"), filled=near(24), following=near(32))
 def test_confirms_a_bid(packing: Any, values: Values, filled: int, following: int) -> None:
     """What won and who comes next replace nothing and the former next; price, volume and mark stay."""
     values = values | {"filled": 0}  # nothing has won before the matching
@@ -353,11 +381,11 @@ def test_confirms_a_bid(packing: Any, values: Values, filled: int, following: in
 
 
 @settings(deadline=None)
-@given(values=some("sale"), exported=near(48), imported=near(48))
+@given(values=some("sale"), exported=near(24), imported=near(24))
 def test_a_reading_joins_a_sale(packing: Any, values: Values, exported: int, imported: int) -> None:
     """What the meter reported fills the lower part of the word; what became of the quote stays."""
     reported = {"exported": exported, "imported": imported, "present": 1, "settled": 0}
-    fits = max(exported, imported) < 1 << 48
+    fits = max(exported, imported) < 1 << 24
     after = values | {"reading": word_of("reading", reported)} if fits else None
     changes(packing, "sale", values | {"reading": 0}, "metered", (exported, imported), after)
 
@@ -366,6 +394,6 @@ def test_a_seal_never_passes_for_a_bid(packing: Any) -> None:
     """The largest record is below every seal that is kept in place; that of a seal kept aside is no opened bid."""
     largest = word_of("bid", {field: (1 << width) - 1 for field, width in LAYOUTS["bid"]})
 
-    holds("C4-PACK-4", largest < 2**225 == packing.seal_aside() < 2**226, largest=hex(largest))
-    seen = [packing.is_seal(word) for word in (0, largest, 2**225, 2**226 - 1, 2**226, 2**256 - 1)]
+    holds("C4-PACK-4", largest < 2**177 == packing.seal_aside() < 2**178, largest=hex(largest))
+    seen = [packing.is_seal(word) for word in (0, largest, 2**177, 2**178 - 1, 2**178, 2**256 - 1)]
     holds("C4-PACK-4", seen == [False] * 4 + [True] * 2, seen=seen)

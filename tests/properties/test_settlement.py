@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from typing import Any, NamedTuple
 
 from tests.properties.books import MATCHED, NOBODY, Books, Offer, Stall, Step, collateral_of, discounted, tier_of
+from tests.properties.books import parts as parts_of
 from tests.properties.evidence import holds
 from tests.properties.observation import Account, Observation
 from tests.properties.twin import STRANGER
@@ -30,7 +31,9 @@ class Part(NamedTuple):
 class Settlement(Books):
     """Settlement of quotes and of accounts."""
 
-    season_names = ("fresh", "seasoned", "no fee", "seasoned", "dear", "waivers", "seasoned", "arrears")
+    season_names = (
+        *("fresh", "seasoned", "no fee", "seasoned", "dear", "waivers", "seasoned", "arrears", "narrow"),
+    )
 
     def opened(self) -> None:
         """Begins to add up what trading costs and brings each user in each period, and what it sends and gets."""
@@ -94,6 +97,7 @@ class Settlement(Books):
         self._charged(step, offer, parts, total)
         self._money_moved(step, offer, parts, total)
         self._recorded(step, offer)
+        self._let_in(step, offer)
         if not offer.deals:
             untouched = total.get("fee") == 0 and all(
                 self._standing(step, user) == (0, 0, 0) for user in step.after.accounts
@@ -108,21 +112,21 @@ class Settlement(Books):
         silent = (offer.prosumer, offer.period) not in self.readings
         holds("C3-SILENT-2", not any(shares), when=silent and offer.deals, parts=shares)
         holds("C3-SHARE-1", sum(shares) == due == total.get("delivered"), parts=shares, delivered=due, total=total)
-        so_far = 0
-        for deal, share in zip(offer.deals, shares, strict=True):
-            before, so_far = so_far, so_far + deal.volume
-            near = abs(share * sold - deal.volume * due) < sold
-            holds(
-                "C3-SHARE-3",
-                near,
-                when=len(shares) > 1 and due < sold,
-                deal=deal,
-                share=share,
-                delivered=due,
-                sold=sold,
-            )
-            exact = so_far * due // sold - before * due // sold
-            holds("C3-SHARE-2", share == exact, when=due < sold, deal=deal, share=share, exact=exact)
+        won, short, several = offer.won, due < sold, offer.winners > 1
+        shared = min(won, due)
+        for place, (deal, share, exact) in enumerate(
+            zip(offer.deals, shares, parts_of(offer, self.exported(offer)), strict=True)
+        ):
+            told = {"deal": deal, "share": share, "exact": exact, "delivered": due, "sold": sold, "won": won}
+            if place < offer.winners:
+                near = abs(share * won - deal.volume * shared) < won
+                holds("C3-SHARE-3", near, when=several and short, **told)
+                holds("C3-SHARE-2", share == exact, when=short, **told)
+            else:
+                holds("C3-SHARE-5", share == exact, when=short, **told)
+        if offer.winners and len(offer.deals) > offer.winners:
+            full = sum(shares[: offer.winners]) == won
+            holds("C3-SHARE-6", full or not any(shares[offer.winners :]), when=short, parts=shares, won=won)
 
     def _paid(self, offer: Offer, parts: list[Part], total: dict[str, int]) -> None:
         """T-SET-5, T-SET-8: own price for what came; a tenth of what did not, where the prosumer is in default."""
@@ -209,13 +213,26 @@ class Settlement(Books):
         """T-STD-4 to T-STD-6, T-SET-20: the prosumer's record, and nobody else's."""
         percent, quoted = 100 * self.exported(offer), offer.volume
         good = 95 * quoted <= percent <= 105 * quoted
-        due = (int(good), int(percent < 95 * quoted)) if offer.deals else (0, 0)
+        ahead = any(deal.ahead for deal in offer.deals)
+        due = (int(good), int(percent < 95 * quoted)) if ahead else (0, 0)
         got = self._standing(step, offer.prosumer)[:2]
-        holds(
-            "C3-RECORD-1", got == due, when=offer.deals, exported=self.exported(offer), quoted=quoted, got=got, due=due
-        )
+        told = {"exported": self.exported(offer), "quoted": quoted, "got": got, "due": due}
+        holds("C3-RECORD-1", got == due, when=ahead, **told)
+        holds("C3-RECORD-5", got == due, when=offer.deals and not ahead, **told)
         others = (user for user in step.after.accounts if user != offer.prosumer)
         holds("C3-RECORD-3", not any(any(self._standing(step, user)[:2]) for user in others), offer=offer)
+
+    def _let_in(self, step: Step, offer: Offer) -> None:
+        """T-MET-14: a silent prosumer is put out, sold or not; nobody else is."""
+        silent = (offer.prosumer, offer.period) not in self.readings
+        for user, new in step.after.accounts.items():
+            if silent and user == offer.prosumer:
+                sold = bool(offer.deals)
+                holds("C3-SILENT-5", not new.authorized, when=sold, user=user, account=new)
+                holds("C3-SILENT-6", not new.authorized, when=not sold, user=user, account=new)
+            else:
+                old = step.before.accounts.get(user, NOBODY)
+                holds("C3-SILENT-7", new.authorized == old.authorized, user=user, account=new)
 
     def _book(self, offer: Offer, parts: list[Part], total: dict[str, int]) -> None:
         """Writes down what each user's trades came to."""
@@ -243,6 +260,8 @@ class Settlement(Books):
         holds("C3-ACCOUNT-1", told == [due], when=reading, user=user, told=told, due=due)
         holds("C3-SILENT-4", told == [due], when=not reading, user=user, told=told, due=due)
         old, new = step.before.accounts.get(user, NOBODY), step.after.accounts.get(user, NOBODY)
+        within = all(-old.capacity * t.ssp <= amount <= 2 * old.capacity * t.sbp for amount in told)
+        holds("C3-ACCOUNT-3", within, when=due, user=user, told=told, capacity=old.capacity)
         self._cleared(step, user, old, new, due)
         self._consumer_record(step, place, old, new)
         self._no_worse_than_the_grid(place, exported, imported, due - grid, grid)

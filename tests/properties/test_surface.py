@@ -80,6 +80,7 @@ def calldata(twin: Twin, name: str, fill: int = 1) -> bytes:
         "bytes32": word(fill),
         "bytes": bytes([27]) * 65,
         "address[]": [twin.address("sunny")],
+        "uint256[]": [fill],
         "(address,uint256,uint256,bytes)[]": [(twin.address("sunny"), fill, fill, bytes([27]) * 65)],
     }
     kinds = functions()[name]
@@ -228,6 +229,8 @@ def test_no_ether_with_any_call(value: int, sender: str, fill: int) -> None:
 PUBLISHED = {
     "Bytes": "bytes",
     "DynArray[address": "address[]",
+    "DynArray[uint256": "uint256[]",
+    "DynArray[Place": "(address,uint256)[]",
     "DynArray[SignedReading": "(address,uint256,uint256,bytes)[]",
 }
 """Types of the interface file as the ABI has them, where it has them otherwise."""
@@ -235,15 +238,31 @@ PUBLISHED = {
 
 def test_the_interface_is_the_published_one() -> None:
     """T-PARTY-2, T-MON-22: the ABI is the interface file and EIP-712's domain; nothing in it is payable."""
-    source = (contracts_dir() / "interfaces" / "IEnergyMarket.vyi").read_text()
-    published = {}
-    for name, inputs in re.findall(r"^def (\w+)\(([^)]*)\)", source, re.MULTILINE):
-        kinds = re.findall(r":\s*(DynArray\[\w+|\w+)", inputs)
-        published[name] = [PUBLISHED.get(kind, kind) for kind in kinds]
-    published["eip712Domain"] = []
+    published = interface("IEnergyMarket") | {"eip712Domain": []}
     holds("C4-SURFACE-8", functions() == published, abi=functions(), published=published)
     payable = [entry["name"] for entry in _abi("EnergyMarket") if entry["stateMutability"] == "payable"]
     holds("C4-SURFACE-8", not payable, payable=payable)
+
+
+def interface(name: str) -> dict[str, list[str]]:
+    """The functions of an interface file, with the types of their arguments as an ABI has them."""
+    source = (contracts_dir() / "interfaces" / f"{name}.vyi").read_text()
+    published = {}
+    for function, inputs in re.findall(r"^def (\w+)\(([^)]*)\)", source, re.MULTILINE):
+        kinds = re.findall(r":\s*(DynArray\[\w+|\w+)", inputs)
+        published[function] = [PUBLISHED.get(kind, kind) for kind in kinds]
+    return published
+
+
+def test_a_lens_can_do_nothing() -> None:
+    """T-PARTY-18: the views of a lens are the published ones, and no instruction of it changes anything."""
+    views = functions("MarketLens")
+    holds("C4-SURFACE-9", views == interface("IMarketLens"), abi=views, published=interface("IMarketLens"))
+    twin = seasons.prepared(SEASON)
+    code = bytes(twin.env.get_code(twin.lens.address))
+    end = code.rindex(FAILURE) + len(FAILURE)
+    found = sorted({CHANGING[opcode] for _, opcode in instructions(code[:end]) if opcode in CHANGING})
+    holds("C4-SURFACE-9", not found, found=found)
 
 
 # ---- the bytecode -----------------------------------------------------------------------
@@ -261,6 +280,13 @@ OPCODES = {
     0xFA: "STATICCALL",
     0xFF: "SELFDESTRUCT",
 }
+CHANGING = {opcode: name for opcode, name in OPCODES.items() if name != "STATICCALL"} | {
+    0x55: "SSTORE",
+    0x5D: "TSTORE",
+    **{opcode: "LOG" for opcode in range(0xA0, 0xA5)},
+}
+"""Instructions that can change something, or lend a program."""
+
 FORBIDDEN = {"SELFDESTRUCT", "DELEGATECALL", "CALLCODE", "CREATE", "CREATE2", "ORIGIN", "SELFBALANCE", "BALANCE"}
 JUMPDEST = 0x5B
 FAILURE = bytes.fromhex("5b5f80fd")

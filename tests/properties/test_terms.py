@@ -19,7 +19,7 @@ from tests.properties.choices import Choose
 from tests.properties.evidence import holds
 from tests.properties.machine import EVERYBODY, Call, Decide, MarketMachine, around, salt_of
 from tests.properties.symbols import FORMS, Signed, meter, seal_bytes, word
-from tests.properties.twin import HOUSEHOLDS, NEWCOMER, START, STRANGER, revert_reason
+from tests.properties.twin import CAPACITY, HOUSEHOLDS, NEWCOMER, START, STRANGER, revert_reason
 from wattproof import model
 from wattproof.deployment import Tariff, deploy, deployer
 from wattproof.model import Phase
@@ -38,8 +38,8 @@ ENTRY_POINTS = (
     ),
     *("submit_reading", "settle_quote", "settle_account", "submit_readings", "settle_accounts"),
 )
-ENERGIES = (0, 1, 20, 100, 2**48 - 1, 2**48, 2**256 - 1)
-SEALS = (bytes(32), b"\xff" * 32, word(1 << 96 | 7), word(2**225), word(2**226))
+ENERGIES = (0, 1, 20, 100, CAPACITY, CAPACITY + 1, 2**24, 2**256 - 1)
+SEALS = (bytes(32), b"\xff" * 32, word(1 << 96 | 7), word(2**177), word(2**178))
 """Seals that hide nothing: the ends, and what a market that packs its records might take for an opened bid."""
 MAX = 2**256 - 1
 ZERO = "0x" + 40 * "0"
@@ -48,14 +48,17 @@ OWNERS = ("owner", "owner", "sunny", "stranger", "supplier")
 
 def number(choose: Choose, *near: int) -> int:
     """A number at or next to `near`, zero, one, or an end of a type that the market checks."""
-    return choose.one([*around(*near), 0, 1, 2**48 - 1, 2**48, 2**96, 2**255, MAX])
+    return choose.one([*around(*near), 0, 1, CAPACITY, 2**24 - 1, 2**24, 2**96, 2**255, MAX])
 
 
 class Terms(MarketMachine):
     """Contract and model agree on everything that comes of any call."""
 
     strict = True
-    season_names = ("fresh", "no fee", "dear", "poor", "seasoned", "waivers", "arrears", "full book", "arrears")
+    season_names = (
+        *("fresh", "no fee", "dear", "poor", "narrow", "by price"),
+        *("seasoned", "waivers", "arrears", "full book", "arrears", "narrow"),
+    )
 
     def a_quote(self, choose: Choose) -> int:
         """A quote that exists or almost does."""
@@ -102,7 +105,10 @@ class Terms(MarketMachine):
         anybody = choose.one(EVERYBODY)
         trader = choose.one((*HOUSEHOLDS, *HOUSEHOLDS, NEWCOMER, STRANGER, "supplier"))
         match function:
-            case "authorize" | "revoke":
+            case "authorize":
+                present = self.twin.model.account(self.twin.address(anybody)).capacity
+                return Call(function, (anybody, self.draw_capacity(choose, present)), choose.one(OWNERS))
+            case "revoke":
                 return Call(function, (anybody,), choose.one(OWNERS))
             case "transfer_ownership":
                 owner = self.twin.names[self.twin.model.owner]
@@ -149,16 +155,8 @@ class Terms(MarketMachine):
         return Call("submit_reading", (name, period, exported, imported, signed), STRANGER)
 
     def draw_reading(self, choose: Choose) -> Call:
-        """As everybody's; one in ten says too much of one direction, one in ten is odd."""
-        odd = choose.number(0, 9)
-        if odd == 8:
-            return self.draw_odd_reading(choose)
-        call = super().draw_reading(choose)
-        if odd < 9:
-            return call
-        name, period, *energies, _ = call.args
-        energies[choose.number(0, 1)] = choose.one((2**48, MAX))
-        return self.reading_call(name, period, *energies)
+        """As everybody's; one in ten is odd."""
+        return self.draw_odd_reading(choose) if choose.number(0, 9) == 9 else super().draw_reading(choose)
 
     def draw_reveal(self, choose: Choose) -> Call:
         """As everybody's; one in ten is odd."""
@@ -171,7 +169,7 @@ class Terms(MarketMachine):
         entries = []
         for _ in range(choose.number(0, 5)):
             name = choose.one((*HOUSEHOLDS, NEWCOMER))
-            exported, imported = choose.one((0, 1, 20, 100, 1000, 2**48)), choose.one((0, 1, 20, 100, 2**48 - 1))
+            exported, imported = choose.one((0, 1, 20, 100, 1000, 2**24)), choose.one((0, 1, 20, 100, MAX))
             fields = (self.twin.address(name), period, exported, imported)
             entries.append((name, exported, imported, self.a_signature(choose, "Reading", name, fields)))
         return Call("submit_readings", (period, entries), choose.one((STRANGER, "owner", "sunny")))
@@ -279,8 +277,11 @@ TIMES = st.sampled_from([0, 1, 600, 1800, 2**255, MAX])
     length=TIMES,
     window=TIMES,
     step=st.sampled_from([0, 1, 500, 10_000, 10_001, MAX]),
+    by_price=st.booleans(),
 )
-def test_deployment(zeros: tuple[int, ...], sbp: int, ssp: int, fee: int, length: int, window: int, step: int) -> None:
+def test_deployment(
+    zeros: tuple[int, ...], sbp: int, ssp: int, fee: int, length: int, window: int, step: int, by_price: bool
+) -> None:
     """C2-DEPLOY-1: a deployment succeeds or is refused as annex A says, with its reason."""
     parties = [str(boa.env.generate_address(name)) for name in ("token", "supplier")]
     parties = [ZERO if place in zeros else party for place, party in enumerate(parties)]
@@ -294,13 +295,15 @@ def test_deployment(zeros: tuple[int, ...], sbp: int, ssp: int, fee: int, length
             period_length=length,
             window=window,
             priority_step=step,
+            rank_by_price=by_price,
             token=model.Token(parties[0]),
         )
         wanted = None
     except model.Refused as refused:
         wanted = refused.reason
     with boa.env.anchor():
-        args = b"".join(map(word, (*(int(party, 16) for party in parties), sbp, ssp, fee, length, window, step)))
+        numbers = (*(int(party, 16) for party in parties), sbp, ssp, fee, length, window, step, int(by_price))
+        args = b"".join(map(word, numbers))
         _, computation = boa.env.deploy(bytecode=deployer("EnergyMarket").compiler_data.bytecode + args)
     reason = revert_reason(computation.output) if computation.is_error else None
     holds("C2-DEPLOY-1", computation.is_error == (wanted is not None), contract=reason, terms=wanted)

@@ -17,10 +17,22 @@ from hypothesis import strategies as st
 
 from tests.properties import evidence, seasons
 from tests.properties.evidence import holds
-from tests.properties.runs import Quoted, Run, Sealed, Step, Trade, differences, first_difference, salt_of, trades
+from tests.properties.runs import (
+    Quoted,
+    Run,
+    Sealed,
+    Sent,
+    Step,
+    Trade,
+    answer,
+    differences,
+    first_difference,
+    salt_of,
+    trades,
+)
 from tests.properties.symbols import Signed, meter
 from tests.properties.tokens import deployer
-from tests.properties.twin import HOUSEHOLDS, NEWCOMER, START, STRANGER, TARIFF
+from tests.properties.twin import CAPACITY, HOUSEHOLDS, NEWCOMER, START, STRANGER, TARIFF, Lens
 from tests.support.tokens import deployer as unit_deployer
 from wattproof.clock import Clock, Phase
 from wattproof.deployment import deploy_market
@@ -56,7 +68,8 @@ def markets() -> tuple[Run, Any, Run, Any]:
     def opened(name: str, token: Any, owner: str, give: Callable[[str], None]) -> Run:
         market = deploy_market(str(token.address), base.names["supplier"], TARIFF, owner)
         names = {**base.names, "owner": owner, "token": str(token.address)}
-        run = Run(name, base.env, market, str(token.address), TARIFF, names, base.functions, base.lens, base.periods)
+        lens = Lens(market.lens)
+        run = Run(name, base.env, market, str(token.address), TARIFF, names, base.functions, lens, base.periods)
         for person in people:
             give(names[person])
         for household in HOUSEHOLDS:
@@ -213,6 +226,9 @@ def test_books_follow_what_the_token_reports(calls: list[tuple[str, str, int, Wh
 NOBODY = "0x" + "11" * 20
 """An address about which the token may lie to no effect."""
 
+NOTHING_HELD = bytes.fromhex("5f5f5260205ff3")
+"""A program that answers everything with one word of zeros."""
+
 FATES = ("frozen", "false", "odd answer", "lying", "empty")
 
 
@@ -236,8 +252,8 @@ def test_a_trade_outlives_its_token(story: tuple[Trade, int, list[str], list[tup
     place %= len(steps)
     with odd.branch() as run:
         run.env.timestamp = START
-        # The lens asks another token for the market's holding: this one may have nothing to say.
-        run.token = str(seasons.prepared("fresh").token.address)
+        # The lens asks another program for the market's holding: this one may have nothing to say.
+        run.standin = NOTHING_HELD
         with run.branch() as honest:
             base = honest.play(steps)
             state = honest.state()
@@ -276,8 +292,7 @@ def _outlive(
     for name in HOUSEHOLDS:
         free, payable = end["account", name].balance, end["account", name].grid_account >= 0
         paid = run.call("withdraw", free, sender=name)
-        left = run.env.execute_code(to_address=run.target, data=run.functions["account"].encode([run.names[name]]))
-        rest = int.from_bytes(left.output[96:128], "big")
+        rest = int.from_bytes(run.view("account", name).output[96:128], "big")
         holds("C5-TOKEN-7", paid.accepted and rest == 0, when=payable, who=name, free=free, reason=paid.reason)
 
 
@@ -319,7 +334,7 @@ SETUP = [
 _RAINY = (P, 0, 300)
 
 BACK: dict[str, tuple[Phase, tuple[Any, ...]]] = {
-    "authorize": (Phase.BIDDING, (NEWCOMER,)),
+    "authorize": (Phase.BIDDING, (NEWCOMER, CAPACITY)),
     "revoke": (Phase.BIDDING, ("misty",)),
     "deposit": (Phase.BIDDING, (5,)),
     "withdraw": (Phase.BIDDING, (5,)),
@@ -351,25 +366,29 @@ VIEWS = {
     "remaining": (1,),
     "supply": (P,),
     "demand": (P,),
+    "state": ([], [], [], [], []),
+    "words": ([0, 1, 2**255],),
+}
+"""Every view of what can change, the market's own and its lens's, with arguments."""
+
+FIXED = {
     "phase": (P,),
     "seal_of": (1, "cloudy", 8, 20, bytes(32)),
+    **dict.fromkeys(("owner", "pending_owner", "eip712Domain", "frame", "TOKEN", "SUPPLIER", "SBP", "SSP"), ()),
+    **dict.fromkeys(("SERVICE_FEE", "PERIOD_LENGTH", "WINDOW", "PRIORITY_STEP", "RANK_BY_PRICE", "MARKET"), ()),
 }
-"""Every view of what can change, with arguments."""
-
-FIXED = (
-    *("owner", "pending_owner", "eip712Domain", "TOKEN", "SUPPLIER", "SBP", "SSP", "SERVICE_FEE"),
-    *("PERIOD_LENGTH", "WINDOW", "PRIORITY_STEP"),
-)
 """Views of what `deposit` and `withdraw` never change."""
 
 
-def _prepare(run: Run, name: str, phase: Phase) -> bytes:
-    """Brings the market to where the token could make that call, and returns the call."""
+def _prepare(run: Run, name: str, phase: Phase) -> tuple[str, bytes]:
+    """Brings the market to where the token could make that call; returns whom it calls, the market or its lens, and
+    the call.
+    """
     token = run.names["token"]
     profile = b"token".ljust(32, b".")
     pairing = Signed("token", "Pairing", (token, profile), run.target, run.chain)
     if name == "register":
-        return run.functions[name].encode([profile, meter("token").address, pairing.bytes()])
+        return run.target, run.functions[name].encode([profile, meter("token").address, pairing.bytes()])
     run.enrol("token", 10**6)
     for step in SETUP:
         if step.phase <= phase and not (step.function == "match_bids" and name == "match_bids"):
@@ -378,7 +397,7 @@ def _prepare(run: Run, name: str, phase: Phase) -> bytes:
     signed = Signed("rainy", "Reading", (run.names["rainy"], *_RAINY), run.target, run.chain)
     match name:
         case "submit_reading":
-            return run.functions[name].encode([run.names["rainy"], *_RAINY, signed.bytes()])
+            return run.target, run.functions[name].encode([run.names["rainy"], *_RAINY, signed.bytes()])
         case "accept_ownership":
             run.call("transfer_ownership", "token", sender="token")
         case "settle_account":
@@ -386,8 +405,11 @@ def _prepare(run: Run, name: str, phase: Phase) -> bytes:
             run.env.timestamp = CLOCK.begins(Phase.METERING, P)
             run.call("submit_reading", *with_reading, sender=STRANGER)
             run.at(CLOCK.begins(phase, P))
-    args = BACK[name][1] if name in BACK else VIEWS.get(name, ())
-    return run.functions[name].encode([run.resolve(arg) for arg in args])
+    if name in BACK:
+        return run.target, run.functions[name].encode([run.resolve(arg) for arg in BACK[name][1]])
+    own = name in run.functions
+    function, args = (run.functions if own else run.lens.views)[name], (VIEWS | FIXED)[name]
+    return run.target if own else run.lens.address, function.encode([run.resolve(arg) for arg in args])
 
 
 @given(
@@ -402,7 +424,7 @@ def test_nobody_comes_back_in(name: str, move: str, amount: int, insists: bool) 
     evidence.tallies["histories"] += 1
     with evil.branch() as run:
         run.env.timestamp = START
-        data = _prepare(run, name, BACK[name][0])
+        _, data = _prepare(run, name, BACK[name][0])
         with run.branch() as honest:
             welcome = honest.raw(data, honest.names["token"]).accepted
         with run.branch() as honest:
@@ -432,13 +454,13 @@ def test_nobody_looks_in(name: str, move: str, amount: int, when: str) -> None:
     evidence.tallies["histories"] += 1
     with evil.branch() as run:
         run.env.timestamp = START
-        data = _prepare(run, name, Phase.MATCHING)
-        usual = run.raw(data, run.names["token"])
+        asked, data = _prepare(run, name, Phase.MATCHING)
+        usual = answer(run.env, Sent(run.now, run.names["token"], asked, data, 0))
         before = storage_dump(run.env, run.target)
         if when == "moving":
-            token.call_back(run.target, data, False)
+            token.call_back(asked, data, False)
         else:
-            token.call_back_when_asked(run.target, data)
+            token.call_back_when_asked(asked, data)
         done = run.call(move, amount, sender="breezy")
         end = storage_dump(run.env, run.target)
         fixed = name in FIXED
@@ -462,7 +484,7 @@ def test_no_token_no_money(move: str, amount: int, gift: bool) -> None:
     with boa.env.anchor():
         nothing = str(boa.env.generate_address("nothing"))
         market = deploy_market(nothing, odd.names["supplier"], TARIFF, odd.names["owner"])
-        run = Run("Nothing", odd.env, market, nothing, TARIFF, odd.names, odd.functions, odd.lens)
+        run = Run("Nothing", odd.env, market, nothing, TARIFF, odd.names, odd.functions, Lens(market.lens))
         if gift:
             run.env.set_balance(nothing, 10**18)
         before = storage_dump(run.env, run.target)

@@ -13,10 +13,10 @@ from __future__ import annotations
 import copy
 import functools
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import boa
@@ -48,6 +48,12 @@ REPL_NAMES = (*HOUSEHOLDS, NEWCOMER, STRANGER, "owner", "supplier")
 
 TARIFF = Tariff(sbp=6, ssp=18, service_fee=1, period_length=1800, window=600, priority_step=500)
 """Small prices in base units per Wh, so that every percentage is rounded; the price band is [7, 17]."""
+
+CAPACITY = 11_500
+"""What a household's connection carries in a period, in Wh, where nothing else is said: 100 A at 230 V, half an hour."""
+
+MOST_CAPACITY = 2**24 - 1
+"""The largest capacity that the owner can give, in Wh."""
 
 MAX_UINT256 = 2**256 - 1
 
@@ -114,8 +120,8 @@ class Twin:
             chain_id=self.chain,
             seal_function=seal_bytes,
         )
-        self.functions = _functions(self.market)
-        self.lens = _lens(self.env)
+        self.functions = functions(self.market)
+        self.lens = Lens(self.market.lens)
         self.periods: list[int] = []
         self.others: list[str] = [self.address(name) for name in ("owner", "supplier", STRANGER)]
         self.users: list[str] = []
@@ -132,11 +138,16 @@ class Twin:
         self._over: set[int | tuple[str, int]] = set()
 
     @classmethod
-    def fresh(cls, tariff: Tariff = TARIFF, funds: int = 10**9) -> Twin:
-        """A market in which `HOUSEHOLDS` are registered and authorised, with `funds` base units deposited each."""
+    def fresh(
+        cls, tariff: Tariff = TARIFF, funds: int = 10**9, capacities: Mapping[str, int] = MappingProxyType({})
+    ) -> Twin:
+        """A market in which `HOUSEHOLDS` are registered and authorised, with `funds` base units deposited each.
+
+        Whoever is not in `capacities` has `CAPACITY`.
+        """
         twin = cls(tariff)
         for name in HOUSEHOLDS:
-            twin.enrol(name, funds)
+            twin.enrol(name, funds, capacity=capacities.get(name, CAPACITY))
         twin.enrol(NEWCOMER, 0, register=False)
         twin.give("supplier", funds)
         twin.give(STRANGER, funds)
@@ -168,7 +179,9 @@ class Twin:
         self.model.token.mint(address, amount)
         self.model.token.approve(address, self.target, MAX_UINT256)
 
-    def enrol(self, name: str, funds: int, register: bool = True, watch: bool = True) -> None:
+    def enrol(
+        self, name: str, funds: int, register: bool = True, watch: bool = True, capacity: int = CAPACITY
+    ) -> None:
         """Brings a household into the market with `funds` deposited and as much again outside."""
         address = self.address(name)
         if watch:
@@ -176,7 +189,7 @@ class Twin:
         self.give(name, 2 * funds)
         if register:
             self.call("register", name.encode().ljust(32, b"."), meter(name).address, self.pairing(name), sender=name)
-            self.call("authorize", name, sender="owner")
+            self.call("authorize", name, capacity, sender="owner")
         if funds:
             self.call("deposit", funds, sender=name)
 
@@ -441,7 +454,7 @@ class Twin:
 
     def ask(self, asked: Asked) -> bytes:
         """What the lens answers to that."""
-        data = self.lens.request(self.target, str(self.token.address), asked)
+        data = self.lens.request(asked)
         computation = self.env.execute_code(to_address=self.lens.address, data=data, is_modifying=False)
         if computation.is_error:
             raise AssertionError(f"a view of the contract reverts: {computation.error}")
@@ -506,7 +519,8 @@ class Twin:
         t = self.tariff
         opening = (
             f"replay(globals(), sbp={t.sbp}, ssp={t.ssp}, service_fee={t.service_fee}, "
-            f"period_length={t.period_length}, window={t.window}, priority_step={t.priority_step})"
+            f"period_length={t.period_length}, window={t.window}, priority_step={t.priority_step}, "
+            f"rank_by_price={t.rank_by_price})"
         )
         return [opening, *self.trace]
 
@@ -542,21 +556,23 @@ class Function:
 
 
 @functools.lru_cache(maxsize=64)
-def _functions(market: Any) -> dict[str, Function]:
-    return {entry["name"]: Function(entry) for entry in market.abi if entry["type"] == "function"}
+def functions(contract: Any) -> dict[str, Function]:
+    """The encoders of a contract's functions by name: a market's entry points, a lens's views."""
+    return {entry["name"]: Function(entry) for entry in contract.abi if entry["type"] == "function"}
 
 
 class Lens:
-    """The lens contract, with its request encoder."""
+    """A market's `MarketLens`, with an encoder of what is asked of it."""
 
-    def __init__(self) -> None:
-        self.contract = _lens_deployer().deploy()
-        self.address = self.contract.address
-        self._selector = self.contract.state.prepare_calldata(self.address, self.address, [], [], [], [], [])[:4]
+    def __init__(self, contract: Any) -> None:
+        self.contract = contract
+        self.address = str(contract.address)
+        self.views = functions(contract)
+        self._selector = contract.state.prepare_calldata([], [], [], [], [])[:4]
 
-    def request(self, target: str, token: str, asked: Asked) -> bytes:
+    def request(self, asked: Asked) -> bytes:
         """The calldata that asks for the state of these users, quotes and periods."""
-        return self._selector + _request(target, token, asked)
+        return self._selector + _request(asked)
 
     def decoded(self, answer: bytes) -> dict[str, Any]:
         """An answer, array by array."""
@@ -574,27 +590,10 @@ def _type_of(entry: dict[str, Any]) -> str:
 
 
 @functools.lru_cache(maxsize=1_000)
-def _request(target: str, token: str, asked: Asked) -> bytes:
+def _request(asked: Asked) -> bytes:
     users, bidders, quotes, periods = (list(map(_field, values)) for values in (*asked[:3], asked.periods))
     places = [_field(user) + _field(period) for user, period in asked.places]
-    return _encode_rows((users, bidders, quotes, places, periods), _field(target), _field(token))
-
-
-@functools.cache
-def _lens_deployer() -> Any:
-    source = Path(__file__).parents[1] / "support" / "Lens.vy"
-    return boa.loads_partial(source.read_text(), name="Lens", filename=str(source))
-
-
-_LENSES: list[tuple[Any, Lens]] = []
-
-
-def _lens(env: Any) -> Lens:
-    for known, lens in _LENSES:
-        if known is env:
-            return lens
-    _LENSES.append((env, Lens()))
-    return _LENSES[-1][1]
+    return _encode_rows((users, bidders, quotes, places, periods))
 
 
 def _field(value: Any) -> bytes:
@@ -624,9 +623,9 @@ def _trades_hash(trades: tuple[model.Trade, ...]) -> bytes:
     return keccak(word(32) + word(len(trades)) + b"".join(map(_encode, trades)))
 
 
-def _encode_rows(rows: Sequence[Sequence[bytes]], *fields: bytes) -> bytes:
-    """Fields of one word each, then arrays of whole entries, ABI-encoded as one tuple."""
-    head, tail, offset = list(fields), [], 32 * (len(fields) + len(rows))
+def _encode_rows(rows: Sequence[Sequence[bytes]]) -> bytes:
+    """Arrays of whole entries, ABI-encoded as one tuple."""
+    head, tail, offset = [], [], 32 * len(rows)
     for row in rows:
         body = b"".join(row)
         head.append(word(offset))

@@ -68,6 +68,33 @@ def test_the_turbine_turns_at_night_at_the_smallest_prosumer(shipped: Base) -> N
     assert {name for name, wind in gained.items() if wind} == {"breezy"}
 
 
+def test_nothing_is_varied_beyond_the_connection(tmp_path: Path) -> None:
+    path = write_day(tmp_path / "day.csv")
+    lines = path.read_text().splitlines()
+    wires = {"roof": 1000, "flat": 210, "shop": 400}
+    wired = [f"{line},{wires[line.split(',')[1]]}" for line in lines[1:]]
+    path.write_text("\n".join([f"{lines[0]},capacity_wh", *wired]) + "\n")
+    base = Base.of(open_households(path))
+    assert base.capacities == wires
+    cut = 0
+    for frame in ({}, {"windy": True}, {"never_right": True}):
+        community = Community(base, Frame(seed=1, days=(0, 1, 2), **frame))
+        assert community.capacities == wires
+        for row in community:
+            assert all(max(half_hour) <= wires[name] for name, half_hour in row.items())
+            cut += row["shop"].load == 400
+    assert cut > 3 * DAY
+    # A connection serves the load that is dealt to its household, copies have their original's, and where supply is
+    # scaled connections carry what it takes: at SDR 20 the roof gives 20 times the 600 Wh that the others lack.
+    assert Community(base, Frame(size=5)).capacities == {**wires, "roof 2": 1000, "flat 2": 210}
+    for seed in range(1, 9):
+        community = Community(base, Frame(seed=seed, shuffled=True))
+        assert all(row["flat"].load <= community.capacities["flat"] for row in community)
+    scaled = Community(base, Frame(sdr=(20, 1)))
+    assert scaled.capacities == {"roof": 100 + 20 * 600, "flat": 210, "shop": 400}
+    assert {row["roof"].pv for row in scaled} == {100 + 20 * 600}
+
+
 def test_loads_are_dealt_among_consumers_but_the_largest(shipped: Base) -> None:
     loads = {name: sum(row[name].load for row in rows(shipped)) for name in shipped.names}
     seen = set()

@@ -93,6 +93,17 @@ def test_what_the_text_says_in_words(played: dict[str, Any]) -> None:
     # "Trading with a partner shows no gain that could be told from none."
     low, high = of(found["wash"], "gain_p_a_day")
     assert low < 0 < high
+    # "To quote a little too much shows no gain for the seller; its buyers have a little, and the owner pays for it."
+    low, high = of(found["quote-103"], "gain_p_a_day")
+    assert low < 0 < high
+    assert of(found["quote-103"], "others_p_a_day")[0] > 0 > of(found["quote-103"], "fees_p_a_day")[1]
+    # "Standing that was farmed pays, at the cost of the others"; "what pays most for a single household is supply that
+    # is not there"; "with a silent meter it loses".
+    for key in ("farm", "phantom"):
+        assert of(found[key], "gain_p_a_day")[0] > 0 > of(found[key], "others_p_a_day")[1]
+    alone = [entry for entry in played["strategies"] if len(entry["actors"]) == 1]
+    assert max(alone, key=lambda entry: float(entry["gain_p_a_day"]["mean"]))["strategy"] == "phantom"
+    assert of(found["phantom-silent"], "gain_p_a_day")[1] < 0
     # "A household-day costs more where an irregular consumer ..."; "the month makes up for it".
     habits = {entry["household"]: entry["habit"] for entry in played["households"]}
     for entry in played["month"]["households"]:
@@ -104,10 +115,57 @@ def test_what_the_text_says_in_words(played: dict[str, Any]) -> None:
         assert outline["balanced"] == outline["half_hours"]
 
 
+def test_what_the_text_says_of_the_rankings_in_words(played: dict[str, Any]) -> None:
+    def rises(entry: dict[str, Any], key: str = "change") -> bool:
+        return float(entry[key]["low"]) > 0
+
+    def falls(entry: dict[str, Any], key: str = "change") -> bool:
+        return float(entry[key]["high"]) < 0
+
+    one, own = played["ranking"]["one"], played["ranking"]["own"]
+    # "Regular and ordinary consumers gain, but for the largest, which loses as the irregular ones do".
+    habits = {entry["household"]: (entry["habit"], entry["role"]) for entry in played["households"]}
+    largest = max(
+        (entry for entry in played["households"] if entry["role"] == "consumer"), key=lambda entry: entry["load_wh"]
+    )
+    for entry in one["households"]:
+        habit, role = habits[entry["household"]]
+        if role == "consumer":
+            loses = habit == "irregular" or entry["household"] == largest["household"]
+            assert falls(entry) if loses else rises(entry), entry["household"]
+    assert rises(one["regular"])
+    assert falls(one["irregular"])
+    # "The community gains a little"; the owner has less.
+    assert rises(one["community"])
+    assert falls(one["fees"])
+    # "Who bids high gains, who bids low loses more"; "prosumers gain, and consumers pay for it", as the price rises.
+    assert rises(own["eager"])
+    assert falls(own["cautious"])
+    assert float(own["eager"]["change"]["mean"]) < -float(own["cautious"]["change"]["mean"])
+    assert rises(own["prosumers"])
+    assert falls(own["consumers"])
+    assert rises(own["price_p"])
+    # "On average who bids low saves more than who bids high by amount, and less by price."
+    low, high = ({key: float(own[who][key]["mean"]) for key in ("amount", "price")} for who in ("cautious", "eager"))
+    assert low["amount"] > high["amount"]
+    assert low["price"] < high["price"]
+    # "By amount prosumers and consumers lose, and the supplier alone gains. By price the prosumers lose nothing, and
+    # the consumers less. The shill itself loses under either ranking."
+    amount, price = played["ranking"]["shill"]["amount"], played["ranking"]["shill"]["price"]
+    assert all(falls(amount, who) for who in ("player", "prosumers", "consumers", "owner"))
+    assert rises(amount, "supplier")
+    assert float(price["prosumers"]["low"]) >= 0
+    assert float(amount["consumers"]["high"]) < float(price["consumers"]["low"]) < float(price["consumers"]["high"]) < 0
+    assert falls(price, "player")
+    # "Farmed standing is worth more by price."
+    amount, price = played["ranking"]["farm"]["amount"], played["ranking"]["farm"]["price"]
+    assert float(price["player"]["low"]) > float(amount["player"]["high"]) > 0
+
+
 def test_figures_are_there_and_no_others(text: str) -> None:
     shown = document.FIGURE.findall(text)
     assert sorted(file.name for file in (DOCS / "figures").iterdir()) == sorted(f"{name}.svg" for name in shown)
-    assert len(shown) == len(set(shown)) == 16
+    assert len(shown) == len(set(shown)) == 17
     assert sum(file.stat().st_size for file in (DOCS / "figures").iterdir()) < 1_000_000
 
 

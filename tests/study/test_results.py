@@ -8,7 +8,7 @@ import pytest
 
 from wattproof.study import results
 from wattproof.study.communities import Base
-from wattproof.study.plan import AS_MONTH, STEPS, Size, strategies
+from wattproof.study.plan import AS_MONTH, STEPS, Size, own_prices, strategies
 from wattproof.study.runs import Day, Gas, Totals
 from wattproof.units import pence
 
@@ -80,6 +80,7 @@ def test_strategies_are_set_against_the_same_days_without(small: Base) -> None:
     for strategy in strategies(small):
         for seed in (1, 2):
             played["strategy", strategy.key, seed] = [plain(roof=7, flat=5, shop=6 + seed)]
+            played["strategy", strategy.key, seed][0].fees = (seed - 1) * pence(1)
     found = {entry["strategy"]: entry for entry in results.strategic(small, SIZE, played)}
     # Roof alone has panels; the shop uses most. Only the first day is compared, of 10, 4 and 6 p.
     quotes = found["quote-200"]
@@ -90,6 +91,7 @@ def test_strategies_are_set_against_the_same_days_without(small: Base) -> None:
     )
     assert (found["bid-150"]["actors"], found["bid-150"]["gain_p_a_day"]["mean"]) == (["shop"], "1.50")
     assert found["bid-150"]["others_p_a_day"]["mean"] == "-2.00"
+    assert found["phantom"]["fees_p_a_day"]["mean"] == "0.50"
     assert (found["wash"]["actors"], found["wash"]["gain_p_a_day"]["mean"]) == (["roof", "shop"], "-1.50")
     assert (found["silence"]["actors"], found["silence"]["gain_p_a_day"]["mean"]) == (["flat", "shop"], "2.50")
 
@@ -130,6 +132,55 @@ def test_deals(shipped: Base) -> None:
     # In one of two communities rainy came first.
     other_step = found[0, True]
     assert (other_step["in_order"], other_step["regular_before_irregular"]) == (1, True)
+
+
+def test_rankings(small: Base) -> None:
+    # The day of warm-up does not count, but for what is compared with the first days: the attacks.
+    played: dict[Any, Any] = {("month", seed): [plain(), plain(roof=12)] for seed in (1, 2)}
+    for seed in (1, 2):
+        played["ranking", "one", True, seed] = [plain(roof=1), plain(roof=9, flat=4 + seed)]
+        for by_price in (False, True):
+            played["ranking", "own", by_price, seed] = [plain(), plain(shop=6 + by_price)]
+            played["shill", by_price, seed] = [plain(roof=0, flat=1, shop=7)]
+        played["farm", True, seed] = [plain(shop=9)]
+        played["strategy", "farm", seed] = [plain(shop=8)]
+    played["month", 1][1].fees, played["ranking", "one", True, 1][1].fees = pence(2), pence(5)
+    found = results.ranking(small, SIZE, played)
+
+    assert (found["communities"], found["days"], found["short"]) == (2, 1, 1)
+    one = {entry["household"]: entry for entry in found["one"]["households"]}
+    assert [one["roof"][key]["mean"] for key in ("amount", "price", "change")] == ["12.00", "9.00", "-3.00"]
+    # 1 p more in the first community, 2 p in the second: 12.706 * 0.5 around it.
+    assert one["flat"]["change"] == {"mean": "1.50", "low": "-4.85", "high": "7.85", "n": 2}
+    assert found["one"]["prosumers"] == {key: one["roof"][key] for key in ("amount", "price", "change")}
+    assert found["one"]["consumers"]["change"]["mean"] == "0.75"
+    assert found["one"]["community"]["change"]["mean"] == "-0.50"
+    assert found["one"]["fees"]["change"]["mean"] == "1.50"
+    # Who bids high and low is drawn for each community; with one price nobody does.
+    assert found["one"]["eager"]["change"]["n"] == 0
+    own = found["own"]["households"][2]
+    assert (own["household"], own["change"]["mean"]) == ("shop", "1.00")
+    high = [[name for name in ("flat", "shop") if own_prices(small, seed)[name].eager > 1000] for seed in (1, 2)]
+    changes = [("shop" in names) / len(names) for names in high if names]
+    assert found["own"]["eager"]["change"]["n"] == len(changes)
+    assert float(found["own"]["eager"]["change"]["mean"]) == sum(changes) / len(changes)
+
+    # Against the first day: the shop uses most and attacks. By price the plain day is the one by price.
+    amount, price = found["shill"]["amount"], found["shill"]["price"]
+    assert [amount[who]["mean"] for who in ("player", "prosumers", "consumers")] == ["1.00", "-10.00", "-3.00"]
+    assert [price[who]["mean"] for who in ("player", "prosumers", "consumers")] == ["1.00", "-1.00", "-3.00"]
+    # 12 p less are saved, and no fee is paid: the supplier has them.
+    assert (amount["supplier"]["mean"], amount["owner"]["mean"]) == ("12.00", "0.00")
+    assert [found["farm"][key]["player"]["mean"] for key in ("amount", "price")] == ["2.00", "3.00"]
+
+
+def test_a_community_without_consumers_is_not_attacked(small: Base) -> None:
+    played: dict[Any, Any] = {("month", seed): [plain(), plain()] for seed in (1, 2)}
+    for seed in (1, 2):
+        for prices, by_price in (("one", True), ("own", False), ("own", True)):
+            played["ranking", prices, by_price, seed] = [plain(), plain()]
+    found = results.ranking(small, SIZE, played)
+    assert found["shill"]["price"]["player"] == {"mean": None, "low": None, "high": None, "n": 0}
 
 
 def test_gas_per_household() -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from wattproof.bills import Bill
 from wattproof.deployment import Tariff
 from wattproof.engine import available
+from wattproof.households import HalfHour
 from wattproof.scenario import Conduct, simulate
 from wattproof.study.communities import Base, Community, Frame
-from wattproof.study.runs import Run, metered, play, records, together
+from wattproof.study.plan import EAGER, own_prices
+from wattproof.study.runs import Run, Totals, metered, play, records, together, unreported
 
 FASTEST = available()[-1]
 NOON = (20, 30)
@@ -96,6 +99,50 @@ def test_partners_trade_at_the_highest_price(small: Base) -> None:
     }
     assert ("flat", Tariff().highest_price) in prices
     assert {price for name, price in prices if name == "shop"} != {Tariff().highest_price}
+
+
+def test_a_ranking_by_price_serves_who_bids_most(small: Base) -> None:
+    # At SDR 0.5 there is half of what is wanted: 300 Wh, for which the shop bids 400 Wh and the flat 200 Wh, at more.
+    conduct = {"flat": Conduct(eager=2000)}
+    won = {}
+    for by_price in (False, True):
+        (day,) = play(small, Run(Frame(sdr=(1, 2)), conduct=conduct, rank_by_price=by_price), FASTEST)
+        won[by_price] = tuple(day.households[name].won for name in ("flat", "shop"))
+    assert won == {False: (0, 16 * 300), True: (16 * 200, 16 * 100)}
+
+
+def test_own_prices_are_drawn_for_each_household_and_seed(shipped: Base) -> None:
+    drawn = [own_prices(shipped, seed) for seed in range(1, 30)]
+    assert drawn[0] == own_prices(shipped, 1) != drawn[1]
+    prices = [conduct.eager for conducts in drawn for conduct in conducts.values()]
+    assert set(drawn[0]) == set(shipped.names)
+    assert 0 <= min(prices) < EAGER // 20
+    assert EAGER * 19 // 20 < max(prices) <= EAGER
+    assert abs(sum(prices) / len(prices) - EAGER / 2) < EAGER / 10
+
+
+def test_what_no_meter_reported_costs_what_the_grid_charges() -> None:
+    tariff = Tariff(sbp=60, ssp=180, service_fee=2)
+    found = unreported(HalfHour(500, 100, 0, 0), Bill(), tariff)
+    assert found == Totals(alone=400 * 180, market=400 * 180, imported=400, invoiced=400)
+    # A neighbour delivered 100 of the 400 Wh, and the market has billed them; or 500, of which 100 were not used.
+    found = unreported(HalfHour(500, 100, 0, 0), Bill(bought=100), tariff)
+    assert found == Totals(alone=400 * 180, market=300 * 180, imported=400, invoiced=300 - 100)
+    found = unreported(HalfHour(500, 100, 0, 0), Bill(bought=500), tariff)
+    assert found == Totals(alone=400 * 180, market=0, imported=400, invoiced=100 - 500)
+    assert unreported(HalfHour(100, 500, 0, 0), Bill(), tariff) == Totals()
+
+
+def test_a_silent_household_is_compared_with_all_that_it_uses(small: Base) -> None:
+    plain = together(play(small, Run(Frame()), FASTEST))
+    silent = together(play(small, Run(Frame(), conduct={"shop": Conduct(phantom=True, silent=True)}), FASTEST))
+    for name, own in silent.households.items():
+        assert (own.alone, own.imported) == (plain.households[name].alone, plain.households[name].imported)
+        assert own.invoiced >= 0
+    # What it quotes in three half-hours is never delivered; then it is out of the market.
+    assert silent.households["shop"].defaults > 0
+    assert silent.households["shop"].saving < plain.households["shop"].saving
+    assert silent.balanced == silent.half_hours == 48
 
 
 @pytest.mark.skipif(len(available()) < 2, reason="needs both engines: pip install 'wattproof[fast]'")

@@ -69,11 +69,12 @@ def plant(stage: Stage, quote_id: int, supply: int, bids: Sequence[Planted]) -> 
         assert escrow < 2**104, "no purse holds that much"
         write(market, bidder, "accounts", "_user", number)
         write(market, escrow << 104 | bid.performances << 208, "ledger", "_purse", bidder)
-        write(market, quote_id << 208, "positions", "_position", bidder, period)
-        opened = bid.price | bid.volume << 96 | previous << 192 | 1 << 224
+        # The quote is the one that is pending; what the bid asks for is of no account here.
+        write(market, quote_id << 136, "positions", "_position", bidder, period)
+        opened = bid.price | bid.volume << 96 | previous << 144 | 1 << 176
         write(market, opened, "bids", "_bid", quote_id << 32 | number)
         previous = number
         bidders.append(f"0x{bidder:040x}")
-    quote = word(market, "quotes", "_quote", quote_id) & ~((2**48 - 1) << 68)
-    write(market, quote | supply << 68 | len(bids) << 212 | previous << 220, "quotes", "_quote", quote_id)
+    quote = word(market, "quotes", "_quote", quote_id) & ~((2**24 - 1) << 68)
+    write(market, quote | supply << 68 | len(bids) << 188 | previous << 196, "quotes", "_quote", quote_id)
     return bidders

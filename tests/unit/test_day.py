@@ -111,6 +111,9 @@ def test_the_files_agree_with_each_other(households: Path, tmp_path: Path) -> No
         "forecasts": "file",
     }
     assert (summary["seed"], summary["engine"]) == (5, FASTEST)
+    assert summary["tariff"]["rank_by_price"] is False
+    assert [entry["capacity_wh"] for entry in summary["households"]] == [11_500] * 3
+    assert len(bytes.fromhex(summary["contracts"]["MarketLens"]["runtime_keccak256"])) == 32
     assert summary["tariff"]["ssp"] == {"base_units_per_wh": str(18 * 10**13), "text": "18.00 p/kWh"}
     assert set(summary["versions"]) >= {"python", "vyper", "titanoboa", "py-evm", "snekmate"}
     assert len(bytes.fromhex(summary["contracts"]["EnergyMarket"]["runtime_keccak256"])) == 32
@@ -225,6 +228,14 @@ def test_a_file_without_supply(tmp_path: Path) -> None:
         ("period,household,load_wh,pv_wh\n0,a,x,0\n", ":2: load_wh is not a number"),
         ("period,household,load_wh,pv_wh\n0,a,1,0\n0,a,1,0\n", ":3: a second row"),
         ("period,household,load_wh,pv_wh\n0,a,1,0\n0,b,1,0\n1,a,1,0\n", ":4: no row for household 'b'"),
+        (
+            "period,household,load_wh,pv_wh\n0,a,1,0\n1,a,12000,0\n",
+            ":3: load_wh is beyond the capacity of household 'a'",
+        ),
+        (
+            "period,household,load_wh,pv_wh,capacity_wh\n0,a,1,0,9\n1,a,1,0,8\n",
+            ":3: capacity_wh of household 'a' is 8 here and 9 above (write one in all of its rows)\n",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(

@@ -15,6 +15,7 @@ from wattproof.households import (
     DEFAULT_FILE,
     DEFAULT_HABITS,
     LIMIT,
+    PERIOD_LIMIT,
     PROPORTION,
     SPREADS,
     BadInput,
@@ -23,10 +24,13 @@ from wattproof.households import (
     HalfHour,
     habit_of,
     open_households,
+    usual_capacity,
 )
 
 HEADER = "period,household,load_wh,pv_wh\n"
 FULL_HEADER = "period,household,load_wh,pv_wh,forecast_load_wh,forecast_pv_wh\n"
+WIRED_HEADER = "period,household,load_wh,pv_wh,capacity_wh\n"
+COLUMNS = "period, household, load_wh, pv_wh, forecast_load_wh, forecast_pv_wh, capacity_wh"
 ROWS = "0,roof,100,400\n0,flat,200,0\n1,roof,110,390\n1,flat,210,0\n"
 
 
@@ -118,8 +122,43 @@ def test_names_beyond_ascii(write):
 
 
 def test_largest_value(write):
-    households = open_households(write(HEADER + f"0,a,{LIMIT - 1},{LIMIT - 1}\n"))
-    assert next(iter(households))["a"].load == LIMIT - 1
+    most = 2**24 - 1
+    households = open_households(write(WIRED_HEADER + f"{2**48 - 1},a,{most},{most},{most}\n"))
+    assert next(iter(households))["a"] == HalfHour(most, most, *next(iter(households))["a"][2:])
+    assert households.first_period == 2**48 - 1
+    assert households.capacities == {"a": most}
+    assert (LIMIT, PERIOD_LIMIT) == (2**24, 2**48)
+
+
+def test_capacities_of_the_file(write):
+    households = open_households(
+        write(WIRED_HEADER + "5,roof,1,2,9000\n5,flat,3,4,00017\n6,flat,17,0,17\n6,roof,0,0,9000\n")
+    )
+    assert households.capacities == {"roof": 9000, "flat": 17}
+    assert not households.has_forecasts
+    header = "capacity_wh,forecast_pv_wh,pv_wh,household,load_wh,period,forecast_load_wh\n"
+    households = open_households(write(header + "8,4,2,roof,1,9,3\n"))
+    assert (households.capacities, households.has_forecasts) == ({"roof": 8}, True)
+    assert [dict(row) for row in households] == [{"roof": HalfHour(1, 2, 3, 4)}]
+
+
+def test_seeded_forecasts_stay_within_the_capacity(write):
+    rows = "".join(f"{period},roof,1000,1000,1000\n" for period in range(40))
+    halves = [row["roof"] for row in open_households(write(WIRED_HEADER + rows), classes={"roof": Habit.IRREGULAR})]
+    loads, panels = {half.forecast_load for half in halves}, {half.forecast_pv for half in halves}
+    assert max(loads) == max(panels) == 1000
+    assert min(loads) < 1000 > min(panels)
+
+
+def test_capacity_of_a_usual_connection(write):
+    # 23 kW: 100 A at 230 V.
+    assert [usual_capacity(seconds) for seconds in (1800, 3600, 900, 1, 7)] == [11_500, 23_000, 5_750, 6, 44]
+    assert usual_capacity(2**40) == 2**24 - 1
+    path = write(HEADER + ROWS)
+    assert open_households(path).capacities == {"roof": 11_500, "flat": 11_500}
+    assert open_households(path, period_length=3600).capacities == {"roof": 23_000, "flat": 23_000}
+    with pytest.raises(BadInput, match="pv_wh is beyond the capacity of household 'roof': 400 of 191 Wh"):
+        open_households(path, period_length=30)
 
 
 def test_path_as_text(write):
@@ -147,18 +186,16 @@ def test_path_as_text(write):
         ),
         (
             "period,household,load_wh,pv_wh,price",
-            "1: unknown column 'price'; columns are "
-            "period, household, load_wh, pv_wh, forecast_load_wh, forecast_pv_wh",
+            f"1: unknown column 'price'; columns are {COLUMNS}",
         ),
         (
             "Period,household,load_wh,pv_wh",
-            "1: unknown column 'Period'; columns are "
-            "period, household, load_wh, pv_wh, forecast_load_wh, forecast_pv_wh",
+            f"1: unknown column 'Period'; columns are {COLUMNS}",
         ),
         ("", "1: no column period"),
         (
             "period,,household,load_wh,pv_wh",
-            "1: unknown column ''; columns are period, household, load_wh, pv_wh, forecast_load_wh, forecast_pv_wh",
+            f"1: unknown column ''; columns are {COLUMNS}",
         ),
         ('period,"household', "1: not CSV: unexpected end of data"),
     ],
@@ -192,10 +229,19 @@ def test_bad_header(write, header, reason):
         ("0,roof,5,.5", "2: pv_wh is not a whole number: '.5' (round it first)"),
         ("0,roof,,0", "2: load_wh is missing"),
         ("0,roof,5,", "2: pv_wh is missing"),
-        ("0,roof,281474976710656,0", "2: load_wh is too large: '281474976710656' (it must be below 2**48)"),
+        ("0,roof,16777216,0", "2: load_wh is too large: '16777216' (it must be below 2**24)"),
         (
             f"0,roof,5,{'9' * 4000}",
-            f"2: pv_wh is too large: '{'9' * 37}...' (it must be below 2**48)",
+            f"2: pv_wh is too large: '{'9' * 37}...' (it must be below 2**24)",
+        ),
+        # what a usual connection carries
+        (
+            "0,roof,5,0\n1,roof,11501,0",
+            "3: load_wh is beyond the capacity of household 'roof': 11501 of 11500 Wh (add a column capacity_wh)",
+        ),
+        (
+            "0,roof,11500,16777215",
+            "2: pv_wh is beyond the capacity of household 'roof': 16777215 of 11500 Wh (add a column capacity_wh)",
         ),
         ("x,roof,5,0", "2: period is not a number: 'x' (digits 0 to 9 only)"),
         ("-1,roof,5,0", "2: period is negative: '-1'"),
@@ -257,10 +303,47 @@ def test_bad_rows(write, rows, reason):
         ("0,roof,1,2,3,four", "2: forecast_pv_wh is not a number: 'four' (digits 0 to 9 only)"),
         ("0,roof,1,2,3,", "2: forecast_pv_wh is missing"),
         ("0,roof,1,2", "2: 4 fields instead of 6"),
+        (
+            "0,roof,1,2,11501,4",
+            "2: forecast_load_wh is beyond the capacity of household 'roof': 11501 of 11500 Wh "
+            "(add a column capacity_wh)",
+        ),
+        (
+            "0,roof,1,2,3,12000",
+            "2: forecast_pv_wh is beyond the capacity of household 'roof': 12000 of 11500 Wh "
+            "(add a column capacity_wh)",
+        ),
     ],
 )
 def test_bad_forecasts(write, row, reason):
     assert refusal(write(FULL_HEADER + row)) == reason
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ("0,roof,1,2,0", "2: capacity_wh is 0 (write what the connection carries in a period)"),
+        ("0,roof,1,2,", "2: capacity_wh is missing"),
+        ("0,roof,1,2,-3", "2: capacity_wh is negative: '-3'"),
+        ("0,roof,1,2,9.5", "2: capacity_wh is not a whole number: '9.5' (round it first)"),
+        ("0,roof,1,2,much", "2: capacity_wh is not a number: 'much' (digits 0 to 9 only)"),
+        ("0,roof,1,2,16777216", "2: capacity_wh is too large: '16777216' (it must be below 2**24)"),
+        (
+            "0,roof,1,2,3000\n0,flat,1,2,9\n1,flat,1,2,9\n1,roof,1,2,3001",
+            "5: capacity_wh of household 'roof' is 3001 here and 3000 above (write one in all of its rows)",
+        ),
+        (
+            "0,roof,301,2,300",
+            "2: load_wh is beyond the capacity of household 'roof': 301 of 300 Wh (raise its capacity_wh)",
+        ),
+        (
+            "0,roof,300,300,300\n1,roof,0,301,300",
+            "3: pv_wh is beyond the capacity of household 'roof': 301 of 300 Wh (raise its capacity_wh)",
+        ),
+    ],
+)
+def test_bad_capacities(write, rows, reason):
+    assert refusal(write(WIRED_HEADER + rows)) == reason
 
 
 def test_a_fault_at_the_end_of_a_long_file(write):
@@ -460,7 +543,7 @@ def test_load_and_solar_err_independently():
     assert any(load != pv for load, pv in pairs)
 
 
-@given(st.integers(0, LIMIT - 1), st.integers(), st.integers(0, LIMIT - 1), st.sampled_from(Habit))
+@given(st.integers(0, LIMIT - 1), st.integers(), st.integers(0, PERIOD_LIMIT - 1), st.sampled_from(Habit))
 def test_forecast_is_its_error_to_the_nearest_wh(actual, seed, period, habit):
     forecaster = Forecaster(seed, {"a": habit})
     error = forecaster.error("a", period, "pv")
@@ -478,6 +561,8 @@ def test_forecast_of_the_largest_value_stays_below_the_limit():
     forecaster = Forecaster(0, {"a": Habit.IRREGULAR})
     period = next(p for p in range(100) if forecaster.error("a", p, "load") > 0)
     assert forecaster.forecast("a", period, "load", LIMIT - 1) == LIMIT - 1
+    assert forecaster.forecast("a", period, "load", 1000, 1000) == 1000
+    assert forecaster.forecast("a", period, "load", 1000, 2000) > 1000
 
 
 def test_classes_of_the_paper():

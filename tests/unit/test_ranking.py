@@ -1,7 +1,8 @@
-"""The ranking in `match_bids`: T-MAT-2, T-MAT-4 to T-MAT-9, T-GUA-10, on books of up to 128 bids of any kind."""
+"""The ranking in `match_bids`: T-MAT-2, T-MAT-4 to T-MAT-9, T-MAT-11, T-GUA-10, on books of up to 128 bids of any kind."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import boa
@@ -10,10 +11,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.planted import Planted, plant
-from tests.support.stage import Stage
+from tests.support.stage import TARIFF, Stage
 from wattproof.deployment import Tariff
 
-LARGEST = 2**48 - 1
+LARGEST = 2**24 - 1
 TIERS = {0: 0, 4: 0, 5: 1, 9: 1, 10: 2, 19: 2, 20: 3, 39: 3, 40: 4, 79: 4, 80: 5, 2**24 - 1: 5}
 """Good performances at the edges of the tiers, and the tier (T-STD-2)."""
 
@@ -24,19 +25,25 @@ def wide() -> Stage:
     return wide_stage(500)
 
 
-def wide_stage(step: int) -> Stage:
+@pytest.fixture(scope="module")
+def wide_by_price() -> Stage:
+    """The same market, but that bids rank by their unit price."""
+    return wide_stage(500, by_price=True)
+
+
+def wide_stage(step: int, by_price: bool = False) -> Stage:
     """Such a market with any step; the prosumer can put up the collateral of 1 Wh."""
-    stage = Stage(Tariff(sbp=1, ssp=2**96 - 1, service_fee=0, priority_step=step))
+    stage = Stage(Tariff(sbp=1, ssp=2**96 - 1, service_fee=0, priority_step=step, rank_by_price=by_price))
     stage.fund(stage.prosumer.address, 2**100)
     return stage
 
 
-def ranking(bids: Sequence[Planted], step: int) -> list[int]:
+def ranking(bids: Sequence[Planted], step: int, by_price: bool = False) -> list[int]:
     """The places in the order of reveals, the best bid's first, by Python's sort, which keeps ties in order."""
     return sorted(
         range(len(bids)),
         key=lambda i: (
-            -bids[i].price * bids[i].volume * (10_000 + step * TIERS[bids[i].performances]),
+            -bids[i].price * (1 if by_price else bids[i].volume) * (10_000 + step * TIERS[bids[i].performances]),
             -bids[i].volume,
         ),
     )
@@ -74,7 +81,7 @@ def match(stage: Stage, bids: Sequence[Planted], supply: int) -> tuple[list[int]
 
 def check(stage: Stage, bids: Sequence[Planted], supply: int) -> None:
     """The matching of a planted book is the ranking, served greedily; losers are told as annex B says."""
-    ranked = ranking(bids, stage.tariff.priority_step)
+    ranked = ranking(bids, stage.tariff.priority_step, stage.tariff.rank_by_price)
     left, served = supply, {}
     for i in ranked:
         if filled := min(bids[i].volume, left):
@@ -112,10 +119,10 @@ def check(stage: Stage, bids: Sequence[Planted], supply: int) -> None:
         pytest.param([(6_300, 1), (3_000, 2, 5)], [1, 0], id="standing ties: the larger volume"),
         pytest.param([(6_000, 1, 5), (6_301, 1)], [1, 0], id="standing loses to one unit more"),
         # one unit of the weighted total outweighs any volume, however early
-        pytest.param([(1, LARGEST), (2**48, 1)], [1, 0], id="a total larger by one price unit, tiny volume"),
-        pytest.param([(2**55 - 2, LARGEST), (2**55 - 1, LARGEST)], [1, 0], id="the largest amounts"),
+        pytest.param([(1, LARGEST), (2**24, 1)], [1, 0], id="a total larger by one price unit, tiny volume"),
+        pytest.param([(2**79 - 2, LARGEST), (2**79 - 1, LARGEST)], [1, 0], id="the largest amounts"),
         pytest.param([(2**96 - 2, 255, 80), (2**96 - 1, 255, 80)], [1, 0], id="the highest prices"),
-        pytest.param([(2**55, LARGEST - 1, 80), (2**55, LARGEST, 80)], [1, 0], id="the heaviest of all"),
+        pytest.param([(2**80, LARGEST - 1, 80), (2**80, LARGEST, 80)], [1, 0], id="the heaviest of all"),
         pytest.param([(1, 1)] * 2 + [(2, 1)] + [(1, 2)] * 2, [3, 4, 2, 0, 1], id="all three rules"),
     ],
 )
@@ -127,6 +134,71 @@ def test_worked_orders(wide: Stage, bids: list[tuple[int, ...]], expected: list[
     assert list(match(wide, planted, min(LARGEST, most * max(1, len(bids))))[1])[:1] == expected[:1]
     check(wide, planted, min(LARGEST, sum(bid.volume for bid in planted) or 1))
     check(wide, planted, most)
+
+
+@pytest.mark.parametrize(
+    ("bids", "by_amount", "by_price"),
+    [
+        pytest.param([], [], [], id="no bid"),
+        # 5,000 against 6,000; 100 against 60
+        pytest.param([(100, 50), (60, 100)], [1, 0], [0, 1], id="a large one at a low price"),
+        pytest.param([(60, 100), (100, 50)], [0, 1], [1, 0], id="a large one at a low price opened first"),
+        pytest.param([(1, LARGEST), (2, 1)], [0, 1], [1, 0], id="the largest volume, one unit of the price less"),
+        # the ends of a purse: 1 Wh at 2 ** 96 - 1, and 2 ** 24 - 1 Wh at 2 ** 79
+        pytest.param([(2**79, LARGEST), (2**96 - 1, 1)], [0, 1], [1, 0], id="the largest amount, the largest price"),
+        pytest.param([(2**96 - 2, 2), (2**96 - 1, 1)], [0, 1], [1, 0], id="the highest prices"),
+        pytest.param([(2**96 - 2, 2, 80), (2**96 - 1, 1, 80)], [0, 1], [1, 0], id="the heaviest prices"),
+        # one price: the larger volume, then the earlier
+        pytest.param([(100, 60), (100, 61)], [1, 0], [1, 0], id="one price: the larger volume"),
+        pytest.param([(100, 61), (100, 60)], [0, 1], [0, 1], id="one price: the larger volume opened first"),
+        pytest.param([(100, 60), (100, 60)], [0, 1], [0, 1], id="all equal: the earlier"),
+        # 12,000 three times, at 120, 100 and 160
+        pytest.param([(120, 100), (100, 120), (160, 75)], [1, 0, 2], [2, 0, 1], id="one amount, three prices"),
+        # 100 * 1.05 = 105 against 104, 105 and 106
+        pytest.param([(104, 60), (100, 50, 5)], [0, 1], [1, 0], id="standing beats one unit less"),
+        pytest.param([(105, 60), (100, 60, 5)], [0, 1], [0, 1], id="standing ties: the earlier"),
+        pytest.param([(105, 60), (100, 61, 5)], [1, 0], [1, 0], id="standing ties: the larger volume"),
+        pytest.param([(100, 60, 5), (105, 61)], [1, 0], [1, 0], id="standing ties: the larger volume, opened last"),
+        pytest.param([(100, 61, 5), (106, 60)], [0, 1], [1, 0], id="standing loses to one unit more"),
+        # weights 1, 1.05, 1.1, 1.15, 1.2, 1.25: 1,000 * 1.25 = 1,250, 1,100 * 1.1 = 1,210, 1,200 * 1 = 1,200,
+        # 1,040 * 1.15 = 1,196, 995 * 1.2 = 1,194, 1,130 * 1.05 = 1,186.5; with 1, 2, 3, 4, 5, 6 Wh
+        # 1,250, 2,420, 3,600, 4,784, 5,970, 7,119
+        pytest.param(
+            [(1_000, 1, 80), (1_100, 2, 10), (1_200, 3), (1_040, 4, 20), (995, 5, 40), (1_130, 6, 5)],
+            [5, 4, 3, 2, 1, 0],
+            [0, 1, 2, 3, 4, 5],
+            id="every tier",
+        ),
+        pytest.param([(1, 1)] * 2 + [(2, 1)] + [(1, 2)] * 2, [3, 4, 2, 0, 1], [2, 3, 4, 0, 1], id="all three rules"),
+    ],
+)
+def test_both_orders_of_the_same_bids(
+    wide: Stage,
+    wide_by_price: Stage,
+    bids: list[tuple[int, ...]],
+    by_amount: list[int],
+    by_price: list[int],
+) -> None:
+    """T-MAT-2, T-MAT-4, T-MAT-5, T-MAT-11: where all win, and where one Wh is less than all want."""
+    planted = [Planted(*bid) for bid in bids]
+    demand = sum(bid.volume for bid in planted)
+    for stage, expected in ((wide, by_amount), (wide_by_price, by_price)):
+        assert ranking(planted, 500, stage.tariff.rank_by_price) == expected
+        if demand <= LARGEST:
+            assert list(match(stage, planted, max(1, demand))[1]) == expected
+        check(stage, planted, min(LARGEST, max(1, demand - 1)))
+
+
+def test_losers_by_price_are_told_when_it_is_certain(wide_by_price: Stage) -> None:
+    """T-MAT-11, annex B: the book of the next test, in which 9, 7, 6, 5 and 1 is the order of the prices.
+
+    Read from the last, 4 and 3 want all; 2 displaces 4; 1 is out at once; 0 wants 8, and 2 the rest: 3 is out.
+    """
+    bids = [Planted(9, 8), Planted(1, 10), Planted(7, 8), Planted(6, 5), Planted(5, 5)]
+    assert match(wide_by_price, bids, 10) == ([4, 1, 3], {0: 8, 2: 2})
+    # By price the tenth Wh of the second one's volume helps it nothing; by amount 100 Wh at 1 would win all.
+    bids[1] = Planted(1, 100)
+    assert match(wide_by_price, bids, 10) == ([4, 1, 3], {0: 8, 2: 2})
 
 
 def test_losers_are_told_when_it_is_certain(wide: Stage) -> None:
@@ -166,7 +238,7 @@ def test_adversarial_arrangements(wide: Stage, size: int, arrangement: str) -> N
 # Few different values, so that ties are common, and the ends of the ranges that a purse can hold.
 BIDS = st.builds(
     Planted,
-    st.sampled_from([1, 2, 3, 4, 6, 12, 100, 2**55 - 1]) | st.integers(1, 2**55 - 1),
+    st.sampled_from([1, 2, 3, 4, 6, 12, 100, 2**79 - 1]) | st.integers(1, 2**79 - 1),
     st.sampled_from([1, 2, 3, 4, 6, 12, 100, LARGEST]) | st.integers(1, LARGEST),
     st.sampled_from(list(TIERS)),
 )
@@ -181,40 +253,97 @@ def test_agrees_with_pythons_sort(wide: Stage, bids: list[Planted], share: int) 
     check(wide, bids, max(1, min(LARGEST, demand * share // 8)))
 
 
+@settings(deadline=None, max_examples=60)
+@given(bids=st.lists(BIDS, max_size=12) | st.lists(BIDS, min_size=100, max_size=128), share=st.integers(0, 8))
+@example(bids=[Planted(1, 3), Planted(1, 3), Planted(1, 3)], share=4)
+@example(bids=[Planted(2, 1), Planted(1, 100)], share=8)
+def test_by_price_agrees_with_pythons_sort(wide_by_price: Stage, bids: list[Planted], share: int) -> None:
+    """T-MAT-4 to T-MAT-9, T-MAT-11: likewise."""
+    demand = sum(bid.volume for bid in bids)
+    check(wide_by_price, bids, max(1, min(LARGEST, demand * share // 8)))
+
+
 @settings(deadline=None, max_examples=30)
-@given(bids=st.lists(BIDS, min_size=1, max_size=12), step=st.sampled_from([0, 1, 10_000]))
-def test_any_priority_step(bids: list[Planted], step: int) -> None:
-    """T-MAT-2: from the paper's plain order to the heaviest weight."""
+@given(bids=st.lists(BIDS, min_size=1, max_size=12), step=st.sampled_from([0, 1, 10_000]), by_price=st.booleans())
+def test_any_priority_step(bids: list[Planted], step: int, by_price: bool) -> None:
+    """T-MAT-2, T-MAT-11: from the plain order to the heaviest weight."""
     with boa.env.anchor():
-        stage = wide_stage(step)
+        stage = wide_stage(step, by_price)
         check(stage, bids, max(bid.volume for bid in bids))
 
 
 # ---- in the market -------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def by_price() -> Stage:
+    """The stage's market, but that bids rank by their unit price."""
+    return Stage(dataclasses.replace(TARIFF, rank_by_price=True))
+
+
 @pytest.mark.parametrize(
-    ("bids", "expected"),
+    ("bids", "by_amount", "by_unit_price"),
     [
         # Price and volume of consumer, neighbour and latecomer, in the order of their reveals; V = 1000 is enough.
-        pytest.param([(100, 300), (150, 100), (110, 200)], "CLN", id="30,000 before 22,000 before 15,000"),
-        pytest.param([(100, 100), (150, 100), (125, 100)], "NLC", id="one volume: by price"),
-        pytest.param([(120, 100), (100, 120), (160, 75)], "NCL", id="12,000 three times: by volume"),
-        pytest.param([(100, 100), (100, 100), (100, 100)], "CNL", id="all equal: by reveal"),
-        pytest.param([(100, 100), (100, 101), (101, 100)], "NLC", id="10,100 twice: the larger volume"),
-        pytest.param([(178, 1), (62, 3), (93, 2)], "NLC", id="186 twice, then 178"),
+        pytest.param([(100, 300), (150, 100), (110, 200)], "CLN", "NLC", id="30,000 before 22,000 before 15,000"),
+        pytest.param([(100, 100), (150, 100), (125, 100)], "NLC", "NLC", id="one volume: by price"),
+        pytest.param([(120, 100), (100, 120), (160, 75)], "NCL", "LCN", id="12,000 three times: by volume"),
+        pytest.param([(100, 100), (100, 100), (100, 100)], "CNL", "CNL", id="all equal: by reveal"),
+        pytest.param([(100, 100), (100, 101), (101, 100)], "NLC", "LNC", id="10,100 twice: the larger volume"),
+        pytest.param([(178, 1), (62, 3), (93, 2)], "NLC", "CLN", id="186 twice, then 178"),
     ],
 )
-def test_in_the_market(stage: Stage, bids: list[tuple[int, int]], expected: str) -> None:
-    """T-MAT-2, T-MAT-4, T-MAT-5, T-MAT-8: trades are made in the order of the ranking."""
-    letters = dict(zip("CNL", (stage.consumer, stage.neighbour, stage.household("latecomer")), strict=True))
+def test_in_the_market(
+    stage: Stage, by_price: Stage, bids: list[tuple[int, int]], by_amount: str, by_unit_price: str
+) -> None:
+    """T-MAT-2, T-MAT-4, T-MAT-5, T-MAT-8, T-MAT-11: trades are made in the order of the ranking."""
+    for played, expected in ((stage, by_amount), (by_price, by_unit_price)):
+        with boa.env.anchor():
+            assert played.market.RANK_BY_PRICE() is (played is by_price)
+            letters = dict(zip("CNL", (played.consumer, played.neighbour, played.household("latecomer")), strict=True))
+            quote_id = played.quote(1000, 62)
+            bidders = [(user, price, volume) for user, (price, volume) in zip(letters.values(), bids, strict=True)]
+            played.auction(quote_id, *bidders)
+
+            trades = played.market.trades(quote_id)
+
+            assert [trade.buyer for trade in trades] == [letters[letter].address for letter in expected]
+
+
+def test_many_small_bids_at_a_high_price_beat_a_large_one(stage: Stage, by_price: Stage) -> None:
+    """T-MAT-11: 1000 Wh at 100 are 100,000; 300 Wh at 150 and 200 Wh at 140 are 45,000 and 28,000.
+
+    By amount the large one takes everything; by price it has the 500 Wh that are left, and 500 * 102 back.
+    """
+    played = []
+    for market in (stage, by_price):
+        with boa.env.anchor():
+            latecomer = market.household("latecomer")
+            quote_id = market.quote(1000, 62)
+            bids = ((market.consumer, 100, 1000), (market.neighbour, 150, 300), (latecomer, 140, 200))
+            market.auction(quote_id, *bids)
+            names = {market.consumer.address: "C", market.neighbour.address: "N", latecomer.address: "L"}
+            trades = [(names[trade.buyer], trade.volume, trade.price) for trade in market.market.trades(quote_id)]
+            played.append((trades, [market.money(bidder)[1] for bidder, _, _ in bids]))
+
+    assert played == [
+        ([("C", 1000, 100)], [102_000, 0, 0]),
+        # 500 * 102, 300 * 152, 200 * 142
+        ([("N", 300, 150), ("L", 200, 140), ("C", 500, 100)], [51_000, 45_600, 28_400]),
+    ]
+
+
+@pytest.mark.parametrize(("price", "expected"), [(104, "CN"), (105, "CN"), (106, "NC")], ids=["104", "105", "106"])
+def test_standing_weighs_the_unit_price(price: int, expected: str) -> None:
+    """T-MAT-3, T-MAT-11: with 5 good performances the consumer's 100 count as 105; at the tie it opened first."""
+    stage = Stage(dataclasses.replace(TARIFF, rank_by_price=True))
+    stage.season(5)
+    assert stage.standing(stage.consumer) == (5, 0, 0, 1)
     quote_id = stage.quote(1000, 62)
-    bidders = [(user, price, volume) for user, (price, volume) in zip(letters.values(), bids, strict=True)]
-    stage.auction(quote_id, *bidders)
+    stage.auction(quote_id, (stage.consumer, 100, 10), (stage.neighbour, price, 10))
 
-    trades = stage.market.trades(quote_id)
-
-    assert [trade.buyer for trade in trades] == [letters[letter].address for letter in expected]
+    names = {stage.consumer.address: "C", stage.neighbour.address: "N"}
+    assert "".join(names[trade.buyer] for trade in stage.market.trades(quote_id)) == expected
 
 
 def test_the_order_of_the_reveals_counts_not_that_of_the_seals(stage: Stage) -> None:

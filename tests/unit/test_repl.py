@@ -80,6 +80,61 @@ def test_a_refusal_is_one_line_with_the_reason(names: dict[str, Any]) -> None:
     assert repl.reason_of(refused.value) == "refused: quotes: price out of band"
 
 
+def test_households_have_a_capacity_that_the_owner_can_raise(names: dict[str, Any]) -> None:
+    owner, mild, market = names["owner"], names["mild"], names["market"]
+    assert re.search(r"^  capacity +11\.500 kWh$", repr(mild.account()), re.MULTILINE)
+    assert market.account(mild).capacity == 11_500
+    with pytest.raises(boa.BoaError) as refused:
+        mild.quote(kwh="11.501", price=9)
+    assert repl.reason_of(refused.value) == "refused: quotes: volume out of bounds"
+    owner.authorize(mild, kwh="11.501")
+    assert market.quote(mild.quote(kwh="11.501", price=9)).volume == 11_501
+    with pytest.raises(boa.BoaError) as refused:
+        owner.authorize(mild, kwh=11)
+    assert repl.reason_of(refused.value) == "refused: accounts: capacity cannot fall"
+    with pytest.raises(boa.BoaError) as refused:
+        owner.authorize(mild)
+    assert repl.reason_of(refused.value) == "refused: accounts: already authorised"
+    market.revoke(mild, sender=owner)
+    owner.authorize(mild)
+    assert market.account(mild).authorized
+    assert market.account(mild).capacity == 11_501
+
+
+def test_what_is_left_is_bought_in_part_or_whole(names: dict[str, Any]) -> None:
+    sunny, cloudy, misty, market, clock = (names[name] for name in ("sunny", "cloudy", "misty", "market", "clock"))
+    quote_id = sunny.quote(kwh="0.64", price=9)
+    clock.to("MATCHING")
+    market.match_bids(quote_id)
+    with pytest.raises(boa.BoaError) as refused:
+        cloudy.buy(quote_id, kwh="0.009")
+    assert repl.reason_of(refused.value) == "refused: surplus: volume too small"
+    cloudy.buy(quote_id, kwh="0.01")
+    misty.buy(quote_id)
+    clock.to("METERING")
+    with pytest.raises(boa.BoaError) as refused:
+        cloudy.buy(quote_id, kwh="0.1")
+    assert repl.reason_of(refused.value) == "refused: surplus: no reading yet"
+    sunny.meter.read(exported="0.7")
+    cloudy.buy(quote_id)
+    assert [(trade.buyer, trade.volume) for trade in market.trades(quote_id)] == [
+        (cloudy, 10),
+        (misty, 630),
+        (cloudy, 60),
+    ]
+
+
+def test_a_file_tells_the_capacities(tmp_path: Path) -> None:
+    path = tmp_path / "two.csv"
+    path.write_text("period,household,load_wh,pv_wh,capacity_wh\n0,one,1,2,3000\n0,two,1,2,16777215\n")
+    offered = repl.namespace(path)
+    assert [offered[name].account().capacity for name in ("one", "two")] == [3_000, 2**24 - 1]
+
+
+def test_views_of_the_lens_are_listed_with_the_market(names: dict[str, Any]) -> None:
+    assert {"account", "quote", "trades", "remaining", "buy_surplus", "authorize"} <= set(dir(names["market"]))
+
+
 def test_withdraw_without_an_amount_takes_everything(names: dict[str, Any]) -> None:
     names["rainy"].withdraw()
     assert names["rainy"].account().balance == 0

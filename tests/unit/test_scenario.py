@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from wattproof import footprint, scenario
-from wattproof.bills import BooksDoNotBalance
+from wattproof.bills import Books, BooksDoNotBalance, Event, tier
 from wattproof.deployment import Tariff
 from wattproof.engine import available
 from wattproof.households import open_households
-from wattproof.scenario import PeriodResult, TradingDay, apportion, simulate
+from wattproof.scenario import Conduct, PeriodResult, TradingDay, apportion, simulate
 
 TARIFF = Tariff(sbp=60, ssp=180, service_fee=2, priority_step=500)
 """Small round prices in base units per Wh; the price band is [62, 178]."""
@@ -22,6 +22,7 @@ FASTEST = available()[-1]
 """What the hand-reckoned days run on; that both engines agree is a test of its own."""
 
 HEADER = "period,household,load_wh,pv_wh,forecast_load_wh,forecast_pv_wh"
+WIRED = f"{HEADER},capacity_wh"
 
 
 def csv(folder: Path, *rows: str, header: str = HEADER) -> Path:
@@ -31,9 +32,11 @@ def csv(folder: Path, *rows: str, header: str = HEADER) -> Path:
     return path
 
 
-def play(path: Path, seed: int = 1, engine: str = FASTEST) -> tuple[TradingDay, list[PeriodResult]]:
+def play(
+    path: Path, seed: int = 1, engine: str = FASTEST, tariff: Tariff = TARIFF, **conduct: Conduct
+) -> tuple[TradingDay, list[PeriodResult]]:
     """Runs a file to its end."""
-    day = simulate(open_households(path, seed=seed), seed, TARIFF, engine)
+    day = simulate(open_households(path, seed=seed), seed, tariff, engine, conduct)
     return day, list(day)
 
 
@@ -118,6 +121,191 @@ def test_who_finds_no_place_in_the_book_buys_what_is_left(tmp_path: Path, monkey
     assert (day.bill("cloudy").performances, day.bill("rainy").performances) == (1, 1)
 
 
+def test_winners_are_served_before_purchases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # One bid fits into the book: cloudy wins 600 Wh, and rainy buys the 400 Wh that are left. 700 Wh come.
+    monkeypatch.setattr(scenario, "BOOK_SIZE", 1)
+    path = csv(tmp_path, "0,sunny,0,700,0,1000", "0,cloudy,600,0,600,0", "0,rainy,400,0,400,0")
+    day, (period,) = play(path)
+
+    assert [(trade.buyer, trade.kind, trade.volume, trade.delivered) for trade in period.trades] == [
+        ("cloudy", "bid", 600, 600),
+        ("rainy", "surplus", 400, 100),
+    ]
+    # cloudy has all of it and pays its fee; rainy has 10 % of 300 * 62 for what did not come, and pays no fee.
+    assert costs(day, "cloudy")[1] == 600 * 62 + 1_200
+    assert costs(day, "rainy")[1] == 100 * 62 - 1_860 + 300 * 180
+    assert costs(day, "sunny")[1] == -(700 * 62 - 1_400 - 1_860)
+    # Below 95 % of the quote; both buyers imported what they agreed.
+    assert [(day.bill(name).performances, day.bill(name).defaults) for name in ("sunny", "cloudy", "rainy")] == [
+        (0, 1),
+        (1, 0),
+        (1, 0),
+    ]
+
+
+def test_nobody_earns_a_record_by_hindsight(tmp_path: Path) -> None:
+    # Nobody bids; what is bought after the reading of just what was quoted is no record, of the seller or the buyer.
+    path = csv(tmp_path, "0,sunny,0,100,0,100", "0,cloudy,60,0,0,0")
+    day, (period,) = play(path)
+
+    assert (period.sold, period.delivered, period.performances, period.defaults) == (60, 60, 0, 0)
+    assert costs(day, "sunny")[1] == -(60 * 60 + 40 * 60)
+
+
+def test_a_purchase_below_the_least_is_rounded_up_where_that_pays(tmp_path: Path) -> None:
+    # Of 6400 Wh that were exported 100 is the least. It costs 100 * 64 less what is resold at 60; the grid charges 180.
+    # For 6 Wh 6400 - 94 * 60 = 760 is less than 1080, for 3 Wh 6400 - 97 * 60 = 580 is more than 540.
+    rows = ("0,sunny,0,6400,0,6400", "0,cloudy,40,0,0,0", "0,rainy,6,0,0,0", "0,misty,3,0,0,0")
+    day, (period,) = play(csv(tmp_path, *rows))
+
+    assert [(trade.buyer, trade.volume, trade.delivered) for trade in period.trades] == [
+        ("cloudy", 100, 100),
+        ("rainy", 100, 100),
+    ]
+    assert costs(day, "cloudy")[1] == 6_400 - 60 * 60
+    assert costs(day, "rainy")[1] == 760
+    assert costs(day, "misty")[1] == 540
+
+
+def test_all_that_is_left_may_be_less_than_the_least(tmp_path: Path) -> None:
+    # Of 130 Wh 3 is the least, but when cloudy has had 128, the last 2 are all that is left.
+    _, (period,) = play(csv(tmp_path, "0,sunny,0,130,0,130", "0,cloudy,128,0,0,0", "0,rainy,2,0,0,0"))
+    assert [(trade.buyer, trade.volume) for trade in period.trades] == [("cloudy", 128), ("rainy", 2)]
+
+
+def test_the_least_before_delivery_is_of_what_was_quoted(tmp_path: Path) -> None:
+    # cloudy does not open its bid, so all 6400 Wh are left; it wants 60, and 100 is the least.
+    path = csv(tmp_path, "0,sunny,0,6400,0,6400", "0,cloudy,60,0,60,0")
+    day, (period,) = play(path, cloudy=Conduct(reveals=0))
+
+    (trade,) = period.trades
+    assert (trade.kind, trade.volume) == ("surplus", 100)
+    # Bought ahead, it is agreed, and far more than what was imported.
+    assert (day.bill("sunny").performances, day.bill("cloudy").defaults) == (1, 1)
+
+
+# ---- capacity --------------------------------------------------------------------------------
+
+
+def test_nobody_quotes_or_bids_beyond_its_capacity(tmp_path: Path) -> None:
+    path = csv(tmp_path, "0,sunny,0,800,0,800,1000", "0,cloudy,300,0,300,0,310", header=WIRED)
+    day, (period,) = play(path, sunny=Conduct(quotes=2000), cloudy=Conduct(bids=1500))
+
+    assert (period.supply, period.demand) == (1000, 310)
+    assert [(offer.household, offer.volume) for offer in period.offers] == [("cloudy", 310)]
+    accounts = {name: day.market.account(member.address) for name, member in day.members.items()}
+    assert {name: (account.authorized, account.capacity) for name, account in accounts.items()} == {
+        "sunny": (True, 1000),
+        "cloudy": (True, 310),
+    }
+
+
+@pytest.mark.parametrize(("capacity", "bought"), [(300, 0), (323, 0), (324, 24), (400, 100), (900, 300)])
+def test_a_lost_bid_leaves_less_to_buy(tmp_path: Path, capacity: int, bought: int) -> None:
+    # rainy wins all that is quoted. Of the 1500 Wh exported 500 are left, and 24 is the least; cloudy opened a bid for
+    # 300 Wh and wants as many.
+    rows = ("0,sunny,0,1500,0,1000,9000", "0,rainy,1000,0,1000,0,9000", f"0,cloudy,300,0,300,0,{capacity}")
+    _, (period,) = play(csv(tmp_path, *rows, header=WIRED))
+
+    assert [(offer.household, offer.filled) for offer in period.offers if offer.filled] == [("rainy", 1000)]
+    volumes = [trade.volume for trade in period.trades if trade.buyer == "cloudy"]
+    assert volumes == ([bought] if bought else [])
+
+
+# ---- households that act otherwise -------------------------------------------------------------
+
+
+def test_who_quotes_what_it_has_not_and_stays_silent_is_out(tmp_path: Path) -> None:
+    rows = [
+        f"{period},{name},{load},{pv},{load},{pv},{capacity}"
+        for period in range(4)
+        for name, load, pv, capacity in (("sunny", 0, 100, 500), ("rainy", 200, 0, 500), ("cloudy", 50, 0, 9_900))
+    ]
+    path = csv(tmp_path, *rows, header=WIRED)
+    day, results = play(path, cloudy=Conduct(phantom=True, silent=True))
+
+    # The first settlement comes when the quotes of three periods are in.
+    assert [(result.supply, result.quotes) for result in results] == [(10_000, 2)] * 3 + [(100, 1)]
+    assert [result.unread for result in results] == [{"cloudy"}] * 4
+    # Of 200 Wh rainy bids for 2 of 100 and 198 of 9900 Wh. The latter do not come; cloudy buys 50 of what sunny has.
+    first = results[0]
+    assert [(trade.prosumer, trade.volume, trade.delivered, trade.compensation) for trade in first.trades] == [
+        ("sunny", 2, 2, 0),
+        ("sunny", 50, 50, 0),
+        ("cloudy", 198, 0, 198 * 62 * 10 // 100),
+    ]
+    bill = first.bills["rainy"]
+    assert (bill.paid, bill.fees, bill.compensated, bill.waivers, bill.grid) == (124, 4, 1_227, 1, -198 * 180)
+    cloudy = day.members["cloudy"].address
+    assert not day.market.account(cloudy).authorized
+    # One default for each of three quotes, and one for having bought without a reading.
+    assert day.market.account(cloudy).defaults == 4
+    assert [result.bills["cloudy"].defaults for result in results] == [2, 1, 1, 0]
+    # Without a reading its import is in no bill of the market.
+    assert (day.bill("cloudy").imported, day.bill("cloudy").grid_alone) == (0, 0)
+    # In the last period it neither quotes nor bids: only rainy does, for all that sunny has.
+    assert [(offer.household, offer.volume) for offer in results[3].offers] == [("rainy", 100)]
+
+
+def test_who_quotes_what_it_has_not_and_says_so_stays(tmp_path: Path) -> None:
+    rows = [f"{period},{name},{load},{pv},{load},{pv}" for period in range(4)
+            for name, load, pv in (("sunny", 0, 100), ("rainy", 200, 0), ("cloudy", 50, 0))]  # fmt: skip
+    day, results = play(csv(tmp_path, *rows), cloudy=Conduct(phantom=True))
+
+    assert [result.unread for result in results] == [frozenset()] * 4
+    assert [result.quotes for result in results] == [2] * 4
+    assert day.market.account(day.members["cloudy"].address).authorized
+    assert day.bill("cloudy").defaults == 4
+    # What sunny did not sell to rainy is bought by cloudy after the delivery.
+    assert [(trade.prosumer, trade.buyer, trade.kind, trade.volume) for trade in results[0].trades[1:]] == [
+        ("sunny", "cloudy", "surplus", 50),
+        ("cloudy", "rainy", "bid", 198),
+    ]
+
+
+@pytest.mark.parametrize(("farmed", "reached"), [(4, 0), (5, 1), (80, 5)])
+def test_standing_is_farmed_before_the_first_period(tmp_path: Path, farmed: int, reached: int) -> None:
+    path = csv(tmp_path, "0,sunny,0,1000,0,1000", "0,cloudy,1000,0,1000,0")
+    day, (period,) = play(path, cloudy=Conduct(farmed=farmed))
+
+    assert day.bill("cloudy").performances == farmed + 1
+    # The period begins with the tier, and nothing else of what went before is in it.
+    (trade,) = period.trades
+    assert trade.fee == 2_000 * (5 - reached) // 5
+    bill = period.bills["cloudy"]
+    assert (bill.performances, bill.imported, bill.paid, bill.fees) == (1, 1000, 62_000, trade.fee)
+    assert period.balances_match
+    # Each Wh was bought at 62, not at the 180 that the grid charges; fees fall with the tier.
+    fees = [2 * (5 - tier(number)) // 5 for number in range(farmed)]
+    before = day.bill("cloudy").market - bill.market
+    assert before == farmed * 62 + sum(fees)
+
+
+def test_a_shill_outranks_small_bids_by_amount_but_not_by_price(tmp_path: Path) -> None:
+    # SDR 0.5: quoted at 90, bid at 135. 1000 * 90 is more than 600 * 135, but 90 is less than 135.
+    path = csv(tmp_path, "0,sunny,0,1000,0,1000", "0,cloudy,600,0,600,0", "0,misty,600,0,600,0", "0,rainy,800,0,800,0")
+    won = {}
+    for by_price in (False, True):
+        tariff = Tariff(sbp=60, ssp=180, service_fee=2, priority_step=500, rank_by_price=by_price)
+        day, (period,) = play(path, tariff=tariff, rainy=Conduct(shill=True))
+        assert day.market.RANK_BY_PRICE() is by_price
+        assert {(offer.household, offer.volume, offer.price) for offer in period.offers} == {
+            ("cloudy", 600, 135),
+            ("misty", 600, 135),
+            ("rainy", 1000, 90),
+        }
+        won[by_price] = [(trade.buyer, trade.volume) for trade in period.trades]
+    assert won == {False: [("rainy", 1000)], True: [("cloudy", 600), ("misty", 400)]}
+
+
+@pytest.mark.parametrize(("eager", "price"), [(0, 90), (500, 112), (1000, 135), (1500, 157), (2000, 178)])
+def test_households_bid_at_prices_of_their_own(tmp_path: Path, eager: int, price: int) -> None:
+    # From 90 towards 135 and beyond: 90 + 22.5, 90 + 67.5, and 180, which is above the band.
+    path = csv(tmp_path, "0,sunny,0,1000,0,1000", "0,cloudy,2000,0,2000,0")
+    _, (period,) = play(path, cloudy=Conduct(eager=eager))
+    assert [offer.price for offer in period.offers] == [price]
+
+
 def test_nobody_bids_on_more_quotes_than_its_reach(tmp_path: Path) -> None:
     sellers = [f"0,roof{number},0,100,0,100" for number in range(6)]
     _, (period,) = play(csv(tmp_path, *sellers, "0,cloudy,600,0,600,0"))
@@ -163,8 +351,9 @@ def test_a_party_that_runs_out_of_money_is_topped_up(tmp_path: Path, monkeypatch
 
 
 def test_energies_at_the_limit(tmp_path: Path) -> None:
-    most = 2**48 - 1
-    day, (period,) = play(csv(tmp_path, f"0,sunny,0,{most},0,{most}", f"0,cloudy,{most},0,{most},0"))
+    most = 2**24 - 1
+    rows = (f"0,sunny,0,{most},0,{most},{most}", f"0,cloudy,{most},0,{most},0,{most}")
+    day, (period,) = play(csv(tmp_path, *rows, header=WIRED))
 
     assert period.balances_match
     assert period.delivered == most
@@ -188,6 +377,141 @@ def test_a_bill_that_differs_from_the_market_ends_the_run(tmp_path: Path) -> Non
 
     with pytest.raises(BooksDoNotBalance, match=r"^period 3: cloudy paid \d+ base units, but its bill says \d+$"):
         list(day)
+
+
+# ---- what a settlement comes to, reckoned a second time ----------------------------------------
+
+
+def settled_books() -> tuple[Books, list[Event]]:
+    """Books of a quote of 100 Wh at 70, of which ann won 50 at 100 and bob 30 at 80, and cat bought 20; 90 Wh came.
+    With them, the events of its settlement, reckoned by hand."""
+    books = Books(TARIFF, "owner", "supplier", {name: name for name in ("sun", "ann", "bob", "cat")})
+    for name in books.names:
+        books.enter(
+            [("Authorized", {"user": name, "capacity": 500}), ("Deposited", {"account": name, "amount": 10**6})]
+        )
+    books.enter([("QuoteSubmitted", {"quote_id": 1, "prosumer": "sun", "period": 5, "volume": 100, "price": 70})])
+    for name, price, volume in (("ann", 100, 50), ("bob", 80, 30)):
+        books.enter([("BidRevealed", {"quote_id": 1, "bidder": name, "price": price, "volume": volume})])
+    books.enter(
+        [("BidConfirmed", {"quote_id": 1, "bidder": name, "filled": wh}) for name, wh in (("ann", 50), ("bob", 30))]
+    )
+    books.enter([("SurplusBought", {"quote_id": 1, "buyer": "cat", "volume": 20})])
+    books.enter([("ReadingSubmitted", {"user": "sun", "period": 5, "exported": 90, "imported": 0})])
+
+    def trade(buyer: str, delivered: int, payment: int, fee: int, compensation: int) -> Event:
+        said = {"delivered": delivered, "payment": payment, "fee": fee, "compensation": compensation}
+        return "TradeSettled", {"quote_id": 1, "buyer": buyer, **said}
+
+    # The winners have all, cat 10 of 20; 90 is less than 95 % of 100, so cat has 10 % of 700.
+    total = {"delivered": 90, "revenue": 5_000 + 2_400 + 700, "fee": 180, "compensation": 70}
+    return books, [
+        trade("ann", 50, 5_000, 100, 0),
+        trade("bob", 30, 2_400, 60, 0),
+        ("WaiverGranted", {"user": "cat"}),
+        trade("cat", 10, 700, 0, 70),
+        ("PerformanceRecorded", {"user": "sun", "good": False}),
+        ("QuoteSettled", {"quote_id": 1, **total}),
+    ]
+
+
+def account(user: str, amount: int) -> Event:
+    return "AccountSettled", {"user": user, "period": 5, "amount": amount, "cleared": 0}
+
+
+def test_a_settlement_by_hand_is_booked() -> None:
+    books, events = settled_books()
+    assert [trade.delivered for trade in books.enter(events)] == [50, 30, 10]
+    # sun delivered all that it exported. ann imported 60 of 50 and is in default; bob imported 30 as agreed.
+    books.enter([account("sun", 0)])
+    for name, imported in (("ann", 60), ("bob", 30)):
+        books.enter([("ReadingSubmitted", {"user": name, "period": 5, "exported": 0, "imported": imported})])
+    books.enter([("PerformanceRecorded", {"user": "ann", "good": False}), account("ann", -10 * 180)])
+    books.enter([("PerformanceRecorded", {"user": "bob", "good": True}), account("bob", 0)])
+    # cat is silent: it counts as having imported the 20 Wh that it bought, and is out.
+    silent = [("PerformanceRecorded", {"user": "cat", "good": False}), ("Revoked", {"user": "cat"})]
+    books.enter([*silent, account("cat", -10 * 180)])
+    assert books.authorized == {"sun", "ann", "bob"}
+    assert books.escrow() == 0
+
+
+@pytest.mark.parametrize(
+    ("at", "argument", "value", "says"),
+    [
+        (
+            0,
+            "delivered",
+            49,
+            r"trade 0 of quote 1 was settled as \(49, 5000, 100, 0\), but comes to \(50, 5000, 100, 0\)",
+        ),
+        (1, "payment", 2_399, "trade 1 of quote 1 was settled as"),
+        (1, "fee", 0, "trade 1 of quote 1 was settled as"),
+        (3, "compensation", 71, "trade 2 of quote 1 was settled as"),
+        (3, "buyer", "bob", "the trades of quote 1 were settled out of order"),
+        (2, "user", "bob", "WaiverGranted of cat is missing"),
+        (4, "good", True, "the record of sun was settled as"),
+        (4, "user", "ann", "the record of sun was settled as"),
+        (5, "revenue", 8_101, "quote 1 was settled as"),
+        (5, "fee", 0, "quote 1 was settled as"),
+    ],
+)
+def test_a_settlement_that_comes_to_something_else_is_refused(at: int, argument: str, value: object, says: str) -> None:
+    books, events = settled_books()
+    events[at][1][argument] = value
+    with pytest.raises(BooksDoNotBalance, match=f"^period 5: {says}"):
+        books.enter(events)
+
+
+@pytest.mark.parametrize("left_out", [2, 4])
+def test_a_settlement_that_says_too_little_is_refused(left_out: int) -> None:
+    books, events = settled_books()
+    del events[left_out]
+    with pytest.raises(BooksDoNotBalance, match=r"^period 5: (WaiverGranted of cat is missing|the record of sun)"):
+        books.enter(events)
+
+
+@pytest.mark.parametrize("name", ["WaiverGranted", "WaiverUsed", "Revoked"])
+def test_a_settlement_that_says_too_much_is_refused(name: str) -> None:
+    books, events = settled_books()
+    with pytest.raises(BooksDoNotBalance, match=r"the record of sun|comes of no settlement"):
+        books.enter([*events[:5], (name, {"user": "sun"}), *events[5:]])
+
+
+@pytest.mark.parametrize("said", ["silent", "exported", "nothing sold ahead", "far too much"])
+def test_a_record_that_nobody_has_earned_is_refused(said: str) -> None:
+    """Who is silent loses its authorisation; who sold nothing ahead, or exported far more, has no record."""
+    books, _ = settled_books()
+    quote = books.quotes[1]
+    quote.trades.clear()
+    settled = ("QuoteSettled", {"quote_id": 1, "delivered": 0, "revenue": 0, "fee": 0, "compensation": 0})
+    record = ("PerformanceRecorded", {"user": "sun", "good": said == "far too much"})
+    quote.exported, quote.ahead = {
+        "silent": (None, True),
+        "exported": (90, True),
+        "nothing sold ahead": (90, False),
+    }.get(said, (106, True))
+    events = [record, ("Revoked", {"user": "sun"})] if said == "exported" else [record]
+    with pytest.raises(BooksDoNotBalance, match=r"^period 5: the record of sun was settled as"):
+        books.enter([*events, settled])
+
+
+def test_the_invoice_of_an_account_is_reckoned() -> None:
+    books, events = settled_books()
+    books.enter(events)
+    books.enter([("ReadingSubmitted", {"user": "ann", "period": 5, "exported": 0, "imported": 50})])
+    with pytest.raises(BooksDoNotBalance, match=r"^period 5: the account of ann was settled as -1, but comes to 0$"):
+        books.enter([("PerformanceRecorded", {"user": "ann", "good": True}), account("ann", -1)])
+
+
+def test_nobody_is_revoked_twice() -> None:
+    books, _ = settled_books()
+    books.enter([("Revoked", {"user": "cat"})])
+    with pytest.raises(BooksDoNotBalance, match="cat was revoked, but was not authorised"):
+        books.enter([("Revoked", {"user": "cat"})])
+
+
+def test_tiers_are_those_of_the_terms() -> None:
+    assert [tier(good) for good in (0, 4, 5, 9, 10, 20, 39, 40, 79, 80, 1000)] == [0, 0, 1, 1, 2, 3, 3, 4, 4, 5, 5]
 
 
 # ---- determinism -----------------------------------------------------------------------------

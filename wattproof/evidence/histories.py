@@ -5,7 +5,8 @@ comes of it; addresses follow from keys, the contracts' addresses from the deplo
 and the seconds are fixed beforehand, can be signed as transactions of a real chain, and carry the model's verdict.
 
 Most calls continue some trade. The others are refused on purpose: at the edges of the bounds, out of phase, by the
-wrong sender, or with calldata that is cut short, dirtied, too long or paid for; in between every view is asked.
+wrong sender, or with calldata that is cut short, dirtied, too long or paid for; in between every view is asked, those of
+the market's lens above all.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from random import Random
 from typing import Any, Literal, NamedTuple
@@ -25,8 +26,8 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from rlp import encode as rlp_encode
 
-from wattproof.deployment import Tariff
-from wattproof.evidence.builds import Build, build
+from wattproof.deployment import Tariff, frame
+from wattproof.evidence.builds import CONTRACTS, Build, build
 from wattproof.meters import Meter, malleable_twin
 from wattproof.model import BidStatus, Market, Phase, QuoteStatus, Refused, Signature, Token
 
@@ -42,12 +43,12 @@ OTHERS = ("owner", "deputy", "supplier", "stranger", "newcomer")
 TARIFFS = (
     # Small prices, so that every percentage is rounded.
     Tariff(sbp=6, ssp=18, service_fee=1, priority_step=500),
-    Tariff(sbp=61, ssp=181, service_fee=59, window=900, priority_step=10_000),
+    Tariff(sbp=61, ssp=181, service_fee=59, window=900, priority_step=10_000, rank_by_price=True),
     Tariff(sbp=7, ssp=7, service_fee=0, priority_step=0),
     # The largest prices that the constructor takes.
     Tariff(sbp=2**94 + 1, ssp=2**96 - 1, service_fee=2**93 + 5, priority_step=9_999),
     # Prices at which the largest volumes can still be paid for.
-    Tariff(sbp=2**48 + 1, ssp=2**50 - 1, service_fee=2**47 + 5, priority_step=1),
+    Tariff(sbp=2**72 + 1, ssp=2**74 - 1, service_fee=2**71 + 5, priority_step=1, rank_by_price=True),
 )
 
 ETHER = 2**200
@@ -57,9 +58,15 @@ RICHES = 2**100
 """Base units that the rich have where prices are large: together still less than an account can hold."""
 
 MAX_UINT256 = 2**256 - 1
-LARGEST = 2**48 - 1  # Wh
+LARGEST = 2**24 - 1  # Wh
 
-Target = Literal["market", "token"]
+CAPACITIES = (LARGEST, LARGEST, 5_000, 400, 60)
+"""Of the connections of households, in Wh a period."""
+
+LEAST_PART = 64
+"""A purchase takes at least this part of what is offered, or all that is left (T-SUR-11)."""
+
+Target = Literal["token", "market", "lens"]
 Kind = Literal["call", "view", "spoilt"]
 
 
@@ -88,6 +95,7 @@ class History:
     """A market's deployment and the calls that follow it, in order; several may fall into one second.
 
     people   the accounts of everybody, by name; everybody has `ETHER` wei
+    token, market, lens   where the owner's first three transactions put the contracts
     """
 
     seed: str
@@ -95,19 +103,19 @@ class History:
     people: dict[str, LocalAccount]
     token: str
     market: str
+    lens: str
     calls: list[Call] = field(default_factory=list)
 
     def address(self, target: Target) -> str:
         """The address of a contract."""
-        return self.token if target == "token" else self.market
+        return {"token": self.token, "market": self.market, "lens": self.lens}[target]
 
     @property
-    def arguments(self) -> bytes:
-        """The market's constructor arguments, encoded."""
-        t = self.tariff
-        fields = (t.sbp, t.ssp, t.service_fee, t.period_length, t.window, t.priority_step)
-        kinds = ["address", "address", *["uint256"] * 6]
-        return encode(kinds, [self.token, self.people["supplier"].address, *fields])
+    def arguments(self) -> tuple[bytes, bytes, bytes]:
+        """The constructors' arguments, encoded: of the token, of the market and of the lens."""
+        kinds = ["address", "address", *["uint256"] * 6, "bool"]
+        market = encode(kinds, [self.token, self.people["supplier"].address, *frame(self.tariff)])
+        return b"", market, encode(["address"], [self.market])
 
     def tally(self) -> dict[str, Counter[str]]:
         """What the model says: per function how many calls were accepted, and per reason how many were refused."""
@@ -137,9 +145,9 @@ def random_history(seed: int, length: int = 400, views: bool = True) -> History:
     return _Author(f"random {seed}", Random(seed), TARIFFS[seed % len(TARIFFS)], views).random(length)
 
 
-def full_history(bidders: int = 129, purchases: int = 129) -> History:
-    """A quote with a full book, one bid too many, a full list of trades and one purchase too many, delivered short."""
-    return _Author(f"full {bidders} {purchases}", Random(0), TARIFFS[0], False).full(bidders, purchases)
+def full_history(bidders: int = 129) -> History:
+    """A quote with a full book, one bid too many, a full list of trades and one purchase too many; one delivered short."""
+    return _Author(f"full {bidders}", Random(0), TARIFFS[0], False).full(bidders)
 
 
 class _Author:
@@ -149,8 +157,8 @@ class _Author:
         self.rng, self.tariff, self.views = rng, tariff, views
         people = {name: person(name) for name in (*HOUSEHOLDS, *OTHERS)}
         owner = people["owner"].address
-        token, market = created(owner, 0), created(owner, 1)
-        self.history = History(seed, tariff, people, token, market)
+        token, market, lens = (created(owner, nonce) for nonce in range(3))
+        self.history = History(seed, tariff, people, token, market, lens)
         self.model = Market(
             owner=owner,
             supplier=people["supplier"].address,
@@ -163,7 +171,8 @@ class _Author:
         self.now = START + 1
         self.sealed: dict[tuple[int, str], tuple[int, int, bytes]] = {}
         self.periods: list[int] = []
-        self.abis = {"market": _functions(build("EnergyMarket")), "token": _functions(build("EnergyCredit"))}
+        targets: tuple[Target, ...] = ("token", "market", "lens")
+        self.abis = {target: _functions(build(contract)) for target, contract in zip(targets, CONTRACTS, strict=True)}
 
     # ---- calls -----------------------------------------------------------------------
 
@@ -221,8 +230,8 @@ class _Author:
         self.history.calls.append(call)
 
     def look(self) -> None:
-        """Asks a view of the market or the token, of somebody and something that there is or is not."""
-        target: Target = self.rng.choice(("market", "market", "market", "token"))
+        """Asks a view of one of the contracts, of somebody and something that there is or is not."""
+        target: Target = self.rng.choice(("lens", "lens", "lens", "lens", "market", "token"))
         views = [function for function in self.abis[target].values() if function.is_view]
         function = self.rng.choice(sorted(views, key=lambda view: view.name))
         args = [self.any_argument(kind, name) for kind, name in zip(function.kinds, function.names, strict=True)]
@@ -242,11 +251,15 @@ class _Author:
         if kind == "uint256":
             if rng.random() < 0.15:
                 return rng.choice((0, 1, MAX_UINT256, 2**128, LARGEST, LARGEST + 1))
-            if name == "quote_id":
+            if name in ("quote_id", "quotes"):
                 return rng.randint(0, len(self.model.quotes) + 1)
-            if name == "period":
+            if name in ("period", "periods"):
                 return rng.choice(self.periods or [0])
-            return rng.choice((1, self.tariff.lowest_price, self.tariff.highest_price, rng.randrange(2**48)))
+            return rng.choice((1, self.tariff.lowest_price, self.tariff.highest_price, rng.randrange(2**24)))
+        if kind.endswith("[]"):
+            return [self.any_argument(kind.removesuffix("[]"), name) for _ in range(rng.randint(0, 4))]
+        if kind == "(address,uint256)":
+            return self.any_argument("address", "user"), self.any_argument("uint256", "period")
         raise TypeError(f"no value for an argument of the type {kind}")
 
     # ---- people ------------------------------------------------------------------------
@@ -279,11 +292,15 @@ class _Author:
         if deposit:
             self.send("deposit", amount - amount // 4, sender=name)
 
-    def enrol(self, name: str, amount: int) -> None:
+    def enrol(self, name: str, amount: int, capacity: int) -> None:
         """A household enters the market with money."""
         self.register(name)
-        self.send("authorize", self.address(name), sender="owner")
+        self.send("authorize", self.address(name), capacity, sender="owner")
         self.fund(name, amount)
+
+    def capacity(self, name: str) -> int:
+        """The capacity of somebody's connection; 0 where it never was let in."""
+        return self.model.account(self.address(name)).capacity
 
     # ---- steps of a trade -----------------------------------------------------------------
 
@@ -327,14 +344,15 @@ class _Author:
         if period not in self.periods:
             self.periods.append(period)
         price = rng.choice((t.lowest_price, t.lowest_price, (t.lowest_price + t.highest_price) // 2, t.highest_price))
-        wide = [LARGEST, LARGEST - 1, 10**6] if t.ssp > 2**40 else [1000, 5000]
-        volume = rng.choice((1, 19, 20, 21, 60, 99, 100, 101, 400, *wide))
+        (prosumer,) = self.sample(HOUSEHOLDS, self.is_trader, 1) or HOUSEHOLDS[:1]
+        capacity = self.capacity(prosumer)
+        wide = [capacity, capacity - 1, 10**6] if t.ssp > 2**40 else [1000, 5000]
+        volume = min(rng.choice((1, 19, 20, 21, 60, 99, 100, 101, 400, *wide)), capacity)
         odd = rng.random()
         if odd < 0.04:
             price = rng.choice((0, t.lowest_price - 1, t.highest_price + 1, MAX_UINT256))
         elif odd < 0.08:
-            volume = rng.choice((0, LARGEST + 1, MAX_UINT256))
-        (prosumer,) = self.sample(HOUSEHOLDS, self.is_trader, 1) or HOUSEHOLDS[:1]
+            volume = rng.choice((0, capacity + 1, MAX_UINT256))
         self.send("submit_quote", period, volume, price, sender=prosumer)
 
     def move_invalidate(self) -> None:
@@ -361,7 +379,11 @@ class _Author:
         quote = self.model.quote(number)
         for name in self.sample(
             HOUSEHOLDS,
-            lambda name: self.address(name) != quote.prosumer and not self.model.bid(number, self.address(name)).status,
+            lambda name: (
+                self.is_trader(name)
+                and self.address(name) != quote.prosumer
+                and not self.model.bid(number, self.address(name)).status
+            ),
         ):
             price = rng.choice((quote.price, min(quote.price + 1, top), rng.randint(min(quote.price, top), top), top))
             volume = self.volume(quote.volume)
@@ -395,14 +417,20 @@ class _Author:
             self.send("match_bids", number, sender=self.rng.choice(("stranger", "owner", HOUSEHOLDS[0])))
 
     def move_buy(self) -> None:
-        """Somebody buys what a quote has left, or a little more."""
+        """Somebody buys what a quote has left, or a little more, or less than may be."""
         ready = self.quotes_in(QuoteStatus.MATCHED, Phase.MATCHING | Phase.DELIVERING | Phase.METERING)
         left = {number: self.model.remaining(number, self.now) for number in ready}
         on_sale = [number for number in ready if left[number] or self.rng.random() < 0.1]
         if on_sale:
             number = self.rng.choice(on_sale)
+            quote = self.model.quote(number)
+            prosumer, offered = quote.prosumer, quote.volume
+            if self.model.phase(quote.period, self.now) == Phase.METERING:
+                offered = self.model.reading(prosumer, quote.period).exported
+            least = -(-offered // LEAST_PART)
             wanted = self.volume(max(left[number], 1)) + (self.rng.random() < 0.07)
-            prosumer = self.model.quote(number).prosumer
+            if wanted < least and self.rng.random() < 0.7:
+                wanted = max(min(least, left[number]), 1)
             for name in self.sample(
                 HOUSEHOLDS, lambda name: self.is_trader(name) and self.address(name) != prosumer, 1
             ):
@@ -418,8 +446,10 @@ class _Author:
         imports = [0, agreed, agreed, agreed, 105 * agreed // 100, 105 * agreed // 100 + 1, -(-95 * agreed // 100)]
         imports += [position.bought, position.bought // 2, 2 * agreed + 1]
         exported, imported = rng.choice(exports), rng.choice(imports)
-        if rng.random() < 0.03:
-            exported, imported = rng.choice(((LARGEST, 0), (LARGEST + 1, 0), (0, LARGEST), (0, MAX_UINT256)))
+        if rng.random() < 0.06:
+            capacity = self.capacity(name)
+            edges = (0, volume, capacity, capacity + 1, LARGEST, LARGEST + 1, MAX_UINT256)
+            exported, imported = rng.choice(edges), rng.choice(edges)
         return exported, imported
 
     def signed(self, name: str, period: int, exported: int, imported: int, form: str = "ok") -> tuple[bytes, Signature]:
@@ -435,14 +465,20 @@ class _Author:
         return self.rng.choice(("truncated", "empty", "high s", "bad v", "another message"))
 
     def due_readings(self) -> list[tuple[str, int]]:
-        """Whose meter could report for which period."""
+        """Whose meter could report for which period; of those that have no business, and may not trade, a few."""
         return [
             (name, period)
             for period in self.periods
             if self.model.phase(period, self.now) == Phase.METERING
             for name in HOUSEHOLDS
             if not self.model.reading(self.address(name), period).present
+            and (self.has_business(name, period) or self.rng.random() < 0.1)
         ]
+
+    def has_business(self, name: str, period: int) -> bool:
+        """Whether somebody may trade, or has a stake in a period."""
+        who = self.address(name)
+        return self.model.account(who).authorized or self.model.position(who, period).open > 0
 
     def move_read(self) -> None:
         """Meters report."""
@@ -538,10 +574,12 @@ class _Author:
         """Users are revoked and let in again; now and then the owner changes, or a newcomer registers."""
         rng, owner = self.rng, self.names(self.model.owner)
         out = [name for name in HOUSEHOLDS if not self.model.account(self.address(name)).authorized]
-        if out and rng.random() < 0.7:
-            self.send("authorize", self.address(rng.choice(out)), sender=owner)
+        if out and rng.random() < 0.8:
+            # Meters are silent often: without this, hardly anybody could trade after a while.
+            for name in rng.sample(out, min(len(out), 3)):
+                self.authorize(name, owner)
             return
-        match rng.randrange(6):
+        match rng.randrange(7):
             case 0:
                 self.send("revoke", self.address(rng.choice(HOUSEHOLDS)), sender=owner)
             case 1:
@@ -552,8 +590,14 @@ class _Author:
                 self.send("accept_ownership", sender=rng.choice((*waiting * 9, "stranger")))
             case 3:
                 self.register("newcomer", self.form())
-            case 4:
-                self.send("authorize", self.address(rng.choice((*HOUSEHOLDS, "newcomer"))), sender=owner)
+            case 4 | 5:
+                self.authorize(rng.choice((*HOUSEHOLDS, "newcomer")), owner)
+
+    def authorize(self, name: str, owner: str) -> None:
+        """The owner gives somebody an authorisation back, raises its capacity, or tries what is refused."""
+        capacity = self.capacity(name)
+        wanted = (*[capacity] * 6, capacity + 1, max(capacity, 50), max(capacity - 1, 0), LARGEST + 1)
+        self.send("authorize", self.address(name), self.rng.choice(wanted), sender=owner)
 
     def move_wild(self) -> None:
         """Any call by anybody, with any arguments."""
@@ -585,14 +629,14 @@ class _Author:
         (3, "bid"),
         (9, "reveal"),
         (4, "match"),
-        (4, "buy"),
+        (9, "buy"),
         (9, "read"),
         (5, "settle"),
         (6, "account"),
         (2, "batch_read"),
         (2, "batch_account"),
         (2, "money"),
-        (2, "admission"),
+        (4, "admission"),
         (2, "wild"),
         (5, "time"),
     )
@@ -603,43 +647,66 @@ class _Author:
         money = RICHES if self.tariff.ssp > 2**40 else usual
         self.fund("supplier", self.rng.choice((money, money // 100)))
         for name in HOUSEHOLDS:
-            self.enrol(name, self.rng.choice((money, money, money // 50)))
+            self.enrol(name, self.rng.choice((money, money, money // 50)), self.rng.choice(CAPACITIES))
         self.now += 1
         moves = [getattr(self, f"move_{name}") for weight, name in self.MOVES for _ in range(weight)]
         while len(self.history.calls) < length:
             self.rng.choice(moves)()
         return self.history
 
-    def full(self, bidders: int, purchases: int) -> History:
-        """One quote with `bidders` bids of equal and different amounts and `purchases` purchases, 94 % delivered."""
+    def full(self, bidders: int) -> History:
+        """A quote with `bidders` bids of equal and different amounts and all the purchases that there can be.
+
+        The last purchase before delivery and the last of all take what is left. Another quote, with half as many bids,
+        delivers 94 %.
+        """
         t = self.tariff
         crowd = [f"bidder {number}" for number in range(bidders)]
-        for name in ("household 1", *crowd):
-            self.enrol(name, 10**7)
+        for name in (*HOUSEHOLDS[:2], *crowd):
+            self.enrol(name, 10**7, LARGEST)
         period = self.next_period()
         self.periods.append(period)
         self.now += 1
-        self.send("submit_quote", period, 2_000, t.lowest_price, sender="household 1")
-        number = self.model.quote_count()
+        asked = [3 + place % 7 for place in range(bidders)]
+        # With what the bids take, less than a 64th is left for the last purchase before delivery.
+        least = sum(asked) + 1
+        for name, volume in zip(HOUSEHOLDS, (LEAST_PART * least, 2_000), strict=False):
+            self.send("submit_quote", period, volume, t.lowest_price, sender=name)
         for place, name in enumerate(crowd):
-            self.bid(number, name, t.lowest_price + place % 3, 3 + place % 7)
+            self.bid(1, name, t.lowest_price + place % 3, asked[place])
+        for place, name in enumerate(crowd[::2]):
+            self.bid(2, name, t.lowest_price + place % 5, 1 + place % 11)
         self.now = period * t.period_length - 2 * t.window
         for place in self.sealed:
-            self.send("reveal_bid", number, *self.sealed[place], sender=place[1])
+            self.send("reveal_bid", place[0], *self.sealed[place], sender=place[1])
         self.now += t.window
-        self.send("match_bids", number, sender="stranger")
-        for place in range(purchases):
-            self.send("buy_surplus", number, 1 + place % 3, sender=crowd[place % bidders])
+        for number in (1, 2):
+            self.send("match_bids", number, sender="stranger")
+        buyers = iter(crowd * 2)
+        self.buy_all(1, least, buyers)
+        for place in range(5):
+            self.send("buy_surplus", 2, 32 + place, sender=crowd[place])
         self.now = (period + 1) * t.period_length
-        who = self.address("household 1")
-        args = (who, period, self.model.quote(number).sold * 94 // 100, 0)
-        signature, verdict = self.signed("household 1", *args[1:])
-        self.send("submit_reading", *args, signature, sender="stranger", told=(*args, verdict))
+        first, second = self.model.quote(1), self.model.quote(2)
+        exports = (LEAST_PART * (first.volume + 1), second.sold * 94 // 100)
+        for name, exported in zip(HOUSEHOLDS, exports, strict=False):
+            args = (self.address(name), period, exported, 0)
+            signature, verdict = self.signed(name, *args[1:])
+            self.send("submit_reading", *args, signature, sender="stranger", told=(*args, verdict))
+        self.buy_all(1, first.volume + 1, buyers)
+        self.send("buy_surplus", 1, 1, sender=next(buyers))
         self.now += t.window
-        self.send("settle_quote", number, sender="owner")
-        for name in ("household 1", *crowd[:20]):
+        for number in (1, 2):
+            self.send("settle_quote", number, sender="owner")
+        for name in (*HOUSEHOLDS[:2], *crowd[:20]):
             self.send("settle_account", self.address(name), period, sender="owner")
         return self.history
+
+    def buy_all(self, number: int, each: int, buyers: Iterator[str]) -> None:
+        """One after the other buys `each` of a quote, and the last what is left."""
+        while left := self.model.remaining(number, self.now):
+            if not self.send("buy_surplus", number, min(each, left), sender=next(buyers)):
+                raise RuntimeError("the history of a full book stops at a purchase that is refused")
 
 
 # ---- encoding --------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from rich.console import Console
 from wattproof.anvil import HARDFORK, Anvil
 from wattproof.engine import available
 from wattproof.evidence import report
-from wattproof.evidence.builds import Build, build
+from wattproof.evidence.builds import Suite, suite
 from wattproof.evidence.histories import CHAIN_ID, ETHER, START, Call, History, random_history
 from wattproof.evidence.replay import Chain, Disagreement, Log, Played, State, check_equal, check_verdicts
 
@@ -68,7 +68,7 @@ class Told:
     state: State
 
 
-def transactions(history: History, token: Build, market: Build) -> list[tuple[int, list[bytes]]]:
+def transactions(history: History, builds: Suite) -> list[tuple[int, list[bytes]]]:
     """The history as signed transactions: per second, those of its block, the dearest first.
 
     Views are left out: they change nothing.
@@ -83,7 +83,8 @@ def transactions(history: History, token: Build, market: Build) -> list[tuple[in
         return bytes(keys[sender].sign_transaction(fields).raw_transaction)
 
     owner = history.people["owner"].address
-    creations = [(owner, None, token.creation, 0), (owner, None, market.creation + history.arguments, 0)]
+    parts = zip(builds, history.arguments, strict=True)
+    creations = [(owner, None, built.creation + arguments, 0) for built, arguments in parts]
     wanted: list[tuple[int, list[tuple[str, str | None, bytes, int]]]] = [(START, creations)]
     for second, calls in itertools.groupby(changes(history), key=lambda call: call.second):
         wanted.append((second, [(call.sender, history.address(call.target), call.data, call.value) for call in calls]))
@@ -166,10 +167,10 @@ def check_engine(history: History, told: Told, played: Played, engine: str) -> N
 
 
 def compare(
-    history: History, builds: tuple[Build, Build], chains: dict[str, Chain], step: Callable[[], None]
+    history: History, builds: Suite, chains: dict[str, Chain], step: Callable[[], None]
 ) -> list[Block]:
     """Plays a history on three fresh nodes and on the engines; raises Disagreement where two differ."""
-    blocks = transactions(history, *builds)
+    blocks = transactions(history, builds)
     told = []
     for number in range(NODES):
         with Anvil(*SETTINGS, timestamp=START - 1, chain_id=CHAIN_ID) as node:
@@ -188,8 +189,8 @@ def run(histories: int, length: int, seed: int, console: Console) -> dict[str, A
     """The whole comparison. Raises AnvilUnavailable without nodes, Disagreement where anything differs."""
     started = time.monotonic()
     version = Anvil().version
-    builds = build("EnergyCredit"), build("EnergyMarket")
-    chains = {engine: Chain(engine, *builds) for engine in available()}
+    builds = suite()
+    chains = {engine: Chain(engine, builds) for engine in available()}
     counts: Counter[str] = Counter()
     ends = {}
     with report.progress(console) as bar:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from wattproof.engine import EIP_170, make_env, roomy_env, storage_dump
-from wattproof.evidence.builds import Build
+from wattproof.engine import make_env, roomy_env, storage_dump
+from wattproof.evidence.builds import Suite
 from wattproof.evidence.histories import CHAIN_ID, ETHER, START, History
 
 Log = tuple[bytes, tuple[int, ...], bytes]
@@ -66,9 +66,9 @@ class Disagreement(AssertionError):
 class Chain:
     """A fresh chain on an engine, on which histories are played one by one, each undone before the next."""
 
-    def __init__(self, engine: str, token: Build, market: Build) -> None:
-        self.engine, self.builds = engine, (token, market)
-        self.lifted = max(len(token.runtime), len(market.runtime)) > EIP_170
+    def __init__(self, engine: str, builds: Suite) -> None:
+        self.engine, self.builds = engine, builds
+        self.lifted = any(built.free < 0 for built in builds)
         self.env = roomy_env(engine) if self.lifted else make_env(engine)
         self.env.evm.patch.chain_id = CHAIN_ID
 
@@ -80,9 +80,8 @@ class Chain:
             for person in history.people.values():
                 env.set_balance(person.address, ETHER)
             owner = history.people["owner"].address
-            for built, arguments, place in zip(
-                self.builds, (b"", history.arguments), (history.token, history.market), strict=True
-            ):
+            places = (history.token, history.market, history.lens)
+            for built, arguments, place in zip(self.builds, history.arguments, places, strict=True):
                 address, done = env.deploy(sender=owner, bytecode=built.creation + arguments)
                 if done.is_error:
                     raise done.error
@@ -127,6 +126,26 @@ def check_verdicts(history: History, played: Played) -> None:
                 f"{history.seed}, call {place}, {call.function}: the model says it returns {call.result:#x}, "
                 f"the contract 0x{answer.output.hex()}"
             )
+
+
+_HASHED = 2**64
+"""No slot below is that of a mapping's word."""
+
+
+def without_places(played: Played, lock: bool) -> Played:
+    """The run with the words of each contract's mappings in the order of their values, whatever their slots.
+
+    For builds of other rules, whose mappings lie elsewhere. With a `lock`, which older rules keep in the first slot of
+    storage, this is left out, and what stands in the slots behind it moves up.
+    """
+
+    def moved(slots: dict[int, int]) -> dict[int, int]:
+        plain = {slot - lock: value for slot, value in slots.items() if lock <= slot < _HASHED}
+        words = sorted(value for slot, value in slots.items() if slot >= _HASHED)
+        return plain | {_HASHED + place: value for place, value in enumerate(words)}
+
+    market, token = moved(played.state.market), moved(played.state.token)
+    return replace(played, state=State(market, token, played.state.ether))
 
 
 def check_equal(history: History, one: Played, other: Played, names: Sequence[str]) -> None:

@@ -30,7 +30,6 @@ CHAIN_ID = 31337
 TRANSACTION = 21_000
 """What every transaction pays before anything is done (EIP-2028)."""
 
-_GAS_LIMIT = 200_000_000
 _GAS_PRICE = 10**12  # wei; above any base fee that a private chain reaches
 _WEALTH = 10**30  # wei of every sender; gas is bought with it, and credits
 _LOG, _TOPIC, _LOG_BYTE = 375, 375, 8
@@ -100,7 +99,12 @@ def calldata_gas(data: bytes) -> int:
 
 
 class Chain(abc.ABC):
-    """Applies signed transactions one by one, each in a block of its own, a second after the one before."""
+    """Applies signed transactions one by one, each in a block of its own, a second after the one before.
+
+    gas_limit   of every transaction
+    """
+
+    gas_limit = 200_000_000
 
     def __init__(self, now: int) -> None:
         self.now = now
@@ -115,7 +119,7 @@ class Chain(abc.ABC):
         unsigned = PragueVM.get_transaction_builder().create_unsigned_transaction(
             nonce=sender.nonce,
             gas_price=_GAS_PRICE,
-            gas=_GAS_LIMIT,
+            gas=self.gas_limit,
             to=bytes.fromhex(to[2:]) if to else b"",
             value=value,
             data=data,

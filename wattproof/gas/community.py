@@ -12,11 +12,10 @@ from typing import Any
 from eth_abi.abi import encode
 from eth_utils.abi import abi_to_signature, collapse_if_tuple, function_abi_to_4byte_selector
 from eth_utils.crypto import keccak
-from vyper.compiler.output import build_abi_output
 
 from wattproof.clock import Phase
-from wattproof.deployment import Tariff, deployer
-from wattproof.engine import EIP_170
+from wattproof.deployment import Tariff, frame
+from wattproof.evidence.builds import SHIPPED, build
 from wattproof.gas.chain import CHAIN_ID, Chain, Party, Receipt, topic
 from wattproof.meters import Meter
 
@@ -26,6 +25,12 @@ START = 1_750_000_000 // 1800 * 1800
 CREDITS = 10**21
 """Base units that a household turns into credits and deposits at first: a thousand credits."""
 
+CAPACITY = 11_500
+"""Wh in half an hour through a household's connection: 100 A at 230 V."""
+
+LARGEST_CAPACITY = 2**24 - 1
+"""Wh in a period through the largest connection that the market takes."""
+
 
 class Unexpected(RuntimeError):
     """A transaction did something else than the history is designed for, so that its gas would mean nothing."""
@@ -34,11 +39,10 @@ class Unexpected(RuntimeError):
 class Interface:
     """A contract's functions and events, by name."""
 
-    def __init__(self, contract: str) -> None:
-        data = deployer(contract).compiler_data
-        abi = build_abi_output(data)
-        self.code: bytes = data.bytecode
-        self.size: int = len(data.bytecode_runtime) + data.global_ctx.immutable_section_bytes
+    def __init__(self, contract: str, setting: str) -> None:
+        built = build(contract, setting)
+        abi = built.abi
+        self.code, self.free = built.creation, built.free
         self._constructor = next((entry for entry in abi if entry["type"] == "constructor"), {"inputs": []})
         self._functions = {entry["name"]: entry for entry in abi if entry["type"] == "function"}
         self.events = {topic(abi_to_signature(entry)): entry["name"] for entry in abi if entry["type"] == "event"}
@@ -58,16 +62,17 @@ def _encode(entry: dict[str, Any], arguments: Sequence[Any]) -> bytes:
 
 
 @functools.cache
-def interface(contract: str) -> Interface:
-    """The interface of a contract, compiled once."""
-    return Interface(contract)
+def interface(contract: str, setting: str = SHIPPED) -> Interface:
+    """The interface of a contract, compiled once for each of the settings of `wattproof.evidence.builds`."""
+    return Interface(contract, setting)
 
 
 class Household(Party):
-    """A household with its meter."""
+    """A household with its meter and the capacity of its connection, in Wh a period."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, capacity: int = CAPACITY) -> None:
         super().__init__(name)
+        self.capacity = capacity
         self.meter = Meter(name)
         self.profile = hashlib.sha256(f"profile {name}".encode()).digest()
 
@@ -96,39 +101,40 @@ class Report:
 
 
 class Community:
-    """A market with its token, owner, supplier and households on a chain.
+    """A market with its token, its lens, owner, supplier and households on a chain.
 
     Every method is one transaction of each party it names, and returns the receipts. Events that were not expected, or
     expected ones that are missing, raise Unexpected.
     """
 
-    def __init__(self, chain: Chain, tariff: Tariff = Tariff(), tick: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        chain: Chain,
+        tariff: Tariff = Tariff(),
+        tick: Callable[[], None] = lambda: None,
+        setting: str = SHIPPED,
+    ) -> None:
         self.chain = chain
         self.tariff = tariff
         self.owner = Party("owner")
         self.supplier = Party("supplier")
-        self._market, self._token = interface("EnergyMarket"), interface("EnergyCredit")
+        self._interfaces = {name: interface(name, setting) for name in ("EnergyMarket", "EnergyCredit", "MarketLens")}
+        self._market, self._token = self._interfaces["EnergyMarket"], self._interfaces["EnergyCredit"]
         self._tick = tick
         self._quotes = 0
         self.receipts: list[tuple[str, Receipt]] = []
         self.token = self.create("EnergyCredit").created or ""
-        self.market = (
-            self.create(
-                "EnergyMarket",
-                *(self.token, self.supplier.address, tariff.sbp, tariff.ssp, tariff.service_fee),
-                *(tariff.period_length, tariff.window, tariff.priority_step),
-            ).created
-            or ""
-        )
+        self.market = self.create("EnergyMarket", self.token, self.supplier.address, *frame(tariff)).created or ""
+        self.lens = self.create("MarketLens", self.market).created or ""
 
     # ---- transactions -------------------------------------------------------------------
 
     def create(self, contract: str, *arguments: Any) -> Receipt:
         """Deploys a contract; the owner pays."""
-        size = interface(contract).size
-        if size > EIP_170:
-            raise Unexpected(f"{contract} has {size:,} bytes with its immutables; a chain takes {EIP_170:,} (EIP-170)")
-        return self._noted(contract, self.chain.send(self.owner, None, interface(contract).deployment(*arguments)))
+        built = self._interfaces[contract]
+        if built.free < 0:
+            raise Unexpected(f"{contract} is {-built.free:,} bytes above what a chain takes (EIP-170)")
+        return self._noted(contract, self.chain.send(self.owner, None, built.deployment(*arguments)))
 
     def send(self, sender: Party, function: str, *arguments: Any, **events: int) -> Receipt:
         """A call of the market, which must log exactly these events: name -> how often."""
@@ -152,8 +158,8 @@ class Community:
         return self.send(household, "register", household.profile, household.meter.address, signature, Registered=1)
 
     def authorize(self, household: Household) -> Receipt:
-        """The owner lets a household trade."""
-        return self.send(self.owner, "authorize", household.address, Authorized=1)
+        """The owner lets a household trade, as far as its connection goes."""
+        return self.send(self.owner, "authorize", household.address, household.capacity, Authorized=1)
 
     def mint(self, party: Party, amount: int) -> None:
         """Turns ether of a party into credits that the market may take, this time only."""

@@ -14,6 +14,7 @@ from typing import Any
 from wattproof.gas.chain import TRANSACTION
 from wattproof.gas.floor import HOUSEHOLD, STEPS, floor
 from wattproof.gas.history import MOST_TRADES, Key, Weight
+from wattproof.gas.sizes import Size
 
 TRANSACTION_CAP = 16_777_216
 """The most gas that one transaction may use by the current rules of mainnet (EIP-7825)."""
@@ -182,20 +183,30 @@ def failures(lines: Sequence[Figure]) -> list[str]:
 # ---- files -------------------------------------------------------------------------------
 
 
-def as_json(lines: Sequence[Figure], **about: Any) -> str:
-    """The figures as JSON, one line of the file for each, with `about` in front."""
+def as_json(lines: Sequence[Figure], sizes: Sequence[Size] = (), **about: Any) -> str:
+    """The figures and the sizes of the code as JSON, one line of the file for each, with `about` in front."""
     entries = {line.name: {**asdict(line), "target": line.target} for line in lines}
     body = ",\n".join(f"    {json.dumps(name)}: {json.dumps(entry)}" for name, entry in entries.items())
     head = "".join(f"  {json.dumps(key)}: {json.dumps(value)},\n" for key, value in about.items())
-    return f'{{\n{head}  "figures": {{\n{body}\n  }}\n}}\n'
+    code = ",\n".join(f"    {json.dumps({**asdict(size), 'free': size.free})}" for size in sizes)
+    return f'{{\n{head}  "code": [\n{code}\n  ],\n  "figures": {{\n{body}\n  }}\n}}\n'
 
 
 def read_snapshot(path: Path) -> list[Figure]:
     """The committed figures. Raises FileNotFoundError with what to do where there are none."""
+    entries = _snapshot(path)["figures"].values()
+    return [Figure(**{key: value for key, value in entry.items() if key != "target"}) for entry in entries]
+
+
+def read_sizes(path: Path) -> list[Size]:
+    """The committed sizes of the code. Raises FileNotFoundError with what to do where there are none."""
+    return [Size(entry["contract"], entry["build"], entry["size"]) for entry in _snapshot(path)["code"]]
+
+
+def _snapshot(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: write it with `make gas UPDATE=1` and commit it")
-    entries = json.loads(path.read_text())["figures"].values()
-    return [Figure(**{key: value for key, value in entry.items() if key != "target"}) for entry in entries]
+    return json.loads(path.read_text())
 
 
 def differences(now: Sequence[Figure], committed: Sequence[Figure], band: Fraction = BAND) -> list[str]:

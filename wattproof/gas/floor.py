@@ -5,12 +5,15 @@ write, each with the reason. The arguments are the published interface's and the
 events count as they were measured. The words are those of one layout that serves all steps together, in which nothing
 can be left out:
 
-- *user* (by address): meter, number, authorised, in arrears. *household* (by number): address. *profile* (by meter).
+- *user* (by address): meter, number, authorised, capacity, in arrears. *household* (by number): address.
+  *profile* (by meter).
 - *purse* (by party): free and reserved money, good performances, waivers, whether the invoice account is not zero.
 - *quote* (by ID): prosumer's number, period, volume, price, length and head of the book, status.
-- *delivery* (by user and period): the ID of the user's quote, when it was made, what it sold; the meter's reading.
+- *delivery* (by user and period): the ID of the user's quote, when it was made, what it sold, in the matching and in all;
+  what counts of the meter's reading.
 - *bid* (by quote and bidder): the seal, and once opened price, volume, filled, number of the next in the book.
-- *purchase* (by quote and place): buyer's number and volume. *position* (by user and period): what it bought.
+- *purchase* (by quote and place): buyer's number and volume. *position* (by user and period): what it asked for, claims
+  of its capacity, agreed, bought and received, and its stakes.
 - *totals* (by period): Wh quoted and asked for.
 
 A household's number is what makes this layout cheap: it costs 27,100 gas once, at the registration, and saves a word
@@ -62,7 +65,7 @@ def _new(what: str) -> Item:
     return Item(NEW, f"begin {what}")
 
 
-_TRADER = _read("the user: authorised, not in arrears")
+_TRADER = _read("the user: authorised, its capacity, not in arrears")
 _OWNER = _read("the owner, who alone may do this now", shared=True)
 _SIGNED = Item(RECOVER, "recover the meter's signature")
 _QUOTED = (
@@ -96,11 +99,11 @@ _SETTLED = (
     _OWNER,
     _change("the quote: settled", shared=True),
     _read("the household: who the prosumer is", shared=True),
-    _read("the delivery: what was sold, and what the meter reported", shared=True),
+    _read("the delivery: what was sold, in the matching and in all, and what the meter reported", shared=True),
     _change("the prosumer's purse: revenue, collateral, record", shared=True),
     _change("the owner's purse: the fees", shared=True),
 )
-_READING = (_read("the user: its meter"), _new("the delivery: the reading"), _SIGNED)
+_READING = (_read("the user: its meter, authorised, its capacity"), _new("the delivery: the reading"), _SIGNED)
 _ACCOUNT = (
     _OWNER,
     _read("the position: agreed, bought, received, no stake left"),
@@ -126,7 +129,7 @@ _BOUGHT = (
     _change("the purse: the escrow is reserved"),
     _read("the quote"),
     _read("the household: who the prosumer is"),
-    _change("the delivery: what is for sale, and what was sold"),
+    _change("the delivery: whether the meter was read, what is for sale, and what was sold"),
     _new("the purchase"),
 )
 
@@ -137,7 +140,7 @@ _REGISTERED = (
     _new("the household: its address by its number"),
     _SIGNED,
 )
-_AUTHORISED = (_OWNER, _change("the user: authorised"))
+_AUTHORISED = (_OWNER, _change("the user: authorised, its capacity"))
 
 STEPS: dict[str, tuple[Item, ...]] = {
     "register": _REGISTERED,
@@ -164,15 +167,15 @@ STEPS: dict[str, tuple[Item, ...]] = {
         _change("the purse: the escrow is reserved"),
         _change("the quote: one more in its book"),
         _change("the bid: what is in it takes the seal's place"),
-        _new("the position: a stake in the quote"),
+        _new("the position: a stake in the quote, what is asked for, and so claimed of the capacity"),
         _change("the period's totals"),
     ),
     "match, a winner": _WINNER,
     "match, a loser": _LOSER,
     "match, all winners": (*_WINNER, *_MATCHED),
     "match, full book": (*_WINNER, *_MATCHED),
-    "purchase, the first": (*_BOUGHT, _new("the position")),
-    "purchase, again": (*_BOUGHT, _change("the position")),
+    "purchase, the first": (*_BOUGHT, _new("the position: bought, claimed of the capacity")),
+    "purchase, again": (*_BOUGHT, _change("the position: bought, claimed of the capacity")),
     "settle, a trade": _TRADE,
     "settle, a trade with a shortage": _TRADE,
     "settle, a trade with a waiver": _TRADE,

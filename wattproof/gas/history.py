@@ -15,7 +15,7 @@ from random import Random
 
 from wattproof.clock import Phase
 from wattproof.gas.chain import Chain, Receipt
-from wattproof.gas.community import CREDITS, START, Bid, Community, Household, Report
+from wattproof.gas.community import CREDITS, LARGEST_CAPACITY, START, Bid, Community, Household, Report
 
 SIZES = (10, 50, 100, 128)
 """How many revealed bids the books hold in which the size matters."""
@@ -97,8 +97,12 @@ class History:
         self._sizes, self._most, self._batches = sizes, most, batches
         self._random = Random("the market's gas")
         self._penny = self.community.tariff.sbp // 600  # a hundredth of a penny a kWh
-        self._prosumer, self._neighbour, self._defaulter = (Household(f"prosumer {i}") for i in range(3))
-        self._consumers = [Household(f"consumer {i}") for i in range(2 * most)]
+        self._prosumer, self._neighbour, self._defaulter = (
+            Household(f"prosumer {i}", LARGEST_CAPACITY) for i in range(3)
+        )
+        # Who buys surplus in the full book takes a large part of it (T-SUR-11).
+        self._consumers = [Household(f"consumer {i}") for i in range(most)]
+        self._consumers += [Household(f"consumer {i}", LARGEST_CAPACITY) for i in range(most, 2 * most)]
 
     def note(self, step: str, receipt: Receipt | Weight, n: int | None = None) -> Weight:
         """Keeps what a step weighed."""
@@ -177,10 +181,11 @@ class History:
         """The quotes' price, 9 p/kWh, and some hundredths of a penny."""
         return (900 + bonus) * self._penny
 
-    def _book(self, bidders: Sequence[Household]) -> list[Bid]:
-        """Bids of 300 to 900 Wh, in a shuffled order."""
+    def _book(self, bidders: Sequence[Household], least: int = 300, most: int = 900) -> list[Bid]:
+        """Bids of `least` to `most` Wh, in a shuffled order."""
         bids = [
-            Bid(bidder, self._price(self._random.randint(1, 800)), self._random.randint(300, 900)) for bidder in bidders
+            Bid(bidder, self._price(self._random.randint(1, 800)), self._random.randint(least, most))
+            for bidder in bidders
         ]
         self._random.shuffle(bids)
         return bids
@@ -276,33 +281,39 @@ class History:
             self.note(step, (weights[kind, n] - weights[kind, 1]) / (n - 1), n)
 
     def _full_book(self) -> None:
-        """As many bids and trades as a quote can have, every trade with another household; batches of all sizes."""
+        """As many bids and trades as a quote can have, every trade with another household; batches of all sizes.
+
+        A purchase takes a 64th of what is offered at least, or all that is left. So for the last of 64 something is left
+        only where all that was sold before them is less than a 64th: small bids, a large quote, and a reading that is
+        larger still. Buyers, who settle no account here, come from the other half of the community.
+        """
         community, most = self.community, self._most
-        book = self._book(self._consumers[:most])
-        volume = sum(bid.volume for bid in book)
-        period, quote, weights = self._auction(self._prosumer, 2 * volume, book, most)
+        book = self._book(self._consumers[:most], 20, 30)
+        early, late = self._consumers[most : most + most // 2], self._consumers[most + most // 2 :]
+        least = sum(bid.volume for bid in book) + 1
+        volume = len(early) * least
+        period, quote, weights = self._auction(self._prosumer, volume, book, most)
         self.note("match, full book", weights[-1], most)
-        purchases = [Bid(buyer, self._price(), volume // most) for buyer in self._consumers[most:]]
-        for purchase in purchases:
-            self.note("purchase, the first", community.buy(quote, purchase.bidder, purchase.volume))
-        trades = [*book, *purchases]
-        sold = sum(trade.volume for trade in trades)
+        self._buy_all(quote, early, least, volume - least + 1)
 
         community.to(Phase.METERING, period)
         # The bidders have settled accounts before; most who bought surplus have not, and are left out.
-        reports = [Report(bid.bidder, 0, bid.volume * 102 // 100) for bid in book]
+        reports = [Report(bid.bidder, 0, bid.volume + 1) for bid in book]
         rest = self._by_batches(
             reports,
             lambda n, part: self.note("reading, in a batch", Weight.of(community.read_all(period, part)) / n, n),
         )
-        self.note("reading", community.read(period, Report(self._prosumer, sold, 0)))
+        exported = len(late) * (volume + 1)
+        self.note("reading", community.read(period, Report(self._prosumer, exported, 0)))
         for report in rest:
             self.note("reading", community.read(period, report))
         # Who has nothing to do with the quote reports, too.
         self.note("reading", community.read(period, Report(self._neighbour, 0, 450)))
+        self._buy_all(quote, late, volume + 1, exported - volume)
 
         community.to(Phase.SETTLING, period)
-        settled = community.settle(quote, TradeSettled=2 * most, PerformanceRecorded=1)
+        # Far more was exported than quoted: that is no good record, and no default.
+        settled = community.settle(quote, TradeSettled=2 * most)
         self.note("settle, full book", settled, 2 * most)
         users = [bid.bidder for bid in book]
         both = ("PerformanceRecorded",)
@@ -318,13 +329,20 @@ class History:
         for user in rest_of_users[: -len(by_themselves) or None]:
             receipt = community.settle_account(period, user, **dict.fromkeys(both, 1))
             self.note("account of a consumer", receipt)
-        # The prosumer's surplus is what its quote did not sell of 102 %: nothing here, so nothing is cleared.
+        # All that the prosumer exported is sold, so nothing is cleared.
         self.note("account, nothing to clear", community.settle_account(period, self._prosumer))
         self.note("account without trades", community.settle_account(period, self._neighbour))
         community.to(Phase.CLOSING, period)
         for user in by_themselves:
             receipt = community.settle_own_account(period, user, **dict.fromkeys(both, 1))
             self.note("account of a consumer, by itself", receipt)
+
+    def _buy_all(self, quote: int, buyers: Sequence[Household], each: int, left: int) -> None:
+        """The buyers purchase what is left of a quote: `each` as much, but the last one only the rest."""
+        for buyer in buyers:
+            volume = min(each, left)
+            self.note("purchase, the first", self.community.buy(quote, buyer, volume))
+            left -= volume
 
     def _by_batches(self, entries: list, send: Callable[[int, list], Weight]) -> list:
         """A batch of each size from the front of `entries`; returns the rest."""

@@ -1,10 +1,11 @@
-"""The chain that counts: anvil, one block per transaction, asked for the receipts' gas."""
+"""The chains that count: nodes, one block per transaction, asked for the receipts' gas."""
 
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from eth.abc import SignedTransactionAPI
 from eth_utils.address import to_checksum_address
@@ -12,10 +13,26 @@ from eth_utils.address import to_checksum_address
 from wattproof.anvil import Anvil, RpcError
 from wattproof.gas.chain import CHAIN_ID, Chain, Log, Receipt, Refused, calldata_gas
 
+_PATIENCE = 10
+"""Seconds that a node may take from mining a transaction to knowing its receipt."""
+
+
+class Driven(Protocol):
+    """A node whose blocks are made at the seconds asked for."""
+
+    def rpc(self, method: str, *parameters: Any) -> Any:
+        """One request. Raises RpcError."""
+
+    def endow(self, address: str, wei: int) -> None:
+        """Gives an account that much ether."""
+
+    def mined(self, raw: str, second: int) -> str:
+        """Has a signed transaction mined at that second; returns its hash."""
+
 
 @contextlib.contextmanager
 def node(now: int) -> Iterator[Node]:
-    """A node of its own for the block, whose chain begins at the second `now`.
+    """An anvil of its own for the block, whose chain begins at the second `now`.
 
     Raises AnvilUnavailable where there is none to be had, or it does not start.
     """
@@ -24,21 +41,23 @@ def node(now: int) -> Iterator[Node]:
 
 
 class Node(Chain):
-    """A node that mines a block when it is told to."""
+    """The chain of a node."""
 
-    def __init__(self, anvil: Anvil, now: int) -> None:
+    def __init__(self, driven: Driven, now: int) -> None:
         super().__init__(now)
-        self._anvil = anvil
+        self._node = driven
 
     def endow(self, address: str, wei: int) -> None:
-        self._ask("anvil_setBalance", address, hex(wei))
+        self._node.endow(address, wei)
 
     def apply(self, transaction: SignedTransactionAPI) -> Receipt:
-        number = self._ask("eth_sendRawTransaction", "0x" + transaction.encode().hex())
-        self._ask("evm_mine", {"timestamp": self.now})
-        receipt = self._ask("eth_getTransactionReceipt", number)
+        try:
+            number = self._node.mined("0x" + transaction.encode().hex(), self.now)
+        except RpcError as problem:
+            raise Refused(str(problem)) from problem
+        receipt = self._receipt(number)
         if receipt["status"] != "0x1":
-            raise Refused(f"reverted on anvil: transaction {number}")
+            raise Refused(f"reverted on the node: transaction {number}")
         return Receipt(
             gas=int(receipt["gasUsed"], 16),
             calldata=calldata_gas(transaction.data),
@@ -53,8 +72,11 @@ class Node(Chain):
             created=to_checksum_address(receipt["contractAddress"]) if receipt["contractAddress"] else None,
         )
 
-    def _ask(self, method: str, *parameters: Any) -> Any:
-        try:
-            return self._anvil.rpc(method, *parameters)
-        except RpcError as problem:
-            raise Refused(str(problem)) from problem
+    def _receipt(self, number: str) -> dict[str, Any]:
+        """The receipt of a mined transaction, which some nodes know a moment later only."""
+        until = time.monotonic() + _PATIENCE
+        while (receipt := self._node.rpc("eth_getTransactionReceipt", number)) is None:
+            if time.monotonic() > until:
+                raise Refused(f"no receipt of transaction {number}")
+            time.sleep(0.02)
+        return receipt

@@ -21,10 +21,11 @@ from wattproof.gas.figures import (
     spread,
 )
 from wattproof.gas.floor import HOUSEHOLD, STEPS, WITHIN
+from wattproof.gas.sizes import BUILDS, Size, too_large
 
 
-def show(lines: Sequence[Figure], console: Console) -> None:
-    """Prints the table, the comparison with other markets, and what is above its target."""
+def show(lines: Sequence[Figure], sizes: Sequence[Size], console: Console) -> None:
+    """Prints the table, the comparison with other markets, the bytes that are free, and what is above its target."""
     table = Table(title="gas, 21,000 and calldata included", title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("step")
     for heading in ("n", "count", "median", "worst", "at most", "", "floor", "ratio"):
@@ -51,9 +52,16 @@ def show(lines: Sequence[Figure], console: Console) -> None:
     for step, who, gas, ours, remark in _peers(lines):
         peers.add_row(step, who, gas, ours, remark)
     console.print(peers)
+
+    code = Table(title="bytes of code, and free below EIP-170's limit", title_justify="left", box=box.SIMPLE_HEAD)
+    for heading in ("contract", "rules", "optimised for", "bytes", "free"):
+        code.add_column(heading, justify="right" if heading in ("bytes", "free") else "left")
+    for row in _code(sizes):
+        code.add_row(*row)
+    console.print(code)
     for sentence in _sentences(lines):
         console.print(sentence)
-    for failure in failures(lines):
+    for failure in (*failures(lines), *too_large(sizes)):
         console.print(f"[red]above its target:[/] {failure}")
 
 
@@ -71,6 +79,10 @@ def _ratio(line: Figure, mark: str = "**", end: str = "**") -> str:
 def _peers(lines: Sequence[Figure]) -> list[tuple[str, str, str, str, str]]:
     median = {(line.step, line.n): line.median for line in lines}
     return [(peer.step, peer.who, f"{peer.gas:,}", f"{median[peer.ours]:,}", peer.remark) for peer in PEERS]
+
+
+def _code(sizes: Sequence[Size]) -> list[tuple[str, str, str, str, str]]:
+    return [(size.contract, *BUILDS[size.build], f"{size.size:,}", f"{size.free:,}") for size in sizes]
 
 
 def _sentences(lines: Sequence[Figure]) -> list[str]:
@@ -124,7 +136,7 @@ def _parts(lines: Sequence[Figure]) -> str:
     return _markdown(headings, rows, range(1, 9))
 
 
-def _demands(_: Sequence[Figure]) -> str:
+def _demands() -> str:
     """What each step must read and write; steps that demand the same stand together."""
     groups: dict[tuple, list[str]] = {}
     for step, items in STEPS.items():
@@ -140,24 +152,29 @@ def _peer_table(lines: Sequence[Figure]) -> str:
     return _markdown(("step", "market", "gas", "here", ""), _peers(lines), (2, 3))
 
 
-def _summary(lines: Sequence[Figure]) -> str:
-    above = failures(lines)
+def _code_table(sizes: Sequence[Size]) -> str:
+    return _markdown(("contract", "rules", "optimised for", "bytes", "free"), _code(sizes), (3, 4))
+
+
+def _summary(lines: Sequence[Figure], sizes: Sequence[Size]) -> str:
+    above = [*failures(lines), *too_large(sizes)]
     kept = "Every target is kept." if not above else "Above their targets:\n\n" + "\n".join(f"- {one}" for one in above)
     return "\n\n".join([*_sentences(lines), kept])
 
 
-SECTIONS: dict[str, Callable[[Sequence[Figure]], str]] = {
+SECTIONS: dict[str, Callable[[Sequence[Figure], Sequence[Size]], str]] = {
     "summary": _summary,
-    "targets": _targets,
-    "parts": _parts,
-    "demands": _demands,
-    "peers": _peer_table,
+    "targets": lambda lines, _: _targets(lines),
+    "parts": lambda lines, _: _parts(lines),
+    "demands": lambda *_: _demands(),
+    "peers": lambda lines, _: _peer_table(lines),
+    "code": lambda _, sizes: _code_table(sizes),
 }
 """What stands between `<!-- gas: NAME -->` and `<!-- end -->`."""
 
 
-def rewritten(text: str, lines: Sequence[Figure]) -> str:
-    """`text` with what is between its markers written anew from the figures.
+def rewritten(text: str, lines: Sequence[Figure], sizes: Sequence[Size]) -> str:
+    """`text` with what is between its markers written anew from the figures and sizes.
 
     Raises ValueError where a section has no markers, or markers name no section.
     """
@@ -165,9 +182,9 @@ def rewritten(text: str, lines: Sequence[Figure]) -> str:
     named = [match[2] for match in marker.finditer(text)]
     if sorted(named) != sorted(SECTIONS):
         raise ValueError(f"the document has markers for {sorted(named)}; it needs each of {sorted(SECTIONS)} once")
-    return marker.sub(lambda match: f"{match[1]}{SECTIONS[match[2]](lines)}\n{match[3]}", text)
+    return marker.sub(lambda match: f"{match[1]}{SECTIONS[match[2]](lines, sizes)}\n{match[3]}", text)
 
 
-def write_docs(path: Path, lines: Sequence[Figure]) -> None:
+def write_docs(path: Path, lines: Sequence[Figure], sizes: Sequence[Size]) -> None:
     """Rewrites the tables of the document at `path`."""
-    path.write_text(rewritten(path.read_text(), lines))
+    path.write_text(rewritten(path.read_text(), lines, sizes))

@@ -13,12 +13,13 @@ from wattproof import anvil
 from wattproof.evidence.builds import build
 from wattproof.gas.chain import InProcess
 from wattproof.gas.community import START
-from wattproof.gas.figures import Figure, as_json, differences, failures, figures, read_snapshot
+from wattproof.gas.figures import Figure, as_json, differences, failures, figures, read_sizes, read_snapshot
 from wattproof.gas.history import History
 from wattproof.gas.node import node
 from wattproof.gas.report import show, write_docs
+from wattproof.gas.sizes import sizes, too_large
 
-_TRANSACTIONS = 3_430  # about; for the progress display only
+_TRANSACTIONS = 3_431  # about; for the progress display only
 
 
 def root() -> Path:
@@ -78,7 +79,7 @@ def run_gas(out: Path, update: bool, docs: bool, console: Console) -> int:
     snapshot, without measuring.
     """
     if docs:
-        write_docs(docs_path(), read_snapshot(snapshot_path()))
+        write_docs(docs_path(), read_snapshot(snapshot_path()), read_sizes(snapshot_path()))
         console.print(f"the tables of {docs_path()} are those of the snapshot")
         return 0
     try:
@@ -86,16 +87,17 @@ def run_gas(out: Path, update: bool, docs: bool, console: Console) -> int:
     except anvil.AnvilUnavailable as problem:
         print(problem, file=sys.stderr)
         return 2
-    show(lines, console)
+    code = sizes()
+    show(lines, code, console)
     about = {"rules": "prague", "vyper": importlib.metadata.version("vyper"), "anvil": anvil.VERSION}
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(as_json(lines, **about, bytecode=build("EnergyMarket").hashes))
+    out.write_text(as_json(lines, code, **about, bytecode=build("EnergyMarket").hashes))
     console.print(f"written: {out}")
     if update:
-        snapshot_path().write_text(as_json(lines, **about))
-        write_docs(docs_path(), lines)
+        snapshot_path().write_text(as_json(lines, code, **about))
+        write_docs(docs_path(), lines, code)
         console.print(f"written: {snapshot_path()} and the tables of {docs_path()}; commit them")
     elif snapshot_path().is_file():
         for difference in differences(lines, read_snapshot(snapshot_path())):
             console.print(f"[yellow]not as in the snapshot:[/] {difference}")
-    return 1 if failures(lines) else 0
+    return 1 if failures(lines) or too_large(code) else 0

@@ -99,7 +99,7 @@ def run_study(
 def _compile() -> None:
     from wattproof.deployment import deployer
 
-    for name in ("EnergyMarket", "EnergyCredit"):
+    for name in ("EnergyMarket", "MarketLens", "EnergyCredit"):
         _ = deployer(name).compiler_data.bytecode
 
 

@@ -3,7 +3,8 @@
 Day 0 is the first day of the file as it stands. Every other day is made from one of the file's days: each household's
 load is shifted by up to a half-hour and scaled for the day and for the half-hour, solar output by the weather, which
 all share. The paper's meter data are not public and cover one day; these variations stand for what a month would bring.
-They are modelled, not measured: the magnitudes below are a choice.
+They are modelled, not measured: the magnitudes below are a choice. Nothing is varied beyond what the household's
+connection carries.
 
 All energies are whole Wh, all factors whole thousandths, all chance is SHA-256 of the seed and of what is drawn for.
 """
@@ -56,7 +57,8 @@ class Frame:
     shuffled     the seed deals the consumers' loads anew, but for the largest, which stays where it is
     size         number of households: the file's in turn, copies with varied days of their own; None: the file's
     sdr          where set, in every half-hour with supply and demand generation is scaled so that supply over demand is
-                 this fraction, all forecasts being right; other half-hours are left out
+                 this fraction, all forecasts being right; other half-hours are left out, and connections carry what
+                 it takes
     span         first half-hour of each day that is kept, and the first that is not
     """
 
@@ -74,12 +76,13 @@ class Frame:
 class Base:
     """The days of a file, in memory: for each household its 48 half-hours, a day after the other.
 
-    `names`, `prosumers`, `has_forecasts` and `first_period` are as in `Households`, and so are `classes`, but where the
-    file brings forecasts of its own, which then tell the classes.
+    `names`, `prosumers`, `capacities`, `has_forecasts` and `first_period` are as in `Households`, and so are `classes`,
+    but where the file brings forecasts of its own, which then tell the classes.
     """
 
     names: tuple[str, ...]
     prosumers: frozenset[str]
+    capacities: Mapping[str, int]
     classes: Mapping[str, Habit]
     has_forecasts: bool
     first_period: int
@@ -101,6 +104,7 @@ class Base:
         return cls(
             households.names,
             households.prosumers,
+            households.capacities,
             {name: _habit(rows, name) if households.has_forecasts else habit for name, habit in classes},
             households.has_forecasts,
             households.first_period,
@@ -134,9 +138,10 @@ class Base:
 class Community:
     """A file's households over the days of a frame; what `wattproof.scenario.TradingDay` iterates.
 
-    names     the households; copies are named "sunny 2", "sunny 3" and so on
-    classes   class of each one's forecasts
-    turbine   the household with a wind turbine, or None
+    names        the households; copies are named "sunny 2", "sunny 3" and so on
+    classes      class of each one's forecasts
+    capacities   what each one's connection carries in a half-hour, in Wh
+    turbine      the household with a wind turbine, or None
     """
 
     def __init__(self, base: Base, frame: Frame) -> None:
@@ -153,6 +158,15 @@ class Community:
         self.classes = {name: base.classes[origin] for name, (origin, _) in self._origin.items()}
         self._forecaster = Forecaster(frame.seed, self.classes)
         self._loads = _dealt(base, frame.seed) if frame.shuffled else {name: name for name in base.names}
+        # With loads dealt anew a connection carries the one that is dealt to it, too.
+        self.capacities = {
+            name: max(base.capacities[origin], base.capacities[self._loads[origin]])
+            for name, (origin, _) in self._origin.items()
+        }
+        if frame.sdr:
+            for row in self:
+                for name, half_hour in row.items():
+                    self.capacities[name] = max(self.capacities[name], *half_hour)
 
     def __iter__(self) -> Iterator[PeriodRow]:
         for index, number in enumerate(self.frame.days):
@@ -173,35 +187,38 @@ class Community:
         loads, panels = source[self._loads[origin]], source[origin]
         as_it_stands = number == 0 and copy == 0
         shift = 0 if as_it_stands else self._draw(f"shift:{number}:{name}", 3) - 1
+        most = self.capacities[name]
         heavier = self._around(f"day:{number}:{name}", LOAD_OF_DAY)
         day = []
         for at in range(HALF_HOURS):
             load, panel = loads[(at + shift) % HALF_HOURS], panels[at]
             used, given = load.load, panel.pv
             if not as_it_stands:
-                used = _scaled(_scaled(used, heavier), self._around(f"load:{number}:{at}:{name}", LOAD_OF_HALF_HOUR))
+                used = _scaled(used, heavier, most)
+                used = _scaled(used, self._around(f"load:{number}:{at}:{name}", LOAD_OF_HALF_HOUR), most)
             if number:
-                given = _scaled(given, self._sky(number, at))
+                given = _scaled(given, self._sky(number, at), most)
             # A file's own forecasts keep their relative errors.
             expected_load = load.forecast_load * used // load.load if load.load else load.forecast_load
             expected_pv = panel.forecast_pv * given // panel.pv if panel.pv else panel.forecast_pv
             if name == self.turbine:
                 wind = self._wind(number, at)
                 given, expected_pv = given + wind, expected_pv + wind
-            day.append(HalfHour(used, given, min(expected_load, LIMIT - 1), min(expected_pv, LIMIT - 1)))
+            day.append(HalfHour(*(min(energy, most) for energy in (used, given, expected_load, expected_pv))))
         return day
 
     def _expected(self, name: str, number: int, at: int, actual: HalfHour) -> HalfHour:
         """The half-hour with seeded forecasts."""
+        most = self.capacities[name]
         if self.frame.never_right:
             return actual._replace(
-                forecast_load=_scaled(actual.load, 1000 + self._wrong(f"load:{number}:{at}:{name}")),
-                forecast_pv=_scaled(actual.pv, 1000 + self._wrong(f"pv:{number}:{at}:{name}")),
+                forecast_load=_scaled(actual.load, 1000 + self._wrong(f"load:{number}:{at}:{name}"), most),
+                forecast_pv=_scaled(actual.pv, 1000 + self._wrong(f"pv:{number}:{at}:{name}"), most),
             )
         period = number * HALF_HOURS + at
         return actual._replace(
-            forecast_load=self._forecaster.forecast(name, period, "load", actual.load),
-            forecast_pv=self._forecaster.forecast(name, period, "pv", actual.pv),
+            forecast_load=self._forecaster.forecast(name, period, "load", actual.load, most),
+            forecast_pv=self._forecaster.forecast(name, period, "pv", actual.pv, most),
         )
 
     def _wrong(self, key: str) -> int:
@@ -235,9 +252,9 @@ def draw(key: str, below: int) -> int:
     return int.from_bytes(hashlib.sha256(f"study:{key}".encode()).digest(), "big") % below
 
 
-def _scaled(energy: int, thousandths: int) -> int:
-    """To the nearest Wh, halves up, and kept in the bounds of the input."""
-    return min((energy * thousandths + 500) // 1000, LIMIT - 1)
+def _scaled(energy: int, thousandths: int, most: int) -> int:
+    """To the nearest Wh, halves up, and not above what the connection carries."""
+    return min((energy * thousandths + 500) // 1000, most)
 
 
 def _habit(rows: Sequence[PeriodRow], name: str) -> Habit:
@@ -277,7 +294,7 @@ def _at_ratio(row: Mapping[str, HalfHour], numerator: int, denominator: int) -> 
     parts = dict(zip(surplus, _shares(supply, list(surplus.values())), strict=True))
     scaled = {}
     for name, half_hour in row.items():
-        generated = half_hour.load + parts[name] if name in parts else half_hour.pv
+        generated = min(half_hour.load + parts[name], LIMIT - 1) if name in parts else half_hour.pv
         scaled[name] = HalfHour(half_hour.load, generated, half_hour.load, generated)
     return scaled
 

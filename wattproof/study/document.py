@@ -309,10 +309,33 @@ def tables(results: Mapping[str, Any]) -> dict[str, str]:
         "deals": _deal_table(results),
         "compared": _compared(results),
         "strategies": _table(
-            ("strategy", "its player, p a day", "all others, p a day", "local trade, %"),
+            ("strategy", "its player, p a day", "all others, p a day", "the owner's fees, p a day", "local trade, %"),
             [
-                (entry["title"], entry["gain_p_a_day"], entry["others_p_a_day"], entry["traded_change_percent"])
+                (
+                    entry["title"],
+                    entry["gain_p_a_day"],
+                    entry["others_p_a_day"],
+                    entry["fees_p_a_day"],
+                    entry["traded_change_percent"],
+                )
                 for entry in results["strategies"]
+            ],
+        ),
+        "ranking": _ranking(results["ranking"], labels),
+        "attacks": _table(
+            (
+                "attack",
+                "bids rank by",
+                "its player",
+                "the prosumers",
+                "the other consumers",
+                "the owner",
+                "the supplier",
+            ),
+            [
+                (attack, ranking, *(results["ranking"][kind][ranking][who] for who in _PARTIES))
+                for kind, attack in (("shill", "a shill"), ("farm", "farmed standing"))
+                for ranking in ("amount", "price")
             ],
         ),
         "gas": _table(
@@ -334,6 +357,30 @@ def tables(results: Mapping[str, Any]) -> dict[str, str]:
         ),
     }
     return made
+
+
+_PARTIES = ("player", "prosumers", "consumers", "owner", "supplier")
+"""Whom an attack changes something for."""
+
+
+def _ranking(compared: Mapping[str, Any], labels: Mapping[str, str]) -> str:
+    one, own = compared["one"], compared["own"]
+    rows = [(labels[first["household"]], first, second)
+            for first, second in zip(one["households"], own["households"], strict=True)]  # fmt: skip
+    rows += [
+        (text, one[key], own[key])
+        for key, text in (
+            ("prosumers", "a prosumer"),
+            ("consumers", "a consumer"),
+            ("cautious", "a consumer that bids low"),
+            ("eager", "a consumer that bids high"),
+            ("community", "a household"),
+        )
+    ]
+    return _table(
+        ("saving, p a day", "one price, by amount", "by price: change", "own prices, by amount", "by price: change"),
+        [(text, first["amount"], first["change"], second["amount"], second["change"]) for text, first, second in rows],
+    )
 
 
 def _indices(results: Mapping[str, Any]) -> str:

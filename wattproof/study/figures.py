@@ -100,6 +100,7 @@ def _all(base: Base, whole: Whole, results: dict[str, Any]) -> Iterable[Drawn]:
     yield adaptation(results["adaptation"])
     yield month(base, results["month"])
     yield strategies(results["strategies"])
+    yield ranking(base, results["ranking"])
     yield scale(results["gas"], results.get("times", []))
 
 
@@ -453,6 +454,41 @@ def strategies(entries: Sequence[dict[str, Any]]) -> Drawn:
     ]
     heading = ("strategy", "gain_p_a_day", "low", "high", "others_p_a_day", "others_low", "others_high")
     return Drawn("beyond-strategies", figure, heading, rows)
+
+
+def ranking(base: Base, results: dict[str, Any]) -> Drawn:
+    """Who gains where bids rank by their unit price instead of their amount, and what a shill changes under each."""
+    figure, (left, right) = _new("Bids ranked by unit price instead of total amount", columns=2, height=4.8)
+    rows = []
+    for axes in (left, right):
+        axes.axhline(0, color=GREY, linewidth=1)
+        axes.grid(axis="y", color="#E6E6E6", linewidth=0.8)
+        axes.set_ylabel("pence a day")
+    for offset, key, colour, text in ((-0.2, "one", SKY, "one bid price"), (0.2, "own", GREEN, "own prices")):
+        entries = results[key]["households"]
+        middle, spread = _bars([entry["change"] for entry in entries[:MOST]])
+        left.bar([at + offset for at in range(len(middle))], middle, 0.38, yerr=spread, capsize=2, color=colour,
+                 ecolor="#333333", error_kw={"linewidth": 1}, label=text)  # fmt: skip
+        rows += [("saving by price less by amount", text, entry["household"],
+                  *(entry["change"][part] or "" for part in _CI)) for entry in entries]  # fmt: skip
+    names = [entry["household"] for entry in results["one"]["households"]][:MOST]
+    left.set_xticks(range(len(names)), names, rotation=45, ha="right", fontsize=9)
+    left.set_title("change of each household's saving, by price", loc="left", fontsize=11, pad=22)
+    parties = (("player", "the shill"), ("prosumers", "prosumers"), ("consumers", "other\nconsumers"),
+               ("owner", "owner"), ("supplier", "supplier"))  # fmt: skip
+    for offset, key, colour, text in ((-0.2, "amount", ORANGE, "by amount"), (0.2, "price", BLUE, "by price")):
+        entry = results["shill"][key]
+        middle, spread = _bars([entry[party] for party, _ in parties])
+        right.bar([at + offset for at in range(len(parties))], middle, 0.38, yerr=spread, capsize=2, color=colour,
+                  ecolor="#333333", error_kw={"linewidth": 1}, label=text)  # fmt: skip
+        rows += [("a shill", text, party, *(entry[party][part] or "" for part in _CI)) for party, _ in parties]
+    right.set_xticks(range(len(parties)), [text for _, text in parties], fontsize=9)
+    right.set_title("what a shill changes for whom", loc="left", fontsize=11, pad=22)
+    for axes in (left, right):
+        _legend(axes)
+    _note(left, len(base.names))
+    heading = ("what", "case", "who", "p_a_day", "low", "high")
+    return Drawn("beyond-ranking", figure, heading, rows)
 
 
 def scale(entries: Sequence[dict[str, Any]], times: Sequence[dict[str, Any]]) -> Drawn:

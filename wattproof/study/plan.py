@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from typing import Any
 
+from wattproof.bills import TIERS
 from wattproof.deployment import Tariff
 from wattproof.scenario import Conduct
 from wattproof.study import runs
-from wattproof.study.communities import HALF_HOURS, Base, Frame
+from wattproof.study.communities import HALF_HOURS, Base, Frame, draw
 from wattproof.study.runs import Run
 
 RATIOS = ((1, 20), (1, 10), (1, 5), (1, 2), (4, 5), (1, 1), (5, 4), (2, 1), (5, 1), (10, 1), (20, 1))
@@ -36,8 +37,8 @@ class Size:
     name            "full", "reduced" or "quick"
     warm_up         varied days before the paper's day, and before deals are counted
     seeds, days     communities of the month, and their days
-    variants, deal_days   seeds of the comparison of priority steps, and days that count for it
-    short           days of the stress, of the wind and of the strategies
+    variants, deal_days   seeds of the comparisons of priority steps and of rankings, and days that count for them
+    short           days of the stress, of the wind, of the strategies and of the shill
     strategies      seeds of the strategies
     nodes           sizes of the communities whose gas and time are measured
     """
@@ -79,6 +80,10 @@ def sized(size: Size, households: int) -> Size:
     )
 
 
+FARM = Conduct(farmed=TIERS[-1])
+"""A household that comes with the highest tier, and has done nothing for it."""
+
+
 @dataclass(frozen=True)
 class Strategy:
     """Households that act otherwise than the rest, and whose gain is counted."""
@@ -100,6 +105,7 @@ def strategies(base: Base) -> list[Strategy]:
             ("quote-125", "a prosumer quotes 125 % of its forecast", 1250),
             ("quote-200", "a prosumer quotes 200 % of its forecast", 2000),
             ("quote-80", "a prosumer quotes 80 % of its forecast", 800),
+            ("quote-103", "a prosumer quotes 103 % of its forecast, for the waivers", 1030),
         ):
             made.append(Strategy(key, title, {seller: Conduct(quotes=factor)}, (seller,)))
     if buyer:
@@ -112,7 +118,15 @@ def strategies(base: Base) -> list[Strategy]:
             made.append(Strategy(key, title, {buyer: conduct}, (buyer,)))
         silent = {name: Conduct(reveals=0) for name in base.consumers}
         made.append(Strategy("silence", "no consumer opens a bid", silent, base.consumers))
+        made.append(
+            Strategy("farm", "a consumer farms standing beforehand, by trades of 1 Wh", {buyer: FARM}, (buyer,))
+        )
     if seller and buyer:
+        for key, title, conduct in (
+            ("phantom", "a consumer quotes all that its wire carries, and has none", Conduct(phantom=True)),
+            ("phantom-silent", "a consumer does so, and its meter is silent", Conduct(phantom=True, silent=True)),
+        ):
+            made.append(Strategy(key, title, {buyer: conduct}, (buyer,)))
         made.append(
             Strategy(
                 "wash",
@@ -150,6 +164,40 @@ def month_task(seed: int, days: int) -> Task:
     return Task(("month", seed), Run(Frame(seed, _days(days))), weight=days)
 
 
+EAGER = 2000
+"""Thousandths of the way from the quotes' price to the usual bid price, at which the most eager household bids."""
+
+
+def own_prices(base: Base, seed: int) -> dict[str, Conduct]:
+    """Households that bid at prices of their own: each at a drawn part of the way from the quotes' price to the usual
+    bid price, up to twice as far."""
+    return {name: Conduct(eager=draw(f"{seed}:eager:{name}", EAGER + 1)) for name in base.names}
+
+
+def ranking_tasks(base: Base, size: Size, seed: int) -> list[Task]:
+    """A community under both rankings: with one bid price a half-hour (by amount that is its month), with prices of the
+    households' own, with a shill, and with farmed standing (by amount that is a strategy)."""
+    long, short = (Frame(seed, _days(days)) for days in (size.warm_up + size.deal_days, size.short))
+    own, buyer = own_prices(base, seed), base.largest_consumer
+    made = [
+        Task(("ranking", "one", True, seed), Run(long, rank_by_price=True), weight=len(long.days)),
+        *(
+            Task(
+                ("ranking", "own", by_price, seed),
+                Run(long, conduct=own, rank_by_price=by_price),
+                weight=len(long.days),
+            )
+            for by_price in (False, True)
+        ),
+    ]
+    if buyer:
+        shill, farm = {buyer: Conduct(shill=True)}, {buyer: FARM}
+        for kind, conduct, by_price in (("shill", shill, False), ("shill", shill, True), ("farm", farm, True)):
+            run = Run(short, conduct=conduct, rank_by_price=by_price)
+            made.append(Task((kind, by_price, seed), run, weight=size.short))
+    return made
+
+
 def gas_task(size: int, base: Base, seed: int) -> Task:
     """The gas of a community's busiest half-hours."""
     return Task(("gas", size), scale_run(size, base, seed), "gas", weight=max(1, size // 20))
@@ -182,6 +230,7 @@ def tasks(base: Base, size: Size, first_seed: int) -> list[Task]:
                 days = size.warm_up + size.deal_days
                 frame = Frame(seed, _days(days), shuffled=shuffled)
                 made.append(Task(("deals", step, shuffled, seed), Run(frame, step), weight=days))
+        made += ranking_tasks(base, size, seed)
     made.append(day_task(first_seed, size.warm_up))
     for seed in seeds:
         days = _days(size.short)

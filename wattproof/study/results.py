@@ -11,20 +11,18 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
+from wattproof.bills import tier
 from wattproof.deployment import Tariff
-from wattproof.households import SPREADS, Habit
+from wattproof.households import SPREADS, Habit, usual_capacity
 from wattproof.study import communities, indices
 from wattproof.study.communities import HALF_HOURS, Base
 from wattproof.study.numbers import decimal, interval, percentage
-from wattproof.study.plan import AS_MONTH, RATIOS, SPAN, STEPS, Size, Whole, strategies
+from wattproof.study.plan import AS_MONTH, EAGER, RATIOS, SPAN, STEPS, Size, Whole, own_prices, strategies
 from wattproof.study.runs import Day, Gas, Record, Totals, best_cost, cleared, of_bill, together
 from wattproof.units import PENCE, PENCE_PER_KWH
 
 SCHEMA = 1
 """Version of the layout of results.json."""
-
-TIERS = (5, 10, 20, 40, 80)
-"""Good performances for tier 1 to 5 (T-STD-2)."""
 
 Played = Mapping[tuple[Any, ...], Any]
 
@@ -32,11 +30,6 @@ Played = Mapping[tuple[Any, ...], Any]
 def pence(base_units: int, places: int = 2) -> str:
     """Base units in pence."""
     return str(decimal(Fraction(base_units, PENCE), places))
-
-
-def tier(performances: int) -> int:
-    """The tier that so many good performances come to."""
-    return sum(performances >= threshold for threshold in TIERS)
 
 
 def gather(base: Base, size: Size, first_seed: int, played: Played) -> dict[str, Any]:
@@ -52,6 +45,7 @@ def gather(base: Base, size: Size, first_seed: int, played: Played) -> dict[str,
         "stress": compared(played, "stress", size),
         "wind": compared(played, "wind", size),
         "strategies": strategic(base, size, played),
+        "ranking": ranking(base, size, played),
         "gas": [gas(nodes, played["gas", nodes]) for nodes in size.nodes],
     }
 
@@ -79,6 +73,8 @@ def model() -> dict[str, str]:
         "wind_by_day": f"{communities.WIND_BY_DAY // 10}",
         "wrong_least": f"{communities.NEVER_RIGHT[0] // 10}",
         "wrong_most": f"{communities.NEVER_RIGHT[1] // 10}",
+        "capacity_wh": f"{usual_capacity():,}",
+        "eager": f"{EAGER // 10}",
         **{
             f"{habit.value}_{name}": f"{getattr(spread, name) // 10}"
             for habit, spread in SPREADS.items()
@@ -389,33 +385,33 @@ def deals(base: Base, size: Size, played: Played) -> list[dict[str, Any]]:
 
 
 def _deals(base: Base, step: int, shuffled: bool, runs: list[Day]) -> dict[str, Any]:
-    def chance(day: Day, names: Sequence[str]) -> Fraction | None:
-        own = [day.households[name] for name in names]
-        return _part(100 * sum(each.deals for each in own), sum(each.bids for each in own))
-
     def filled(day: Day, names: Sequence[str]) -> Fraction | None:
         own = [day.households[name] for name in names]
         return _part(100 * sum(each.won for each in own), sum(each.wanted for each in own))
 
     ranked = groups(base)
-    chances = [[chance(day, names) for names in ranked.values()] for day in runs]
+    chances = [[_deal_percent(day, names) for names in ranked.values()] for day in runs]
     return {
         "priority_step": step,
         "shuffled": shuffled,
         "communities": len(runs),
         "households": {
             name: {
-                "deals_percent": interval([chance(day, [name]) for day in runs], 1),
+                "deals_percent": interval([_deal_percent(day, [name]) for day in runs], 1),
                 "filled_percent": interval([filled(day, [name]) for day in runs], 1),
             }
             for name in base.consumers
         },
-        "groups": {key: interval([chance(day, names) for day in runs], 1) for key, names in ranked.items()},
+        "groups": {key: interval([_deal_percent(day, names) for day in runs], 1) for key, names in ranked.items()},
         "in_order": sum(_falls(row) for row in chances),
         "mean_in_order": _falls([_mean([row[at] for row in chances]) for at in range(len(ranked))]),
         # The paper's claim at its plainest: who keeps its plans makes more deals than who does not.
         "regular_before_irregular": _falls(
-            [_mean([chance(day, ranked[key]) for day in runs]) for key in ("regular", "irregular") if key in ranked]
+            [
+                _mean([_deal_percent(day, ranked[key]) for day in runs])
+                for key in ("regular", "irregular")
+                if key in ranked
+            ]
         ),
     }
 
@@ -487,10 +483,11 @@ def _outline(days: list[Day]) -> dict[str, Any]:
 
 
 def strategic(base: Base, size: Size, played: Played) -> list[dict[str, Any]]:
-    """What each strategy changes for who plays it and for the others, in pence a day, against the same days without."""
+    """What each strategy changes for who plays it, for the others and for the owner's fees, in pence a day, against the
+    same days without."""
     made = []
     for strategy in strategies(base):
-        gains, others, deals_ = [], [], []
+        gains, others, deals_, fees = [], [], [], []
         for (_, key, seed), days in _of(played, "strategy"):
             if key != strategy.key:
                 continue
@@ -500,6 +497,7 @@ def strategic(base: Base, size: Size, played: Played) -> list[dict[str, Any]]:
             gains.append(Fraction(mine, PENCE * size.short))
             others.append(Fraction(sum(change.values()) - mine, PENCE * size.short))
             deals_.append(_part(100 * (acted.community.bought - plain.community.bought), plain.community.bought))
+            fees.append(Fraction(acted.fees - plain.fees, PENCE * size.short))
         made.append(
             {
                 "strategy": strategy.key,
@@ -508,10 +506,106 @@ def strategic(base: Base, size: Size, played: Played) -> list[dict[str, Any]]:
                 "gain_p_a_day": interval(gains),
                 "others_p_a_day": interval(others),
                 "traded_change_percent": interval(deals_, 1),
+                "fees_p_a_day": interval(fees),
                 "communities": len(gains),
             }
         )
     return made
+
+
+RANKINGS = {False: "amount", True: "price"}
+"""What bids rank by, with `rank_by_price` and without."""
+
+
+def ranking(base: Base, size: Size, played: Played) -> dict[str, Any]:
+    """The same communities with bids ranked by amount, as in the paper, and by unit price; in pence a day."""
+    seeds = [key[1] for key, _ in _of(played, "month")][: size.variants]
+    counted = slice(size.warm_up, size.warm_up + size.deal_days)
+
+    def days(prices: str, by_price: bool, part: slice = counted) -> list[Day]:
+        keys = [("month", seed) if (prices, by_price) == ("one", False) else ("ranking", prices, by_price, seed)
+                for seed in seeds]  # fmt: skip
+        return [together(played[key][part]) for key in keys]
+
+    made: dict[str, Any] = {"communities": len(seeds), "days": size.deal_days, "short": size.short}
+    for prices in ("one", "own"):
+        pairs = list(zip(days(prices, False), days(prices, True), strict=True))
+        shares = [own_prices(base, seed) if prices == "own" else {} for seed in seeds]
+        made[prices] = _both(base, pairs, shares, size.deal_days)
+    for attack in ("shill", "farm"):
+        made[attack] = {}
+        for by_price, name in RANKINGS.items():
+            plain = days("one", by_price, slice(size.short))
+            keys = [("strategy", "farm", seed) if (attack, by_price) == ("farm", False) else (attack, by_price, seed)
+                    for seed in seeds]  # fmt: skip
+            pairs = [(together(played[key]), other) for key, other in zip(keys, plain, strict=True) if key in played]
+            made[attack][name] = _attacked(base, pairs, size.short)
+    return made
+
+
+def _both(base: Base, pairs: list[tuple[Day, Day]], own: list[Any], number: int) -> dict[str, Any]:
+    """What groups of households save under both rankings, and the difference; `own` tells each community's prices."""
+
+    def over(figure: Callable[[Day, int], Fraction | None]) -> dict[str, Any]:
+        both = [(figure(one, at), figure(other, at)) for at, (one, other) in enumerate(pairs)]
+        changes = [None if one is None or other is None else other - one for one, other in both]
+        return {
+            "amount": interval([one for one, _ in both]),
+            "price": interval([other for _, other in both]),
+            "change": interval(changes),
+        }
+
+    def saved(names: Callable[[int], Sequence[str]]) -> dict[str, Any]:
+        """A day's saving of one household of these, on average."""
+        return over(
+            lambda day, at: _part(
+                sum(day.households[name].saving for name in names(at)), len(names(at)) * PENCE * number
+            )
+        )
+
+    def bidding(at: int, eager: bool) -> list[str]:
+        return [name for name in base.consumers if own[at] and (own[at][name].eager > 1000) is eager]
+
+    prosumers = [name for name in base.names if name in base.prosumers]
+    return {
+        "households": [{"household": name, **saved(lambda _, name=name: [name])} for name in base.names],
+        "prosumers": saved(lambda _: prosumers),
+        "consumers": saved(lambda _: base.consumers),
+        "cautious": saved(lambda at: bidding(at, eager=False)),
+        "eager": saved(lambda at: bidding(at, eager=True)),
+        "community": saved(lambda _: base.names),
+        "fees": over(lambda day, _: Fraction(day.fees, PENCE * number)),
+        "price_p": over(lambda day, _: _part(day.community.paid, day.community.bought * PENCE_PER_KWH)),
+        "regular": over(lambda day, _: _deal_percent(day, groups(base).get("regular", []))),
+        "irregular": over(lambda day, _: _deal_percent(day, groups(base).get("irregular", []))),
+    }
+
+
+def _deal_percent(day: Day, names: Sequence[str]) -> Fraction | None:
+    """Opened bids of these households that became deals, in per cent."""
+    own = [day.households[name] for name in names]
+    return _part(100 * sum(each.deals for each in own), sum(each.bids for each in own))
+
+
+def _attacked(base: Base, pairs: list[tuple[Day, Day]], number: int) -> dict[str, Any]:
+    """What changes for whom where the largest consumer attacks, against the same days without; nothing is known where
+    there is no consumer."""
+    player = base.largest_consumer
+
+    def over(figure: Callable[[Day], int]) -> dict[str, Any]:
+        return interval([Fraction(figure(one) - figure(other), PENCE * number) for one, other in pairs])
+
+    def saved(names: Sequence[str | None]) -> dict[str, Any]:
+        return over(lambda day: sum(day.households[name].saving for name in names if name))
+
+    return {
+        "player": saved([player]),
+        "prosumers": saved([name for name in base.names if name in base.prosumers]),
+        "consumers": saved([name for name in base.consumers if name != player]),
+        "owner": over(lambda day: day.fees),
+        # What households pay and the owner does not get, the supplier gets.
+        "supplier": over(lambda day: day.community.market - day.fees),
+    }
 
 
 def gas(nodes: int, weighed: Gas) -> dict[str, Any]:

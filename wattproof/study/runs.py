@@ -15,23 +15,25 @@ from wattproof.study.communities import HALF_HOURS, Base, Community, Frame
 
 @dataclass(frozen=True)
 class Run:
-    """What a run is made of. `priority_step` is in ten-thousandths of a bid's amount per tier."""
+    """What a run is made of. `priority_step` is in ten-thousandths of a bid's amount, or price, per tier."""
 
     frame: Frame
     priority_step: int = 500
     conduct: Mapping[str, Conduct] = field(default_factory=dict)
+    rank_by_price: bool = False
 
     @property
     def tariff(self) -> Tariff:
-        """The paper's, with this priority step."""
-        return Tariff(priority_step=self.priority_step)
+        """The paper's, with this priority step and ranking."""
+        return Tariff(priority_step=self.priority_step, rank_by_price=self.rank_by_price)
 
 
 @dataclass
 class Totals:
     """A household over some half-hours: money in base units, energy in Wh.
 
-    alone, market         its cost with the grid alone, and with the market
+    alone, market         its cost with the grid alone, and with the market; what no meter reported costs the same in
+                          both, as the supplier bills it by its own contract (T-MET-7)
     fees                  service fees paid
     paid                  to neighbours, for energy
     imported, exported    what its meter reported
@@ -159,7 +161,7 @@ class _Watched:
     """A community that keeps the rows that are under way."""
 
     def __init__(self, community: Community) -> None:
-        self.names = community.names
+        self.names, self.capacities = community.names, community.capacities
         self.rows: dict[int, PeriodRow] = {}
         self._community = community
 
@@ -173,6 +175,8 @@ def _count(day: Day, record: Record, tariff: Tariff) -> None:
     row, result = record.row, record.result
     for name, bill in result.bills.items():
         day.households[name].add(of_bill(bill))
+    for name in result.unread:
+        day.households[name].add(unreported(row[name], result.bills[name], tariff))
     for offer in result.offers:
         totals = day.households[offer.household]
         totals.bids += 1
@@ -223,6 +227,22 @@ def of_bill(bill: Bill) -> Totals:
         invoiced=abs(bill.imported - bill.bought) + bill.exported - bill.sold,
         performances=bill.performances,
         defaults=bill.defaults,
+    )
+
+
+def unreported(half_hour: HalfHour, bill: Bill, tariff: Tariff) -> Totals:
+    """What a household without a reading drew and no neighbour delivered, as the supplier bills it by its own contract.
+
+    What a neighbour delivered counts in the market as imported (T-MET-7), and is in the `bill` of the half-hour.
+    """
+    drawn = max(0, half_hour.load - half_hour.pv)
+    grid = max(0, drawn - bill.bought)
+    # `of_bill` took all that was received for resold.
+    return Totals(
+        alone=drawn * tariff.ssp,
+        market=grid * tariff.ssp,
+        imported=drawn,
+        invoiced=abs(drawn - bill.bought) - bill.bought,
     )
 
 

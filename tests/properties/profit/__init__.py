@@ -1,0 +1,1 @@
+"""The search for profit: coalitions that act freely beside honest households; see docs/threats.md."""
