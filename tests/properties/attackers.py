@@ -493,7 +493,9 @@ class Attackers(MarketMachine):
             user, capacity = self.twin.address(name), self.records.capacities[self.twin.address(name)]
             for period in self.twin.periods:
                 if self.phase(period) == BIDDING:
-                    yield Attack(Call("submit_quote", (period, capacity + 1, price), name), "quotes: volume out of bounds")
+                    yield Attack(
+                        Call("submit_quote", (period, capacity + 1, price), name), "quotes: volume out of bounds"
+                    )
             for number, offered in self.for_sale():
                 claimed = self.records.claimed.get((user, self.records.terms[number][1]), 0)
                 left, wanted = offered - self.records.sold[number], capacity - claimed + 1

@@ -645,7 +645,9 @@ class Books(MarketMachine):
             stalls[outcome.result] = stall
             for wish in stall.wishes:
                 room = self.room(wish.bidder, day.period)
-                wanted = {-1: min(room, volume), -2: min(room + 1, volume)}.get(wish.percent, volume * wish.percent // 100)
+                wanted = {-1: min(room, volume), -2: min(room + 1, volume)}.get(
+                    wish.percent, volume * wish.percent // 100
+                )
                 bid_price = min(price + wish.above, self.twin.tariff.highest_price + 1)
                 if wish.bidder != stall.prosumer:
                     self.bid(outcome.result, wish.bidder, bid_price, max(wanted, 1))
@@ -673,6 +675,11 @@ class Books(MarketMachine):
         return max(self.capacity(name) - self.claimed(self.twin.address(name), period), 0)
 
     def _report(self, day: Day, stalls: dict[int, Stall]) -> None:
+        for name, exported, imported in self.reports(day, stalls):
+            self.read(name, day.period, exported, imported)
+
+    def reports(self, day: Day, stalls: dict[int, Stall]) -> list[tuple[str, int, int]]:
+        """What the meters of a day report: household, Wh exported, Wh imported. Those that stay silent are left out."""
         sellers = {stall.prosumer: self.offers[number] for number, stall in stalls.items() if number in self.offers}
         marks = {stall.prosumer: stall.exported for stall in day.stalls}
         out = {
@@ -682,6 +689,7 @@ class Books(MarketMachine):
         for name, offer in sellers.items():
             for deal, part in zip(offer.deals, parts(offer, out[name]), strict=True):
                 due[deal.buyer] = due.get(deal.buyer, 0) + part
+        reports = []
         for name, mark in zip(HOUSEHOLDS, day.imports, strict=True):
             user = self.twin.address(name)
             if "silent" in (mark if name not in sellers else "", marks.get(name)):
@@ -689,7 +697,8 @@ class Books(MarketMachine):
             agreed, bought = self.agreed(user, day.period), self.bought(user, day.period)
             if name in sellers or bought:
                 drawn = imports(mark, agreed, bought, due.get(user, 0), self.capacity(name))
-                self.read(name, day.period, out.get(name, 0), drawn)
+                reports.append((name, out.get(name, 0), drawn))
+        return reports
 
     def _settle(self, day: Day, stalls: dict[int, Stall]) -> None:
         settler = self.twin.names.get(self.twin.model.owner, "owner") if day.owner_settles else STRANGER

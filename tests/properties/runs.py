@@ -215,7 +215,9 @@ def trades(
     matching = [step(matched, "match_bids", number, sender=STRANGER)]
     buying = []
     for name in draw(st.lists(st.sampled_from(list(others)), max_size=2)):
-        phase = draw(st.sampled_from([Phase.MATCHING] * 3 + ([Phase.DELIVERING, *[Phase.METERING] * 3] if late else [])))
+        phase = draw(
+            st.sampled_from([Phase.MATCHING] * 3 + ([Phase.DELIVERING, *[Phase.METERING] * 3] if late else []))
+        )
         buying.append(step(phase, "buy_surplus", number, draw(wanted), sender=name))
     users = {prosumer, *(bid.sender for bid in bidding), *(purchase.sender for purchase in buying)}
     metering = []

@@ -125,9 +125,7 @@ def claiming(buys: bool) -> Callable[[Twin, int], Outcome]:
             twin.call("submit_bid", number, seal, sender=CONSUMER)
         twin.at(period * t.period_length - 2 * t.window)
         opened = {
-            number: twin.call(
-                "reveal_bid", number, t.lowest_price, volume, salt_of(number, CONSUMER), sender=CONSUMER
-            )
+            number: twin.call("reveal_bid", number, t.lowest_price, volume, salt_of(number, CONSUMER), sender=CONSUMER)
             for number, volume in wishes.items()
             if number == first or not buys
         }

@@ -193,7 +193,11 @@ class Only(Attackers):
             for user, account in after.accounts.items()
             if user != call.sender and account[3:6] != before.accounts[user][3:6]
         ]
-        apart = outsider and call.function not in OPEN_TO_ALL and call.sender not in (address_of(before.owner), call.supplier)
+        apart = (
+            outsider
+            and call.function not in OPEN_TO_ALL
+            and call.sender not in (address_of(before.owner), call.supplier)
+        )
         holds("C4-OUTSIDER-1", not moved, when=apart, call=self.twin.trace[-1], moved=[self.name(u) for u in moved])
         for user in after.accounts.keys() - self.records.known - {call.supplier, self.records.owner}:
             account = after.accounts[user]

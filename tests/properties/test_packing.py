@@ -350,9 +350,7 @@ def test_counts_in_a_purse(packing: Any, values: Values, field: str) -> None:
 
 
 @settings(deadline=None, max_examples=300)
-@given(
-    values=some("position"), volume=near(24), ahead=st.booleans(), purchased=st.booleans(), ended=st.integers(0, 1)
-)
+@given(values=some("position"), volume=near(24), ahead=st.booleans(), purchased=st.booleans(), ended=st.integers(0, 1))
 def test_changes_a_position(
     packing: Any, values: Values, volume: int, ahead: bool, purchased: bool, ended: int
 ) -> None:

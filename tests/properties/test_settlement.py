@@ -31,9 +31,7 @@ class Part(NamedTuple):
 class Settlement(Books):
     """Settlement of quotes and of accounts."""
 
-    season_names = (
-        *("fresh", "seasoned", "no fee", "seasoned", "dear", "waivers", "seasoned", "arrears", "narrow"),
-    )
+    season_names = (*("fresh", "seasoned", "no fee", "seasoned", "dear", "waivers", "seasoned", "arrears", "narrow"),)
 
     def opened(self) -> None:
         """Begins to add up what trading costs and brings each user in each period, and what it sends and gets."""

@@ -179,9 +179,7 @@ class Twin:
         self.model.token.mint(address, amount)
         self.model.token.approve(address, self.target, MAX_UINT256)
 
-    def enrol(
-        self, name: str, funds: int, register: bool = True, watch: bool = True, capacity: int = CAPACITY
-    ) -> None:
+    def enrol(self, name: str, funds: int, register: bool = True, watch: bool = True, capacity: int = CAPACITY) -> None:
         """Brings a household into the market with `funds` deposited and as much again outside."""
         address = self.address(name)
         if watch:

@@ -9,7 +9,7 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 
-from tests.support.stage import FUNDS, Household, Stage
+from tests.support.stage import CAPACITY, FUNDS, Household, Stage
 from wattproof.meters import Meter, pairing_hash, reading_hash
 
 ZERO = "0x" + "00" * 20
@@ -131,7 +131,7 @@ def test_accepts_any_profile(stage: Stage, newcomer: Household, profile: bytes) 
     with stage.refuses("accounts: meter already paired"):
         register(stage, other, other_signature)
     # It trades like any other user.
-    stage.market.authorize(household.address, sender=stage.owner)
+    stage.market.authorize(household.address, CAPACITY, sender=stage.owner)
     stage.fund(household.address, FUNDS)
     quote_id = stage.quote(prosumer=household)
     assert stage.market.quote(quote_id).prosumer == household.address

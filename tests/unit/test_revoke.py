@@ -5,7 +5,7 @@ from __future__ import annotations
 import boa
 import pytest
 
-from tests.support.stage import FUNDS, SALT, Household, Stage
+from tests.support.stage import CAPACITY, FUNDS, SALT, Household, Stage
 
 ZERO = "0x" + "00" * 20
 
@@ -145,7 +145,7 @@ def test_keeps_a_sealed_bid_until_the_authorisation_is_back(stage: Stage) -> Non
     stage.to("REVEALING")
     with stage.refuses(NOT_AUTHORISED):
         stage.reveal(quote_id, stage.consumer, 100, 1_000)
-    stage.market.authorize(stage.consumer.address, sender=stage.owner)
+    stage.market.authorize(stage.consumer.address, CAPACITY, sender=stage.owner)
 
     stage.market.reveal_bid(quote_id, 100, 1_000, SALT, sender=stage.consumer.address)
 

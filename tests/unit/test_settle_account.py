@@ -11,7 +11,7 @@ from typing import Any
 import boa
 import pytest
 
-from tests.support.stage import FUNDS, SALT, Household, Stage
+from tests.support.stage import CAPACITY, FUNDS, SALT, Household, Stage
 from wattproof.deployment import Tariff
 
 
@@ -155,7 +155,8 @@ def test_a_prosumers_invoice(stage: Stage, exported: int, imported: int, amount:
         pytest.param(700, 0, +42_000, id="700 out"),
         pytest.param(700, 10, +40_200, id="700 out, 10 in"),
         pytest.param(3, 1, 0, id="even"),
-        pytest.param(281_474_976_710_655, 0, +16_888_498_602_639_300, id="the most out"),
+        pytest.param(16_777_215, 0, +1_006_632_900, id="the most out"),
+        pytest.param(16_777_216, 0, +1_006_632_900, id="more than the connection carries"),
     ],
 )
 def test_a_household_that_did_not_trade(stage: Stage, exported: int, imported: int, amount: int) -> None:
@@ -282,18 +283,18 @@ def test_invoices_of_several_periods_add_up(stage: Stage) -> None:
 
 
 def test_the_largest_invoice(stage: Stage) -> None:
-    """T-PARTY-11, T-MET-3: (2**48 - 1) Wh at 2**96 - 1 each; what cannot be paid is arrears."""
+    """T-PARTY-11, T-MET-3: (2**24 - 1) Wh at 2**96 - 1 each; what cannot be paid is arrears."""
     stage = Stage(Tariff(sbp=2**96 - 1, ssp=2**96 - 1, service_fee=0))
     stage.to("METERING")
-    stage.read(stage.consumer, 0, 2**48 - 1)
-    stage.read(stage.neighbour, 2**48 - 1, 0)
+    stage.read(stage.consumer, 0, 2**24 - 1)
+    stage.read(stage.neighbour, 2**24 - 1, 0)
     stage.to("SETTLING")
     settle(stage, stage.consumer)
     settle(stage, stage.neighbour)
 
-    assert stage.account(stage.consumer).grid_account == -(2**144 - 2**96 - 2**48 + 1) + FUNDS
+    assert stage.account(stage.consumer).grid_account == -(2**120 - 2**96 - 2**24 + 1) + FUNDS
     assert stage.account(stage.consumer).balance == 0
-    assert stage.account(stage.neighbour).grid_account == 2**144 - 2**96 - 2**48 + 1 - FUNDS
+    assert stage.account(stage.neighbour).grid_account == 2**120 - 2**96 - 2**24 + 1 - FUNDS
     assert stage.account(stage.neighbour).balance == 2 * FUNDS
     stage.assert_books_balance()
 
@@ -355,7 +356,7 @@ def test_the_prosumers_shortage_is_not_the_buyers_fault(stage: Stage, exported: 
 @pytest.mark.parametrize(
     ("ahead", "later", "imported", "record"),
     [
-        # Bought by a bid and in MATCHING; bought from DELIVERING on; used
+        # Bought by a bid and in MATCHING; bought once the prosumer's reading was in; used
         pytest.param(500, 500, 500, "good", id="used what it agreed"),
         pytest.param(500, 500, 1000, "default", id="used all that it bought"),
         pytest.param(0, 500, 500, "none", id="agreed nothing, used all"),
@@ -370,11 +371,10 @@ def test_nobody_earns_a_record_by_hindsight(stage: Stage, ahead: int, later: int
     stage.market.match_bids(quote_id)
     if ahead:
         stage.market.buy_surplus(quote_id, ahead, sender=stage.consumer.address)
-    stage.to("DELIVERING")
-    if later:
-        stage.market.buy_surplus(quote_id, later, sender=stage.consumer.address)
     stage.to("METERING")
     stage.read(stage.prosumer, 1000, 0)
+    if later:
+        stage.market.buy_surplus(quote_id, later, sender=stage.consumer.address)
     stage.read(stage.consumer, 0, imported)
     stage.to("SETTLING")
     stage.market.settle_quote(quote_id, sender=stage.owner)
@@ -409,32 +409,42 @@ def test_what_a_late_matching_gives_is_agreed(stage: Stage) -> None:
 # ---- silence -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("phase", ["MATCHING", "DELIVERING", "METERING"])
-def test_a_silent_buyer_loses_its_authorisation(stage: Stage, phase: str) -> None:
+@pytest.mark.parametrize(
+    ("ahead", "later", "amount", "waivers"),
+    [
+        # Counts as having used all that it bought, of which at most 900 are delivered.
+        pytest.param(1000, 0, -18_000, 1, id="bought in MATCHING"),
+        pytest.param(0, 900, 0, 0, id="bought in METERING"),
+    ],
+)
+def test_a_silent_buyer_loses_its_authorisation(
+    stage: Stage, ahead: int, later: int, amount: int, waivers: int
+) -> None:
     """T-MET-7 to T-MET-9: one default, agreed or not, and no trading until the owner gives the authorisation back."""
     quote_id = stage.quote(1000, 100)
     stage.to("MATCHING")
     stage.market.match_bids(quote_id)
-    stage.to(phase)
-    stage.market.buy_surplus(quote_id, 1000, sender=stage.consumer.address)
+    if ahead:
+        stage.market.buy_surplus(quote_id, ahead, sender=stage.consumer.address)
     stage.to("METERING")
     stage.read(stage.prosumer, 900, 0)
+    if later:
+        stage.market.buy_surplus(quote_id, later, sender=stage.consumer.address)
     stage.to("SETTLING")
     stage.market.settle_quote(quote_id, sender=stage.owner)
     assert stage.account(stage.consumer).authorized
 
-    # Bought 1000, received 900, counts as having used 1000.
     assert settle(stage, stage.consumer) == [
         recorded(stage.consumer, False),
         revoked(stage.consumer),
-        account_settled(stage, stage.consumer, -18_000),
+        account_settled(stage, stage.consumer, amount),
     ]
 
-    assert stage.standing(stage.consumer) == (0, 1, 1, 0)
+    assert stage.standing(stage.consumer) == (0, 1, waivers, 0)
     assert not stage.account(stage.consumer).authorized
     with boa.reverts("accounts: not authorised"):
         stage.quote(period=stage.period + 4, prosumer=stage.consumer)
-    stage.market.authorize(stage.consumer.address, sender=stage.owner)
+    stage.market.authorize(stage.consumer.address, CAPACITY, sender=stage.owner)
     stage.quote(period=stage.period + 4, prosumer=stage.consumer)
 
 
@@ -480,8 +490,8 @@ def test_a_reading_of_nothing_is_not_silence(stage: Stage) -> None:
     assert stage.account(stage.consumer).authorized
 
 
-def test_a_silent_seller_keeps_its_authorisation(stage: Stage) -> None:
-    """T-MET-6, T-MET-10: in default by its quote; its account has nothing to settle, and it may go on."""
+def test_a_silent_seller_loses_its_authorisation(stage: Stage) -> None:
+    """T-MET-6, T-MET-10: in default by its quote; its account has nothing to settle."""
     quote_id = sold(stage, None, (stage.consumer, 100, 1000))
     stage.to("SETTLING")
     with boa.reverts("settlement: nothing to settle"):
@@ -491,13 +501,16 @@ def test_a_silent_seller_keeps_its_authorisation(stage: Stage) -> None:
         settle(stage, stage.prosumer)
 
     assert stage.standing(stage.prosumer) == (0, 1, 0, 0)
-    assert stage.account(stage.prosumer).authorized
+    assert not stage.account(stage.prosumer).authorized
     assert not stage.market.position(stage.prosumer.address, stage.period).settled
+    with boa.reverts("accounts: not authorised"):
+        stage.quote(period=stage.period + 4)
+    stage.market.authorize(stage.prosumer.address, CAPACITY, sender=stage.owner)
     stage.quote(period=stage.period + 4)
 
 
 def test_a_silent_seller_that_also_bought(stage: Stage) -> None:
-    """T-MET-6 to T-MET-9: one default for the quote, one for the silence; exported 0, used the 200 bought."""
+    """T-MET-6 to T-MET-9: one default for the quote, which revokes it, one for the silence; exported 0, used the 200 bought."""
     own = stage.quote(1000, 100)
     other = stage.quote(500, 100, prosumer=stage.neighbour)
     stage.to("MATCHING")
@@ -513,7 +526,6 @@ def test_a_silent_seller_that_also_bought(stage: Stage) -> None:
 
     assert settle(stage, stage.prosumer) == [
         recorded(stage.prosumer, False),
-        revoked(stage.prosumer),
         account_settled(stage, stage.prosumer, 0),
     ]
     assert stage.standing(stage.prosumer) == (0, 2, 0, 0)
@@ -594,7 +606,7 @@ def test_arrears_stop_new_business_and_withdrawals(stage: Stage) -> None:
     """T-REG-16, T-MON-15, T-MON-9: each is refused for the arrears alone: after a deposit each is possible."""
     debtor = stage.household("debtor", funds=0)
     later = stage.period + 4
-    opened = stage.quote(1000, 100, period=later)
+    opened = stage.quote(640, 100, period=later)  # so that 10 Wh are a sixty-fourth
     other = stage.quote(1000, 100, period=later, prosumer=stage.neighbour)
     stage.bid(opened, debtor, 100, 10)
     stage.to("METERING")
@@ -766,8 +778,8 @@ def test_a_bid_never_opened_keeps_nothing_open(stage: Stage) -> None:
 
 def test_one_of_two_quotes_is_enough_to_wait(stage: Stage) -> None:
     """T-ACC-4: bought from two prosumers; the first is settled. Quotes of other periods do not matter."""
-    first = stage.quote(1000, 100)
-    second = stage.quote(1000, 100, prosumer=stage.neighbour)
+    first = stage.quote(640, 100)
+    second = stage.quote(640, 100, prosumer=stage.neighbour)
     stage.quote(1000, 100, prosumer=stage.consumer, period=stage.period + 4)
     stage.to("MATCHING")
     for quote_id in (first, second):
@@ -873,7 +885,7 @@ def test_a_silent_buyer_is_settled_once(stage: Stage) -> None:
     stage.to("SETTLING")
     stage.market.settle_quote(quote_id, sender=stage.owner)
     settle(stage, stage.consumer)
-    stage.market.authorize(stage.consumer.address, sender=stage.owner)
+    stage.market.authorize(stage.consumer.address, CAPACITY, sender=stage.owner)
 
     with boa.reverts("settlement: already settled"):
         settle(stage, stage.consumer)

@@ -12,7 +12,7 @@ from typing import Any
 import boa
 import pytest
 
-from tests.support.stage import FUNDS, TARIFF, Household, Stage
+from tests.support.stage import CAPACITY, FUNDS, TARIFF, Household, Stage
 from wattproof.deployment import Tariff
 from wattproof.meters import Meter
 
@@ -84,6 +84,11 @@ def granted(user: Household) -> tuple[str, dict[str, Any]]:
 def used(user: Household) -> tuple[str, dict[str, Any]]:
     """The event of a waiver used."""
     return ("WaiverUsed", {"user": user.address})
+
+
+def revoked(household: Household) -> tuple[str, dict[str, Any]]:
+    """The event of an authorisation withdrawn."""
+    return "Revoked", {"user": household.address}
 
 
 def recorded(user: Household, good: bool) -> tuple[str, dict[str, Any]]:
@@ -175,7 +180,7 @@ def test_the_example_of_the_terms(stage: Stage) -> None:
         pytest.param(1001, +98_000, -102_000, 4_000, (0, 0), 1, 0, id="one Wh more"),
         pytest.param(1050, +98_000, -102_000, 4_000, (0, 0), 1, 0, id="105 % exactly"),
         pytest.param(1051, +98_000, -102_000, 4_000, (0, 0), 0, 0, id="one Wh above 105 %"),
-        pytest.param(2**48 - 1, +98_000, -102_000, 4_000, (0, 0), 0, 0, id="as much as a meter can tell"),
+        pytest.param(2**256 - 1, +98_000, -102_000, 4_000, (0, 0), 0, 0, id="as much as a meter can tell"),
     ],
 )
 def test_what_the_export_decides(
@@ -268,12 +273,14 @@ def test_half_sold(
 
 @pytest.mark.parametrize("exported", [None, 0, 949, 1000, 1051])
 def test_nothing_sold(stage: Stage, exported: int | None) -> None:
-    """T-SET-20: collateral back, and neither fee nor waiver nor record, whatever was exported."""
+    """T-SET-20: collateral back, and neither fee nor waiver nor record, whatever was exported; who is silent is revoked."""
     quote_id = delivered(stage, exported)
     assert stage.money(stage.prosumer) == (FUNDS - 18_000, 18_000)
 
-    assert settle(stage, quote_id) == [quote_settled(quote_id, 0, 0, 0, 0)]
+    silence = [revoked(stage.prosumer)] if exported is None else []
+    assert settle(stage, quote_id) == [*silence, quote_settled(quote_id, 0, 0, 0, 0)]
 
+    assert stage.account(stage.prosumer).authorized == (exported is not None)
     assert stage.money(stage.prosumer) == (FUNDS, 0)
     assert stage.money(stage.owner) == (0, 0)
     assert stage.standing(stage.prosumer) == (0, 0, 0, 0)
@@ -324,14 +331,13 @@ def test_more_sold_than_quoted(stage: Stage) -> None:
         pytest.param((5, 6), 12, (5, 6), id="more than all"),
     ],
 )
-def test_shares_add_up(stage: Stage, volumes: tuple[int, ...], exported: int, shares: tuple[int, ...]) -> None:
-    """T-SET-4: consumer and neighbour take turns in buying all that is quoted."""
+def test_shares_add_up(volumes: tuple[int, ...], exported: int, shares: tuple[int, ...]) -> None:
+    """T-SET-4: winners in the order of the matching, which the falling prices tell, win all that is quoted."""
+    stage = Stage(dataclasses.replace(TARIFF, rank_by_price=True))
     quote_id = stage.quote(sum(volumes), 100)
-    stage.to("MATCHING")
-    stage.market.match_bids(quote_id)
-    buyers = [(stage.consumer, stage.neighbour)[number % 2] for number in range(len(volumes))]
-    for buyer, volume in zip(buyers, volumes, strict=True):
-        stage.market.buy_surplus(quote_id, volume, sender=buyer.address)
+    buyers = [stage.household(f"buyer {number}") for number in range(len(volumes))]
+    prices = [150 - number for number in range(len(volumes))]
+    stage.auction(quote_id, *zip(buyers, prices, volumes, strict=True))
     metered(stage, exported)
 
     events = settle(stage, quote_id)
@@ -339,12 +345,39 @@ def test_shares_add_up(stage: Stage, volumes: tuple[int, ...], exported: int, sh
     trades = [arguments for name, arguments in events if name == "TradeSettled"]
     assert [trade["buyer"] for trade in trades] == [buyer.address for buyer in buyers]
     assert [trade["delivered"] for trade in trades] == list(shares)
-    assert [trade["payment"] for trade in trades] == [100 * share for share in shares]
+    assert [trade["payment"] for trade in trades] == [p * share for p, share in zip(prices, shares, strict=True)]
     assert events[-1][1]["delivered"] == min(exported, sum(volumes))
-    assert stage.market.position(stage.consumer.address, stage.period).received == sum(shares[::2])
-    assert stage.market.position(stage.neighbour.address, stage.period).received == sum(shares[1::2])
+    assert [stage.market.position(buyer.address, stage.period).received for buyer in buyers] == list(shares)
     assert stage.market.position(stage.prosumer.address, stage.period).delivered == sum(shares)
-    stage.assert_books_balance()
+    stage.assert_books_balance(*buyers)
+
+
+@pytest.mark.parametrize(
+    ("exported", "shares"),
+    [
+        # 300 and 200 Wh are won, then 300 and 200 bought.
+        pytest.param(499, (299, 200, 0, 0), id="499: short of what was won"),
+        pytest.param(500, (300, 200, 0, 0), id="500: what was won, no more"),
+        pytest.param(501, (300, 200, 1, 0), id="501: one Wh for the first purchase"),
+        pytest.param(800, (300, 200, 300, 0), id="800: nothing for the second"),
+        pytest.param(801, (300, 200, 300, 1), id="801: one Wh for the second"),
+        pytest.param(1000, (300, 200, 300, 200), id="1000: all"),
+    ],
+)
+def test_winners_are_served_before_purchases(stage: Stage, exported: int, shares: tuple[int, ...]) -> None:
+    """T-SET-4: purchases receive what the winners leave, in the order made."""
+    quote_id = stage.quote(1000, 100)
+    late, later = stage.household("late"), stage.household("later")
+    stage.auction(quote_id, (stage.consumer, 120, 300), (stage.neighbour, 110, 200))
+    stage.market.buy_surplus(quote_id, 300, sender=late.address)
+    stage.market.buy_surplus(quote_id, 200, sender=later.address)
+    metered(stage, exported)
+
+    events = settle(stage, quote_id)
+
+    trades = [arguments for name, arguments in events if name == "TradeSettled"]
+    assert [trade["delivered"] for trade in trades] == list(shares)
+    stage.assert_books_balance(late, later)
 
 
 # ---- compensation --------------------------------------------------------------------------------------------------
@@ -419,8 +452,8 @@ def test_a_prosumer_in_default_pays_its_fee_without_free_money(stage: Stage) -> 
 # ---- waivers -------------------------------------------------------------------------------------------------------
 
 
-def test_a_waiver_of_this_settlement_serves_the_next_trade_of_it(stage: Stage) -> None:
-    """T-SET-11 to T-SET-15, T-SET-17: 333, 333 and 334 Wh of one buyer; 999 Wh come as 332, 333 and 334."""
+def test_only_the_purchase_that_runs_short_is_granted_a_waiver(stage: Stage) -> None:
+    """T-SET-11 to T-SET-15, T-SET-17: 333, 333 and 334 Wh of one buyer; 999 Wh come as 333, 333 and 333."""
     quote_id = stage.quote(1000, 100)
     stage.to("MATCHING")
     stage.market.match_bids(quote_id)
@@ -429,31 +462,29 @@ def test_a_waiver_of_this_settlement_serves_the_next_trade_of_it(stage: Stage) -
     metered(stage, 999)
 
     assert settle(stage, quote_id) == [
+        trade_settled(quote_id, stage.consumer, 333, 33_300, 666, 0),
+        trade_settled(quote_id, stage.consumer, 333, 33_300, 666, 0),
         granted(stage.consumer),
-        trade_settled(quote_id, stage.consumer, 332, 33_200, 0, 0),
-        used(stage.consumer),
         trade_settled(quote_id, stage.consumer, 333, 33_300, 0, 0),
-        trade_settled(quote_id, stage.consumer, 334, 33_400, 668, 0),
         granted(stage.prosumer),
         recorded(stage.prosumer, True),
         quote_settled(quote_id, 999, 99_900, 0, 0),
     ]
 
-    assert stage.standing(stage.consumer) == (0, 0, 0, 0)
+    assert stage.standing(stage.consumer) == (0, 0, 1, 0)
     assert stage.standing(stage.prosumer) == (1, 0, 1, 0)
-    assert stage.money(stage.consumer) == (FUNDS - 100_568, 0)  # 99,900 + 668
-    assert stage.money(stage.owner) == (668, 0)
+    assert stage.money(stage.consumer) == (FUNDS - 101_232, 0)  # 99,900 + 2 * 666
+    assert stage.money(stage.owner) == (1_332, 0)
     assert stage.market.position(stage.consumer.address, stage.period) == (1000, 1000, 999, 0, 0, False)
 
 
 def test_a_waiver_per_short_trade_but_one_per_quote(stage: Stage) -> None:
-    """T-SET-12, T-SET-15; A10: three short trades of one buyer, one quote of the prosumer."""
+    """T-SET-12, T-SET-15; A10: a bid and two purchases of one buyer, all short; one quote of the prosumer."""
     quote_id = stage.quote(1000, 100)
-    stage.to("MATCHING")
-    stage.market.match_bids(quote_id)
-    for volume in (300, 300, 400):
-        stage.market.buy_surplus(quote_id, volume, sender=stage.consumer.address)
-    metered(stage, 970)
+    stage.auction(quote_id, (stage.consumer, 100, 960))
+    for _ in range(2):
+        stage.market.buy_surplus(quote_id, 20, sender=stage.consumer.address)
+    metered(stage, 955)
 
     events = settle(stage, quote_id)
 
@@ -576,9 +607,10 @@ def test_a_buyer_with_several_trades_in_one_quote(stage: Stage) -> None:
     quote_id = stage.quote(1000, 100)
     stage.auction(quote_id, (stage.consumer, 140, 300))
     stage.market.buy_surplus(quote_id, 200, sender=stage.consumer.address)
-    stage.to("DELIVERING")
+    stage.to("METERING")
+    stage.read(stage.prosumer, 1000, 0)
     stage.market.buy_surplus(quote_id, 100, sender=stage.consumer.address)
-    metered(stage, 1000)
+    stage.to("SETTLING")
     assert stage.market.position(stage.consumer.address, stage.period) == (500, 600, 0, 0, 1, False)
 
     assert settle(stage, quote_id) == [
@@ -595,7 +627,7 @@ def test_a_buyer_with_several_trades_in_one_quote(stage: Stage) -> None:
 def owner_as_user(stage: Stage) -> Household:
     """The owner with a meter of its own, authorised by itself."""
     household = stage.register(Household("owner", stage.owner, Meter("of the owner"), b"owner".ljust(32, b".")))
-    stage.market.authorize(stage.owner, sender=stage.owner)
+    stage.market.authorize(stage.owner, CAPACITY, sender=stage.owner)
     stage.fund(stage.owner, FUNDS)
     return household
 
@@ -743,67 +775,61 @@ def test_two_quotes_of_one_period_do_not_touch_each_other(stage: Stage) -> None:
 # ---- the largest ---------------------------------------------------------------------------------------------------
 
 
-def test_256_trades(stage: Stage) -> None:
-    """T-SUR-7, T-GUA-10: 256 trades of 1 Wh and 255 Wh for them: the first gets nothing, each other one its own.
-
-    So the first is granted a waiver, which the second uses; the other 254 pay 2 each.
-    """
-    stage = Stage()
+def test_the_smallest_purchases(stage: Stage) -> None:
+    """T-SUR-7, T-GUA-10: 64 purchases of a sixty-fourth each, and 255 of 256 Wh for them: the last one runs short."""
     quote_id = stage.quote(256, 100)
     stage.to("MATCHING")
     stage.market.match_bids(quote_id)
-    for _ in range(256):
-        stage.market.buy_surplus(quote_id, 1, sender=stage.consumer.address)
-    with boa.reverts("surplus: too many trades"):
+    with boa.reverts("surplus: volume too small"):
+        stage.market.buy_surplus(quote_id, 3, sender=stage.consumer.address)
+    for _ in range(64):
+        stage.market.buy_surplus(quote_id, 4, sender=stage.consumer.address)
+    with boa.reverts("surplus: not enough left"):
         stage.market.buy_surplus(quote_id, 1, sender=stage.consumer.address)
     assert stage.money(stage.consumer) == (FUNDS - 26_112, 26_112)  # 256 * 102
     metered(stage, 255)
 
     events = settle(stage, quote_id)
 
-    assert events[:4] == [
+    assert events[:63] == [trade_settled(quote_id, stage.consumer, 4, 400, 8, 0)] * 63
+    assert events[63:] == [
         granted(stage.consumer),
-        trade_settled(quote_id, stage.consumer, 0, 0, 0, 0),
-        used(stage.consumer),
-        trade_settled(quote_id, stage.consumer, 1, 100, 0, 0),
-    ]
-    assert events[4:258] == [trade_settled(quote_id, stage.consumer, 1, 100, 2, 0)] * 254
-    assert events[258:] == [
+        trade_settled(quote_id, stage.consumer, 3, 300, 0, 0),
         granted(stage.prosumer),
         recorded(stage.prosumer, True),
         quote_settled(quote_id, 255, 25_500, 0, 0),
     ]
-    assert stage.money(stage.consumer) == (FUNDS - 26_008, 0)  # 25,500 + 508
+    assert stage.money(stage.consumer) == (FUNDS - 26_004, 0)  # 25,500 + 63 * 8
     assert stage.money(stage.prosumer) == (FUNDS + 25_500, 0)
-    assert stage.money(stage.owner) == (508, 0)
+    assert stage.money(stage.owner) == (504, 0)
     assert stage.market.position(stage.consumer.address, stage.period) == (256, 256, 255, 0, 0, False)
     stage.assert_books_balance()
 
 
-@pytest.mark.parametrize("exported", [2**48 - 1, 0], ids=["all delivered", "nothing delivered"])
+@pytest.mark.parametrize("exported", [2**24 - 1, 0], ids=["all delivered", "nothing delivered"])
 def test_the_largest_volume_at_the_largest_price(stage: Stage, exported: int) -> None:
     """T-QUO-4, T-SET-21, T-MON-24: no product outgrows a purse; the price is the largest that one can pay."""
-    stage = Stage(Tariff(sbp=1, ssp=2**54 - 1, service_fee=2**52, priority_step=10_000))
-    volume, price = 2**48 - 1, 2**54 - 1 - 2**52
+    stage = Stage(Tariff(sbp=1, ssp=2**78 - 1, service_fee=2**76, priority_step=10_000))
+    volume, price = 2**24 - 1, 2**78 - 1 - 2**76
     for household in (stage.prosumer, stage.consumer):
         stage.fund(household.address, 2**102 - FUNDS)
     quote_id = stage.quote(volume, price)
-    # (2**48 - 1) * (2**54 - 1) = 2**102 - 2**54 - 2**48 + 1; a tenth of it, rounded down
-    assert stage.money(stage.prosumer)[1] == (2**102 - 2**54 - 2**48 + 1) // 10
+    # (2**24 - 1) * (2**78 - 1) = 2**102 - 2**78 - 2**24 + 1; a tenth of it, rounded down
+    assert stage.money(stage.prosumer)[1] == (2**102 - 2**78 - 2**24 + 1) // 10
     stage.auction(quote_id, (stage.consumer, price, volume))
-    assert stage.money(stage.consumer) == (2**54 + 2**48 - 1, 2**102 - 2**54 - 2**48 + 1)
+    assert stage.money(stage.consumer) == (2**78 + 2**24 - 1, 2**102 - 2**78 - 2**24 + 1)
     metered(stage, exported)
 
     settle(stage, quote_id)
 
     if exported:
         # The consumer pays all of it, fee included; the prosumer has the price less its own fee.
-        assert stage.money(stage.consumer) == (2**54 + 2**48 - 1, 0)
-        assert stage.money(stage.owner) == (2 * (2**100 - 2**52), 0)
-        assert stage.money(stage.prosumer) == (2**102 + volume * (2**53 - 1), 0)
+        assert stage.money(stage.consumer) == (2**78 + 2**24 - 1, 0)
+        assert stage.money(stage.owner) == (2 * (2**100 - 2**76), 0)
+        assert stage.money(stage.prosumer) == (2**102 + volume * (2**77 - 1), 0)
     else:
-        # A tenth of (2**48 - 1) * (2**54 - 2**52 - 1) = 2**102 - 2**100 - 2**54 + 2**52 - 2**48 + 1, rounded down
-        compensation = (2**102 - 2**100 - 2**54 + 2**52 - 2**48 + 1) // 10
+        # A tenth of (2**24 - 1) * (2**78 - 2**76 - 1) = 2**102 - 2**100 - 2**78 + 2**76 - 2**24 + 1, rounded down
+        compensation = (2**102 - 2**100 - 2**78 + 2**76 - 2**24 + 1) // 10
         assert stage.money(stage.consumer) == (2**102 + compensation, 0)
         assert stage.money(stage.prosumer) == (2**102 - compensation, 0)
         assert stage.money(stage.owner) == (0, 0)

@@ -101,7 +101,7 @@ def test_without_authorisation(stage: Stage) -> None:
         pytest.param(0, 0, id="nothing at all"),
         pytest.param(1, 0, id="one Wh out"),
         pytest.param(0, 1, id="one Wh in"),
-        pytest.param(281_474_976_710_655, 281_474_976_710_655, id="2**48 - 1 both"),
+        pytest.param(16_777_215, 16_777_215, id="2**24 - 1 both"),
     ],
 )
 def test_from_nothing_to_the_largest(stage: Stage, exported: int, imported: int) -> None:
@@ -207,24 +207,33 @@ def test_a_replay_in_another_period_is_another_message(stage: Stage) -> None:
 # ---- out of bounds -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("exported", "imported"),
-    [
-        (281_474_976_710_656, 0),
-        (0, 281_474_976_710_656),
-        (281_474_976_710_656, 281_474_976_710_656),
-        (2**256 - 1, 0),
-        (0, 2**256 - 1),
-    ],
-    ids=["2**48 exported", "2**48 imported", "2**48 both", "all bits exported", "all bits imported"],
-)
-def test_refuses_what_no_meter_can_tell(stage: Stage, exported: int, imported: int) -> None:
-    """T-MET-3: signed or not; told before the signature is looked at."""
+@pytest.mark.parametrize("most", [16_777_215, 500], ids=["the largest capacity", "a small one"])
+def test_counts_at_most_the_capacity(stage: Stage, most: int) -> None:
+    """T-MET-3: in each direction; what the meter signed is verified as it was signed."""
+    stage.to("METERING")
+    figures = [(most, 0), (most + 1, 7), (7, most + 1), (2**48, 2**48), (2**256 - 1, 0), (0, 2**256 - 1)]
+    for number, (exported, imported) in enumerate(figures):
+        user = stage.household(f"user {number}", funds=0, capacity=most)
+        with boa.reverts("metering: bad signature"):
+            capped = signed(stage, user, min(exported, most) - 1 if exported else 1, min(imported, most))
+            submit(stage, user, exported, imported, capped)
+        submit(stage, user, exported, imported, signed(stage, user, exported, imported))
+        counted = (min(exported, most), min(imported, most))
+        expected = {"user": user.address, "period": stage.period, "exported": counted[0], "imported": counted[1]}
+        assert stage.events() == [("ReadingSubmitted", expected)]
+        assert stage.market.reading(user.address, stage.period) == (True, *counted)
+
+
+@pytest.mark.parametrize(("exported", "counted"), [(999, 999), (1000, 1000), (1001, 1000), (2**256 - 1, 1000)])
+def test_of_a_revoked_prosumer_counts_what_it_quoted(stage: Stage, exported: int, counted: int) -> None:
+    """T-MET-3: a user without the authorisation has exported at most what it quoted."""
+    stage.quote(1000, 100)
+    stage.market.revoke(stage.prosumer.address, sender=stage.owner)
     stage.to("METERING")
 
-    for signature in (signed(stage, stage.consumer, exported, imported), b"", bytes(65)):
-        with boa.reverts("metering: reading out of bounds"):
-            submit(stage, stage.consumer, exported, imported, signature)
+    stage.read(stage.prosumer, exported, 2000)
+
+    assert stage.market.reading(stage.prosumer.address, stage.period) == (True, counted, 2000)
 
 
 # ---- whose signature -----------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import boa
 import pytest
 
-from tests.support.stage import Stage
+from tests.support.stage import CAPACITY, Stage
 
 ZERO = "0x" + "00" * 20
 
@@ -27,7 +27,7 @@ def test_names_a_successor_and_changes_nothing_else(stage: Stage, successor: str
 
     assert stage.events() == [("OwnershipTransferStarted", {"previous_owner": stage.owner, "new_owner": successor})]
     assert (stage.market.owner(), stage.market.pending_owner()) == (stage.owner, successor)
-    stage.market.authorize(newcomer.address, sender=stage.owner)
+    stage.market.authorize(newcomer.address, CAPACITY, sender=stage.owner)
     assert stage.account(newcomer).authorized is True
 
 

@@ -248,7 +248,7 @@ def test_knows_nothing_of_strangers_and_other_periods(stage: Stage, period: int)
     quote_id = stage.quote()
 
     for who in (stage.stranger, ZERO, stage.prosumer.meter.address, stage.market.address):
-        assert tuple(stage.market.account(who)) == (bytes(32), ZERO, False, 0, 0, 0, 0, 0, 0, 0)
+        assert tuple(stage.market.account(who)) == (bytes(32), ZERO, False, 0, 0, 0, 0, 0, 0, 0, 0)
         assert tuple(stage.market.bid(quote_id, who)) == (bytes(32), 0, 0, 0, 0)
         assert tuple(stage.market.position(who, stage.period)) == (0, 0, 0, 0, 0, False)
         assert tuple(stage.market.reading(who, stage.period)) == (False, 0, 0)

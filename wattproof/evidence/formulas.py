@@ -100,6 +100,11 @@ def due(volume_so_far: Number, total: Number, sold: Number) -> Number:
     return floor(volume_so_far * total, sold)
 
 
+def due_after_purchase(so_far: Number, volume: Number, total: Number) -> Number:
+    """What all trades up to a purchase receive of the `total` delivered, `so_far` of it before (T-SET-22)."""
+    return least(so_far + volume, total)
+
+
 def payment(received: Number, price: Number) -> Number:
     """What a buyer pays the prosumer (T-SET-5)."""
     return received * price

@@ -166,9 +166,7 @@ def check_engine(history: History, told: Told, played: Played, engine: str) -> N
     check_equal(history, played, Played(played.answers, told.state, False), (engine, "the nodes"))
 
 
-def compare(
-    history: History, builds: Suite, chains: dict[str, Chain], step: Callable[[], None]
-) -> list[Block]:
+def compare(history: History, builds: Suite, chains: dict[str, Chain], step: Callable[[], None]) -> list[Block]:
     """Plays a history on three fresh nodes and on the engines; raises Disagreement where two differ."""
     blocks = transactions(history, builds)
     told = []

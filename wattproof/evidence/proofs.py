@@ -25,7 +25,7 @@ from wattproof.evidence import formulas as f
 TIMEOUT = 60
 """Seconds that one question may take."""
 
-ENERGY, PRICE, WORD, SIGNED = 2**48, 2**96, 2**256, 2**255
+ENERGY, PRICE, WORD, SIGNED = 2**24, 2**96, 2**256, 2**255
 TRADES = 256
 QUOTES = 2**64
 """Most quotes that there can ever be: more than any chain can hold."""
@@ -34,8 +34,8 @@ BOUNDS = {
     "sbp": "0 < SBP",
     "fee": "0 <= fee, SBP + fee <= SSP - fee",
     "ssp": "SSP < 2^96",
-    "volume": "0 < V < 2^48, quoted",
-    "exported": "0 <= G < 2^48; 0 without a reading",
+    "volume": "0 < V < 2^24, quoted",
+    "exported": "0 <= G < 2^24; 0 without a reading",
     "trade": "0 < q, SBP + fee <= p <= SSP - fee",
     "sold": "0 <= S <= max(V, G), the sum of at most 256 volumes q",
     "standing": "0 <= tier <= 5, 0 <= waivers",
@@ -130,6 +130,47 @@ def _(wrong: bool) -> Question:
 def _(wrong: bool) -> Question:
     off = received * S - q * D
     return QUOTE + TRADE + PLACE, off >= 0 if wrong else And(off < S, off > -S)
+
+
+# Pro rata the winners share D_m of S_m: what is said above of D and S holds of those, D_m being the smaller of S_m and D.
+
+
+@claim(
+    "purchases-take-what-is-left",
+    "After the winners a purchase receives from nothing up to its volume, and no more than is left of D",
+    "T-SET-22, T-GUA-14",
+    "it receives its volume",
+)
+def _(wrong: bool) -> Question:
+    (so_far,) = sums("received_so_far")
+    after = so_far + q if wrong else f.due_after_purchase(so_far, q, D)
+    given = [so_far >= 0, so_far <= D]
+    return QUOTE + TRADE + given, And(after >= so_far, after - so_far <= q, after <= D)
+
+
+@claim(
+    "purchases-end-with-all",
+    "Lemma: as long as what winners and purchases received so far is the smaller of their volumes and D, it stays so",
+    "T-SET-22",
+    "a purchase receives nothing",
+)
+def _(wrong: bool) -> Question:
+    (so_far,) = sums("received_so_far")
+    given = [so_far == f.least(Q, D)]
+    after = so_far if wrong else f.due_after_purchase(so_far, q, D)
+    return QUOTE + TRADE + PLACE + given, after == f.least(Q + q, D)
+
+
+@claim(
+    "winners-before-purchases",
+    "What the winners share does not depend on what is purchased: it is the smaller of S_m and G",
+    "T-SET-4, T-GUA-14",
+    "they share D of S",
+)
+def _(wrong: bool) -> Question:
+    (matched,) = sums("matched")
+    shared = D if wrong else f.delivered(matched, D)
+    return QUOTE + [matched >= 0, matched <= S], shared == f.least(matched, G)
 
 
 # ---- the buyer ----------------------------------------------------------------------------
@@ -423,6 +464,7 @@ STEPS: dict[str, Question] = {
     "charge": (SHARE + TRADE + QUOTE + STANDING, [R, FEE, tier]),
     "in default": (QUOTE, [G, V]),
     "due": (QUOTE + TRADE + PLACE, [Q + q, D, S]),
+    "due after a purchase": (QUOTE + TRADE + SHARE, [R, q, D]),
     "received": (QUOTE + TRADE + PLACE, [f.due(Q + q, D, S), f.due(Q, D, S)]),
     "payment": (SHARE + TRADE + QUOTE, [R, p]),
     "compensation": (SHARE + TRADE + QUOTE, [q, R, p]),

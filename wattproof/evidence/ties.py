@@ -36,8 +36,8 @@ class Tie:
     """Where a formula stands.
 
     where        "return": what the function returns, all of it; "NAME =": the only value assigned to that variable
-                 that is not a plain number; "NAME +=": the only one added to it; "CALLEE[n]": the argument number n of
-                 the only call of that function
+                 that is not a plain number; "NAME =[n]": the one of that place of two; "NAME +=": the only one added to
+                 it; "CALLEE[n]": the argument number n of the only call of that function
     parameters   what the formula's parameters are called there, in the formula's order
     """
 
@@ -68,7 +68,16 @@ TIES = (
     ),
     Tie("delivered", "settlement", "settle_quote", "delivered =", ("sale.sold", "exported"), f.delivered),
     Tie("in default", "settlement", "settle_quote", "defaulted =", ("exported", "quote.volume"), f.in_default),
-    Tie("due", "settlement", "_settle_trades", "due =", ("volume_so_far", "delivered", "sale.sold"), f.due),
+    Tie("shared", "settlement", "_settle_trades", "shared =", ("sale.matched", "delivered"), f.delivered),
+    Tie("due", "settlement", "_settle_trades", "due =[1]", ("volume_so_far", "shared", "sale.matched"), f.due),
+    Tie(
+        "due after a purchase",
+        "settlement",
+        "_settle_trades",
+        "due =[0]",
+        ("delivered_so_far", "volume", "delivered"),
+        f.due_after_purchase,
+    ),
     Tie(
         "received",
         "settlement",
@@ -121,18 +130,19 @@ TIES = (
 )
 
 GUARDED: dict[str, tuple[str, ...]] = {
-    "tariff": ("__init__", "_is_volume", "_is_energy", "_lowest_price", "_highest_price", "_escrow", "_collateral"),
+    "tariff": ("__init__", "_lowest_price", "_highest_price", "_escrow", "_collateral"),
     "incentives": ("_tier", "_charge", "_grant_waiver", "_record"),
     "settlement": ("settle_quote", "_settle", "_settle_trades", "_invoice"),
     # What the bounds on volumes, prices and sales rest on.
     "quotes": ("submit_quote",),
     "bids": ("reveal_bid",),
     "matching": ("match_bids",),
-    "surplus": ("buy_surplus", "_left"),
+    "surplus": ("buy_surplus",),
+    "positions": ("_check_capacity", "_stake", "_buy"),
     "metering": ("_accept",),
     # How purses and positions change.
     "ledger": ("_booked",),
-    "packing": ("_funded", "_reserved", "_released", "_counted", "_bought", "_received"),
+    "packing": ("_funded", "_reserved", "_released", "_counted", "_claimed", "_asked", "_bought", "_received"),
 }
 """The functions whose shape the proofs rely on, besides the formulas."""
 
@@ -370,13 +380,15 @@ def _expression(tie: Tie, node: Any) -> Any:
     if tie.where.endswith(" +="):
         name = tie.where.removesuffix(" +=")
         assigned = [found.value for found in node.get_descendants(vy_ast.AugAssign) if text(found.target) == name]
-    elif tie.where.endswith(" ="):
-        name = tie.where.removesuffix(" =")
+    elif " =" in tie.where:
+        name, _, place = tie.where.partition(" =")
         assigned = [
             found.value
             for found in node.get_descendants((vy_ast.AnnAssign, vy_ast.Assign))
             if text(found.target) == name and not isinstance(found.value, vy_ast.Int)
         ]
+        if place and len(assigned) == 2:
+            assigned = [assigned[int(place.strip("[]"))]]
     else:
         callee, _, index = tie.where.removesuffix("]").partition("[")
         calls = [found for found in node.get_descendants(vy_ast.Call) if text(found.func) == callee]

@@ -413,5 +413,3 @@ def arena(tariff: str) -> Arena:
     made = Arena(tariff)
     _ARENAS.append((boa.env, tariff, made))
     return made
-
-

@@ -166,9 +166,9 @@ def _without_trust(
             yield Line("C4-PROFIT-9", name, lost[name], facts.true_flow(name)[0] * t.sbp)
     if SUPPLIER not in coalition.members:
         invented = sum(
-            result.capacity[name] * t.sbp for name in result.capacity if name not in HONEST and name not in coalition.keys
+            result.capacity[name] * t.sbp
+            for name in result.capacity
+            if name not in HONEST and name not in coalition.keys
         )
         bound = _supplier(facts, coalition, result, dealt) + _sold(facts) * (t.ssp - t.sbp) + invented
         yield Line("C4-PROFIT-8", SUPPLIER, lost[SUPPLIER], bound)
-
-

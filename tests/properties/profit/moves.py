@@ -146,7 +146,9 @@ def _quote_id(history: History, number: int) -> int | None:
 
 def _about_money(self: Coalition, history: History, move: Move, who: str) -> bool:
     account = history.arena.calls.view("account", history.arena.addresses[who])
-    amount = _pick((0, 1, account.balance // 2, account.balance, account.balance + max(account.grid_account, 0)), move.first)
+    amount = _pick(
+        (0, 1, account.balance // 2, account.balance, account.balance + max(account.grid_account, 0)), move.first
+    )
     return history.call(move.function, who, amount) and _note(history, who, move.function, amount)
 
 

@@ -1,0 +1,221 @@
+"""Criterion 3, the selfish: what a household leaves undone, or does to others, brings it nothing.
+
+Each claim compares two ends of the same history, in branches that are then forgotten: with a household's true reading
+and without one, with a purchase and without it. The hog buys as little as it can, as often as it can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from hypothesis import event
+from hypothesis import strategies as st
+
+from tests.properties import evidence
+from tests.properties.books import MATCHED, VALID, Books, Day, Offer, Stall
+from tests.properties.evidence import holds
+from tests.properties.machine import Call
+from tests.properties.observation import Account
+from tests.properties.twin import HOUSEHOLDS, STRANGER, Outcome, Twin
+from wattproof.model import Phase
+
+MOST_TRADES = 256
+MOST_OF_A_HOG = 300
+"""Purchases after which a hog gives up: more than any quote can have."""
+
+
+class End(NamedTuple):
+    """What a period came to for one user: its money in base units, what counts, and whether it used a waiver."""
+
+    worth: int
+    exported: int
+    imported: int
+    waived: bool
+
+
+class Selfish(Books):
+    """Histories in which somebody looks for its own advantage."""
+
+    season_names = ("fresh", "no fee", "dear", "waivers", "narrow", "by price")
+
+    def opened(self) -> None:
+        """Counts the comparisons: each day looks at other households."""
+        self._turn = 0
+        super().opened()
+
+    def moves(self) -> dict[str, tuple[int, Callable[[], st.SearchStrategy[Call]]]]:
+        """As in the base, with a whole day twice as often."""
+        moves = super().moves()
+        return moves | ({"day": (20, moves["day"][1])} if "day" in moves else {})
+
+    def draw_day(self, most_stalls: int = 2) -> st.SearchStrategy[Day]:
+        """As in the base, but the first bid is for half at most and opened, and the first purchase comes before it is late."""
+        return super().draw_day(most_stalls).map(_with_a_rest)
+
+    # ---- silence ---------------------------------------------------------------------------
+
+    def _report(self, day: Day, stalls: dict[int, Stall]) -> None:
+        """Before the meters report: what would two of the households have by silence?"""
+        reports = self.reports(day, stalls)
+        told = {name: energies for name, *energies in reports}
+        for name in (HOUSEHOLDS[(self._turn + step) % len(HOUSEHOLDS)] for step in (0, 1)):
+            place = (self.twin.address(name), day.period)
+            if place not in self.readings and self.stage(day.period) == Phase.METERING:
+                # Whoever is to be silent by the day's plan has used something, too.
+                truth = told.get(name) or [self.quoted(*place), 3 * self.bought(*place) + 100]
+                self._silent_or_not(name, day.period, truth, [report for report in reports if report[0] != name])
+        self._turn += 1
+        super()._report(day, stalls)
+
+    def _silent_or_not(self, name: str, period: int, truth: list[int], others: list[tuple[str, int, int]]) -> None:
+        """T-GUA-13: the true reading, and what it says beyond the market's figures billed at SSP, against none."""
+        event("a silence compared")
+        tariff, owner = self.twin.tariff, self.twin.model.owner
+        ends = []
+        for reading in (truth, None):
+            with self.twin.branch() as branch:
+                before = branch.observe().accounts[branch.address(name)]
+                for other, *energies in [*others, *([(name, *reading)] if reading else [])]:
+                    signed = branch.reading(other, period, *energies)
+                    branch.call("submit_reading", other, period, *energies, signed, sender=STRANGER)
+                ends.append(self._over(branch, name, period, before))
+        spoke, silent = ends
+        bought = self.bought(self.twin.address(name), period)
+        billed = [max(truth[1] - counted, 0) * tariff.ssp for counted in (spoke.imported, bought)]
+        least, most = spoke.worth - billed[0], silent.worth - billed[1]
+        plain = self.twin.address(name) != owner and not spoke.waived and not silent.waived
+        told = {"user": name, "truth": truth, "by_the_reading": least, "by_silence": most}
+        holds("C3-SILENCE-1", least >= most, when=plain, **told)
+        gains = spoke.exported + silent.exported + bought + truth[1]
+        evidence.tallies["silences compared"] += bool(gains)
+
+    def _over(self, branch: Twin, name: str, period: int, before: Account) -> End:
+        """Lets a period end: a stranger has its quotes matched and settled, and then this household's account."""
+        tariff, user = branch.tariff, branch.address(name)
+        branch.at((period + 1) * tariff.period_length + 2 * tariff.window)
+        made = []
+        for number, offer in self.offers.items():
+            if offer.period == period and offer.status == VALID:
+                made.append(branch.call("match_bids", number, sender=STRANGER))
+            if offer.period == period and offer.status in (VALID, MATCHED):
+                made.append(branch.call("settle_quote", number, sender=STRANGER))
+        made.append(branch.call("settle_account", name, period, sender=STRANGER))
+        waivers = [fields for outcome in made for event_name, fields in outcome.events if event_name == "WaiverUsed"]
+        seen = branch.observe()
+        after, reading = seen.accounts[user], seen.readings[user, period]
+        worth = sum(after[3:6]) - sum(before[3:6])
+        return End(worth, reading.exported, reading.imported, any(row["user"] == int(user, 16) for row in waivers))
+
+    # ---- purchases -------------------------------------------------------------------------
+
+    def act(self, function: str, args: tuple[Any, ...], sender: str) -> Outcome:
+        """A purchase is looked at from both ends, but for a hog's."""
+        offer = self.offers.get(args[0]) if function == "buy_surplus" else None
+        if offer is None or offer.status != MATCHED or self._hogging:
+            return super().act(function, args, sender)
+        exported = self._exported_then(offer)
+        without = self._settled(args[0], offer, exported)
+        outcome = super().act(function, args, sender)
+        if outcome.accepted:
+            self._compare_shares(offer, without, self._settled(args[0], offer, exported), sender)
+        return outcome
+
+    _hogging = False
+
+    def _exported_then(self, offer: Offer) -> int:
+        """What the prosumer's meter will say of a quote, in Wh: mostly less than what is sold."""
+        won, sold, step = offer.won, offer.sold, len(self.twin.calls)
+        return max((won - 1, (won + 1) // 2, won, (won + sold) // 2, sold - 1, won + 1, 0, offer.volume)[step % 8], 0)
+
+    def _settled(self, number: int, offer: Offer, exported: int) -> tuple[list[tuple[int, int]], dict[str, Account]]:
+        """In a branch: the trades of a quote with what each receives, and everybody's account after its settlement."""
+        with self.twin.branch() as branch:
+            tariff, period = branch.tariff, offer.period
+            name = branch.names[offer.prosumer]
+            branch.at(max((period + 1) * tariff.period_length, branch.now))
+            signed = branch.reading(name, period, exported, 0)
+            branch.call("submit_reading", name, period, exported, 0, signed, sender=STRANGER)
+            branch.at((period + 1) * tariff.period_length + 2 * tariff.window)
+            outcome = branch.call("settle_quote", number, sender=STRANGER)
+            trades = [(row["buyer"], row["delivered"]) for told, row in outcome.events if told == "TradeSettled"]
+            return trades, branch.observe().accounts
+
+    def _compare_shares(self, offer: Offer, without: Any, with_it: Any, buyer: str) -> None:
+        """T-GUA-14: every other trade receives the same, and nobody's money is another but the parties' and the fees."""
+        shares, accounts = without
+        same = with_it[0][: len(shares)] == shares
+        short = sum(part for _, part in with_it[0]) < offer.sold
+        holds("C3-PURCHASE-1", same, when=shares and short, without=shares, with_it=with_it[0])
+        parties = {self.twin.address(buyer), offer.prosumer, self.twin.model.owner}
+        moved = [user for user in accounts.keys() - parties if accounts[user] != with_it[1][user]]
+        holds("C3-PURCHASE-2", not moved, moved=[self.twin.names[user] for user in moved])
+
+    # ---- the hog ---------------------------------------------------------------------------
+
+    def _sell(self, stalls: dict[int, Stall], when: str) -> None:
+        """After the purchases of the day a hog comes, on every other day."""
+        super()._sell(stalls, when)
+        if when not in ("matching", "afterwards") or self._turn % 2:
+            return
+        for number, stall in stalls.items():
+            offer = self.offers.get(number)
+            hogs = [name for name in HOUSEHOLDS if name != stall.prosumer and name in self.possible.traders]
+            if offer and offer.status == MATCHED and self.left(offer) and hogs:
+                self.hog(number, hogs[number % len(hogs)])
+
+    def hog(self, number: int, name: str) -> None:
+        """Somebody buys of a quote 1 Wh, or the least that it can, again and again; others find no trade missing."""
+        event("hogged")
+        offer, wanted = self.offers[number], 1
+        self._hogging = True
+        try:
+            for turn in range(MOST_OF_A_HOG):
+                left = self.left(offer)
+                if not left:
+                    break
+                if self.do("buy_surplus", number, min(wanted, left), sender=name).accepted:
+                    if turn % 32 == 31 or not self.left(offer):
+                        self._whole_is_for_sale(number, offer)
+                elif wanted < self.least(offer):
+                    wanted = self.least(offer)
+                else:
+                    break
+            self._whole_is_for_sale(number, offer)
+        finally:
+            self._hogging = False
+
+    def _whole_is_for_sale(self, number: int, offer: Offer) -> None:
+        """T-GUA-15: what is left is shown, and can be bought whole by who has the money and the capacity."""
+        left, fee = self.left(offer), self.twin.tariff.service_fee
+        within = len(offer.deals) <= min(offer.winners + 128, MOST_TRADES)
+        shown = self.seen.remaining.get(number)
+        holds("C3-TRADES-1", within and shown == left, trades=len(offer.deals), left=left, remaining=shown)
+        for name in HOUSEHOLDS if left else ():
+            user = self.twin.address(name)
+            account = self.seen.accounts[user]
+            able = account.authorized and account.grid_account >= 0 and user != offer.prosumer
+            able = able and account.balance >= left * (offer.price + fee)
+            if able and self.claimed(user, offer.period) + left <= account.capacity:
+                with self.twin.branch() as branch:
+                    outcome = branch.call("buy_surplus", number, left, sender=name)
+                holds("C3-TRADES-2", outcome.accepted, left=left, trades=len(offer.deals), reason=outcome.reason)
+                break
+
+
+def _with_a_rest(day: Day) -> Day:
+    """That day, with something won and something left of every quote."""
+    stalls = []
+    for stall in day.stalls:
+        wish, *wishes = stall.wishes
+        wish = wish._replace(percent=min(wish.percent % 101, 50), above=max(wish.above, 0), opened=True)
+        rest = [other._replace(percent=min(other.percent, 20)) for other in wishes]
+        bought = [
+            purchase._replace(when="matching") if not place else purchase
+            for place, purchase in enumerate(stall.purchases)
+        ]
+        stalls.append(stall._replace(wishes=(wish, *rest), purchases=tuple(bought)))
+    return day._replace(stalls=tuple(stalls))
+
+
+TestSelfish = Selfish.TestCase
