@@ -204,6 +204,9 @@ class Attackers(MarketMachine):
             more["newcomer"] = (1, lambda choose: self.registration(NEWCOMER))
         if self.possible.withdrawals:
             more["take back"] = (1, self.draw_invalidation)
+        losers = self.losers()
+        if losers:
+            more["put out"] = (2, lambda choose: Call("revoke", (choose.one(losers),), self.name(self.records.owner)))
         thefts = self.copyable()
         if thefts:
             more["copy"] = (1, lambda choose: Call("copy", choose.one(thefts), STRANGER))
@@ -259,6 +262,15 @@ class Attackers(MarketMachine):
         profile = name.encode().ljust(32, b".")
         paired = meter(other.get("meter_of", name)).address
         return Call("register", (profile, paired, self.twin.pairing(name, profile, **other)), name)
+
+    def losers(self) -> list[str]:
+        """Who is in and has nothing in a period that is delivered or metered but bids that lost."""
+        found = set()
+        for (user, period), claimed in self.records.claimed.items():
+            near = self.phase(period) & (MATCHING | DELIVERING | METERING)
+            if near and claimed and user in self.records.admitted and not self.records.is_open(user, period):
+                found.add(self.name(user))
+        return sorted(found)
 
     def copyable(self) -> list[tuple[int, str, str]]:
         """Which seal which thief could hand in as its own."""

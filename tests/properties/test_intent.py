@@ -270,6 +270,9 @@ class Intent(Books):
                 self._open_stolen(number, stall)
             elif when == "metering":
                 self._forge(number, stall)
+                self._admit(number, stall, "revoke")
+            elif when == "settled":
+                self._admit(number, stall, "authorize")
 
     def _victim_and_thief(self, number: int, stall: Stall) -> tuple[str, str] | None:
         victims = [wish.bidder for wish in stall.wishes if (number, wish.bidder) in self.sealed]
@@ -321,6 +324,13 @@ class Intent(Books):
         forged = forgeries[(number + stall.volume) % len(forgeries)]
         outcome = self.do("submit_reading", name, period, 0, 10**6, forged, sender=STRANGER)
         holds("C1-METER-2", not outcome.accepted, user=name, signed=forged)
+
+    def _admit(self, number: int, stall: Stall, function: str) -> None:
+        """T-REG-17, T-MET-15: one seller in three is put out before its meter reports, and let in again at the end."""
+        if number % 3 == 2:
+            owner = self.twin.names.get(self.twin.model.owner, "owner")
+            capacity = (self.capacity(stall.prosumer),) if function == "authorize" else ()
+            self.do(function, stall.prosumer, *capacity, sender=owner)
 
     def draw_pair(self) -> st.SearchStrategy[Day]:
         """A day on which one household buys all that another sells."""

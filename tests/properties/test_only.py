@@ -201,7 +201,7 @@ class Only(Attackers):
         holds("C4-OUTSIDER-1", not moved, when=apart, call=self.twin.trace[-1], moved=[self.name(u) for u in moved])
         for user in after.accounts.keys() - self.records.known - {call.supplier, self.records.owner}:
             account = after.accounts[user]
-            bare = not (account.reserved or account.grid_account or account.performances or account.defaults)
+            bare = not any((account.reserved, account.grid_account, *account[6:10]))
             holds("C4-OUTSIDER-2", bare, call=self.twin.trace[-1], who=self.name(user), account=account)
 
     def watch_repetition(self, call: Made, again: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import boa
 import pytest
 
-from tests.support.stage import Stage
+from tests.support.stage import CAPACITY, Stage
 
 ZERO = "0x" + "00" * 20
 
@@ -41,7 +41,7 @@ def test_hands_over_every_power(stage: Stage, successor: str) -> None:
     with stage.refuses("settlement: owner only"):
         stage.market.settle_account(prosumer, stage.period, sender=stage.owner)
     stage.market.revoke(prosumer, sender=successor)
-    stage.market.authorize(prosumer, sender=successor)
+    stage.market.authorize(prosumer, CAPACITY, sender=successor)
     stage.market.settle_account(prosumer, stage.period, sender=successor)
     stage.market.transfer_ownership(stage.owner, sender=successor)
 

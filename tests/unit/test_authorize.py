@@ -5,7 +5,7 @@ from __future__ import annotations
 import boa
 import pytest
 
-from tests.support.stage import Household, Stage
+from tests.support.stage import CAPACITY, Household, Stage
 
 ZERO = "0x" + "00" * 20
 
@@ -24,12 +24,12 @@ def test_authorises_a_registered_user(stage: Stage, newcomer: Household) -> None
     """T-REG-12: nothing but the one mark changes."""
     before = stage.account(newcomer)
 
-    stage.market.authorize(newcomer.address, sender=stage.owner)
+    stage.market.authorize(newcomer.address, CAPACITY, sender=stage.owner)
 
-    assert stage.events() == [("Authorized", {"user": newcomer.address})]
+    assert stage.events() == [("Authorized", {"user": newcomer.address, "capacity": CAPACITY})]
     after = stage.account(newcomer)
     assert (before.authorized, after.authorized) == (False, True)
-    assert after._replace(authorized=False) == before
+    assert after._replace(authorized=False, capacity=0) == before
 
 
 def test_opens_new_business(stage: Stage, newcomer: Household) -> None:
@@ -38,7 +38,7 @@ def test_opens_new_business(stage: Stage, newcomer: Household) -> None:
     with stage.refuses("accounts: not authorised"):
         stage.quote(prosumer=newcomer)
 
-    stage.market.authorize(newcomer.address, sender=stage.owner)
+    stage.market.authorize(newcomer.address, CAPACITY, sender=stage.owner)
 
     assert stage.quote(prosumer=newcomer) == 1
 
@@ -47,7 +47,7 @@ def test_authorises_no_other_user(stage: Stage, newcomer: Household) -> None:
     """T-REG-12: one user at a time."""
     bystander = stage.register(stage.unregistered("bystander"))
 
-    stage.market.authorize(newcomer.address, sender=stage.owner)
+    stage.market.authorize(newcomer.address, CAPACITY, sender=stage.owner)
 
     assert stage.account(bystander).authorized is False
 
@@ -58,7 +58,7 @@ def test_authorises_a_user_in_arrears_who_still_cannot_trade(stage: Stage) -> No
     stage.invoice(debtor, imported=10)
     stage.market.revoke(debtor.address, sender=stage.owner)
 
-    stage.market.authorize(debtor.address, sender=stage.owner)
+    stage.market.authorize(debtor.address, CAPACITY, sender=stage.owner)
 
     assert (stage.account(debtor).authorized, stage.account(debtor).grid_account) == (True, -1_800)
     with stage.refuses("ledger: in arrears"):
@@ -69,8 +69,8 @@ def test_gives_an_authorisation_back_any_number_of_times(stage: Stage) -> None:
     """T-REG-14."""
     for _ in range(3):
         stage.market.revoke(stage.prosumer.address, sender=stage.owner)
-        stage.market.authorize(stage.prosumer.address, sender=stage.owner)
-        assert stage.events() == [("Authorized", {"user": stage.prosumer.address})]
+        stage.market.authorize(stage.prosumer.address, CAPACITY, sender=stage.owner)
+        assert stage.events() == [("Authorized", {"user": stage.prosumer.address, "capacity": CAPACITY})]
 
     assert stage.quote() == 1
 
@@ -79,10 +79,10 @@ def test_lets_the_owner_authorise_itself(stage: Stage) -> None:
     """Annex C, 15: the owner may be a user; it registers like any other first."""
     owner = Household("owner", stage.owner, stage.unregistered("owner").meter, b"o" * 32)
     with stage.refuses(NOT_REGISTERED):
-        stage.market.authorize(stage.owner, sender=stage.owner)
+        stage.market.authorize(stage.owner, CAPACITY, sender=stage.owner)
     stage.register(owner)
 
-    stage.market.authorize(stage.owner, sender=stage.owner)
+    stage.market.authorize(stage.owner, CAPACITY, sender=stage.owner)
 
     assert stage.account(stage.owner).authorized is True
 
@@ -102,7 +102,7 @@ def test_refuses_everybody_but_the_owner(stage: Stage, newcomer: Household, who:
     }[who]
 
     with stage.refuses(NOT_OWNER):
-        stage.market.authorize(newcomer.address, sender=sender)
+        stage.market.authorize(newcomer.address, CAPACITY, sender=sender)
     assert stage.account(newcomer).authorized is False
 
 
@@ -112,8 +112,8 @@ def test_obeys_the_new_owner_and_no_longer_the_old_one(stage: Stage, newcomer: H
     stage.market.accept_ownership(sender=stage.stranger)
 
     with stage.refuses(NOT_OWNER):
-        stage.market.authorize(newcomer.address, sender=stage.owner)
-    stage.market.authorize(newcomer.address, sender=stage.stranger)
+        stage.market.authorize(newcomer.address, CAPACITY, sender=stage.owner)
+    stage.market.authorize(newcomer.address, CAPACITY, sender=stage.stranger)
     assert stage.account(newcomer).authorized is True
 
 
@@ -129,15 +129,15 @@ def test_refuses_who_is_not_registered(stage: Stage, who: str) -> None:
     }[who]
 
     with stage.refuses(NOT_REGISTERED):
-        stage.market.authorize(user, sender=stage.owner)
+        stage.market.authorize(user, CAPACITY, sender=stage.owner)
 
 
 def test_refuses_who_is_authorised(stage: Stage, newcomer: Household) -> None:
     """T-REG-12."""
-    stage.market.authorize(newcomer.address, sender=stage.owner)
+    stage.market.authorize(newcomer.address, CAPACITY, sender=stage.owner)
 
     with stage.refuses(ALREADY):
-        stage.market.authorize(newcomer.address, sender=stage.owner)
+        stage.market.authorize(newcomer.address, CAPACITY, sender=stage.owner)
     assert stage.account(newcomer).authorized is True
 
 
@@ -147,4 +147,4 @@ def test_looks_at_the_caller_first(stage: Stage, user: str) -> None:
     address = stage.stranger if user == "stranger" else stage.prosumer.address
 
     with stage.refuses(NOT_OWNER):
-        stage.market.authorize(address, sender=stage.stranger)
+        stage.market.authorize(address, CAPACITY, sender=stage.stranger)

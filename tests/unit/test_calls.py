@@ -65,7 +65,7 @@ def test_views_events_and_errors_are_titanoboas(market: Any) -> None:
         ("OwnershipTransferStarted", {"previous_owner": market.owner(), "new_owner": user})
     ]
     with boa.reverts("ownable: caller is not the owner"):
-        calls.send("authorize", user, sender=user)
+        calls.send("authorize", user, 1, sender=user)
     boa.env.set_balance(user, 1)
     with boa.reverts():
         calls.send("deposit", 0, sender=user, value=1)

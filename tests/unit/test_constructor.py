@@ -22,6 +22,7 @@ SOUND = {
     "period_length": 1800,
     "window": 600,
     "priority_step": 500,
+    "rank_by_price": False,
 }
 """Arguments that the constructor accepts, in its order."""
 
@@ -36,7 +37,7 @@ def deploy(**changes: Any) -> Any:
 def test_keeps_every_argument_and_makes_the_deployer_the_owner(stage: Stage) -> None:
     """T-PARTY-1, T-PARTY-6, T-PARTY-7: the frame is what was passed, each argument in its place."""
     with boa.env.prank(stage.stranger):
-        market = deployer("EnergyMarket").deploy(stage.token.address, stage.supplier, 61, 183, 3, 900, 450, 700)
+        market = deployer("EnergyMarket").deploy(stage.token.address, stage.supplier, 61, 183, 3, 900, 450, 700, True)
 
     logs = market.get_logs()
     assert [type(log).__name__ for log in logs] == ["OwnershipTransferred"]

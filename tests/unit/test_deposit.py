@@ -402,7 +402,7 @@ def test_refuses_where_no_token_is(stage: Stage) -> None:
 
 CHANGING = [
     ("register", (bytes(32), "0x" + "11" * 20, b"")),
-    ("authorize", ("0x" + "11" * 20,)),
+    ("authorize", ("0x" + "11" * 20, 1)),
     ("revoke", ("0x" + "11" * 20,)),
     ("deposit", (0,)),
     ("withdraw", (0,)),
