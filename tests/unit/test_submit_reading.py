@@ -214,7 +214,7 @@ def test_counts_at_most_the_capacity(stage: Stage, most: int) -> None:
     figures = [(most, 0), (most + 1, 7), (7, most + 1), (2**48, 2**48), (2**256 - 1, 0), (0, 2**256 - 1)]
     for number, (exported, imported) in enumerate(figures):
         user = stage.household(f"user {number}", funds=0, capacity=most)
-        with boa.reverts("metering: bad signature"):
+        with boa.reverts(WRONG_METER):
             capped = signed(stage, user, min(exported, most) - 1 if exported else 1, min(imported, most))
             submit(stage, user, exported, imported, capped)
         submit(stage, user, exported, imported, signed(stage, user, exported, imported))
