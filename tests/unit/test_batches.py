@@ -59,10 +59,9 @@ def test_records_every_reading_in_order(stage: Stage) -> None:
         pytest.param(lambda s: (s.stranger, 1, 2, bytes(65)), "accounts: not registered", id="not registered"),
         pytest.param(lambda s: entry(s, s.prosumer, 5, 6), "metering: already read", id="read before"),
         pytest.param(
-            lambda s: entry(s, s.neighbour, 2**48, 0), "metering: reading out of bounds", id="exported out of bounds"
-        ),
-        pytest.param(
-            lambda s: entry(s, s.neighbour, 0, 2**48), "metering: reading out of bounds", id="imported out of bounds"
+            lambda s: entry(s, s.register(s.unregistered("outsider")), 1, 2),
+            "accounts: not authorised",
+            id="never let in",
         ),
         pytest.param(lambda s: entry(s, s.neighbour, 1, 2, b""), MALFORMED, id="no signature"),
         pytest.param(
@@ -117,6 +116,18 @@ def test_one_bad_reading_does_not_sink_the_others(stage: Stage, bad: Any, reason
     assert stage.market.reading(spoilt[0], stage.period) == before
     assert stage.market.reading(stage.consumer.address, stage.period) == (True, 1, 1)
     assert stage.market.reading(newcomer.address, stage.period) == (True, 2, 2)
+
+
+def test_what_no_connection_carries_counts_as_its_capacity(stage: Stage) -> None:
+    """T-MET-3, T-MET-12: an entry beyond the capacity is accepted, and cut in each direction."""
+    small = stage.household("small", capacity=100)
+    stage.to("METERING")
+    batch = [entry(stage, small, 2**256 - 1, 101), entry(stage, stage.consumer, 100, 2**24)]
+
+    assert stage.market.submit_readings(stage.period, batch) == 0b11
+
+    assert stage.market.reading(small.address, stage.period) == (True, 100, 100)
+    assert stage.market.reading(stage.consumer.address, stage.period) == (True, 100, 2**24 - 1)
 
 
 def test_a_household_that_comes_twice_counts_once(stage: Stage) -> None:

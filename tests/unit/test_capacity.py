@@ -58,12 +58,12 @@ def newcomer(stage: Stage) -> None:
 
 
 def purchase(stage: Stage) -> None:
-    """The consumer buys 10 Wh of the first quote, in which it had no stake."""
-    stage.market.buy_surplus(1, 10, sender=stage.consumer.address)
+    """The consumer buys 16 Wh of the first quote, the least of its 1,000, in which it had no stake."""
+    stage.market.buy_surplus(1, 16, sender=stage.consumer.address)
 
 
 def settlement(stage: Stage) -> None:
-    """The first quote is settled: the consumer receives its 10 Wh."""
+    """The first quote is settled: the consumer receives its 16 Wh."""
     stage.market.settle_quote(1, sender=stage.owner)
 
 
@@ -86,9 +86,9 @@ FULL = {
     "users": Full("accounts", "_next_number", lambda stage: (), 0, 2**32 - 1, 0, newcomer),
     "quotes": Full("quotes", "_next_id", lambda stage: (), 0, 2**32 - 1, 0, quote),
     "supply": Full("quotes", "_totals", totals, 0, 2**128 - 1, 1_000, quote),
-    "energy bought": Full("positions", "_position", position, 64, 2**64 - 1, 10, purchase),
-    "open quotes": Full("positions", "_position", position, 192, 2**16 - 1, 1, purchase),
-    "energy received": Full("positions", "_position", position, 128, 2**64 - 1, 10, settlement),
+    "energy bought": Full("positions", "_position", position, 24, 2**24 - 1, 16, purchase),
+    "open quotes": Full("positions", "_position", position, 120, 2**16 - 1, 1, purchase),
+    "energy received": Full("positions", "_position", position, 48, 2**24 - 1, 16, settlement),
 }
 
 
