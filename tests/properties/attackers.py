@@ -187,6 +187,15 @@ class Attackers(MarketMachine):
             self.records.keep(function, self.plain(args), self.twin.address(sender), outcome)
         return outcome
 
+    def do(self, function: str, *args: Any, sender: str) -> Outcome:
+        """As everybody's; after a matching or a purchase somebody reaches for too much of what is left, or too little."""
+        outcome = super().do(function, *args, sender=sender)
+        if outcome.accepted and function in ("match_bids", "buy_surplus"):
+            for kind, attacks in (("overreacher", self.overbuyers), ("crumb buyer", self.crumb_buyers)):
+                if choice := list(attacks()):
+                    self.attempt(kind, choice[len(self.twin.calls) % len(choice)])
+        return outcome
+
     def plain(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """Arguments with addresses for names."""
         return tuple(self.twin.address(a) if isinstance(a, str) and not a.startswith("0x") else a for a in args)
@@ -508,10 +517,17 @@ class Attackers(MarketMachine):
                     yield Attack(
                         Call("submit_quote", (period, capacity + 1, price), name), "quotes: volume out of bounds"
                     )
-            for number, offered in self.for_sale():
-                claimed = self.records.claimed.get((user, self.records.terms[number][1]), 0)
-                left, wanted = offered - self.records.sold[number], capacity - claimed + 1
-                if self.prosumer(number) != name and 64 * wanted >= offered and wanted <= left:
+        yield from self.overbuyers()
+
+    def overbuyers(self) -> Iterator[Attack]:
+        """A user buys of what is left a Wh more than its connection carries besides what it claimed."""
+        for number, offered in self.for_sale():
+            left, period = offered - self.records.sold[number], self.records.terms[number][1]
+            for name in HOUSEHOLDS:
+                user = self.twin.address(name)
+                wanted = self.records.capacities.get(user, 0) - self.records.claimed.get((user, period), 0) + 1
+                within = 64 * wanted >= offered and wanted <= left
+                if within and self.can_trade(name) and self.prosumer(number) != name:
                     yield Attack(Call("buy_surplus", (number, wanted), name), "positions: beyond the capacity")
 
     def for_sale(self) -> Iterator[tuple[int, int]]:

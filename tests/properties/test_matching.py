@@ -111,9 +111,9 @@ class Matching(Books):
                     self._matched(step, step.args[0], self.offers[step.args[0]], order)
             case "buy_surplus" if step.foreseen:
                 sale = step.foreseen
+                holds("C3-SURPLUS-7", sale.in_time, when=accepted, args=step.args)
                 holds("C3-SURPLUS-2", sale.within, when=accepted, args=step.args)
                 holds("C3-SURPLUS-6", sale.enough, when=accepted, args=step.args)
-                holds("C3-SURPLUS-7", sale.in_time, when=accepted, args=step.args)
                 holds("C3-SURPLUS-3", accepted, when=sale.due, args=step.args, reason=step.outcome.reason)
                 self._claimed(step, sale.claim)
                 if accepted:
@@ -237,6 +237,17 @@ class Matching(Books):
                 bid = seen.bids.get((number, bidder))
                 due = REJECTED if offer.status == INVALID else RESERVED if bidder in opened else CREATED
                 holds("C3-BID-1", bid is None or bid.status == due, when=bid, bidder=bidder, bid=bid, due=due)
+
+    def _sell(self, stalls: dict[int, Stall], when: str) -> None:
+        """After the matching those who lost everything try to buy elsewhere a Wh more than their connections carry."""
+        for number in stalls if when == "matching" else ():
+            offer = self.offers[number]
+            losers = {bid.bidder for other in self.offers.values() if other.period == offer.period for bid in other.opened}
+            for user in sorted(losers - {offer.prosumer}):
+                room = self.room(self.twin.names[user], offer.period)
+                if not self.bought(user, offer.period) and self.least(offer) <= room + 1 <= self.left(offer):
+                    self.do("buy_surplus", number, room + 1, sender=self.twin.names[user])
+        super()._sell(stalls, when)
 
     def meddle(self, when: str, stalls: dict[int, Stall]) -> None:
         """In every day somebody tries to have a quote matched while bids can still be handed in or opened."""

@@ -112,6 +112,9 @@ class Settlement(Books):
         holds("C3-SHARE-1", sum(shares) == due == total.get("delivered"), parts=shares, delivered=due, total=total)
         won, short, several = offer.won, due < sold, offer.winners > 1
         shared = min(won, due)
+        if offer.winners and len(offer.deals) > offer.winners:
+            full = sum(shares[: offer.winners]) == won
+            holds("C3-SHARE-6", full or not any(shares[offer.winners :]), when=short, parts=shares, won=won)
         for place, (deal, share, exact) in enumerate(
             zip(offer.deals, shares, parts_of(offer, self.exported(offer)), strict=True)
         ):
@@ -122,9 +125,6 @@ class Settlement(Books):
                 holds("C3-SHARE-2", share == exact, when=short, **told)
             else:
                 holds("C3-SHARE-5", share == exact, when=short, **told)
-        if offer.winners and len(offer.deals) > offer.winners:
-            full = sum(shares[: offer.winners]) == won
-            holds("C3-SHARE-6", full or not any(shares[offer.winners :]), when=short, parts=shares, won=won)
 
     def _paid(self, offer: Offer, parts: list[Part], total: dict[str, int]) -> None:
         """T-SET-5, T-SET-8: own price for what came; a tenth of what did not, where the prosumer is in default."""
@@ -255,11 +255,11 @@ class Settlement(Books):
         grid = max(received - imported, 0) * t.sbp - max(imported - received, 0) * t.ssp
         due = (exported - delivered) * t.sbp + grid
         told = [fields["amount"] for fields in step.named("AccountSettled")]
-        holds("C3-ACCOUNT-1", told == [due], when=reading, user=user, told=told, due=due)
-        holds("C3-SILENT-4", told == [due], when=not reading, user=user, told=told, due=due)
         old, new = step.before.accounts.get(user, NOBODY), step.after.accounts.get(user, NOBODY)
         within = all(-old.capacity * t.ssp <= amount <= 2 * old.capacity * t.sbp for amount in told)
         holds("C3-ACCOUNT-3", within, when=due, user=user, told=told, capacity=old.capacity)
+        holds("C3-ACCOUNT-1", told == [due], when=reading, user=user, told=told, due=due)
+        holds("C3-SILENT-4", told == [due], when=not reading, user=user, told=told, due=due)
         self._cleared(step, user, old, new, due)
         self._consumer_record(step, place, old, new)
         self._no_worse_than_the_grid(place, exported, imported, due - grid, grid)

@@ -5,8 +5,8 @@ comes of it; addresses follow from keys, the contracts' addresses from the deplo
 and the seconds are fixed beforehand, can be signed as transactions of a real chain, and carry the model's verdict.
 
 Most calls continue some trade. The others are refused on purpose: at the edges of the bounds, out of phase, by the
-wrong sender, or with calldata that is cut short, dirtied, too long or paid for; in between every view is asked, those of
-the market's lens above all.
+wrong sender, or with calldata that is cut short, dirtied, too long or paid for; in between every view is asked, those
+of the market's lens above all.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def random_history(seed: int, length: int = 400, views: bool = True) -> History:
 
 
 def full_history(bidders: int = 129) -> History:
-    """A quote with a full book, one bid too many, a full list of trades and one purchase too many; one delivered short."""
+    """A quote with a full book, a bid and a purchase too many, and a full list of trades; another delivers short."""
     return _Author(f"full {bidders}", Random(0), TARIFFS[0], False).full(bidders)
 
 

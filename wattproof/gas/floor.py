@@ -9,8 +9,8 @@ can be left out:
   *profile* (by meter).
 - *purse* (by party): free and reserved money, good performances, waivers, whether the invoice account is not zero.
 - *quote* (by ID): prosumer's number, period, volume, price, length and head of the book, status.
-- *delivery* (by user and period): the ID of the user's quote, when it was made, what it sold, in the matching and in all;
-  what counts of the meter's reading.
+- *delivery* (by user and period): the ID of the user's quote, when it was made, what it sold, in the matching and in
+  all; what counts of the meter's reading.
 - *bid* (by quote and bidder): the seal, and once opened price, volume, filled, number of the next in the book.
 - *purchase* (by quote and place): buyer's number and volume. *position* (by user and period): what it asked for, claims
   of its capacity, agreed, bought and received, and its stakes.

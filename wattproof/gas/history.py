@@ -283,9 +283,9 @@ class History:
     def _full_book(self) -> None:
         """As many bids and trades as a quote can have, every trade with another household; batches of all sizes.
 
-        A purchase takes a 64th of what is offered at least, or all that is left. So for the last of 64 something is left
-        only where all that was sold before them is less than a 64th: small bids, a large quote, and a reading that is
-        larger still. Buyers, who settle no account here, come from the other half of the community.
+        A purchase takes a 64th of what is offered at least, or all that is left. So for the last of 64 something is
+        left only where all that was sold before them is less than a 64th: small bids, a large quote, and a reading that
+        is larger still. Buyers, who settle no account here, come from the other half of the community.
         """
         community, most = self.community, self._most
         book = self._book(self._consumers[:most], 20, 30)

@@ -1,4 +1,4 @@
-"""How many bytes are left below what a chain takes of a contract's code (EIP-170), for each way in which it is built."""
+"""How many bytes are left below what a chain takes of a contract's code (EIP-170), however it is built."""
 
 from __future__ import annotations
 

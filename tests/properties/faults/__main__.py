@@ -110,7 +110,11 @@ def check(fault: Fault) -> Verdict:
         process.start()
         sender.close()
         answered = receiver.poll(LONGEST)
-        answer = receiver.recv() if answered else {"reported": None, "seen": {}, "error": f"nothing in {LONGEST} s"}
+        answer = {"reported": None, "seen": {}, "error": f"nothing in {LONGEST} s"}
+        try:
+            answer = receiver.recv() if answered else answer
+        except EOFError:
+            answer["error"] = "the process ended without a word: does the faulty contract compile?"
         process.kill()
         process.join()
     return Verdict(
