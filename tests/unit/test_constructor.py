@@ -9,7 +9,7 @@ import pytest
 from eth_abi.abi import encode
 
 from tests.support.stage import Stage
-from wattproof.deployment import deployer
+from wattproof.deployment import deployer, with_views
 
 ZERO = "0x" + "00" * 20
 
@@ -30,8 +30,13 @@ LARGEST = 2**256 - 1
 
 
 def deploy(**changes: Any) -> Any:
-    """A market deployed with the sound arguments, but for `changes`."""
-    return deployer("EnergyMarket").deploy(*(SOUND | changes).values())
+    """A market deployed with the sound arguments, but for `changes`, and with a lens for its views."""
+    return seen(deployer("EnergyMarket").deploy(*(SOUND | changes).values()))
+
+
+def seen(market: Any) -> Any:
+    """The market with its views. (A lens is deployed after the market: ask for the market's events before.)"""
+    return with_views(market, deployer("MarketLens").deploy(market.address))
 
 
 def test_keeps_every_argument_and_makes_the_deployer_the_owner(stage: Stage) -> None:
@@ -43,6 +48,7 @@ def test_keeps_every_argument_and_makes_the_deployer_the_owner(stage: Stage) -> 
     assert [type(log).__name__ for log in logs] == ["OwnershipTransferred"]
     assert logs[0].address == market.address
     assert (logs[0].previous_owner, logs[0].new_owner) == (ZERO, stage.stranger)
+    seen(market)
     assert market.owner() == stage.stranger
     assert market.pending_owner() == ZERO
     assert market.TOKEN() == stage.token.address
@@ -50,6 +56,8 @@ def test_keeps_every_argument_and_makes_the_deployer_the_owner(stage: Stage) -> 
     assert (market.SBP(), market.SSP(), market.SERVICE_FEE()) == (61, 183, 3)
     assert (market.PERIOD_LENGTH(), market.WINDOW()) == (900, 450)
     assert market.PRIORITY_STEP() == 700
+    assert market.RANK_BY_PRICE() is True
+    assert market.frame() == (stage.token.address, stage.supplier, 61, 183, 3, 900, 450, 700, True)
     assert market.quote_count() == 0
 
 
@@ -82,6 +90,7 @@ def test_starts_empty_handed(stage: Stage) -> None:
         pytest.param({"window": LARGEST}, id="longest window"),
         pytest.param({"priority_step": 0}, id="no priority step"),
         pytest.param({"priority_step": 10_000}, id="largest priority step"),
+        pytest.param({"rank_by_price": True}, id="ranking by price"),
     ],
 )
 def test_accepts_the_ends_of_every_range(changes: dict[str, int]) -> None:
@@ -95,6 +104,7 @@ def test_accepts_the_ends_of_every_range(changes: dict[str, int]) -> None:
         "period_length": market.PERIOD_LENGTH,
         "window": market.WINDOW,
         "priority_step": market.PRIORITY_STEP,
+        "rank_by_price": market.RANK_BY_PRICE,
     }
     for name, value in changes.items():
         assert getters[name]() == value
@@ -199,12 +209,21 @@ def test_refuses_an_address_out_of_range(place: int, bit: int) -> None:
     assert raw_deployment(b"".join(word.to_bytes(32, "big") for word in words)) == (False, b"")
 
 
+@pytest.mark.parametrize("value", [2, 2**255])
+def test_refuses_a_ranking_that_is_neither_yes_nor_no(value: int) -> None:
+    """T-PARTY-16: out of its type's range; refused without a reason."""
+    words = [int(str(each), 16) if isinstance(each, str) else int(each) for each in SOUND.values()]
+    words[8] = value
+
+    assert raw_deployment(b"".join(word.to_bytes(32, "big") for word in words)) == (False, b"")
+
+
 @pytest.mark.parametrize(("value", "succeeds"), [(0, True), (1, False)], ids=["no ether", "one wei"])
 def test_takes_no_ether(value: int, succeeds: bool) -> None:
     """T-MON-22: ether sent along with the deployment is refused without a reason."""
     payer = boa.env.generate_address("payer")
     boa.env.set_balance(payer, value)
-    arguments = encode(["address", "address"] + ["uint256"] * 6, list(SOUND.values()))
+    arguments = encode(["address", "address"] + ["uint256"] * 6 + ["bool"], list(SOUND.values()))
     code = deployer("EnergyMarket").compiler_data.bytecode + arguments
 
     _, computation = boa.env.deploy(sender=payer, bytecode=code, value=value)

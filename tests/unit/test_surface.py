@@ -15,10 +15,11 @@ from tests.support.stage import Stage
 from wattproof.deployment import contracts_dir, deployer
 
 ABI: list[dict[str, Any]] = build_abi_output(deployer("EnergyMarket").compiler_data)
+LENS: list[dict[str, Any]] = build_abi_output(deployer("MarketLens").compiler_data)
 
 ACCOUNT = (
     "(bytes32 profile, address meter, bool authorized, uint256 balance, uint256 reserved, int256 grid_account,"
-    " uint256 performances, uint256 defaults, uint256 waivers, uint256 tier)"
+    " uint256 performances, uint256 defaults, uint256 waivers, uint256 tier, uint256 capacity)"
 )
 QUOTE = (
     "(address prosumer, uint256 period, uint256 volume, uint256 price, uint256 created_at, uint256 sold,"
@@ -28,12 +29,21 @@ BID = "(bytes32 seal, uint256 price, uint256 volume, uint256 filled, uint256 sta
 TRADES = "(address buyer, uint256 volume, uint256 price)[]"
 READING = "(bool present, uint256 exported, uint256 imported)"
 POSITION = "(uint256 agreed, uint256 bought, uint256 received, uint256 delivered, uint256 open, bool settled)"
+FRAME = (
+    "(address token, address supplier, uint256 sbp, uint256 ssp, uint256 service_fee, uint256 period_length,"
+    " uint256 window, uint256 priority_step, bool rank_by_price)"
+)
+PLACES = "(address user, uint256 period)[]"
+STATE = (
+    f"({ACCOUNT}[] accounts, {QUOTE}[] quotes, uint256[] remaining, bytes32[] trades, {BID}[] bids,"
+    f" {READING}[] readings, {POSITION}[] positions, uint256[] quote_of, uint256[] periods, uint256[] others)"
+)
 SIGNED_READINGS = "(address user, uint256 exported, uint256 imported, bytes signature)[]"
 DOMAIN = "bytes1, string, string, uint256, address, bytes32, uint256[]"
 
 CALLS = [
     "register(bytes32 profile, address meter, bytes signature)",
-    "authorize(address user)",
+    "authorize(address user, uint256 capacity)",
     "revoke(address user)",
     "deposit(uint256 amount)",
     "withdraw(uint256 amount)",
@@ -56,6 +66,16 @@ CALLS = [
 VIEWS = [
     "owner() -> address",
     "pending_owner() -> address",
+    "quote_count() -> uint256",
+    f"frame() -> {FRAME}",
+    "words(uint256[] places) -> uint256[]",
+    f"eip712Domain() -> {DOMAIN}",
+]
+"""What the market answers itself."""
+
+LENS_VIEWS = [
+    "owner() -> address",
+    "pending_owner() -> address",
     "TOKEN() -> address",
     "SUPPLIER() -> address",
     "SBP() -> uint256",
@@ -64,6 +84,8 @@ VIEWS = [
     "PERIOD_LENGTH() -> uint256",
     "WINDOW() -> uint256",
     "PRIORITY_STEP() -> uint256",
+    "RANK_BY_PRICE() -> bool",
+    "MARKET() -> address",
     f"account(address user) -> {ACCOUNT}",
     f"quote(uint256 quote_id) -> {QUOTE}",
     f"bid(uint256 quote_id, address bidder) -> {BID}",
@@ -77,14 +99,15 @@ VIEWS = [
     "demand(uint256 period) -> uint256",
     "phase(uint256 period) -> uint256",
     "seal_of(uint256 quote_id, address bidder, uint256 price, uint256 volume, bytes32 salt) -> bytes32",
-    f"eip712Domain() -> {DOMAIN}",
+    f"state(address[] users, address[] bidders, uint256[] quotes, {PLACES} places, uint256[] periods) -> {STATE}",
 ]
+"""What a lens answers for a market."""
 
 EVENTS = [
     "OwnershipTransferred(address indexed previous_owner, address indexed new_owner)",
     "OwnershipTransferStarted(address indexed previous_owner, address indexed new_owner)",
     "Registered(address indexed user, address indexed meter)",
-    "Authorized(address indexed user)",
+    "Authorized(address indexed user, uint256 capacity)",
     "Revoked(address indexed user)",
     "Deposited(address indexed account, uint256 amount)",
     "Withdrawn(address indexed account, uint256 amount)",
@@ -134,9 +157,9 @@ def declared(entry: dict[str, Any]) -> str:
     return f"{entry['name']}({arguments})" + (f" -> {results}" if results else "")
 
 
-def entries(kind: str) -> dict[str, dict[str, Any]]:
-    """The ABI's entries of a kind, by name; no name twice."""
-    found = [entry for entry in ABI if entry["type"] == kind]
+def entries(kind: str, abi: list[dict[str, Any]] = ABI) -> dict[str, dict[str, Any]]:
+    """The market's (or another) ABI's entries of a kind, by name; no name twice."""
+    found = [entry for entry in abi if entry["type"] == kind]
     assert len({entry["name"] for entry in found}) == len(found)
     return {entry["name"]: entry for entry in found}
 
@@ -159,13 +182,30 @@ def test_declares_each_function_as_published(declaration: str) -> None:
     assert entry["stateMutability"] == ("nonpayable" if declaration in CALLS else "view")
 
 
+@pytest.mark.parametrize("declaration", LENS_VIEWS, ids=name_of)
+def test_declares_each_view_of_a_lens_as_published(declaration: str) -> None:
+    """T-PARTY-18: names, types and the fields of structs in their order."""
+    entry = entries("function", LENS)[name_of(declaration)]
+
+    assert declared(entry) == declaration
+    assert entry["stateMutability"] == "view"
+
+
+def test_publishes_these_views_of_a_lens_and_no_other() -> None:
+    """A lens can do nothing: it has views alone, and its constructor takes the market."""
+    assert set(entries("function", LENS)) == {name_of(declaration) for declaration in LENS_VIEWS}
+    [constructor] = [entry for entry in LENS if entry["type"] == "constructor"]
+    assert declared(constructor | {"name": "__init__"}) == "__init__(address market)"
+    assert {entry["type"] for entry in LENS} == {"constructor", "function"}
+
+
 def test_declares_the_constructor_as_published() -> None:
     """T-PARTY-7."""
     [constructor] = [entry for entry in ABI if entry["type"] == "constructor"]
 
     assert declared(constructor | {"name": "__init__"}) == (
         "__init__(address token, address supplier, uint256 sbp, uint256 ssp, uint256 service_fee,"
-        " uint256 period_length, uint256 window, uint256 priority_step)"
+        " uint256 period_length, uint256 window, uint256 priority_step, bool rank_by_price)"
     )
     assert constructor["stateMutability"] == "nonpayable"
 
@@ -187,12 +227,19 @@ def test_implements_the_interface_file_and_adds_the_domain_alone() -> None:
     functions = set(re.findall(r"^def (\w+)\(", source, re.MULTILINE))
     events = set(re.findall(r"^event (\w+):", source, re.MULTILINE))
 
-    assert len(functions) == 42
+    assert len(functions) == 24
     assert set(entries("function")) - functions == {"eip712Domain"}
     assert functions - set(entries("function")) == set()
     # Ownership's two events are snekmate's.
     assert set(entries("event")) - events == {"OwnershipTransferred", "OwnershipTransferStarted"}
     assert events - set(entries("event")) == set()
+
+
+def test_a_lens_implements_its_interface_file() -> None:
+    """contracts/interfaces/IMarketLens.vyi declares every function of a lens."""
+    source = (contracts_dir() / "interfaces" / "IMarketLens.vyi").read_text()
+
+    assert set(entries("function", LENS)) == set(re.findall(r"^def (\w+)\(", source, re.MULTILINE))
 
 
 @pytest.mark.parametrize(
@@ -215,15 +262,19 @@ def test_counts_flags_in_the_published_order(flag: str, members: list[str]) -> N
 # ---- the program --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("contract", ["market", "token"])
+@pytest.mark.parametrize("contract", ["market", "token", "lens"])
 def test_fits_onto_the_chain(stage: Stage, contract: str) -> None:
     """EIP-170: at most 24 576 bytes of code; EIP-3860: at most twice that to deploy it."""
-    address = getattr(stage, contract).address
-    name = {"market": "EnergyMarket", "token": "EnergyCredit"}[contract]
+    name, deployed = {
+        "market": ("EnergyMarket", stage.market),
+        "token": ("EnergyCredit", stage.token),
+        "lens": ("MarketLens", stage.market.lens),
+    }[contract]
+    address = deployed.address
 
     assert 0 < len(boa.env.get_code(address)) <= 24_576
-    # The constructor's arguments come on top: 8 words at most.
-    assert len(deployer(name).compiler_data.bytecode) + 8 * 32 <= 49_152
+    # The constructor's arguments come on top: 9 words at most.
+    assert len(deployer(name).compiler_data.bytecode) + 9 * 32 <= 49_152
 
 
 def test_cannot_be_replaced_or_ended(stage: Stage) -> None:
@@ -261,7 +312,7 @@ def selector(entry: dict[str, Any]) -> bytes:
 def calldata(stage: Stage, entry: dict[str, Any], **changes: Any) -> bytes:
     """A well-formed call of a function; some arguments may be changed."""
     fillers = {"address": stage.prosumer.address, "uint256": 1, "bytes32": b"\1" * 32, "bytes": b"\1" * 65}
-    fillers |= {"address[]": [], "(address,uint256,uint256,bytes)[]": []}
+    fillers |= {"address[]": [], "uint256[]": [], "(address,uint256,uint256,bytes)[]": []}
     types = [abi_type(argument) for argument in entry["inputs"]]
     values = [
         changes.get(argument["name"], fillers[kind]) for argument, kind in zip(entry["inputs"], types, strict=True)

@@ -322,15 +322,17 @@ def test_keeps_supply_and_demand_through_a_whole_history(stage: Stage) -> None:
 def test_looking_changes_nothing(stage: Stage) -> None:
     """T-PARTY-18: every view can be asked from a context in which nothing may change."""
     quote_id = stage.quote()
-    views = [entry for entry in stage.market.abi if entry.get("stateMutability") in ("view", "pure")]
     fillers = {"address": stage.prosumer.address, "uint256": quote_id, "bytes32": bytes(32)}
+    fillers |= {"address[]": [stage.prosumer.address], "uint256[]": [quote_id], "tuple[]": [(stage.owner, quote_id)]}
     token = _static_caller()
 
-    for entry in views:
-        arguments = [fillers[argument["type"]] for argument in entry["inputs"]]
-        calldata = getattr(stage.market, entry["name"]).prepare_calldata(*arguments)
-        assert token.look(stage.market.address, calldata) is True, entry["name"]
-    assert len(views) == 24
+    for contract, count in ((stage.market, 6), (stage.market.lens, 26)):
+        views = [entry for entry in contract.abi if entry.get("stateMutability") in ("view", "pure")]
+        for entry in views:
+            arguments = [fillers[argument["type"]] for argument in entry["inputs"]]
+            calldata = getattr(contract, entry["name"]).prepare_calldata(*arguments)
+            assert token.look(contract.address, calldata) is True, entry["name"]
+        assert len(views) == count
 
 
 def _static_caller() -> Any:
