@@ -6,7 +6,7 @@
 @license GNU Affero General Public License v3.0 only
 @author Wattproof
 @notice Bids are served in the order of their ranking until the quote is sold out
-        (T-MAT-1 to T-MAT-10). Anybody may call it, late too.
+        (T-MAT-1 to T-MAT-11). Anybody may call it, late too.
 """
 
 from ..interfaces import IEnergyMarket
@@ -102,7 +102,7 @@ def match_bids(quote_id: uint256):
     sale: packing.Sale = deliveries._read_sale(prosumer, quote.period)
     supply: uint256 = quote.volume
     step: uint256 = PRIORITY_STEP
-    by_price: bool = RANK_BY_PRICE
+    by_amount: bool = not RANK_BY_PRICE
     book: uint256 = quote_id << packing.QUOTE_AT
     # The ranks (see `_AMOUNT_AT`) of the bids that may win, none of the first `size` smaller
     # than its parent's, and the bids themselves.
@@ -120,19 +120,18 @@ def match_bids(quote_id: uint256):
         full: bool = True
         if next != 0 and wanted_better < supply:
             # The next bid of the book. Standing counts as it is now.
-            entry: Entry = empty(Entry)
-            entry.bid = bids._bid[book | next]
-            entry.bidder = accounts._user[next]
-            entry.purse = ledger._purse[entry.bidder]
+            bidder: address = accounts._user[next]
+            entry: Entry = Entry(bidder=bidder, bid=bids._bid[book | next], purse=ledger._purse[bidder])
             price: uint256 = entry.bid & packing.MOST_PRICE
             volume: uint256 = entry.bid >> packing.VOLUME_AT & packing.MOST_ENERGY
             tier: uint256 = incentives._tier(
                 entry.purse >> packing.PERFORMANCES_AT & packing.MOST_PERFORMANCES
             )
-            weight: uint256 = unsafe_add(_BASE_WEIGHT, unsafe_mul(step, tier))
-            amount: uint256 = unsafe_mul(price, weight)
-            if not by_price:
-                amount = unsafe_mul(amount, volume)
+            # The unit price counts, times the volume or, where it ranks by itself, times 1.
+            amount: uint256 = unsafe_mul(
+                unsafe_mul(price, volume if by_amount else 1),
+                unsafe_add(_BASE_WEIGHT, unsafe_mul(step, tier)),
+            )
             rank = amount << _AMOUNT_AT | volume << _VOLUME_AT | len(entries) << _PLACE_AT | next
             next = entry.bid >> packing.NEXT_AT & packing.MOST_NUMBER
             if rank < bar:

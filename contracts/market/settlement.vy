@@ -5,7 +5,7 @@
 @custom:contract-name settlement
 @license GNU Affero General Public License v3.0 only
 @author Wattproof
-@notice A quote settles between its prosumer and its buyers (T-SET-1 to T-SET-21), then
+@notice A quote settles between its prosumer and its buyers (T-SET-1 to T-SET-22), then
         each account with the supplier (T-ACC-1 to T-ACC-13). The owner may settle first;
         afterwards anybody may, so that an absent owner locks nobody's money (T-TIME-8).
 """
@@ -308,6 +308,9 @@ def _check_settling(period: uint256):
          anybody while CLOSING.
     @custom:error "clock: wrong phase", "settlement: owner only".
     """
-    clock._check_phase(period, IEnergyMarket.Phase.SETTLING | IEnergyMarket.Phase.CLOSING)
-    if msg.sender != ownable.owner and clock._phase(period) == IEnergyMarket.Phase.SETTLING:
-        refusals._refuse("settlement: owner only")
+    phase: IEnergyMarket.Phase = clock._phase(period)
+    if phase == IEnergyMarket.Phase.SETTLING:
+        if msg.sender != ownable.owner:
+            refusals._refuse("settlement: owner only")
+    elif phase != IEnergyMarket.Phase.CLOSING:
+        refusals._refuse("clock: wrong phase")

@@ -343,7 +343,7 @@ def _static_caller() -> Any:
 
 @external
 @view
-def look(target: address, data: Bytes[512]) -> bool:
+def look(target: address, data: Bytes[1024]) -> bool:
     success: bool = False
     answer: Bytes[1024] = b""
     success, answer = raw_call(target, data, max_outsize=1024, is_static_call=True, revert_on_failure=False)
