@@ -123,7 +123,7 @@ def test_a_transaction_that_does_something_else_is_not_weighed() -> None:
         community.authorize(household)
     community.register(household)
     with pytest.raises(Unexpected, match="Authorized"):
-        community.send(community.owner, "authorize", household.address, Revoked=1)
+        community.send(community.owner, "authorize", household.address, household.capacity, Revoked=1)
 
 
 def test_a_transfer_of_ether_costs_what_the_protocol_says() -> None:

@@ -19,7 +19,7 @@ from wattproof.report.verify import engine_for, verify
 
 ROOT = Path(__file__).parents[2]
 
-FAULT = "loser-keeps-stake"
+FAULT = "partial-refund-lost"
 """The planted fault of the faulty contract, whose invariant and test stand in its patch."""
 
 

@@ -28,7 +28,7 @@ from vyper.ir import compile_ir
 
 from wattproof import deployment
 
-TARGETS = ("EnergyMarket", "EnergyCredit")
+TARGETS = ("EnergyMarket", "EnergyCredit", "MarketLens")
 """What is deployed; every module below `contracts/` that one of them imports can be changed."""
 
 _trees: dict[tuple[int, Path, str], Any] = {}
