@@ -1,16 +1,15 @@
-"""`buy_surplus` and `remaining`: T-SUR-1 to T-SUR-10, T-ACC-5, T-ACC-10, T-ACC-11, T-REG-15, T-REG-16.
+"""`buy_surplus` and `remaining`: T-SUR-1 to T-SUR-12, T-ACC-5, T-ACC-10, T-ACC-11, T-REG-15, T-REG-16, T-REG-21.
 
-The stage's fee is 2, so that a purchase of `volume` at the quote's price of 100 reserves `volume * 102`.
+The stage's fee is 2, so that a purchase of `volume` at the quote's price of 100 reserves `volume * 102`. The least
+purchase of a quote of 1000 Wh is 16: 15 are less than a 64th (T-SUR-11).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import boa
 import pytest
 
-from tests.support.stage import FUNDS, NOON, Stage
+from tests.support.stage import FUNDS, Stage
 
 MATCHED, SETTLED = 4, 8
 
@@ -90,9 +89,9 @@ def test_buys_at_the_quotes_price(stage: Stage) -> None:
     stage.assert_books_balance()
 
 
-@pytest.mark.parametrize("volume", [1, 599, 600])
+@pytest.mark.parametrize("volume", [16, 17, 599, 600])
 def test_any_part_of_what_is_left(stage: Stage, volume: int) -> None:
-    """T-SUR-4, T-SUR-5: from one Wh to all of it."""
+    """T-SUR-4, T-SUR-5, T-SUR-11: from a 64th of the quote, rounded up, to all that is left."""
     quote_id = partly_sold(stage)
 
     stage.market.buy_surplus(quote_id, volume, sender=stage.neighbour.address)
@@ -104,11 +103,11 @@ def test_any_part_of_what_is_left(stage: Stage, volume: int) -> None:
 def test_each_purchase_is_a_trade_of_its_own_but_one_stake(stage: Stage) -> None:
     """T-SUR-9, T-ACC-5: bid and three purchases are four trades and one open quote."""
     quote_id = partly_sold(stage)
-    for volume in (100, 1, 99):
+    for volume in (100, 16, 84):
         stage.market.buy_surplus(quote_id, volume, sender=stage.consumer.address)
 
     buyer = stage.consumer.address
-    assert stage.market.trades(quote_id) == [(buyer, 400, 140), (buyer, 100, 100), (buyer, 1, 100), (buyer, 99, 100)]
+    assert stage.market.trades(quote_id) == [(buyer, 400, 140), (buyer, 100, 100), (buyer, 16, 100), (buyer, 84, 100)]
     assert stage.market.position(buyer, stage.period) == (600, 600, 0, 0, 1, False)
     assert stage.money(stage.consumer) == (FUNDS - 77_200, 77_200)  # 56,800 + 200 * 102
 
@@ -120,11 +119,11 @@ def test_one_stake_in_each_quote(stage: Stage) -> None:
     stage.to("MATCHING")
     for quote_id in (first, second):
         stage.market.match_bids(quote_id)
-        stage.market.buy_surplus(quote_id, 10, sender=stage.consumer.address)
+        stage.market.buy_surplus(quote_id, 16, sender=stage.consumer.address)
         stage.market.buy_surplus(quote_id, 20, sender=stage.consumer.address)
 
-    assert stage.market.position(stage.consumer.address, stage.period) == (60, 60, 0, 0, 2, False)
-    assert stage.money(stage.consumer) == (FUNDS - 5_820, 5_820)  # 30 * 102 + 30 * 92
+    assert stage.market.position(stage.consumer.address, stage.period) == (72, 72, 0, 0, 2, False)
+    assert stage.money(stage.consumer) == (FUNDS - 6_984, 6_984)  # 36 * 102 + 36 * 92
 
 
 def test_a_loser_of_the_auction_may_buy(stage: Stage) -> None:
@@ -148,21 +147,21 @@ def test_prosumers_buy_from_each_other(stage: Stage) -> None:
     stage.market.match_bids(first)
     stage.market.match_bids(second)
 
-    stage.market.buy_surplus(first, 10, sender=stage.neighbour.address)
+    stage.market.buy_surplus(first, 16, sender=stage.neighbour.address)
     stage.market.buy_surplus(second, 20, sender=stage.prosumer.address)
 
-    assert stage.market.position(stage.neighbour.address, stage.period) == (10, 10, 0, 0, 2, False)
+    assert stage.market.position(stage.neighbour.address, stage.period) == (16, 16, 0, 0, 2, False)
     assert stage.market.position(stage.prosumer.address, stage.period) == (20, 20, 0, 0, 2, False)
 
 
 def test_the_last_base_unit_may_be_reserved(stage: Stage) -> None:
-    """T-MON-6: 10 Wh cost 1,020 at most; exactly that is enough."""
-    exact = stage.household("exact", funds=1_020)
+    """T-MON-6: 20 Wh cost 2,040 at most; exactly that is enough."""
+    exact = stage.household("exact", funds=2_040)
     quote_id = partly_sold(stage)
 
-    stage.market.buy_surplus(quote_id, 10, sender=exact.address)
+    stage.market.buy_surplus(quote_id, 20, sender=exact.address)
 
-    assert stage.money(exact) == (0, 1_020)
+    assert stage.money(exact) == (0, 2_040)
 
 
 def test_the_counterparty_is_not_asked_again(stage: Stage) -> None:
@@ -170,33 +169,63 @@ def test_the_counterparty_is_not_asked_again(stage: Stage) -> None:
     quote_id = partly_sold(stage)
     stage.market.revoke(stage.prosumer.address, sender=stage.owner)
 
-    stage.market.buy_surplus(quote_id, 10, sender=stage.neighbour.address)
+    stage.market.buy_surplus(quote_id, 20, sender=stage.neighbour.address)
 
-    assert stage.market.remaining(quote_id) == 590
+    assert stage.market.remaining(quote_id) == 580
 
 
 # ---- when ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("edge", "phase", "agreed"),
+    ("edge", "phase", "reason"),
     [
-        pytest.param("to", "MATCHING", 10, id="first second of MATCHING"),
-        pytest.param("before", "DELIVERING", 10, id="last second of MATCHING"),
-        pytest.param("to", "DELIVERING", 0, id="first second of DELIVERING"),
-        pytest.param("before", "METERING", 0, id="last second of DELIVERING"),
-        pytest.param("to", "METERING", 0, id="first second of METERING"),
-        pytest.param("before", "SETTLING", 0, id="last second of METERING"),
+        pytest.param("to", "MATCHING", None, id="first second of MATCHING"),
+        pytest.param("before", "DELIVERING", None, id="last second of MATCHING"),
+        pytest.param("to", "DELIVERING", "clock: wrong phase", id="first second of DELIVERING"),
+        pytest.param("before", "METERING", "clock: wrong phase", id="last second of DELIVERING"),
+        pytest.param("to", "METERING", "surplus: no reading yet", id="first second of METERING"),
+        pytest.param("before", "SETTLING", "surplus: no reading yet", id="last second of METERING"),
     ],
 )
-def test_open_from_matching_to_metering(stage: Stage, edge: str, phase: str, agreed: int) -> None:
-    """T-SUR-1, T-ACC-11: everything is bought, but agreed is only what was bought before the delivery."""
+def test_what_was_quoted_is_sold_until_delivery_begins(stage: Stage, edge: str, phase: str, reason: str | None) -> None:
+    """T-SUR-1, T-SUR-12, T-ACC-11: ahead of the delivery, and so agreed; then nothing before the reading."""
     quote_id = partly_sold(stage)
     getattr(stage, edge)(phase)
 
-    stage.market.buy_surplus(quote_id, 10, sender=stage.neighbour.address)
+    if reason:
+        assert stage.market.remaining(quote_id) == 0
+        with stage.refuses(reason):
+            stage.market.buy_surplus(quote_id, 20, sender=stage.neighbour.address)
+        with stage.refuses(reason):
+            stage.market.buy_surplus(quote_id, 601, sender=stage.neighbour.address)
+        return
+    assert stage.market.remaining(quote_id) == 600
+    stage.market.buy_surplus(quote_id, 20, sender=stage.neighbour.address)
+    assert stage.market.position(stage.neighbour.address, stage.period) == (20, 20, 0, 0, 1, False)
 
-    assert stage.market.position(stage.neighbour.address, stage.period) == (agreed, 10, 0, 0, 1, False)
+
+@pytest.mark.parametrize("edge", ["to", "before"])
+def test_the_recorded_excess_is_sold_until_metering_ends(stage: Stage, edge: str) -> None:
+    """T-SUR-1, T-SUR-6, T-ACC-11: bought, and not agreed; from the reading to the last second of METERING."""
+    quote_id = partly_sold(stage)
+    stage.to("METERING")
+    stage.read(stage.prosumer, exported=1000, imported=0)
+    getattr(stage, edge)({"to": "METERING", "before": "SETTLING"}[edge])
+
+    stage.market.buy_surplus(quote_id, 20, sender=stage.neighbour.address)
+
+    assert stage.market.position(stage.neighbour.address, stage.period) == (0, 20, 0, 0, 1, False)
+
+
+def test_another_meters_reading_opens_nothing(stage: Stage) -> None:
+    """T-SUR-12: it is the prosumer's own that counts, and of this period."""
+    quote_id = partly_sold(stage)
+    stage.to("METERING")
+    stage.read(stage.neighbour, exported=1000, imported=0)
+
+    with stage.refuses("surplus: no reading yet"):
+        stage.market.buy_surplus(quote_id, 20, sender=stage.consumer.address)
 
 
 @pytest.mark.parametrize("phase", ["SETTLING", "CLOSING"])
@@ -206,7 +235,7 @@ def test_shut_afterwards(stage: Stage, phase: str) -> None:
     stage.to(phase)
 
     with boa.reverts("clock: wrong phase"):
-        stage.market.buy_surplus(quote_id, 10, sender=stage.neighbour.address)
+        stage.market.buy_surplus(quote_id, 20, sender=stage.neighbour.address)
 
     assert stage.market.quote(quote_id).sold == 400
 
@@ -223,13 +252,14 @@ def test_what_the_late_matching_left_is_not_sold_any_more(stage: Stage) -> None:
 
 
 def test_purchases_across_the_start_add_up(stage: Stage) -> None:
-    """T-ACC-10, T-ACC-11: 5 Wh ahead of the delivery and 7 after its beginning: agreed 5 of 12."""
+    """T-ACC-10, T-ACC-11: 25 Wh ahead of the delivery and 17 of what was recorded: agreed 25 of 42."""
     quote_id = partly_sold(stage)
-    stage.market.buy_surplus(quote_id, 5, sender=stage.neighbour.address)
-    stage.to("DELIVERING")
-    stage.market.buy_surplus(quote_id, 7, sender=stage.neighbour.address)
+    stage.market.buy_surplus(quote_id, 25, sender=stage.neighbour.address)
+    stage.to("METERING")
+    stage.read(stage.prosumer, exported=1000, imported=0)
+    stage.market.buy_surplus(quote_id, 17, sender=stage.neighbour.address)
 
-    assert stage.market.position(stage.neighbour.address, stage.period) == (5, 12, 0, 0, 1, False)
+    assert stage.market.position(stage.neighbour.address, stage.period) == (25, 42, 0, 0, 1, False)
 
 
 # ---- what is left --------------------------------------------------------------------------------------------------
@@ -239,7 +269,6 @@ def test_purchases_across_the_start_add_up(stage: Stage) -> None:
     ("exported", "left"),
     [
         # V = 1000, sold S = 400
-        pytest.param(None, 600, id="no reading: V - S"),
         pytest.param(0, 0, id="nothing exported"),
         pytest.param(399, 0, id="below sold"),
         pytest.param(400, 0, id="as much as sold"),
@@ -247,16 +276,16 @@ def test_purchases_across_the_start_add_up(stage: Stage) -> None:
         pytest.param(700, 300, id="between sold and quoted"),
         pytest.param(1000, 600, id="as quoted"),
         pytest.param(1500, 1100, id="above the quote"),
-        pytest.param(2**48 - 1, 2**48 - 401, id="as much as a meter can tell"),
+        pytest.param(2**24 - 1, 2**24 - 401, id="as much as a connection can carry"),
+        pytest.param(2**256 - 1, 2**24 - 401, id="more than that counts as much"),
     ],
 )
-def test_the_reading_tells_what_is_left(stage: Stage, exported: int | None, left: int) -> None:
-    """T-SUR-5, T-SUR-6: what remains can be bought to the last Wh, and not one more."""
+def test_the_reading_tells_what_is_left(stage: Stage, exported: int, left: int) -> None:
+    """T-SUR-6: what remains can be bought to the last Wh, and not one more."""
     quote_id = partly_sold(stage)
-    rich = stage.household("rich", funds=2**48 * 102)
+    rich = stage.household("rich", funds=2**24 * 102)
     stage.to("METERING")
-    if exported is not None:
-        stage.read(stage.prosumer, exported=exported, imported=0)
+    stage.read(stage.prosumer, exported=exported, imported=0)
 
     assert stage.market.remaining(quote_id) == left
     with boa.reverts("surplus: not enough left"):
@@ -271,10 +300,10 @@ def test_the_reading_tells_what_is_left(stage: Stage, exported: int | None, left
 
 
 def test_a_reading_ends_what_was_sold_on_trust(stage: Stage) -> None:
-    """T-SUR-5, T-SUR-6: 300 Wh go before the reading; of the 500 exported 500 - 700 < 0 are left after it."""
+    """T-SUR-5, T-SUR-6: 300 Wh go before the delivery; of the 500 exported 500 - 700 < 0 are left after the reading."""
     quote_id = partly_sold(stage)
-    stage.to("METERING")
     stage.market.buy_surplus(quote_id, 300, sender=stage.neighbour.address)
+    stage.to("METERING")
     stage.read(stage.prosumer, exported=500, imported=0)
 
     assert stage.market.remaining(quote_id) == 0
@@ -283,15 +312,112 @@ def test_a_reading_ends_what_was_sold_on_trust(stage: Stage) -> None:
 
 
 def test_other_readings_do_not_matter(stage: Stage) -> None:
-    """T-SUR-5: neither the buyer's reading nor the prosumer's of another period."""
+    """T-SUR-6: neither the buyer's reading nor the prosumer's of another period."""
     quote_id = stage.quote(volume=1000, price=100, period=stage.period + 1)
     stage.to("METERING")
     stage.read(stage.prosumer, exported=5, imported=0)
     stage.to("METERING", stage.period + 1)
     stage.market.match_bids(quote_id)
     stage.read(stage.neighbour, exported=7, imported=0, period=stage.period + 1)
+    assert stage.market.remaining(quote_id) == 0
 
-    assert stage.market.remaining(quote_id) == 1000
+    stage.read(stage.prosumer, exported=900, imported=0, period=stage.period + 1)
+
+    assert stage.market.remaining(quote_id) == 900
+
+
+# ---- the least purchase, and the capacity -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("volume", "least"),
+    # rounded up: 64 / 64 = 1; 65 / 64 > 1; 128 / 64 = 2; 129 / 64 > 2; 1000 / 64 = 15.625; 6400 / 64 = 100
+    [(64, 1), (65, 2), (128, 2), (129, 3), (1000, 16), (6400, 100)],
+)
+@pytest.mark.parametrize("ahead", [True, False], ids=["of what was quoted", "of what was exported"])
+def test_a_purchase_is_at_least_a_64th(stage: Stage, volume: int, least: int, ahead: bool) -> None:
+    """T-SUR-11: rounded up; while MATCHING of what was quoted, in METERING of what was exported."""
+    quote_id = stage.quote(volume=volume if ahead else 10, price=100)
+    stage.to("MATCHING")
+    stage.market.match_bids(quote_id)
+    if not ahead:
+        stage.to("METERING")
+        stage.read(stage.prosumer, exported=volume, imported=0)
+
+    if least > 1:
+        with stage.refuses("surplus: volume too small"):
+            stage.market.buy_surplus(quote_id, least - 1, sender=stage.consumer.address)
+    stage.market.buy_surplus(quote_id, least, sender=stage.consumer.address)
+
+    assert stage.market.remaining(quote_id) == volume - least
+
+
+@pytest.mark.parametrize("left", [1, 2, 15])
+def test_all_that_is_left_may_be_less(stage: Stage, left: int) -> None:
+    """T-SUR-11: a rest below a 64th is sold whole, not in part."""
+    quote_id = partly_sold(stage)
+    stage.market.buy_surplus(quote_id, 600 - left, sender=stage.neighbour.address)
+    if left > 1:
+        with stage.refuses("surplus: volume too small"):
+            stage.market.buy_surplus(quote_id, left - 1, sender=stage.neighbour.address)
+    with stage.refuses("surplus: not enough left"):
+        stage.market.buy_surplus(quote_id, left + 1, sender=stage.neighbour.address)
+
+    stage.market.buy_surplus(quote_id, left, sender=stage.neighbour.address)
+
+    assert stage.market.remaining(quote_id) == 0
+
+
+def test_bids_and_purchases_of_a_period_stay_within_the_capacity(stage: Stage) -> None:
+    """T-REG-21: a bid that won counts, one that lost counts, and every purchase; another period is free again."""
+    small = stage.household("small", capacity=500)
+    first = stage.quote(volume=1000, price=100)
+    second = stage.quote(volume=100, price=100, prosumer=stage.neighbour)
+    later = stage.quote(volume=1000, price=100, period=stage.period + 1)
+    stage.bid(first, small, 100, 200)
+    stage.bid(second, small, 100, 100)
+    stage.bid(second, stage.consumer, 150, 100)
+    stage.to("REVEALING")
+    stage.reveal(first, small, 100, 200)
+    stage.reveal(second, small, 100, 100)
+    stage.reveal(second, stage.consumer, 150, 100)
+    stage.to("MATCHING")
+    stage.market.match_bids(first)
+    stage.market.match_bids(second)
+    assert stage.market.position(small.address, stage.period).bought == 200
+
+    with stage.refuses("positions: beyond the capacity"):  # 200 + 100 + 201
+        stage.market.buy_surplus(first, 201, sender=small.address)
+    stage.market.buy_surplus(first, 150, sender=small.address)
+    with stage.refuses("positions: beyond the capacity"):  # 200 + 100 + 150 + 51
+        stage.market.buy_surplus(first, 51, sender=small.address)
+    stage.market.buy_surplus(first, 50, sender=small.address)
+    stage.to("METERING")
+    stage.read(stage.prosumer, exported=1000, imported=0)
+    with stage.refuses("positions: beyond the capacity"):
+        stage.market.buy_surplus(first, 16, sender=small.address)
+    stage.market.authorize(small.address, 516, sender=stage.owner)
+    stage.market.buy_surplus(first, 16, sender=small.address)
+    assert stage.market.position(small.address, stage.period).bought == 416
+
+    stage.to("MATCHING", stage.period + 1)
+    stage.market.match_bids(later)
+    stage.market.buy_surplus(later, 516, sender=small.address)
+    assert stage.market.position(small.address, stage.period + 1).bought == 516
+
+
+def test_a_purchase_that_is_too_small_is_told_before_the_capacity_and_that_before_the_money(stage: Stage) -> None:
+    """Annex A."""
+    poor = stage.household("poor", funds=0, capacity=10)
+    quote_id = partly_sold(stage)
+
+    with stage.refuses("surplus: volume too small"):
+        stage.market.buy_surplus(quote_id, 15, sender=poor.address)
+    with stage.refuses("positions: beyond the capacity"):
+        stage.market.buy_surplus(quote_id, 16, sender=poor.address)
+    stage.market.authorize(poor.address, 16, sender=stage.owner)
+    with stage.refuses("ledger: insufficient balance"):
+        stage.market.buy_surplus(quote_id, 16, sender=poor.address)
 
 
 def test_remaining_in_every_state_of_a_quote(stage: Stage) -> None:
@@ -310,11 +436,14 @@ def test_remaining_in_every_state_of_a_quote(stage: Stage) -> None:
     assert stage.market.remaining(quote_id) == 0, "VALID, in MATCHING"
     assert stage.market.remaining(back) == 0, "INVALID"
     stage.market.match_bids(quote_id)
-    for phase in ("MATCHING", "DELIVERING", "METERING"):
+    assert stage.market.remaining(quote_id) == 600, "MATCHED, in MATCHING"
+    for phase in ("DELIVERING", "METERING"):
         stage.to(phase)
-        assert stage.market.remaining(quote_id) == 600, f"MATCHED, in {phase}"
+        assert stage.market.remaining(quote_id) == 0, f"MATCHED, in {phase}, without a reading"
+    stage.read(stage.prosumer, exported=900, imported=0)
+    assert stage.market.remaining(quote_id) == 500, "MATCHED, in METERING, read"
     stage.before("SETTLING")
-    assert stage.market.remaining(quote_id) == 600, "MATCHED, in the last second of METERING"
+    assert stage.market.remaining(quote_id) == 500, "MATCHED, in the last second of METERING"
     stage.to("SETTLING")
     assert stage.market.remaining(quote_id) == 0, "MATCHED, in SETTLING"
     stage.to("CLOSING")
@@ -326,51 +455,38 @@ def test_remaining_in_every_state_of_a_quote(stage: Stage) -> None:
 # ---- 256 trades ----------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class FullQuote:
-    """A market of its own with a quote of 1000 Wh at 100 that has 255 trades."""
+def test_256_trades_are_the_most(stage: Stage) -> None:
+    """T-SUR-7, T-SUR-10, T-SUR-11: 128 winners of 1 Wh, 64 purchases ahead of the delivery and 64 of the excess.
 
-    stage: Stage
-    quote_id: int
-
-
-@pytest.fixture(scope="module")
-def nearly_full(stage: Stage) -> FullQuote:
-    """Two winners of 1 Wh and 253 purchases of 1 Wh; 745 Wh are left."""
-    own = Stage()
-    quote_id = own.quote(volume=1000, price=100)
-    own.auction(quote_id, (own.consumer, 100, 1), (own.neighbour, 100, 1))
-    for _ in range(253):
-        own.market.buy_surplus(quote_id, 1, sender=own.consumer.address)
-    own.clock.now = NOON  # the time is every test's
-    return FullQuote(own, quote_id)
-
-
-def test_the_256th_trade_is_the_last(nearly_full: FullQuote) -> None:
-    """T-SUR-7, T-SUR-10: energy is left, but for nobody. Fullness is told before what is left and what is owned."""
-    stage, quote_id = nearly_full.stage, nearly_full.quote_id
-    stage.to("MATCHING")
-    assert len(stage.market.trades(quote_id)) == 255
-    assert stage.market.remaining(quote_id) == 745
-
-    stage.market.buy_surplus(quote_id, 1, sender=stage.neighbour.address)
-
-    assert len(stage.market.trades(quote_id)) == 256
-    assert stage.market.quote(quote_id).sold == 256
-    assert stage.market.remaining(quote_id) == 0
-    with boa.reverts("surplus: too many trades"):
-        stage.market.buy_surplus(quote_id, 1, sender=stage.neighbour.address)
-    with boa.reverts("surplus: too many trades"):
-        stage.market.buy_surplus(quote_id, 1000, sender=stage.consumer.address)
-    with boa.reverts("surplus: volume is zero"):
-        stage.market.buy_surplus(quote_id, 0, sender=stage.neighbour.address)
-    assert len(stage.market.trades(quote_id)) == 256
-    assert stage.market.quote(quote_id).sold == 256
-    assert stage.money(stage.neighbour)[1] == 204  # 2 * 102
-    # A reading above makes no room.
+    Of 12,800 Wh a purchase is 200 at least: 63 of them and the last 72 are what the winners left. Of 1,000,000 exported
+    it is 15,625: 63 of them and the last 2,825 are what is left of 987,200. It settles.
+    """
+    quote_id = stage.quote(volume=12_800, price=100)
+    winners = [stage.household(f"winner {number}", funds=1_000) for number in range(128)]
+    stage.auction(quote_id, *((winner, 100, 1) for winner in winners))
+    for volume in (*[200] * 63, 72):
+        stage.market.buy_surplus(quote_id, volume, sender=stage.consumer.address)
+    assert stage.market.quote(quote_id).sold == 12_800
+    with stage.refuses("surplus: not enough left"):
+        stage.market.buy_surplus(quote_id, 1, sender=stage.consumer.address)
     stage.to("METERING")
-    stage.read(stage.prosumer, exported=1000, imported=0)
+    stage.read(stage.prosumer, exported=1_000_000, imported=0)
+    for volume in (*[15_625] * 63, 2_825):
+        assert stage.market.remaining(quote_id) > 0
+        stage.market.buy_surplus(quote_id, volume, sender=stage.neighbour.address)
+
+    assert len(stage.market.trades(quote_id)) == 256
+    assert stage.market.quote(quote_id).sold == 1_000_000
     assert stage.market.remaining(quote_id) == 0
+    with stage.refuses("surplus: too many trades"):
+        stage.market.buy_surplus(quote_id, 1, sender=stage.neighbour.address)
+    with stage.refuses("surplus: volume is zero"):
+        stage.market.buy_surplus(quote_id, 0, sender=stage.neighbour.address)
+    stage.to("SETTLING")
+    stage.market.settle_quote(quote_id, sender=stage.owner)
+    assert stage.market.quote(quote_id).status == SETTLED
+    assert stage.market.position(stage.neighbour.address, stage.period).received == 987_200
+    assert stage.market.position(winners[127].address, stage.period).received == 1
 
 
 # ---- refusals ------------------------------------------------------------------------------------------------------
@@ -384,7 +500,7 @@ def test_refuses_who_is_not_authorised(stage: Stage) -> None:
 
     for buyer in (stage.stranger, registered.address, stage.consumer.address, stage.owner, stage.supplier):
         with boa.reverts("accounts: not authorised"):
-            stage.market.buy_surplus(quote_id, 10, sender=buyer)
+            stage.market.buy_surplus(quote_id, 20, sender=buyer)
         with boa.reverts("accounts: not authorised"):
             stage.market.buy_surplus(99, 0, sender=buyer)
     assert stage.market.quote(quote_id).sold == 400
@@ -405,11 +521,11 @@ def test_refuses_who_is_in_arrears(stage: Stage) -> None:
     stage.fund(debtor, 179)
     with boa.reverts("ledger: in arrears"):
         stage.market.buy_surplus(quote_id, 10, sender=debtor)
-    stage.fund(debtor, 1 + 1_020)
-    stage.market.buy_surplus(quote_id, 10, sender=debtor)
+    stage.fund(debtor, 1 + 2_040)
+    stage.market.buy_surplus(quote_id, 20, sender=debtor)
 
     assert stage.market.account(debtor).grid_account == 0
-    assert stage.money(debtor) == (0, 1_020)
+    assert stage.money(debtor) == (0, 2_040)
 
 
 @pytest.mark.parametrize("quote_id", [0, 2, 2**256 - 1])
@@ -450,7 +566,7 @@ def test_refuses_the_wrong_phase_before_the_own_quote(stage: Stage) -> None:
         stage.market.buy_surplus(quote_id, 0, sender=stage.prosumer.address)
 
 
-@pytest.mark.parametrize("volume", [0, 10, 601])
+@pytest.mark.parametrize("volume", [0, 10, 20, 601])
 def test_refuses_the_own_quote(stage: Stage, volume: int) -> None:
     """T-SUR-2; 5 before 6 and 8."""
     quote_id = partly_sold(stage)
@@ -484,28 +600,28 @@ def test_refuses_more_than_is_left(stage: Stage, volume: int) -> None:
 
 def test_refuses_one_base_unit_short(stage: Stage) -> None:
     """T-MON-6, T-GUA-7: nothing is cut to fit, and nothing changes."""
-    short = stage.household("short", funds=1_019)
+    short = stage.household("short", funds=2_039)
     quote_id = partly_sold(stage)
 
-    with boa.reverts("ledger: insufficient balance"):
-        stage.market.buy_surplus(quote_id, 10, sender=short.address)
+    with stage.refuses("ledger: insufficient balance"):
+        stage.market.buy_surplus(quote_id, 20, sender=short.address)
 
-    assert stage.money(short) == (1_019, 0)
+    assert stage.money(short) == (2_039, 0)
     assert stage.market.position(short.address, stage.period) == (0, 0, 0, 0, 0, False)
     assert stage.market.trades(quote_id) == [(stage.consumer.address, 400, 140)]
     assert stage.market.remaining(quote_id) == 600
-    stage.market.buy_surplus(quote_id, 9, sender=short.address)
-    assert stage.money(short) == (101, 918)
+    stage.market.buy_surplus(quote_id, 19, sender=short.address)
+    assert stage.money(short) == (101, 1_938)
 
 
 def test_reserved_money_buys_nothing(stage: Stage) -> None:
-    """T-MON-4: 1,020 in all, of which 918 are reserved."""
-    poor = stage.household("poor", funds=1_020)
+    """T-MON-4: 3,570 in all, of which 1,938 are reserved."""
+    poor = stage.household("poor", funds=3_570)
     quote_id = partly_sold(stage)
-    stage.market.buy_surplus(quote_id, 9, sender=poor.address)
+    stage.market.buy_surplus(quote_id, 19, sender=poor.address)
 
     with boa.reverts("ledger: insufficient balance"):
-        stage.market.buy_surplus(quote_id, 2, sender=poor.address)
-    stage.market.buy_surplus(quote_id, 1, sender=poor.address)
+        stage.market.buy_surplus(quote_id, 17, sender=poor.address)
+    stage.market.buy_surplus(quote_id, 16, sender=poor.address)
 
-    assert stage.money(poor) == (0, 1_020)
+    assert stage.money(poor) == (0, 3_570)
