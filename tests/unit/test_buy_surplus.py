@@ -373,7 +373,7 @@ def test_bids_and_purchases_of_a_period_stay_within_the_capacity(stage: Stage) -
     small = stage.household("small", capacity=500)
     first = stage.quote(volume=1000, price=100)
     second = stage.quote(volume=100, price=100, prosumer=stage.neighbour)
-    later = stage.quote(volume=1000, price=100, period=stage.period + 1)
+    later = stage.quote(volume=1000, price=100, period=stage.period + 2)
     stage.bid(first, small, 100, 200)
     stage.bid(second, small, 100, 100)
     stage.bid(second, stage.consumer, 150, 100)
@@ -400,10 +400,10 @@ def test_bids_and_purchases_of_a_period_stay_within_the_capacity(stage: Stage) -
     stage.market.buy_surplus(first, 16, sender=small.address)
     assert stage.market.position(small.address, stage.period).bought == 416
 
-    stage.to("MATCHING", stage.period + 1)
+    stage.to("MATCHING", stage.period + 2)
     stage.market.match_bids(later)
     stage.market.buy_surplus(later, 516, sender=small.address)
-    assert stage.market.position(small.address, stage.period + 1).bought == 516
+    assert stage.market.position(small.address, stage.period + 2).bought == 516
 
 
 def test_a_purchase_that_is_too_small_is_told_before_the_capacity_and_that_before_the_money(stage: Stage) -> None:

@@ -55,13 +55,13 @@ def settled(stage: Stage, exported: int, *volumes: tuple[Household, int]) -> lis
 
 
 def probe(stage: Stage) -> Probe:
-    """2008 Wh: 1000, 7 and 1 Wh for the consumer, 1000 Wh for the neighbour, whose tier is 0."""
+    """2034 Wh: 1000, 33 and at last 1 Wh for the consumer; 1000 Wh for the neighbour, whose tier is 0."""
     with boa.env.anchor():
         before = (stage.standing(stage.prosumer), stage.standing(stage.consumer))
         buyer, newcomer = stage.consumer, stage.neighbour
-        events = settled(stage, 2008, (buyer, 1000), (buyer, 7), (buyer, 1), (newcomer, 1000))
+        events = settled(stage, 2034, (newcomer, 1000), (buyer, 1000), (buyer, 33), (buyer, 1))
         fees = [arguments["fee"] for name, arguments in events if name == "TradeSettled"]
-        return Probe(before, tuple(fees[:3]), fees[3], events[-1][1]["fee"], stage.standing(stage.prosumer))
+        return Probe(before, tuple(fees[1:]), fees[0], events[-1][1]["fee"], stage.standing(stage.prosumer))
 
 
 @pytest.fixture(scope="module")
@@ -89,17 +89,17 @@ def veterans(history: History) -> Iterator[Stage]:
 @pytest.mark.parametrize(
     ("performances", "tier", "buyer_fees", "seller_fee"),
     [
-        # The consumer's fees on 1000, 7 and 1 Wh at 2; the prosumer's on 2008 Wh. 20 % less per tier, rounded down.
-        pytest.param(0, 0, (2_000, 14, 2), 4_016, id="0: all of it"),
-        pytest.param(4, 0, (2_000, 14, 2), 4_016, id="4: all of it"),
-        pytest.param(5, 1, (1_600, 11, 1), 3_212, id="5: 1600, 11.2, 1.6 and 3212.8"),
-        pytest.param(9, 1, (1_600, 11, 1), 3_212, id="9: the same"),
-        pytest.param(10, 2, (1_200, 8, 1), 2_409, id="10: 1200, 8.4, 1.2 and 2409.6"),
-        pytest.param(19, 2, (1_200, 8, 1), 2_409, id="19: the same"),
-        pytest.param(20, 3, (800, 5, 0), 1_606, id="20: 800, 5.6, 0.8 and 1606.4"),
-        pytest.param(39, 3, (800, 5, 0), 1_606, id="39: the same"),
-        pytest.param(40, 4, (400, 2, 0), 803, id="40: 400, 2.8, 0.4 and 803.2"),
-        pytest.param(79, 4, (400, 2, 0), 803, id="79: the same"),
+        # The consumer's fees on 1000, 33 and 1 Wh at 2; the prosumer's on 2034 Wh. 20 % less per tier, rounded down.
+        pytest.param(0, 0, (2_000, 66, 2), 4_068, id="0: all of it"),
+        pytest.param(4, 0, (2_000, 66, 2), 4_068, id="4: all of it"),
+        pytest.param(5, 1, (1_600, 52, 1), 3_254, id="5: 1600, 52.8, 1.6 and 3254.4"),
+        pytest.param(9, 1, (1_600, 52, 1), 3_254, id="9: the same"),
+        pytest.param(10, 2, (1_200, 39, 1), 2_440, id="10: 1200, 39.6, 1.2 and 2440.8"),
+        pytest.param(19, 2, (1_200, 39, 1), 2_440, id="19: the same"),
+        pytest.param(20, 3, (800, 26, 0), 1_627, id="20: 800, 26.4, 0.8 and 1627.2"),
+        pytest.param(39, 3, (800, 26, 0), 1_627, id="39: the same"),
+        pytest.param(40, 4, (400, 13, 0), 813, id="40: 400, 13.2, 0.4 and 813.6"),
+        pytest.param(79, 4, (400, 13, 0), 813, id="79: the same"),
         pytest.param(80, 5, (0, 0, 0), 0, id="80: nothing"),
     ],
 )
@@ -124,7 +124,7 @@ def test_the_performance_that_makes_a_tier_counts_from_the_next_quote_on(
 
     assert seen.before[0] == (performances, 0, 0, tier - 1)
     assert seen.after_quote == (performances + 1, 0, 0, tier)
-    assert seen.seller_fee == {1: 4_016, 2: 3_212, 3: 2_409, 4: 1_606, 5: 803}[tier]
+    assert seen.seller_fee == {1: 4_068, 2: 3_254, 3: 2_440, 4: 1_627, 5: 813}[tier]
 
 
 def test_there_is_no_sixth_tier(veterans: Stage) -> None:

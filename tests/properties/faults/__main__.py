@@ -195,7 +195,10 @@ def _run(test: str) -> None:
             return
     # What is made inside the first example would be undone, or be there in the second one only.
     getattr(module, "prepare", lambda: None)()
-    getattr(module, name)()
+    function = getattr(module, name)
+    if hasattr(function, "hypothesis"):  # the settings that it was decorated with are those of the tests
+        function._hypothesis_internal_use_settings = settings.get_profile("faults")
+    function()
 
 
 def _document(rows: list[tuple[Fault, Verdict, float, bool]], seconds: float) -> dict[str, Any]:
