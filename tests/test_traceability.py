@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+FAULTS = sorted((ROOT / "tests" / "properties" / "faults").glob("*.patch"))
 ID = re.compile(r"C[1-5]-[A-Z]+-\d+")
 CLAUSE = re.compile(r"T-[A-Z]+-\d+")
 COLUMNS = ("id", "statement", "predicate", "clauses", "where", "test", "kind", "tolerance", "status")
@@ -121,15 +122,14 @@ def test_every_clause_that_the_code_cites_exists(folder: str) -> None:
 
 def test_every_fault_names_an_invariant_and_a_test_that_exist() -> None:
     known = {row["id"]: row for row in rows()}
-    patches = sorted((ROOT / "tests" / "properties" / "faults").glob("*.patch"))
-    assert len(patches) >= 25
-    for patch in patches:
+    assert len(FAULTS) >= 25
+    for patch in FAULTS:
         head = patch.read_text().partition("\n--- ")[0]
         (invariant,) = re.findall(r"^invariant: (\S+)$", head, re.MULTILINE)
         assert invariant in known, f"{patch.name}: no invariant {invariant}"
 
 
-@pytest.mark.parametrize("patch", sorted((ROOT / "tests" / "properties" / "faults").glob("*.patch")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("patch", FAULTS, ids=lambda patch: patch.stem)
 def test_every_fault_fits_the_contract_of_now(patch: Path) -> None:
     """`make faults` takes minutes and is not part of every run; a patch that no longer applies is seen here."""
     tried = subprocess.run(["git", "apply", "--check", str(patch)], cwd=ROOT, capture_output=True, text=True)

@@ -33,7 +33,8 @@ def add_households(command: argparse.ArgumentParser) -> None:
         "--households",
         type=Path,
         metavar="FILE",
-        help="CSV period,household,load_wh,pv_wh[,forecast_load_wh,forecast_pv_wh][,capacity_wh] (default: ten modelled households)",
+        help="CSV period,household,load_wh,pv_wh[,forecast_load_wh,forecast_pv_wh][,capacity_wh] "
+        "(default: ten modelled households)",
     )
 
 

@@ -118,9 +118,10 @@ def test_a_watch_sees_calls_deployments_and_what_they_call() -> None:
     with boa.swap_env(make_env("pyevm")):
         watch = Watch(contracts_dir().resolve())
         with watch.on():
-            Stage()
-        stage = {code.contract: len(code.pairs) for code in watch.codes}
-        assert all(stage.values()), stage  # the token is called by the market only
+            stage = Stage()
+            stage.account(stage.prosumer)  # the lens is called by who looks only
+        pairs = {code.contract: len(code.pairs) for code in watch.codes}
+        assert all(pairs.values()), pairs  # the token is called by the market only
         market = next(code for code in watch.codes if code.contract == "EnergyMarket")
         names = {edge.function for edge in market.edges} - {edge.function for edge in market.missing()}
         assert "settle_quote" not in names

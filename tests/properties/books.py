@@ -259,7 +259,7 @@ class Day(NamedTuple):
 
 EXPORTS = (
     *("quoted", "95 %", "below 95 %", "sold", "105 %", "above 105 %", "below sold", "half", "nothing", "silent"),
-    *("twice", "capacity", "beyond"),
+    *("twice", "capacity", "beyond", "winners and half"),
 )
 IMPORTS = (
     *("agreed", "bought", "95 %", "below 95 %", "105 %", "above 105 %", "received", "nothing", "more", "silent"),
@@ -276,8 +276,8 @@ def quotable(volume: int, capacity: int) -> int:
     return capacity if volume < 0 else min(volume, capacity)
 
 
-def exports(mark: str, volume: int, sold: int, capacity: int) -> int:
-    """What a prosumer exports, in Wh, that quoted `volume` and sold `sold`."""
+def exports(mark: str, volume: int, sold: int, won: int, capacity: int) -> int:
+    """What a prosumer exports, in Wh, that quoted `volume` and sold `sold`, of which winners have `won`."""
     return {
         "twice": 2 * volume,
         "capacity": capacity,
@@ -290,6 +290,7 @@ def exports(mark: str, volume: int, sold: int, capacity: int) -> int:
         "above 105 %": 105 * volume // 100 + 1,
         "below sold": max(sold - 1, 0),
         "half": volume // 2,
+        "winners and half": (won + sold) // 2,
     }.get(mark, 0)
 
 
@@ -466,7 +467,7 @@ class Books(MarketMachine):
         return sum(offer.volume for offer in offers if offer.status != INVALID)
 
     def offered(self, offer: Offer) -> int:
-        """What a purchase is part of, in Wh: V while MATCHING, in METERING what was exported, else nothing (T-SUR-12)."""
+        """What a purchase is part of, in Wh: V while MATCHING, in METERING what was exported, else 0 (T-SUR-12)."""
         stage = self.stage(offer.period)
         if stage == Phase.MATCHING:
             return offer.volume
@@ -683,7 +684,8 @@ class Books(MarketMachine):
         sellers = {stall.prosumer: self.offers[number] for number, stall in stalls.items() if number in self.offers}
         marks = {stall.prosumer: stall.exported for stall in day.stalls}
         out = {
-            name: exports(marks[name], offer.volume, offer.sold, self.capacity(name)) for name, offer in sellers.items()
+            name: exports(marks[name], offer.volume, offer.sold, offer.won, self.capacity(name))
+            for name, offer in sellers.items()
         }
         due: dict[str, int] = {}
         for name, offer in sellers.items():

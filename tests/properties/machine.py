@@ -453,7 +453,7 @@ class MarketMachine(RuleBasedStateMachine):
         return Call("authorize", (name, self.draw_capacity(choose, account.capacity)), owner)
 
     def draw_capacity(self, choose: Choose, present: int) -> int:
-        """A capacity for somebody that has `present` now: the same, more, less, or out of bounds (T-REG-19, T-REG-20)."""
+        """A capacity for somebody that has `present` now: the same, more, less, out of bounds (T-REG-19, T-REG-20)."""
         usual = present or choose.one((CAPACITY, 150, 3_000))
         more = min(choose.one((usual + 1, 2 * usual, 10 * usual)), MOST_CAPACITY)
         odd = choose.one((max(usual - 1, 0), 1, 0, MOST_CAPACITY + 1, MOST_CAPACITY))

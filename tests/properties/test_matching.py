@@ -242,7 +242,8 @@ class Matching(Books):
         """After the matching those who lost everything try to buy elsewhere a Wh more than their connections carry."""
         for number in stalls if when == "matching" else ():
             offer = self.offers[number]
-            losers = {bid.bidder for other in self.offers.values() if other.period == offer.period for bid in other.opened}
+            offers = [other for other in self.offers.values() if other.period == offer.period]
+            losers = {bid.bidder for other in offers for bid in other.opened}
             for user in sorted(losers - {offer.prosumer}):
                 room = self.room(self.twin.names[user], offer.period)
                 if not self.bought(user, offer.period) and self.least(offer) <= room + 1 <= self.left(offer):

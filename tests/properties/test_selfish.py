@@ -50,7 +50,7 @@ class Selfish(Books):
         return moves | ({"day": (20, moves["day"][1])} if "day" in moves else {})
 
     def draw_day(self, most_stalls: int = 2) -> st.SearchStrategy[Day]:
-        """As in the base, but the first bid is for half at most and opened, and the first purchase comes before it is late."""
+        """As in the base, but the first bid is opened, for half at most, and the first purchase is not late."""
         return super().draw_day(most_stalls).map(_with_a_rest)
 
     # ---- silence ---------------------------------------------------------------------------
@@ -142,7 +142,7 @@ class Selfish(Books):
             return trades, branch.observe().accounts
 
     def _compare_shares(self, offer: Offer, without: Any, with_it: Any, buyer: str) -> None:
-        """T-GUA-14: every other trade receives the same, and nobody's money is another but the parties' and the fees."""
+        """T-GUA-14: every other trade receives the same; only the parties' money is another, and the fees."""
         shares, accounts = without
         same = with_it[0][: len(shares)] == shares
         short = sum(part for _, part in with_it[0]) < offer.sold

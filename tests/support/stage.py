@@ -24,7 +24,7 @@ FUNDS = 10**12
 """Base units that every household starts with: enough for any trade of the unit tests."""
 
 CAPACITY = 2**24 - 1
-"""What the connection of every household of a stage carries in a period, in Wh, unless a test says otherwise: the most."""
+"""What every household's connection carries in a period, in Wh, unless a test says otherwise: the most."""
 
 SALT = bytes(range(32))
 

@@ -1,4 +1,4 @@
-"""The ranking in `match_bids`: T-MAT-2, T-MAT-4 to T-MAT-9, T-MAT-11, T-GUA-10, on books of up to 128 bids of any kind."""
+"""The ranking in `match_bids`: T-MAT-2, T-MAT-4 to T-MAT-9, T-MAT-11, T-GUA-10, on books of up to 128 bids."""
 
 from __future__ import annotations
 

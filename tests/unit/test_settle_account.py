@@ -510,7 +510,7 @@ def test_a_silent_seller_loses_its_authorisation(stage: Stage) -> None:
 
 
 def test_a_silent_seller_that_also_bought(stage: Stage) -> None:
-    """T-MET-6 to T-MET-9: one default for the quote, which revokes it, one for the silence; exported 0, used the 200 bought."""
+    """T-MET-6 to T-MET-9: a default for the quote, which revokes, one for the silence; out 0, in the 200 bought."""
     own = stage.quote(1000, 100)
     other = stage.quote(500, 100, prosumer=stage.neighbour)
     stage.to("MATCHING")

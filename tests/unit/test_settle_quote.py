@@ -273,7 +273,7 @@ def test_half_sold(
 
 @pytest.mark.parametrize("exported", [None, 0, 949, 1000, 1051])
 def test_nothing_sold(stage: Stage, exported: int | None) -> None:
-    """T-SET-20: collateral back, and neither fee nor waiver nor record, whatever was exported; who is silent is revoked."""
+    """T-SET-20: collateral back, and no fee, waiver or record, whatever was exported; the silent is revoked."""
     quote_id = delivered(stage, exported)
     assert stage.money(stage.prosumer) == (FUNDS - 18_000, 18_000)
 

@@ -132,7 +132,7 @@ def _(wrong: bool) -> Question:
     return QUOTE + TRADE + PLACE, off >= 0 if wrong else And(off < S, off > -S)
 
 
-# Pro rata the winners share D_m of S_m: what is said above of D and S holds of those, D_m being the smaller of S_m and D.
+# Pro rata the winners share D_m, the smaller of S_m and D: what is said above of D and S holds of D_m and S_m.
 
 
 @claim(
@@ -170,7 +170,7 @@ def _(wrong: bool) -> Question:
 def _(wrong: bool) -> Question:
     (matched,) = sums("matched")
     shared = D if wrong else f.delivered(matched, D)
-    return QUOTE + [matched >= 0, matched <= S], shared == f.least(matched, G)
+    return [*QUOTE, matched >= 0, matched <= S], shared == f.least(matched, G)
 
 
 # ---- the buyer ----------------------------------------------------------------------------

@@ -29,7 +29,8 @@ EVEN_SIZES = (10, 50, 128)
 """The books whose half-hours must cost the same within `SPREAD`."""
 
 TARGETS: dict[str, int] = {
-    "register + authorise": 132_700,  # 132,000 before the rules gave authorise a capacity: 152 of calldata, 256 of its event
+    # 132,000 before the rules gave authorise a capacity: 152 of calldata, 256 of its event.
+    "register + authorise": 132_700,
     "quote, the first of its period": 116_000,
     "quote, a further one of its period": 116_000,
     "bid": 58_000,
