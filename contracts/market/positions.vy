@@ -41,7 +41,6 @@ def _has_stake(word: uint256) -> bool:
     """
     if word >> packing.OPEN_AT & packing.MOST_COUNT != 0:
         return True
-
     # The quote that is pending is a stake as long as it is VALID.
     pending: uint256 = word >> packing.PENDING_AT & packing.MOST_NUMBER
 

@@ -233,9 +233,7 @@ def _settle_trades(
     volume_so_far: uint256 = 0
     delivered_so_far: uint256 = 0
     next: uint256 = quote.first
-    for place: uint256 in range(
-        unsafe_add(sale.winners, sale.purchases), bound=sales.MOST_TRADES
-    ):
+    for place: uint256 in range(unsafe_add(sale.winners, sale.purchases), bound=sales.MOST_TRADES):
         buyer: address = empty(address)
         volume: uint256 = 0
         price: uint256 = 0

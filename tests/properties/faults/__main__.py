@@ -130,19 +130,8 @@ def _seen_by_the_lens() -> set[Path]:
     return {file.resolved_path for file in lens.input_bundle.loaded}
 
 
-def _reuse(name: str, deployer: Any) -> None:
-    """Lets `deployment.deployer` return what another process compiled."""
-    load = boa.load_partial
-    boa.load_partial = lambda *_, **__: deployer
-    try:
-        deployment.deployer(name)
-    finally:
-        boa.load_partial = load
-
-
 def _child(fault: Fault, folder: str, sender: Connection) -> None:
     begun = time.monotonic()
-    lens = deployment.deployer("MarketLens")
     os.environ["WATTPROOF_CONTRACTS"] = str(Path(folder, "contracts"))
     evidence.STORIES = Path(folder, "failures")
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (Hypothesis prints what it found)
@@ -163,11 +152,10 @@ def _child(fault: Fault, folder: str, sender: Connection) -> None:
     here, there = ROOT / "contracts", Path(folder, "contracts")
     texts = {path: (there / path.relative_to(here)).read_text() for path in here.rglob("*.vy*")}
     changes = {path.resolve(): text for path, text in texts.items() if text != path.read_text()}
-    market = compilation(here, "EnergyMarket", changes)
-    _ = market.identity
-    install("EnergyMarket", market)
-    if not changes.keys() & _seen_by_the_lens():
-        _reuse("MarketLens", lens)
+    for name in ("EnergyMarket", "MarketLens") if changes.keys() & _seen_by_the_lens() else ("EnergyMarket",):
+        faulty = compilation(here, name, changes)
+        _ = faulty.identity
+        install(name, faulty)
     compiled = time.monotonic() - begun
     reported, error = None, "the test passed"
     with boa.swap_env(roomy_env("revm")):
