@@ -20,6 +20,8 @@ from typing import Any
 
 from hypothesis import reject
 
+from wattproof.report.attacks import keep
+
 INVARIANTS = Path(__file__).parents[2] / "invariants.md"
 
 _ROW = re.compile(r"^\| *`?(C[1-5]-[A-Z]+-\d+)`? *\| *([^|]+?) *\|", re.MULTILINE)
@@ -158,18 +160,9 @@ def holds(invariant: str, condition: object, /, *, when: object = True, **detail
 
 
 def attacked(invariant: str, victim: str, lost: int, bound: int, story: Sequence[str]) -> None:
-    """Remembers an attack, if none came nearer to the bound of that invariant: by the share of it, then by the loss."""
-    if lost <= 0:
-        return
-    attack = {"victim": victim, "lost": lost, "bound": bound}
-    if invariant not in attacks or nearer(attack, attacks[invariant]):
-        attacks[invariant] = attack | {"story": list(story)}
-
-
-def nearer(attack: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether an attack came nearer to its bound than another one."""
-    share, before = attack["lost"] * other["bound"], other["lost"] * attack["bound"]
-    return share > before or (share == before and attack["lost"] > other["lost"])
+    """Remembers an attack, if none came nearer to the bound of that invariant."""
+    if lost > 0:
+        keep(attacks, {invariant: {"victim": victim, "lost": lost, "bound": bound, "story": list(story)}})
 
 
 @functools.cache
@@ -262,7 +255,8 @@ def snapshot() -> dict[str, Any]:
 def merge(folder: Path) -> dict[str, Any]:
     """The sum of the snapshots `*.json` that the processes of a run left in `folder`.
 
-    What was counted in every test and, once, in every season; beside the sums the tests, seasons and failures.
+    What was counted in every test and, once, in every season; beside the sums the tests, seasons and failures, and
+    the worst attack on each invariant.
     """
     total: dict[str, Any] = {name: Counter() for name in _COUNTED}
     total["calls"] = defaultdict(Counter)
@@ -272,9 +266,7 @@ def merge(folder: Path) -> dict[str, Any]:
         total["tests"] |= part["tests"]
         total["seasons"] |= part["seasons"]
         total["failures"] += part["failures"]
-        for invariant, attack in part["attacks"].items():
-            if invariant not in total["attacks"] or nearer(attack, total["attacks"][invariant]):
-                total["attacks"][invariant] = attack
+        keep(total["attacks"], part["attacks"])
     for part in (*total["tests"].values(), *total["seasons"].values()):
         _add(total, {name: part[name] for name in _COUNTED if name in part})
     return total

@@ -5,6 +5,7 @@ campaign     runs the trading day, the unit tests and the property tests, and sh
 parts        what `make evidence`, `make gas` and `make faults` measured, if it was of the same bytecode
 evidence     all of it as one document, with a status for every invariant
 story        a failed history, call by call
+attacks      of the search for profit the worst attack on each invariant
 saved        the pytest file that shows a failure again
 page, charts, text, junit, sarif   the document for people and for machines
 compare      two reports

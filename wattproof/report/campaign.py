@@ -21,6 +21,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from wattproof.report import attacks
+
 UNIT = ("tests/unit", "tests/engine", "tests/test_traceability.py")
 PROPERTIES = ("tests/properties",)
 
@@ -76,19 +78,25 @@ class Stage:
 
 
 def merged(snapshots: list[dict[str, Any]]) -> dict[str, Any]:
-    """The sum of what the processes counted: in every test and, once, in every season; all keys in order."""
+    """The sum of what the processes counted: in every test and, once, in every season; all keys in order.
+
+    Of the attacks on each invariant the worst one.
+    """
     tests: dict[str, Any] = {}
     seasons: dict[str, Any] = {}
     failures: list[Any] = []
+    worst: dict[str, dict[str, Any]] = {}
     for part in snapshots:
         tests |= part["tests"]
         seasons |= part["seasons"]
         failures += part["failures"]
+        attacks.keep(worst, part.get("attacks", {}))
     total: dict[str, Any] = {}
     for part in (*tests.values(), *seasons.values()):
         add(total, {name: part[name] for name in COUNTED if name in part})
     order = sorted(failures, key=lambda failure: (failure["test"], failure["when"]))
-    return {name: {} for name in COUNTED} | _sorted({**total, "tests": tests, "seasons": seasons} | {"failures": order})
+    gathered = {"tests": tests, "seasons": seasons, "failures": order, "attacks": worst}
+    return {name: {} for name in COUNTED} | _sorted({**total, **gathered})
 
 
 def add(total: dict[str, Any], part: dict[str, Any]) -> None:
@@ -219,7 +227,7 @@ class Campaign:
                     if self.stopped:
                         raise Stopped
             finally:
-                _end(process)
+                end(process)
                 stage.status = process.returncode
                 stage.seconds = time.monotonic() - stage.began
                 stage.look()
@@ -229,7 +237,7 @@ def _path(tree: Path) -> str:
     return os.pathsep.join([str(tree), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     """Ends a stage and all processes that it started: asks first, then waits, then kills."""
     if process.poll() is not None:
         return

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from wattproof import __version__
+from wattproof.report import attacks, sources
 from wattproof.report import parts as evidence_parts
-from wattproof.report import sources
 from wattproof.report.campaign import Campaign, Stage, add, rules
 from wattproof.report.parts import Part
 from wattproof.report.sources import Row
 
-SCHEMA = "wattproof-evidence/2"
+SCHEMA = "wattproof-evidence/3"
 
 HELD, FALSIFIED, NOT_REACHED, BLOCKED = "held", "falsified", "not reached", "blocked"
 
@@ -65,6 +65,7 @@ def build(tree: Path, campaign: Campaign, began: datetime) -> dict[str, Any]:
         "criteria": _criteria(tree, invariants),
         "invariants": invariants,
         "failures": _failures(failures),
+        "attacks": _attacks(tree, rows, invariants, unit, properties),
         "rules": {name: {"accepted": taken, "refused": no} for name, (taken, no) in rules(counts["calls"]).items()},
         "reasons": _reasons(counts["calls"]),
         "phases": counts["phases"],
@@ -335,6 +336,24 @@ def _own_first(failure: dict[str, Any]) -> int:
     if failure["invariant"] is None:
         return 2
     return int(failure["invariant"].startswith("C2-") or failure["season"] is not None)
+
+
+def _attacks(tree: Path, rows: list[Row], invariants: list[dict[str, Any]], *stages: Stage) -> dict[str, Any]:
+    """The searches for profit that ran, and of every invariant on profit the worst attack that they found."""
+    mine = [row for row in invariants if row["id"].startswith(attacks.FAMILY)]
+    planned = _tests(*stages)
+    searches = sorted({name for row in mine for name in row["tests"]} & planned.keys())
+    worst: dict[str, dict[str, Any]] = {}
+    for stage in stages:
+        attacks.keep(worst, stage.counts.get("attacks", {}))
+    return {
+        "searches": [
+            {"test": name, **{key: planned[name][key] for key in ("outcome", "examples")}} for name in searches
+        ],
+        "checks": sum(row["checked"] for row in mine),
+        "lines": attacks.lines(rows, sources.threats(tree), {row["id"]: row["checked"] for row in mine}, worst),
+        "unsearched": sources.unsearched(tree),
+    }
 
 
 def _part(part: Part) -> dict[str, Any]:

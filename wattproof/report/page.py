@@ -34,6 +34,7 @@ def render(told: dict[str, Any], places: dict[str, int]) -> str:
     return template.render(
         told=told,
         screen=first_screen(told),
+        attacked={line["invariant"] for line in told["attacks"]["lines"]},
         style=Markup((here / "page.css").read_text()),
         script=Markup((here / "page.js").read_text()),
         title=f"Wattproof: {told['verdict']['outcome']}",

@@ -110,6 +110,29 @@ def points(tree: Path, heading: str) -> list[str]:
     return [" ".join(point.split()) for point in found]
 
 
+# ---- docs/threats.md ---------------------------------------------------------------------
+
+
+def threats(tree: Path) -> dict[str, list[dict[str, str]]]:
+    """By invariant the lines of `docs/threats.md`: against `whom`, the `victim`, and what it `loses` at most."""
+    found: dict[str, list[dict[str, str]]] = {}
+    whom = ""
+    for line in (tree / "docs" / "threats.md").read_text().splitlines():
+        if line.startswith("## "):
+            whom = line.removeprefix("## ").strip()
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if line.startswith("|") and len(cells) == 3 and re.fullmatch(r"C\d-[A-Z]+-\d+", cells[2]):
+            found.setdefault(cells[2], []).append({"whom": whom, "victim": cells[0], "loses": cells[1]})
+    return found
+
+
+def unsearched(tree: Path) -> str:
+    """What `docs/threats.md` says that the search for profit does not show, as one line without links."""
+    text = (tree / "docs" / "threats.md").read_text()
+    said = re.search(r"^What is not shown: (.+?)(?=\n\n|\Z)", text, re.MULTILINE | re.DOTALL)
+    return re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", " ".join(said[1].split())) if said else ""
+
+
 # ---- terms and contract ----------------------------------------------------------------------
 
 

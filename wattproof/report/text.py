@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from wattproof.report import attacks, facts
 from wattproof.report.facts import first_screen, status_word
 
 
@@ -33,6 +34,7 @@ def render(told: dict[str, Any]) -> str:
         for row in told["invariants"]:
             if row["criterion"] == one["number"]:
                 lines += _invariant(row)
+    lines += _attacks(told["attacks"])
     lines += ["## Calls per rule", "", "| rule | accepted | refused |", "|---|---:|---:|"]
     lines += [f"| {name} | {row['accepted']} | {row['refused']} |" for name, row in told["rules"].items()]
     lines += ["", "## Other evidence", "", "| part | state | |", "|---|---|---|"]
@@ -44,6 +46,41 @@ def render(told: dict[str, Any]) -> str:
     ):
         lines += ["", f"## {heading}", "", *(f"{number}. {point}" for number, point in enumerate(told[key], 1))]
     return "\n".join(lines) + "\n"
+
+
+def _attacks(told: dict[str, Any]) -> list[str]:
+    lines = ["## Worst attacks found", ""]
+    if told["checks"]:
+        lines += ["Of each line of docs/threats.md the attack that came nearest to its bound:", ""]
+        lines += [*worst(told["lines"]), "", f"Not searched: {told['unsearched']}", ""]
+        return lines + stories(told["lines"])
+    return [*lines, "No search ran: nothing is known of what a coalition could take.", ""]
+
+
+def worst(rows: list[dict[str, Any]]) -> list[str]:
+    """A table of the worst attacks, a row for every invariant on profit."""
+    lines = ["| invariant | victim | lost (base units) | at most | share |", "|---|---|---:|---:|---:|"]
+    for row in rows:
+        hit = row["worst"]
+        said = (
+            f"{hit['victim']} | {facts.number(hit['lost'])} | {facts.number(hit['bound'])} | {attacks.share(hit)}"
+            if hit
+            else f"{attacks.nothing(row)} | | |"
+        )
+        lines.append(f"| {row['invariant']} | {said} |")
+    return lines
+
+
+def stories(rows: list[dict[str, Any]]) -> list[str]:
+    """How each of those attacks goes, call by call."""
+    lines = []
+    for row in rows:
+        if hit := row["worst"]:
+            lines += [f"### How {hit['victim']} lost {facts.number(hit['lost'])} ({row['invariant']})", ""]
+            lines += [row["statement"], ""]
+            lines += [f"- {term['victim']}: {term['loses']} ({term['whom']})" for term in row["terms"]]
+            lines += ["", "```", *hit["story"], "```", ""]
+    return lines
 
 
 def _failures(told: dict[str, Any]) -> list[str]:
