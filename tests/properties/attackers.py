@@ -152,6 +152,12 @@ class Records:
                 return True
         return False
 
+    def is_outsider(self, user: str) -> bool:
+        """Whether somebody was never let in, or is no longer and has nothing open in any period."""
+        if user in self.admitted:
+            return False
+        return not any(self.is_open(user, period) for period in {period for _, period, *_ in self.terms.values()})
+
 
 class Attackers(MarketMachine):
     """A market with attackers among its people."""
@@ -188,8 +194,12 @@ class Attackers(MarketMachine):
         return outcome
 
     def do(self, function: str, *args: Any, sender: str) -> Outcome:
-        """As everybody's; after a matching or a purchase somebody reaches for too much of what is left, or too little."""
+        """As everybody's; then somebody reaches for too much: after a matching or a purchase of what is left, or for
+        too little of it; after an opening with a bid of its own."""
         outcome = super().do(function, *args, sender=sender)
+        if outcome.accepted and function == "reveal_bid":
+            if choice := list(self.overopeners()):
+                self.attempt("overreacher", choice[len(self.twin.calls) % len(choice)])
         if outcome.accepted and function in ("match_bids", "buy_surplus"):
             for kind, attacks in (("overreacher", self.overbuyers), ("crumb buyer", self.crumb_buyers)):
                 if choice := list(attacks()):
@@ -216,6 +226,9 @@ class Attackers(MarketMachine):
         losers = self.losers()
         if losers:
             more["put out"] = (2, lambda choose: Call("revoke", (choose.one(losers),), self.name(self.records.owner)))
+        greedy = self.greedy_bidders()
+        if greedy:
+            more["overask"] = (2, lambda choose: Call("overask", choose.one(greedy), STRANGER))
         thefts = self.copyable()
         if thefts:
             more["copy"] = (1, lambda choose: Call("copy", choose.one(thefts), STRANGER))
@@ -234,6 +247,8 @@ class Attackers(MarketMachine):
                     self.copy(*call.args)
                 case "heist":
                     self.heist(*call.args)
+                case "overask":
+                    self.overask(*call.args)
                 case _:
                     super().perform(call)
         except AssertionError as failure:
@@ -302,12 +317,33 @@ class Attackers(MarketMachine):
     def heist(self, number: int, thief: str, victim: str) -> None:
         """A thief copies a seal, waits until bids are opened, and opens its copy with what the victim sealed."""
         self.copy(number, thief, victim)
-        tariff = self.twin.tariff
-        opens = self.records.terms[number][1] * tariff.period_length - 2 * tariff.window
-        self.advance(max(opens, self.twin.now))
+        self.until_openings(number)
         if self.can_trade(thief):
             wish = (number, *self.sealed[number, victim], salt_of(number, victim))
             self.judge("thief", "bids: seal does not match", self.do("reveal_bid", *wish, sender=thief))
+
+    def until_openings(self, number: int) -> None:
+        """Time passes until bids on a quote can be opened."""
+        tariff = self.twin.tariff
+        opens = self.records.terms[number][1] * tariff.period_length - 2 * tariff.window
+        self.advance(max(opens, self.twin.now))
+
+    def greedy_bidders(self) -> list[tuple[int, str]]:
+        """Whose bid on which quote could be for more than its connection still carries."""
+        return [
+            (number, name)
+            for number, name in self.possible.bids
+            if self.room(name, self.records.terms[number][1]) < self.records.terms[number][2]
+        ]
+
+    def overask(self, number: int, name: str) -> None:
+        """A user seals a bid for a Wh more than its connection still carries, waits, and opens it."""
+        _, period, _, price = self.records.terms[number]
+        if self.bid(number, name, price, self.room(name, period) + 1).accepted:
+            self.until_openings(number)
+            for attack in list(self.overopeners()):
+                if attack.call.args[0] == number and attack.call.sender == name:
+                    self.attempt("overreacher", attack)
 
     def absent_owner(self) -> None:
         """In CLOSING a stranger can do all that the owner left undone."""
@@ -358,6 +394,11 @@ class Attackers(MarketMachine):
     def can_trade(self, name: str) -> bool:
         """Whether somebody may begin new business."""
         return self.is_in(name) and self.invoice(name) >= 0
+
+    def room(self, name: str, period: int) -> int:
+        """What somebody can still claim of its capacity in a period, in Wh, by the calls that were accepted."""
+        user = self.twin.address(name)
+        return self.records.capacities.get(user, 0) - self.records.claimed.get((user, period), 0)
 
     def places(self) -> list[tuple[str, int]]:
         """Every household with every period in play."""
@@ -438,7 +479,7 @@ class Attackers(MarketMachine):
             reason = "clock: wrong phase" if late else "metering: already read"
             if signed := self.records.evidence.get((user, period)):
                 yield Attack(Call("submit_reading", (user, period, *numbers, signed), STRANGER), reason)
-            other = (numbers[0] + 1, numbers[1])
+            other = (numbers[0] ^ 1, numbers[1])
             fresh = self.twin.reading(self.name(user), period, *other)
             yield Attack(Call("submit_reading", (user, period, *other, fresh), self.name(user)), reason)
 
@@ -506,26 +547,38 @@ class Attackers(MarketMachine):
                 yield Attack(same, "accounts: already authorised")
 
     def overreachers(self) -> Iterator[Attack]:
-        """A user quotes, or buys in all, more than its connection carries."""
+        """A user quotes, opens or buys more than its connection carries."""
         price = self.twin.tariff.lowest_price
         for name in HOUSEHOLDS:
             if not self.can_trade(name):
                 continue
-            user, capacity = self.twin.address(name), self.records.capacities[self.twin.address(name)]
+            capacity = self.records.capacities[self.twin.address(name)]
             for period in self.twin.periods:
                 if self.phase(period) == BIDDING:
                     yield Attack(
                         Call("submit_quote", (period, capacity + 1, price), name), "quotes: volume out of bounds"
                     )
+        yield from self.overopeners()
         yield from self.overbuyers()
+
+    def overopeners(self) -> Iterator[Attack]:
+        """A user opens a bid of its own for more than its connection carries besides what it claimed."""
+        for (number, name), (price, volume) in sorted(self.sealed.items()):
+            place, top = (number, self.twin.address(name)), self.twin.tariff.highest_price
+            ready = place in self.records.bids and place not in self.records.opened and self.can_trade(name)
+            if not ready or self.phase_of(number) != REVEALING or self.records.statuses.get(number) != VALID:
+                continue
+            _, period, offered, least = self.records.terms[number]
+            full = sum(opened == number for opened, _ in self.records.opened) >= 128
+            if self.room(name, period) < volume <= offered and least <= price <= top and not full:
+                yield Attack(self.reveal_call((number, name)), "positions: beyond the capacity")
 
     def overbuyers(self) -> Iterator[Attack]:
         """A user buys of what is left a Wh more than its connection carries besides what it claimed."""
         for number, offered in self.for_sale():
             left, period = offered - self.records.sold[number], self.records.terms[number][1]
             for name in HOUSEHOLDS:
-                user = self.twin.address(name)
-                wanted = self.records.capacities.get(user, 0) - self.records.claimed.get((user, period), 0) + 1
+                wanted = self.room(name, period) + 1
                 within = 64 * wanted >= offered and wanted <= left
                 if within and self.can_trade(name) and self.prosumer(number) != name:
                     yield Attack(Call("buy_surplus", (number, wanted), name), "positions: beyond the capacity")

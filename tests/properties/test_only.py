@@ -99,7 +99,7 @@ class Only(Attackers):
         self.watch_time()
         before, records = self._last[1], self.records
         call = self.made(function, args, sender)
-        again, entitled, outsider = self.is_repeated(call), self.is_entitled(call), call.sender not in records.known
+        again, entitled, outsider = self.is_repeated(call), self.is_entitled(call), records.is_outsider(call.sender)
         outcome = super().act(function, args, sender)
         after = self.look_again()
         found = changes(before, after) if after is not before else []
@@ -187,11 +187,17 @@ class Only(Attackers):
         return user in self.records.admitted or self.records.is_open(user, period)
 
     def watch_outsiders(self, call: Made, before: Observation, after: Observation, outsider: bool) -> None:
-        """Who was never let in has nothing but what it deposits, and moves nobody's money but by what anybody may do."""
+        """Who is not in and has no business moves nobody's money but by open calls; who was never in has none.
+
+        A deposit or a withdrawal also clears the invoice account that somebody has who was in once.
+        """
+        own = {call.sender}
+        if call.function in ("deposit", "withdraw") and before.accounts[call.sender].grid_account:
+            own.add(call.supplier)
         moved = [
             user
             for user, account in after.accounts.items()
-            if user != call.sender and account[3:6] != before.accounts[user][3:6]
+            if user not in own and account[3:6] != before.accounts[user][3:6]
         ]
         apart = (
             outsider
@@ -199,7 +205,7 @@ class Only(Attackers):
             and call.sender not in (address_of(before.owner), call.supplier)
         )
         holds("C4-OUTSIDER-1", not moved, when=apart, call=self.twin.trace[-1], moved=[self.name(u) for u in moved])
-        for user in after.accounts.keys() - self.records.known - {call.supplier, self.records.owner}:
+        for user in after.accounts.keys() - self.records.known:
             account = after.accounts[user]
             bare = not any((account.reserved, account.grid_account, *account[6:10]))
             holds("C4-OUTSIDER-2", bare, call=self.twin.trace[-1], who=self.name(user), account=account)
@@ -465,7 +471,7 @@ class Only(Attackers):
 class Refusals(Attackers):
     """Mostly attackers and wild calls: every refusal leaves the market's storage as it was, byte for byte."""
 
-    season_names = ("fresh", "arrears")
+    season_names = ("fresh", "arrears", "narrow")
 
     def opened(self) -> None:
         """No digest is known yet."""

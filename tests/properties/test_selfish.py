@@ -71,8 +71,7 @@ class Selfish(Books):
     def _silent_or_not(self, name: str, period: int, truth: list[int], others: list[tuple[str, int, int]]) -> None:
         """T-GUA-13: the true reading, and what it says beyond the market's figures billed at SSP, against none."""
         event("a silence compared")
-        tariff, owner = self.twin.tariff, self.twin.model.owner
-        ends = []
+        tariff, ends = self.twin.tariff, []
         for reading in (truth, None):
             with self.twin.branch() as branch:
                 before = branch.observe().accounts[branch.address(name)]
@@ -84,7 +83,7 @@ class Selfish(Books):
         bought = self.bought(self.twin.address(name), period)
         billed = [max(truth[1] - counted, 0) * tariff.ssp for counted in (spoke.imported, bought)]
         least, most = spoke.worth - billed[0], silent.worth - billed[1]
-        plain = self.twin.address(name) != owner and not spoke.waived and not silent.waived
+        plain = not spoke.waived and not silent.waived
         told = {"user": name, "truth": truth, "by_the_reading": least, "by_silence": most}
         holds("C3-SILENCE-1", least >= most, when=plain, **told)
         gains = spoke.exported + silent.exported + bought + truth[1]

@@ -104,7 +104,7 @@ class Settlement(Books):
         self._book(offer, parts, total)
 
     def _shared(self, offer: Offer, parts: list[Part], total: dict[str, int]) -> None:
-        """T-SET-3, T-SET-4: the parts add up to D, and each is the exact share to within 1 Wh."""
+        """T-SET-3, T-SET-4, T-SET-22, T-SUR-12: the parts add up to D, each exact; what was recorded comes whole."""
         due, sold = min(offer.sold, self.exported(offer)), offer.sold
         shares = [part.delivered for part in parts]
         silent = (offer.prosumer, offer.period) not in self.readings
@@ -125,6 +125,7 @@ class Settlement(Books):
                 holds("C3-SHARE-2", share == exact, when=short, **told)
             else:
                 holds("C3-SHARE-5", share == exact, when=short, **told)
+                holds("C3-SHARE-7", share == deal.volume, when=not deal.ahead, **told)
 
     def _paid(self, offer: Offer, parts: list[Part], total: dict[str, int]) -> None:
         """T-SET-5, T-SET-8: own price for what came; a tenth of what did not, where the prosumer is in default."""

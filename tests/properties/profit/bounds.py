@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from tests.properties.profit.arena import (
     ANNA,
     BEN,
-    CAPACITY,
     HONEST,
     KEEPER,
     LATE,
@@ -30,7 +29,6 @@ from tests.properties.profit.arena import (
     Result,
 )
 from tests.properties.profit.moves import Coalition
-
 
 OUTSIDERS = (ANNA, BEN, REVOKED, STRANGER)
 """Who deals with nobody, where it is no member."""
@@ -148,27 +146,30 @@ def _supplier(facts: Facts, coalition: Coalition, result: Result, dealt: Dealt) 
 def _without_trust(
     facts: Facts, coalition: Coalition, result: Result, lost: dict[str, int], dealt: Dealt
 ) -> Iterator[Line]:
-    """Where the owner is one of them, or an honest household's meter is in their hands: what that can cost at most."""
+    """Where the owner is one of them, or an honest household's meter is in their hands: what that can cost at most.
+
+    A capacity is the one that the household has in the end: the owner can raise it.
+    """
     t = TARIFFS[facts.tariff]
     top = t.highest_price
-    invoices = {name: CAPACITY * t.ssp if name in coalition.keys else 0 for name in HONEST}
+    invoices = {name: result.capacity[name] * t.ssp if name in coalition.keys else 0 for name in HONEST}
     sale = _sold(facts) * top + facts.volume * top // 10
     yield Line("C4-PROFIT-9", SELLER, lost[SELLER], sale + invoices[SELLER])
     for name in (WINNER, RIVAL):
         price, volume = facts.bids[(WINNER, RIVAL).index(name)]
-        whole = volume * (t.ssp - price + t.service_fee) + volume * price // 10 + facts.extra * t.ssp
-        yield Line("C4-PROFIT-9", name, lost[name], whole + invoices[name] + (volume * t.ssp if invoices[name] else 0))
+        whole = volume * (t.ssp - price + t.service_fee) + volume * price // 10
+        yield Line("C4-PROFIT-9", name, lost[name], whole + invoices[name])
     whole = facts.late * (t.ssp - facts.price + t.service_fee) + facts.late * facts.price // 10
     yield Line("C4-PROFIT-9", LATE, lost[LATE], whole)
-    for name in OUTSIDERS:
+    owner = OWNER in coalition.members
+    for name in (KEEPER, *OUTSIDERS):
         if name not in coalition.members:
             # Revoked before METERING, it is paid nothing for its export.
-            yield Line("C4-PROFIT-9", name, lost[name], facts.true_flow(name)[0] * t.sbp)
+            yield Line("C4-PROFIT-9", name, lost[name], facts.true_flow(name)[0] * t.sbp if owner else 0)
+    if not owner:
+        yield Line("C4-PROFIT-7", OWNER, lost[OWNER], 2 * t.service_fee * _sold(facts))
     if SUPPLIER not in coalition.members:
-        invented = sum(
-            result.capacity[name] * t.sbp
-            for name in result.capacity
-            if name not in HONEST and name not in coalition.keys
-        )
-        bound = _supplier(facts, coalition, result, dealt) + _sold(facts) * (t.ssp - t.sbp) + invented
+        # What the seller's meter invents its neighbours may buy, instead of the supplier's energy.
+        invented = result.capacity[SELLER] * (t.ssp - t.sbp) if SELLER in coalition.keys else 0
+        bound = _supplier(facts, coalition, result, dealt) + invented
         yield Line("C4-PROFIT-8", SUPPLIER, lost[SUPPLIER], bound)

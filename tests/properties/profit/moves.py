@@ -19,7 +19,6 @@ from tests.properties.profit.arena import (
     BEN,
     CAPACITY,
     EVERYBODY,
-    HONEST,
     OWNER,
     REVOKED,
     SELLER,
@@ -266,11 +265,17 @@ def moves(slot: str, owner: bool) -> st.SearchStrategy[Move]:
 
 
 @st.composite
-def coalitions(draw: st.DrawFn, kinds: Sequence[str] = KINDS, keys: bool = True) -> Coalition:
-    """A coalition of one to three of these kinds, with up to three moves at every slot."""
+def coalitions(
+    draw: st.DrawFn, kinds: Sequence[str] = KINDS, keys: bool = True, stolen: Sequence[str] = KEYS
+) -> Coalition:
+    """A coalition of one to three of these kinds, with up to three moves at every slot.
+
+    With `keys` it may hold its own meters' keys and `stolen` ones; without, a stranger's own only.
+    """
     members = tuple(draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=3, unique=True)))
     own = [name for name in members if name in (STRANGER, *TRADERS, REVOKED)]
-    held = draw(st.lists(st.sampled_from([*own, *KEYS]), unique=True, max_size=3)) if keys else [STRANGER]
+    pool = [*own, *stolen]
+    held = draw(st.lists(st.sampled_from(pool), unique=True, max_size=3)) if keys and pool else [STRANGER]
     reports = draw(st.booleans())
     made = [draw(moves(slot, OWNER in members)) for slot in SLOTS for _ in range(draw(st.integers(0, 3)))]
     return Coalition(members, tuple(held), reports, tuple(made))
