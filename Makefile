@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 DEV    := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help day study repl gas test verify test-one faults deep rate evidence lint format clean
+.PHONY: help day study repl gas test verify test-one faults deep profit rate evidence lint format clean
 
 help:
 	@echo "make day     run a trading day of ten households through the contract"
@@ -17,9 +17,10 @@ help:
 	@echo "make test    run all tests"
 	@echo "make verify  run the day and all tests, and write the invariant report into report/"
 	@echo "make evidence  mutants, edges, compilers, proofs, nodes; an hour: BUDGET=30m of it for the mutants"
-	@echo "make faults  break the contract in 43 places and see each one caught"
+	@echo "make faults  break the contract in every way of tests/properties/faults and see each one caught"
 	@echo "make rate    checked steps a second of the state machines, on each engine"
 	@echo "make deep    run the state machines for hours: make deep BUDGET=8h"
+	@echo "make profit  search for attacks that pay, and write the worst ones into out/profit.json: make profit BUDGET=1h"
 	@echo "make lint    check the format of the Python and Vyper sources"
 	@echo "make format  format them"
 	@echo "make clean   remove the virtual environment and what runs leave behind"
@@ -65,6 +66,10 @@ faults: $(READY)
 
 deep: $(READY)
 	@$(BIN)/python -m tests.properties.deep --budget $(or $(BUDGET),2h)
+
+profit: $(READY)
+	@$(BIN)/python -m tests.properties.deep --budget $(or $(BUDGET),1h) --tests tests/properties/test_profit.py \
+		--attacks out/profit.json
 
 rate: $(READY)
 	@for run in "revm --profile ci" "pyevm --profile quick"; do $(BIN)/python -m pytest -q --engine $$run \
