@@ -1,7 +1,8 @@
 """The search for profit finds what it is there for: the attacks that the old rules allowed, without a hint.
 
 Each old rule is put back by its patch in `tests/properties/faults`, and the search of `tests/properties/test_profit.py`
-runs against it, in a process of its own. The numbers are those of the table of attacks in docs/terms.md, annex D.
+runs against it, in a process of its own. The numbers are those of
+`tests/properties/regressions/test_attacks.py`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ ROOT = Path(__file__).parents[2]
     "rule",
     [
         pytest.param("anybodys-reading", id="1: a stranger's reading empties the supplier's balance"),
-        pytest.param("late-sale", id="2: who sees a shortage buys what is left, and shares with the winners"),
-        pytest.param("rank-by-amount", id="4: a large cheap bid displaces small dear ones"),
+        pytest.param("late-sale", id="4: who sees a shortage buys what is left, and shares with the winners"),
+        pytest.param("rank-by-amount", id="2: a large cheap bid displaces small dear ones"),
         pytest.param("tiny-purchases", id="9: purchases of 1 Wh use up the trades of a quote"),
     ],
 )

@@ -197,9 +197,8 @@ class Attackers(MarketMachine):
         """As everybody's; then somebody reaches for too much: after a matching or a purchase of what is left, or for
         too little of it; after an opening with a bid of its own."""
         outcome = super().do(function, *args, sender=sender)
-        if outcome.accepted and function == "reveal_bid":
-            if choice := list(self.overopeners()):
-                self.attempt("overreacher", choice[len(self.twin.calls) % len(choice)])
+        if outcome.accepted and function == "reveal_bid" and (choice := list(self.overopeners())):
+            self.attempt("overreacher", choice[len(self.twin.calls) % len(choice)])
         if outcome.accepted and function in ("match_bids", "buy_surplus"):
             for kind, attacks in (("overreacher", self.overbuyers), ("crumb buyer", self.crumb_buyers)):
                 if choice := list(attacks()):
@@ -488,9 +487,9 @@ class Attackers(MarketMachine):
         for name, period in [*self.places(), *((NEWCOMER, period) for period in self.twin.periods)]:
             user = self.twin.address(name)
             due = user in self.records.registered and (user, period) not in self.records.readings
-            if due and self.phase(period) == METERING:
-                if (self.is_in(name) or self.records.is_open(user, period)) == entitled:
-                    yield name, period
+            due = due and self.phase(period) == METERING
+            if due and (self.is_in(name) or self.records.is_open(user, period)) == entitled:
+                yield name, period
 
     def forgers(self) -> Iterator[Attack]:
         """A reading that the user's meter did not sign for this market, chain, user, period and energy."""

@@ -6,7 +6,7 @@ reserved, and its invoice account. The figures were reckoned by hand from the te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ import boa
 
 from tests.properties.evidence import holds
 from tests.properties.machine import salt_of
+from tests.properties.observation import Account
 from tests.properties.symbols import meter, seal_bytes
 from tests.properties.twin import CAPACITY, HOUSEHOLDS, NEWCOMER, STRANGER, Outcome, Twin
 from wattproof.deployment import Tariff
@@ -61,17 +62,21 @@ class Play:
 
     def note(self) -> None:
         """From here on gains are counted."""
-        self.before = {name: self.worth(name) for name in self.names}
+        self.before = self.worths()
 
-    def worth(self, name: str) -> int:
-        """What somebody has, in base units."""
-        account = self.twin.model.account(self.twin.address(name))
-        return account.balance + account.reserved + account.grid_account
+    def account(self, name: str) -> Account:
+        """Somebody's account, as the contract tells it."""
+        return self.twin.observe().accounts[self.twin.address(name)]
+
+    def worths(self) -> dict[str, int]:
+        """What everybody has by the contract, in base units."""
+        accounts = {name: self.account(name) for name in self.names}
+        return {name: kept.balance + kept.reserved + kept.grid_account for name, kept in accounts.items()}
 
     def gains(self) -> Gains:
         """What everybody has more than before; contract and model agree on all of it."""
         self.twin.compare(everything=True)
-        found = {name: self.worth(name) - self.before[name] for name in self.names}
+        found = {name: worth - self.before[name] for name, worth in self.worths().items()}
         return {name: gain for name, gain in found.items() if gain}
 
     def call(self, function: str, *args: object, sender: str) -> Outcome:
@@ -140,7 +145,7 @@ class Play:
 
     def is_in(self, name: str) -> bool:
         """Whether somebody is authorised."""
-        return self.twin.model.account(self.twin.address(name)).authorized
+        return bool(self.account(name).authorized)
 
 
 @contextmanager
@@ -156,21 +161,19 @@ def less(one: Gains, other: Gains) -> Gains:
     return {name: gain for name, gain in differences.items() if gain}
 
 
-def trade(*bids: Bid, exported: int = 10_000, volume: int = 10_000, price: str = "6.2") -> Callable[..., Gains]:
-    """A quote, its bids, true readings of everybody and the settlement: what it comes to."""
+def trade(bid: Bid, silent: bool = False) -> tuple[Gains, list[bool]]:
+    """A quote of 10 kWh at 6.2 with one bid, both readings or none, and the settlement.
 
-    def run(silent: bool = False, **tariff: int | bool) -> Gains:
-        with play(**tariff) as market:
-            number = market.quote(volume, price)
-            market.auction(number, *bids)
-            if not silent:
-                market.read(SELLER, exported, 0)
-                for bid in bids:
-                    market.read(bid.bidder, 0, bid.volume)
-            market.settle(number, accounts=(*(bid.bidder for bid in bids), *(() if silent else (SELLER,))))
-            return market.gains()
-
-    return run
+    What it comes to, and whether seller and bidder are authorised at the end.
+    """
+    with play() as market:
+        number = market.quote(10_000, "6.2")
+        market.auction(number, bid)
+        if not silent:
+            market.read(SELLER, 10_000, 0)
+            market.read(bid.bidder, 0, bid.volume)
+        market.settle(number, accounts=(bid.bidder,) if silent else (bid.bidder, SELLER))
+        return market.gains(), [market.is_in(SELLER), market.is_in(bid.bidder)]
 
 
 def test_attack_1_a_stranger_takes_all_that_the_supplier_has() -> None:
@@ -196,16 +199,31 @@ def test_attack_1_a_stranger_takes_all_that_the_supplier_has() -> None:
         gains = {PARTNER: p("69"), "supplier": p("-69")}
         holds("C4-TAKE-1", market.gains() == gains, gains=market.gains())
 
+    def run(lie: bool) -> Gains:
+        with play() as market:
+            if lie:
+                number = market.quote(11_500, "17.8", PARTNER)
+                market.auction(number, Bid(BUYER, 11_500, "17.8"))
+                market.read(PARTNER, huge, 0)
+            market.read(BUYER, 0, 11_500)
+            market.settle(*((number,) if lie else ()), accounts=(BUYER,))
+            return market.gains()
+
+    # Sold to a neighbour it takes 11.5 * (17.8 - 0.2) = 202.4, the fees are 11.5 * 0.4 = 4.6; the neighbour pays
+    # 11.5 * 18 = 207 in either case, and the supplier does not have them.
+    found = less(run(lie=True), run(lie=False))
+    holds("C4-TAKE-1", found == {PARTNER: p("202.4"), "owner": p("4.6"), "supplier": p("-207")}, found=found)
+
 
 def test_attack_2_a_shill_outbids_the_neighbours() -> None:
     """A bid for all 10 kWh at the lowest price beats ten of 1 kWh at 12 p, where bids rank by their amount."""
 
-    def run(shill: bool, by_price: bool) -> Gains:
-        with play(rank_by_price=by_price) as market:
+    def run(shill: bool, low: str = "6.2", price: str = "12", **tariff: int | bool) -> Gains:
+        with play(**tariff) as market:
             market.join(*BUYERS)
-            bids = [Bid(name, 1_000, "12") for name in BUYERS]
-            number = market.quote(10_000, "6.2")
-            market.auction(number, *bids, *([Bid(PARTNER, 10_000, "6.2")] if shill else []))
+            bids = [Bid(name, 1_000, price) for name in BUYERS]
+            number = market.quote(10_000, low)
+            market.auction(number, *bids, *([Bid(PARTNER, 10_000, low)] if shill else []))
             market.read(SELLER, 10_000, 0)
             for name in BUYERS:
                 market.read(name, 0, 1_000)
@@ -217,11 +235,21 @@ def test_attack_2_a_shill_outbids_the_neighbours() -> None:
     # each buyer pays 1 * 18 instead of 1 * (12 + 0.2): 5.8 more; the shill 10 * (6.2 + 0.2) - 10 * 6 = 4; the
     # supplier has 10 * 18 - 10 * 6 = 120.
     lost = {SELLER: p("-58"), PARTNER: p("-4"), "supplier": p("120"), **dict.fromkeys(BUYERS, p("-5.8"))}
-    found = less(run(shill=True, by_price=False), run(shill=False, by_price=False))
+    found = less(run(shill=True), run(shill=False))
+    holds("C4-TAKE-2", found == lost, found=found, expected=lost)
+    # Without a fee it bids 6 and resells at 6. The seller has 10 * (12 - 6) = 60 less, each buyer 18 - 12 = 6.
+    found = less(run(shill=True, low="6", service_fee=0), run(shill=False, low="6", service_fee=0))
+    lost = {SELLER: p("-60"), "supplier": p("120"), **dict.fromkeys(BUYERS, p("-6"))}
     holds("C4-TAKE-2", found == lost, found=found, expected=lost)
     # By price 6.2 is the last of eleven, and nothing is left for it.
-    found = less(run(shill=True, by_price=True), run(shill=False, by_price=True))
+    found = less(run(shill=True, rank_by_price=True), run(shill=False, rank_by_price=True))
     holds("C4-TAKE-2", found == {}, found=found)
+    # Where all bid the lowest price the larger volume goes first: each buyer pays 18 instead of 6.4. The seller has
+    # the same.
+    ends = [run(shill, price="6.2", rank_by_price=True) for shill in (True, False)]
+    found = less(*ends)
+    lost = {PARTNER: p("-4"), "supplier": p("120"), **dict.fromkeys(BUYERS, p("-11.6"))}
+    holds("C4-TAKE-2", found == lost, found=found, expected=lost)
 
 
 def test_attack_3_a_seller_keeps_its_meter_silent() -> None:
@@ -245,6 +273,15 @@ def test_attack_3_a_seller_keeps_its_meter_silent() -> None:
     billed = told[SELLER] - 5_000 * pence_per_kwh("18")
     holds("C4-TAKE-3", told[SELLER] == p("-1.2") and billed == p("-91.2"), gains=told)
     holds("C4-TAKE-3", not stays, authorized=stays)
+    # A quote of which nothing is sold is the same. Who neither sold nor bought is billed outside, and stays.
+    with play() as market:
+        number = market.quote(1_000, "12")
+        market.match(number)
+        market.settle(number)
+        stays = market.is_in(SELLER), market.is_in(OTHER)
+        holds("C4-TAKE-3", market.gains() == {} and stays == (False, True), gains=market.gains(), authorized=stays)
+        untold = market.twin.call("settle_account", OTHER, market.period, sender="owner")
+        holds("C4-TAKE-3", untold.reason == "settlement: nothing to settle", outcome=untold)
 
 
 def test_attack_4_a_partner_buys_the_rest_of_a_shortage() -> None:
@@ -256,7 +293,10 @@ def test_attack_4_a_partner_buys_the_rest_of_a_shortage() -> None:
             market.auction(number, Bid(BUYER, 5_000, "6.2"))
             if partner:
                 holds("C4-TAKE-4", market.buy(number, 5_000, PARTNER).accepted)
-            for phase, reason in ((Phase.DELIVERING, "clock: wrong phase"), (Phase.METERING, "surplus: no reading yet")):
+            for phase, reason in (
+                (Phase.DELIVERING, "clock: wrong phase"),
+                (Phase.METERING, "surplus: no reading yet"),
+            ):
                 market.to(phase)
                 late = market.buy(number, 5_000, PARTNER)
                 holds("C4-TAKE-4", late.reason == reason, phase=phase, outcome=late)
@@ -271,7 +311,8 @@ def test_attack_4_a_partner_buys_the_rest_of_a_shortage() -> None:
     # The winner has its 5 kWh: 5 * (6.2 + 0.2) = 32. The seller: 5 * (6.2 - 0.2) = 30.
     alone = run(partner=False)
     holds("C4-TAKE-4", alone == {SELLER: p("30"), BUYER: p("-32"), "owner": p("2")}, gains=alone)
-    # A partner that bought in MATCHING receives nothing, and 10 % of 5 * 6.2 = 3.1 from the seller; the winner the same.
+    # A partner that bought in MATCHING receives nothing, and 10 % of 5 * 6.2 = 3.1 from the seller. The winner has the
+    # same.
     found = less(run(partner=True), alone)
     holds("C4-TAKE-4", found == {SELLER: p("-3.1"), PARTNER: p("3.1")}, found=found)
 
@@ -282,7 +323,7 @@ def test_attack_5_a_buyer_does_not_pay_its_invoice() -> None:
         market.read(BUYER, 0, 30_000)
         market.call("withdraw", pence(5_000), sender=BUYER)
         market.settle(accounts=(BUYER,))
-        owed = market.twin.model.account(market.twin.address(BUYER)).grid_account
+        owed = market.account(BUYER).grid_account
         # 30 kWh counts as 11.5: 11.5 * 18 = 207, not 540; the rest the supplier bills outside.
         holds("C4-TAKE-5", owed == p("-207"), owed=owed)
         barred = market.twin.call("withdraw", 0, sender=BUYER), market.buy(1, 1, BUYER)
@@ -296,7 +337,7 @@ def test_attack_5_a_buyer_does_not_pay_its_invoice() -> None:
         market.open(number, Bid(BUYER, 10_000, "17.8"))
         market.read(BUYER, 0, 50_000)
         market.settle(accounts=(BUYER,))
-        account = market.twin.model.account(market.twin.address(BUYER))
+        account = market.account(BUYER)
         # Of 280, 10 * (17.8 + 0.2) = 180 is tied up; 100 is paid, 207 - 100 = 107 is owed, not 800.
         told = (account.balance, account.reserved, account.grid_account)
         holds("C4-TAKE-5", told == (0, p("180"), p("-107")), account=account)
@@ -306,7 +347,7 @@ def test_attack_6_a_seller_quotes_a_little_too_much() -> None:
     """Its export is 1 Wh short of 10,000: neither side pays a fee, both have a waiver, its record is good."""
     bid = Bid(BUYER, 10_000, "12")
     # 10 * 0.2 from each side.
-    exact = trade(bid)()
+    exact, _ = trade(bid)
     holds("C4-TAKE-6", exact["owner"] == p("4"), gains=exact)
     with play() as market:
         number = market.quote(10_000, "6.2")
@@ -318,7 +359,7 @@ def test_attack_6_a_seller_quotes_a_little_too_much() -> None:
         # 9.999 * 12 = 119.988; the buyer pays 1 Wh * 18 = 0.018 to the supplier.
         wanted = {SELLER: p("119.988"), BUYER: p("-120.006"), "supplier": p("0.018")}
         holds("C4-TAKE-6", gains == wanted, gains=gains, wanted=wanted)
-        standing = [market.twin.model.account(market.twin.address(name)) for name in (SELLER, BUYER)]
+        standing = [market.account(name) for name in (SELLER, BUYER)]
         told = [(account.performances, account.defaults, account.waivers) for account in standing]
         holds("C4-TAKE-6", told == [(1, 0, 1), (1, 0, 1)], standing=told)
 
@@ -327,12 +368,12 @@ def test_attack_7_signed_readings_are_withheld() -> None:
     """A trade of 10 kWh at 12 whose readings never come; anybody could have handed them in."""
     bid = Bid(BUYER, 10_000, "12")
     # 10 * (12 - 0.2) = 118, 10 * (12 + 0.2) = 122.
-    fair = trade(bid)()
+    fair, _ = trade(bid)
     holds("C4-TAKE-7", fair == {SELLER: p("118"), BUYER: p("-122"), "owner": p("4")}, gains=fair)
     # 10 % of 10 * 12 = 12 from seller to buyer; the buyer counts as having imported 10 kWh * 18 = 180.
-    silent = trade(bid)(silent=True)
+    silent, stay = trade(bid, silent=True)
     wanted = {SELLER: p("-12"), BUYER: p("-168"), "supplier": p("180")}
-    holds("C4-TAKE-7", silent == wanted, gains=silent, wanted=wanted)
+    holds("C4-TAKE-7", silent == wanted and stay == [False, False], gains=silent, wanted=wanted, authorized=stay)
     with play() as market:
         number = market.quote(10_000, "6.2")
         market.auction(number, bid)
@@ -354,7 +395,7 @@ def test_attack_8_a_pair_farms_standing() -> None:
             # A fee is 0.0002 a side: 5 whole, 5 at 80 %, 10 at 60 %, 20 at 40 %, 40 at 20 %: 31 of them, twice.
             paid = market.gains()["owner"]
             holds("C4-TAKE-8", paid == p("0.0124"), paid=paid)
-            tiers = [market.twin.model.account(market.twin.address(name)).tier for name in (PARTNER, RIVAL)]
+            tiers = [market.account(name).tier for name in (PARTNER, RIVAL)]
             holds("C4-TAKE-8", tiers == [5, 5], tiers=tiers)
             ends = []
             for bids in (
@@ -426,12 +467,23 @@ def test_attack_10_supply_that_is_not_there() -> None:
     # The rival 10 * (9 - 0.2) = 88, the buyer 10 * (9 + 0.2) = 92.
     fair, _ = run(phantom=False)
     holds("C4-TAKE-10", fair == {RIVAL: p("88"), BUYER: p("-92"), "owner": p("4")}, gains=fair)
-    # 10 % of 62 = 6.2 from the phantom to the buyer, which pays 10 * 18 = 180 to the supplier; the rival has 10 * 6 = 60.
+    # 10 % of 62 = 6.2 from the phantom to the buyer, which pays 10 * 18 = 180 to the supplier. The rival has
+    # 10 * 6 = 60.
     gains, stays = run(phantom=True)
     found = less(gains, fair)
     wanted = {PARTNER: "-6.2", BUYER: "-81.8", RIVAL: "-28", "supplier": "120", "owner": "-4"}
     holds("C4-TAKE-10", found == {name: p(amount) for name, amount in wanted.items()}, found=found)
     holds("C4-TAKE-10", not stays, authorized=stays)
+    # Where nobody buys it costs nothing but the authorisation, and not even that where the meter tells of 0.
+    for silent in (True, False):
+        with play() as market:
+            number = market.quote(10_000, "6.2", PARTNER)
+            market.match(number)
+            if not silent:
+                market.read(PARTNER, 0, 0)
+            market.settle(number)
+            left = market.gains(), market.is_in(PARTNER)
+            holds("C4-TAKE-10", left == ({}, not silent), gains=left, silent=silent)
     with play() as market:
         beyond = market.twin.call("submit_quote", market.period, CAPACITY + 1, pence_per_kwh("6.2"), sender=PARTNER)
         holds("C4-TAKE-10", beyond.reason == "quotes: volume out of bounds", outcome=beyond)
