@@ -35,7 +35,8 @@ def attack(facts: Facts, coalition: Coalition) -> None:
     market = arena(facts.tariff)
     without = market.baseline(facts)
     result = market.play(facts, coalition.act, coalition.silent)
-    for line in result.story:
+    story = [coalition.told, *result.story]
+    for line in story:
         note(line)
     found = list(bounds.lines(facts, coalition, without, result))
     nearest: dict[str, int] = {}
@@ -44,13 +45,13 @@ def attack(facts: Facts, coalition: Coalition) -> None:
     for invariant, distance in nearest.items():
         target(distance, label=invariant)
     for line in found:
-        evidence.attacked(line.invariant, line.victim, line.loss, line.bound, result.story)
+        evidence.attacked(line.invariant, line.victim, line.loss, line.bound, story)
         holds(line.invariant, line.loss <= line.bound, victim=line.victim, lost=line.loss, bound=line.bound)
 
 
 @given(facts=all_facts(), coalition=coalitions((STRANGER, REVOKED, SUPPLIER), stolen=()))
 def test_strangers(facts: Facts, coalition: Coalition) -> None:
-    """Who was never let in, or no longer is, and the supplier: whatever they do, nobody else is worse off, or better."""
+    """Who was never let in, or no longer is, and the supplier: whatever they do, nobody else is worse or better off."""
     attack(facts, coalition)
 
 

@@ -88,6 +88,12 @@ class Coalition:
         """The households that hand in no reading but by a move."""
         return () if self.reports else self.members
 
+    @property
+    def told(self) -> str:
+        """Who they are, in words."""
+        keys = f"; meters in their hands: {', '.join(sorted(self.keys))}" if self.keys else ""
+        return f"the coalition: {', '.join(self.members)}{keys}"
+
     def act(self, history: History, slot: str) -> None:
         """Makes the moves of a slot, in order."""
         for move in self.moves:
