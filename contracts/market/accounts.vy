@@ -6,7 +6,8 @@
 @license GNU Affero General Public License v3.0 only
 @author Wattproof
 @notice A user is an address with one smart meter. The meter's number is its signing
-        address, so that to verify the number is to check a signature (T-REG-4).
+        address, so that to verify the number is to check a signature (T-REG-4). The owner lets it
+        in with the capacity of its connection (T-REG-12 to T-REG-20).
 """
 
 from snekmate.auth import ownable

@@ -6,7 +6,7 @@
 @license GNU Affero General Public License v3.0 only
 @author Wattproof
 @notice Delivery period `p` runs over `[p * L, (p + 1) * L)`, `L` the period length in
-        seconds. Its phase follows from the block's time alone (T-TIME-1 to T-TIME-9).
+        seconds. Its phase follows from the block's time alone (T-TIME-1 to T-TIME-11).
 """
 
 from ..interfaces import IEnergyMarket

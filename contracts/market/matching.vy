@@ -46,11 +46,12 @@ struct Entry:
 _STEPS: constant(uint256) = 2 * bids.BOOK_SIZE
 
 
-# @dev Where the parts of a rank begin. A bid ranks by its total amount or its unit price
-# (T-MAT-11), weighted by the bidder's standing, then by the larger volume, then by the earlier reveal (T-MAT-2,
-# T-MAT-4, T-MAT-5): its place counts from the bid opened last. All of it is one number, the
-# larger the better. The bidder's number is lowest and never decides, as places differ. With
-# volumes below 2 ** 24, prices below 2 ** 96 and weights below 2 ** 16 the amount fits.
+# @dev Where the parts of a rank begin. A bid ranks by its total amount or its unit price,
+# weighted by the bidder's standing, then by the larger volume, then by the earlier reveal
+# (T-MAT-2, T-MAT-4, T-MAT-5, T-MAT-11): its place counts from the bid opened last. All of it
+# is one number, the larger the better. The bidder's number is lowest and never decides, as
+# places differ. With volumes below 2 ** 24, prices below 2 ** 96 and weights below 2 ** 16
+# the amount fits.
 _AMOUNT_AT: constant(uint256) = 64
 _VOLUME_AT: constant(uint256) = 40
 _PLACE_AT: constant(uint256) = 32

@@ -6,7 +6,7 @@
 @license GNU Affero General Public License v3.0 only
 @author Wattproof
 @notice After the delivery each user's meter reports once what was exported and imported
-        (T-MET-1 to T-MET-5).
+        (T-MET-1 to T-MET-5, T-MET-11 to T-MET-16).
 """
 
 from ..interfaces import IEnergyMarket

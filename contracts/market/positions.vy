@@ -6,7 +6,8 @@
 @license GNU Affero General Public License v3.0 only
 @author Wattproof
 @notice A position is what an account's settlement with the supplier is reckoned from.
-        It stays open while a quote with a stake of the user is not settled (T-ACC-4, T-ACC-5).
+        It stays open while a quote with a stake of the user is not settled (T-ACC-4, T-ACC-5),
+        and counts what the user claims of its capacity (T-REG-21).
 @dev Stakes are counted, but for one: the first quote on which a user opens a bid in a
      period is named as `pending`, and is a stake as long as that quote is VALID. So a
      bid that loses need not be seen here again: its matching ends its stake.

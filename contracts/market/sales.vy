@@ -6,7 +6,7 @@
 @license GNU Affero General Public License v3.0 only
 @author Wattproof
 @notice Every sale of a part of a quote, by the matching or as surplus, in the order in
-        which it was made: the order in which deliveries are shared out (T-SET-4).
+        which it was made: the order in which deliveries are shared out (T-SET-4, T-SET-22).
 @dev The trades of the matching are the bids that won, chained in the order of the
      ranking; what is kept here is the purchases of surplus that follow them.
 """

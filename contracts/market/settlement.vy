@@ -6,8 +6,9 @@
 @license GNU Affero General Public License v3.0 only
 @author Wattproof
 @notice A quote settles between its prosumer and its buyers (T-SET-1 to T-SET-22), then
-        each account with the supplier (T-ACC-1 to T-ACC-13). The owner may settle first;
-        afterwards anybody may, so that an absent owner locks nobody's money (T-TIME-8).
+        each account with the supplier (T-ACC-1 to T-ACC-16). A silent meter has its price
+        (T-MET-6 to T-MET-10, T-MET-14). The owner may settle first; afterwards anybody may, so
+        that an absent owner locks nobody's money (T-TIME-8).
 """
 
 from snekmate.auth import ownable

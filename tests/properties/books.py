@@ -119,7 +119,7 @@ class Offer:
 
 
 def ranked(offer: Offer, tariff: Tariff, seen: Observation) -> list[Opened]:
-    """The opened bids, best first (T-MAT-2 to T-MAT-5), with the standing that `seen` shows. Sorting is stable."""
+    """The opened bids, best first (T-MAT-2 to T-MAT-5, T-MAT-11), by the standing in `seen`. Sorting is stable."""
 
     def merit(bid: Opened) -> tuple[int, int]:
         weight = 10_000 + tariff.priority_step * tier_of(seen.accounts.get(bid.bidder, NOBODY).performances)

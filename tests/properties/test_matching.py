@@ -128,7 +128,7 @@ class Matching(Books):
         holds("C3-CLAIM-2", not claim.fits, when=beyond, call=step.function, claim=claim)
 
     def _matched(self, step: Step, number: int, offer: Offer, order: list[Opened]) -> None:
-        """T-MAT-2 to T-MAT-10 by what the matching announced and by what the views show after it."""
+        """T-MAT-2 to T-MAT-11 by what the matching announced and by what the views show after it."""
         won = [(fields["bidder"], fields["filled"]) for fields in step.named("BidConfirmed")]
         lost = [fields["bidder"] for fields in step.named("BidRejected")]
         told = lost + [bidder for bidder, _ in won]

@@ -409,7 +409,7 @@ def _ranked(matched: list[Any]) -> list[Any]:
 def test_the_order_of_bids_does_not_matter(
     book: tuple[str, int, int, dict[str, tuple[int, int]], list[list[str]]],
 ) -> None:
-    """T-MAT-2 to T-MAT-5: submissions never matter; reveals only among bids of equal amount and volume."""
+    """T-MAT-2 to T-MAT-5, T-MAT-11: submissions never matter; reveals only among bids of equal rank and volume."""
     season, volume, offset, bids, (sealed, opened_first, resealed, reopened) = book
     with opened("Bidders", season, 2) as run:
         period = run.periods[offset]

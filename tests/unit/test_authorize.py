@@ -1,4 +1,4 @@
-"""`authorize`: T-REG-12 and T-REG-14 to T-REG-16."""
+"""`authorize`: T-REG-12, T-REG-14 to T-REG-16, T-REG-19 and T-REG-20."""
 
 from __future__ import annotations
 
@@ -139,6 +139,41 @@ def test_refuses_who_is_authorised(stage: Stage, newcomer: Household) -> None:
     with stage.refuses(ALREADY):
         stage.market.authorize(newcomer.address, CAPACITY, sender=stage.owner)
     assert stage.account(newcomer).authorized is True
+
+
+# ---- the capacity ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("capacity", [0, 2**24, 2**256 - 1])
+def test_refuses_a_capacity_out_of_bounds(stage: Stage, newcomer: Household, capacity: int) -> None:
+    """T-REG-19: of who is in as well; that comes before all comparison with the present one."""
+    for user in (newcomer, stage.prosumer):
+        with stage.refuses("accounts: capacity out of bounds"):
+            stage.market.authorize(user.address, capacity, sender=stage.owner)
+
+
+@pytest.mark.parametrize("capacity", [1, 2**24 - 1])
+def test_takes_the_least_and_the_largest_capacity(stage: Stage, newcomer: Household, capacity: int) -> None:
+    """T-REG-19."""
+    stage.market.authorize(newcomer.address, capacity, sender=stage.owner)
+
+    assert (stage.account(newcomer).authorized, stage.account(newcomer).capacity) == (True, capacity)
+
+
+def test_raises_a_capacity_and_never_lowers_it(stage: Stage, newcomer: Household) -> None:
+    """T-REG-20: not by 1 Wh, nor of who was revoked meanwhile, who keeps it and may be given more at once."""
+    stage.market.authorize(newcomer.address, 500, sender=stage.owner)
+    stage.market.authorize(newcomer.address, 501, sender=stage.owner)
+    assert stage.events() == [("Authorized", {"user": newcomer.address, "capacity": 501})]
+    with stage.refuses("accounts: capacity cannot fall"):
+        stage.market.authorize(newcomer.address, 500, sender=stage.owner)
+
+    stage.market.revoke(newcomer.address, sender=stage.owner)
+    assert stage.account(newcomer).capacity == 501
+    with stage.refuses("accounts: capacity cannot fall"):
+        stage.market.authorize(newcomer.address, 500, sender=stage.owner)
+    stage.market.authorize(newcomer.address, 700, sender=stage.owner)
+    assert (stage.account(newcomer).authorized, stage.account(newcomer).capacity) == (True, 700)
 
 
 @pytest.mark.parametrize("user", ["stranger", "prosumer"])

@@ -1,4 +1,4 @@
-"""`reveal_bid`: T-BID-4, T-BID-5 and T-BID-7 to T-BID-16."""
+"""`reveal_bid`: T-BID-4, T-BID-5, T-BID-7 to T-BID-16 and T-REG-21."""
 
 from __future__ import annotations
 
@@ -510,3 +510,32 @@ def test_looks_at_the_trader_before_the_quote(stage: Stage) -> None:
     stage.market.revoke(debtor.address, sender=stage.owner)
     with stage.refuses(NOT_AUTHORISED):
         stage.reveal(1, debtor, 0, 0)
+
+
+def test_opens_at_most_what_the_connection_carries(stage: Stage) -> None:
+    """T-REG-21: 300 and 200 of 500 Wh on two quotes of a period, and not one more; another period is another matter."""
+    small = stage.household("small", capacity=500)
+    first, second = stage.quote(1_000, 100), stage.quote(1_000, 100, prosumer=stage.neighbour)
+    third = stage.quote(1_000, 100, period=stage.period + 1)
+    for quote_id, volume in ((first, 300), (second, 201), (third, 500)):
+        stage.bid(quote_id, small, 100, volume)
+    stage.to("REVEALING")
+    stage.reveal(first, small, 100, 300)
+
+    with stage.refuses("positions: beyond the capacity"):
+        stage.reveal(second, small, 100, 201)
+    stage.market.authorize(small.address, 501, sender=stage.owner)
+    stage.reveal(second, small, 100, 201)
+    stage.to("REVEALING", stage.period + 1)
+    stage.reveal(third, small, 100, 500)
+
+
+def test_the_capacity_comes_before_the_money(stage: Stage) -> None:
+    """Annex A, 10 before 11: 501 Wh of a household that carries 500 and has no money."""
+    poor = stage.household("poor", funds=0, capacity=500)
+    quote_id = sealed(stage, poor, 100, 501)
+    with stage.refuses("positions: beyond the capacity"):
+        stage.reveal(quote_id, poor, 100, 501)
+    stage.market.authorize(poor.address, 501, sender=stage.owner)
+    with stage.refuses(INSUFFICIENT):
+        stage.reveal(quote_id, poor, 100, 501)

@@ -1,4 +1,4 @@
-"""`settle_account`: T-ACC-1 to T-ACC-13, T-STD-7 to T-STD-10, T-MET-7 to T-MET-10, T-MON-8, T-MON-11,
+"""`settle_account`: T-ACC-1 to T-ACC-13, T-STD-7 to T-STD-10, T-MET-7 to T-MET-10, T-MET-14, T-MON-8, T-MON-11,
 T-MON-15 to T-MON-17.
 
 The stage's SBP is 60, its SSP 180 and its fee 2.
@@ -491,7 +491,7 @@ def test_a_reading_of_nothing_is_not_silence(stage: Stage) -> None:
 
 
 def test_a_silent_seller_loses_its_authorisation(stage: Stage) -> None:
-    """T-MET-6, T-MET-10: in default by its quote; its account has nothing to settle."""
+    """T-MET-6, T-MET-14: in default and put out by its quote; its account has nothing to settle."""
     quote_id = sold(stage, None, (stage.consumer, 100, 1000))
     stage.to("SETTLING")
     with boa.reverts("settlement: nothing to settle"):

@@ -1,4 +1,4 @@
-"""`settle_quote`: T-SET-1 to T-SET-21, T-STD-4 to T-STD-6, T-MET-6, T-MON-14, T-REG-17, T-GUA-9.
+"""`settle_quote`: T-SET-1 to T-SET-22, T-STD-4 to T-STD-6, T-MET-6, T-MET-14, T-MON-14, T-REG-17, T-GUA-9.
 
 The stage's fee is 2 and its SSP 180: a quote of 1000 Wh puts up 10 % of 1000 * 180 = 18,000.
 """
@@ -273,7 +273,7 @@ def test_half_sold(
 
 @pytest.mark.parametrize("exported", [None, 0, 949, 1000, 1051])
 def test_nothing_sold(stage: Stage, exported: int | None) -> None:
-    """T-SET-20: collateral back, and no fee, waiver or record, whatever was exported; the silent is revoked."""
+    """T-SET-20, T-MET-14: collateral back; no fee, waiver or record, whatever was exported; the silent is revoked."""
     quote_id = delivered(stage, exported)
     assert stage.money(stage.prosumer) == (FUNDS - 18_000, 18_000)
 
@@ -365,7 +365,7 @@ def test_shares_add_up(volumes: tuple[int, ...], exported: int, shares: tuple[in
     ],
 )
 def test_winners_are_served_before_purchases(stage: Stage, exported: int, shares: tuple[int, ...]) -> None:
-    """T-SET-4: purchases receive what the winners leave, in the order made."""
+    """T-SET-4, T-SET-22, T-GUA-14: purchases receive what the winners leave, in the order made."""
     quote_id = stage.quote(1000, 100)
     late, later = stage.household("late"), stage.household("later")
     stage.auction(quote_id, (stage.consumer, 120, 300), (stage.neighbour, 110, 200))

@@ -1,4 +1,4 @@
-"""`submit_quote`: T-QUO-1 to T-QUO-10 and T-QUO-15, T-QUO-16."""
+"""`submit_quote`: T-QUO-1 to T-QUO-10, T-QUO-15, T-QUO-16 and T-REG-20."""
 
 from __future__ import annotations
 
@@ -385,3 +385,14 @@ def test_names_the_first_of_several_reasons(
     """T-PARTY-16: annex A from row to row."""
     with stage.refuses(reason):
         stage.quote(volume, price, prosumer=spent, period=stage.period + ahead)
+
+
+def test_offers_at_most_what_the_connection_carries(stage: Stage) -> None:
+    """T-QUO-4, T-REG-20: all of 500 Wh, and not one more; a raised capacity counts at once, for the next period."""
+    small = stage.household("small", capacity=500)
+    with stage.refuses(VOLUME):
+        stage.quote(501, prosumer=small)
+    assert stage.quote(500, prosumer=small) == 1
+
+    stage.market.authorize(small.address, 501, sender=stage.owner)
+    assert stage.quote(501, prosumer=small, period=stage.period + 1) == 2

@@ -1,4 +1,4 @@
-"""`submit_reading`: T-MET-1 to T-MET-5, T-REG-7 to T-REG-10."""
+"""`submit_reading`: T-MET-1 to T-MET-5, T-MET-15, T-REG-7 to T-REG-10, T-REG-20, T-GUA-11."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_anybody_may_bring_it(stage: Stage, caller: str) -> None:
 
 
 def test_without_authorisation(stage: Stage) -> None:
-    """T-MET-5: who was never let in, or no longer is, reports only where it has business in the period."""
+    """T-MET-5, T-GUA-11: who was never let in, or no longer is, reports only where it has business in the period."""
     newcomer = stage.register(stage.unregistered("newcomer"))
     stage.quote()
     for household in (stage.consumer, stage.prosumer):
@@ -226,7 +226,7 @@ def test_counts_at_most_the_capacity(stage: Stage, most: int) -> None:
 
 @pytest.mark.parametrize(("exported", "counted"), [(999, 999), (1000, 1000), (1001, 1000), (2**256 - 1, 1000)])
 def test_of_a_revoked_prosumer_counts_what_it_quoted(stage: Stage, exported: int, counted: int) -> None:
-    """T-MET-3: a user without the authorisation has exported at most what it quoted."""
+    """T-MET-15: a user without the authorisation has exported at most what it quoted."""
     stage.quote(1000, 100)
     stage.market.revoke(stage.prosumer.address, sender=stage.owner)
     stage.to("METERING")
