@@ -349,7 +349,9 @@ BACK: dict[str, tuple[Phase, tuple[Any, ...]]] = {
     "settle_account": (Phase.SETTLING, ("rainy", P)),
     "transfer_ownership": (Phase.BIDDING, (STRANGER,)),
     "accept_ownership": (Phase.BIDDING, ()),
+    "settle_accounts": (Phase.SETTLING, (P, ["rainy"])),
     "submit_reading": (Phase.METERING, ("rainy", *_RAINY)),
+    "submit_readings": (Phase.METERING, (P, ["rainy"])),
     "register": (Phase.BIDDING, ()),
 }
 """Every entry point: a phase in which the token, who is owner and user, could call it with success, and arguments."""
@@ -398,13 +400,18 @@ def _prepare(run: Run, name: str, phase: Phase) -> tuple[str, bytes]:
     match name:
         case "submit_reading":
             return run.target, run.functions[name].encode([run.names["rainy"], *_RAINY, signed.bytes()])
+        case "submit_readings":
+            batch = [(run.names["rainy"], *_RAINY[1:], signed.bytes())]
+            return run.target, run.functions[name].encode([P, batch])
         case "accept_ownership":
             run.call("transfer_ownership", "token", sender="token")
-        case "settle_account":
+        case "settle_account" | "settle_accounts":
             with_reading = (run.names["rainy"], *_RAINY, signed)
             run.env.timestamp = CLOCK.begins(Phase.METERING, P)
             run.call("submit_reading", *with_reading, sender=STRANGER)
             run.at(CLOCK.begins(phase, P))
+    if name == "settle_accounts":
+        return run.target, run.functions[name].encode([P, [run.names["rainy"]]])
     if name in BACK:
         return run.target, run.functions[name].encode([run.resolve(arg) for arg in BACK[name][1]])
     own = name in run.functions
