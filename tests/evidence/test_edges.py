@@ -9,7 +9,7 @@ import boa
 import pytest
 
 from wattproof.deployment import contracts_dir
-from wattproof.edges.campaign import Watch, report, unreachable
+from wattproof.edges.campaign import Watch, is_ours, report, unreachable
 from wattproof.edges.code import COMPILER, OWN, REFUSES, Code
 from wattproof.engine import make_env
 
@@ -131,3 +131,13 @@ def test_the_list_of_unreachable_edges_names_edges() -> None:
     watch = Watch(contracts_dir().resolve())
     known = {edge.key for code in watch.codes for edge in code.edges}
     assert unreachable(ROOT).keys() <= known
+
+
+def test_of_a_lens_what_its_own_source_asks_has_to_be_run() -> None:
+    watch = Watch(contracts_dir().resolve())
+    edges = [edge for code in watch.codes for edge in code.edges]
+    lens = [edge for edge in edges if edge.contract.startswith("MarketLens")]
+    held = {(edge.module, edge.origin) for edge in lens if is_ours(edge)}
+    assert held == {("MarketLens", OWN)}
+    assert any(edge.origin == COMPILER for edge in lens)
+    assert all(is_ours(edge) for edge in edges if edge not in lens and "/" not in edge.module)
