@@ -46,8 +46,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Dealt:
-    """What a coalition did that matters for a bound, in Wh: see docs/threats.md for the letters."""
+    """What a coalition did that matters for a bound, energies in Wh: see docs/threats.md for the letters."""
 
+    bids: int
+    """B: how many bids it opened on the seller's quote."""
     won: int
     """X: the volumes of the bids that it opened on the seller's quote."""
     bought: int
@@ -58,10 +60,10 @@ class Dealt:
     @staticmethod
     def by(result: Result) -> Dealt:
         """Added up from the calls that the market accepted."""
-        won = sum(d.args[0] for d in result.done if d.function == "reveal_bid" and d.quote_of == SELLER)
+        opened = [d.args[0] for d in result.done if d.function == "reveal_bid" and d.quote_of == SELLER]
         bought = sum(d.args[0] for d in result.done if d.function == "buy_surplus" and d.quote_of == SELLER)
-        opened = sum(d.args[0] for d in result.done if d.function in ("reveal_bid", "buy_surplus", "submit_quote"))
-        return Dealt(won, bought, opened)
+        traded = sum(d.args[0] for d in result.done if d.function in ("reveal_bid", "buy_surplus", "submit_quote"))
+        return Dealt(len(opened), sum(opened), bought, traded)
 
 
 def lines(facts: Facts, coalition: Coalition, without: Result, result: Result) -> Iterator[Line]:
@@ -118,16 +120,22 @@ def _late(facts: Facts, taken: int) -> int:
 
 
 def _seller(facts: Facts, dealt: Dealt) -> int:
-    """A honest seller: what cheaper bids displace, where they can, and compensation for what it sold and lacked."""
+    """A honest seller: what cheaper bids displace, where they can, and compensation for what it sold and lacked.
+
+    In a shortage the parts of the winners are whole Wh. Where a part ends, another bid moves that end by less than a
+    Wh, from a winner to one that pays less; and each of the two honest compensations is rounded down.
+    """
     t = TARIFFS[facts.tariff]
     top = t.highest_price
+    moved = (dealt.bids + 1) * (top - facts.price) if dealt.bids and facts.export < facts.volume else 0
     if not t.rank_by_price or facts.export < facts.volume:
         displaced = min(dealt.won, facts.volume) * (top - facts.price)
     else:
         heavy = 5 * t.priority_step
         displaced = min(dealt.won, facts.volume) * top * heavy // (10_000 + heavy)
-    short = min(dealt.won + dealt.bought, facts.volume) * top // 10 if facts.defaults else 0
-    return displaced + short
+    tenths = min(dealt.won + dealt.bought, facts.volume) * top + moved
+    short = -(-tenths // 10) + (2 if moved else 0) if facts.defaults else 0
+    return displaced + moved + short
 
 
 def _supplier(facts: Facts, coalition: Coalition, result: Result, dealt: Dealt) -> int:

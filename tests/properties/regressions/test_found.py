@@ -5,6 +5,9 @@ from __future__ import annotations
 import boa
 
 from tests.properties.evidence import holds
+from tests.properties.profit import bounds
+from tests.properties.profit.arena import ANNA, SELLER, Facts, arena
+from tests.properties.profit.moves import Coalition, Move
 from tests.properties.twin import TARIFF
 from tests.support.stage import FUNDS, Stage
 from tests.support.tokens import deployer
@@ -52,3 +55,25 @@ def test_c4_seen_9_a_stranger_takes_the_suppliers_money() -> None:
 
         holds("C4-SEEN-9", stage.money(stage.supplier) == before, supplier=stage.money(stage.supplier))
         holds("C4-SEEN-9", stage.account(thief).grid_account == 0, account=stage.account(thief))
+
+
+def test_c4_profit_6_a_seller_in_default_loses_by_rounding() -> None:
+    """C4-PROFIT-6: the bound left out that energy is shared in whole Wh, and compensation in whole base units.
+
+    The seller exports 5000 of 10 000 Wh. Its bidders have 3333 Wh at 178 and 1667 at 149; with a bid of anna's for 1 Wh
+    at 120 they have 3332 and 1667, and she has one: 58 less. The winner's compensation is 29 690 instead of 29 672.
+    """
+    facts = Facts("by amount", 120, 10_000, 5_000, ((178, 5_000), (149, 2_500)), 1_200, False, 0, ((0, 0), (0, 0)))
+    bids = Move(
+        "last bids", "submit_bid", who=0, about=0, first=1, second=0, times=1
+    )  # the second price, the first volume
+    opens = Move("first openings", "reveal_bid", who=0, about=0, first=0, second=0, times=1)
+    coalition = Coalition((ANNA,), (), True, (bids, opens))
+    market = arena(facts.tariff)
+
+    result = market.play(facts, coalition.act, coalition.silent)
+
+    assert [done.function for done in result.done] == ["submit_bid", "reveal_bid"]
+    for line in bounds.lines(facts, coalition, market.baseline(facts), result):
+        holds(line.invariant, line.loss <= line.bound, victim=line.victim, lost=line.loss, bound=line.bound)
+        assert line.victim != SELLER or (line.loss, line.bound) == (58 + 18, 58 + 2 * 58 + 30 + 2)
