@@ -164,6 +164,30 @@ def test_quick_compilation_comes_to_the_compilers_code(all_mutants: list[Mutant]
         assert quick.bytecode_runtime == plain.bytecode_runtime
 
 
+def test_the_new_lines_of_a_change_are_those_of_git(tmp_path: Path) -> None:
+    folder = tmp_path / "contracts"
+    (folder / "market").mkdir(parents=True)
+    (folder / "market" / "kept.vy").write_text("a\nb\nc\n")
+
+    def git(*words: str) -> None:
+        who = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+        subprocess.run(["git", *who, *words], cwd=tmp_path, check=True, capture_output=True)
+
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "first")
+    (folder / "market" / "kept.vy").write_text("a\nB\nc\nd\ne\n")
+    (folder / "new.vy").write_text("x\n")
+    git("add", ".")
+
+    assert new_lines(folder, "HEAD") == {"market/kept.vy": {2, 4, 5}, "new.vy": {1}}
+    git("commit", "-m", "second")
+    (folder / "market" / "kept.vy").write_text("a\nc\nd\ne\n")
+    assert new_lines(folder, "HEAD~1") == {"market/kept.vy": {3, 4}, "new.vy": {1}}  # a line that is gone is none
+    with pytest.raises(ValueError, match="nosuch"):
+        new_lines(folder, "nosuch")
+
+
 def run(tmp_path: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
     """Runs `wattproof mutate`; its exit code, its evidence and what it printed."""
     out = tmp_path / "mutation.json"

@@ -20,6 +20,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--module", action="append", metavar="M", help="change this module only (may be repeated)")
     command.add_argument("--operator", action="append", metavar="O", help="use this operator only (may be repeated)")
     command.add_argument("--mutant", action="append", metavar="ID", help="try this mutant only (may be repeated)")
+    command.add_argument("--since", metavar="REV", help="change only lines that are new since that revision of git")
     command.add_argument(
         "--budget", type=seconds, metavar="T", help="begin no trial after 90s, 30m, 2h (default: none)"
     )

@@ -27,7 +27,7 @@ from wattproof.mutation.compiler import TARGETS, compilation
 from wattproof.mutation.equivalents import FILE as EQUIVALENTS
 from wattproof.mutation.equivalents import explained
 from wattproof.mutation.operators import Mutant, mutants
-from wattproof.mutation.sources import sources
+from wattproof.mutation.sources import new_lines, sources
 from wattproof.mutation.trial import EFFORTS, UNIT, Suite, Task, run
 
 LONGEST = {LOOK: 120, LONG: 900}
@@ -85,12 +85,17 @@ class Campaign:
             raise Unsound(f"no module {', '.join(sorted(unknown))}: there are {', '.join(sorted(known))}")
         if unknown := set(wanted.mutant or []) - {mutant.name for mutant in self.all}:
             raise Unsound(f"no mutant {', '.join(sorted(unknown))}: `wattproof mutate --list` names them all")
+        try:
+            new = new_lines(self.suite.contracts, wanted.since) if wanted.since else None
+        except ValueError as problem:
+            raise Unsound(f"--since {wanted.since}: {problem}") from problem
         chosen = [
             mutant
             for mutant in self.all
             if (not wanted.module or mutant.module in wanted.module)
             and (not wanted.operator or mutant.operator in wanted.operator)
             and (not wanted.mutant or mutant.name in wanted.mutant)
+            and (new is None or mutant.line in new.get(mutant.path, ()))
         ]
         chosen.sort(key=lambda mutant: mutant.name)
         random.Random(wanted.seed).shuffle(chosen)

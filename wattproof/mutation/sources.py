@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from wattproof.mutation.compiler import TARGETS, Compilation, compilation
+
+_HUNK = re.compile(r"@@ -\S+ \+(\d+)(?:,(\d+))? @@")
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,26 @@ def sources(folder: Path) -> list[Source]:
                 path = file.relative_to(folder.resolve()).as_posix()
                 found[file] = Source(path, target, file, tree.full_source_code, tree)
     return list(found.values())
+
+
+def new_lines(folder: Path, since: str) -> dict[str, set[int]]:
+    """The numbers of the lines that are new since a revision of git, by path from `folder`, uncommitted ones too.
+
+    ValueError with git's own words where it does not know the revision, or the folder is in no repository.
+    """
+    command = ["git", "diff", "--unified=0", "--no-color", "--no-ext-diff", "--relative", "--end-of-options", since]
+    told = subprocess.run([*command, "--", "."], cwd=folder, capture_output=True, text=True)
+    if told.returncode:
+        raise ValueError(told.stderr.strip().splitlines()[0])
+    found: dict[str, set[int]] = {}
+    lines: set[int] = set()
+    for line in told.stdout.splitlines():
+        if line.startswith("+++ "):
+            lines = found.setdefault(line[4:].partition("/")[2], set())
+        elif hunk := _HUNK.match(line):
+            start, count = int(hunk[1]), int(hunk[2] or 1)
+            lines.update(range(start, start + count))
+    return found
 
 
 def _modules(compiled: Compilation) -> Iterator[Any]:
