@@ -16,7 +16,7 @@ from wattproof.deployment import contracts_dir
 from wattproof.mutation.compiler import ChangedBundle, compilation, parse_ahead
 from wattproof.mutation.equivalents import FILE, explained
 from wattproof.mutation.operators import OPERATORS, Mutant, mutants
-from wattproof.mutation.sources import TARGETS, Source, sources
+from wattproof.mutation.sources import TARGETS, Source, new_lines, sources
 
 ROOT = Path(__file__).parents[2]
 
