@@ -65,10 +65,10 @@ faults: $(READY)
 	@$(BIN)/python -m tests.properties.faults --json out/evidence/faults.json
 
 deep: $(READY)
-	@$(BIN)/python -m tests.properties.deep --budget $(or $(BUDGET),2h)
+	@$(BIN)/python -m verification.campaigns.deep --budget $(or $(BUDGET),2h)
 
 profit: $(READY)
-	@$(BIN)/python -m tests.properties.deep --budget $(or $(BUDGET),1h) --tests tests/properties/test_profit.py \
+	@$(BIN)/python -m verification.campaigns.deep --budget $(or $(BUDGET),1h) --tests tests/properties/test_profit.py \
 		--attacks out/profit.json
 
 rate: $(READY)

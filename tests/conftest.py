@@ -19,8 +19,14 @@ import hypothesis.internal.conjecture.engine as hypothesis_engine
 import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 
-from tests.properties import evidence, kept, replay, report, seasons
-from wattproof.engine import ENGINES, available, make_env
+from verification.harness import (
+    counters as evidence,
+    reproducers as kept,
+    replay,
+    summary as report,
+    presets as seasons,
+)
+from wattproof.evm.engine import ENGINES, available, make_env
 
 _FOLDER = "WATTPROOF_EVIDENCE"
 # Hypothesis shrinks for up to five minutes; what it finds after one is no longer worth the wait.

@@ -24,11 +24,11 @@ from typing import Any
 
 import boa
 
-from wattproof import units
-from wattproof.clock import Clock, Phase
-from wattproof.deployment import Deployment, Tariff, deploy, fund
-from wattproof.households import DEFAULT_FILE, open_households
-from wattproof.meters import Meter, malleable_twin, pairing_hash, reading_hash
+from wattproof.market import units
+from wattproof.market.clock import Clock, Phase
+from wattproof.market.deployment import Deployment, Tariff, deploy, fund
+from wattproof.simulation.households import DEFAULT_FILE, open_households
+from wattproof.market.meters import Meter, malleable_twin, pairing_hash, reading_hash
 
 START = 1_561_071_600
 """Where the clock starts, in seconds: 21 June 2019, 0:00 British Summer Time, the day of the default input."""

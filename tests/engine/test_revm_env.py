@@ -13,9 +13,9 @@ from eth_account import Account
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import wattproof.engine as engines
-import wattproof.revm as revm_module
-from wattproof.engine import (
+import wattproof.evm.engine as engines
+import wattproof.evm.revm as revm_module
+from wattproof.evm.engine import (
     ENGINES,
     EngineUnavailable,
     EngineUnsupported,

@@ -14,12 +14,20 @@ from vyper.compiler.phases import CompilerData
 from vyper.compiler.settings import Settings
 from vyper.exceptions import StackTooDeep
 
-from wattproof.deployment import contracts_dir
-from wattproof.engine import available, make_env
-from wattproof.evidence import builds, compilers
-from wattproof.evidence.builds import CONTRACTS, OLDER, SHIPPED, DoesNotCompile, build, suite
-from wattproof.evidence.histories import TARIFFS, History, full_history, person, random_history
-from wattproof.evidence.replay import Chain, Disagreement, Played, check_equal, check_verdicts, without_places
+from wattproof.market.deployment import contracts_dir
+from wattproof.evm.engine import available, make_env
+from verification import builds
+from verification.differential import compilers
+from verification.builds import CONTRACTS, OLDER, SHIPPED, DoesNotCompile, build, suite
+from verification.differential.histories import TARIFFS, History, full_history, person, random_history
+from verification.differential.replay import (
+    Chain,
+    Disagreement,
+    Played,
+    check_equal,
+    check_verdicts,
+    without_places,
+)
 
 FAST = available()[-1]
 """The faster engine there is."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.properties import deep
+from verification.campaigns import deep
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"victim": "winner", "lost": 10, "bound": 100, "story": ["a: winner"]}
@@ -110,7 +110,7 @@ def test_a_pass_ends_when_its_time_is_up(run: deep.Run) -> None:
 def test_a_short_search_for_profit(tmp_path: Path) -> None:
     """The search among strangers with few histories; on a slow machine it may be cut short after a minute."""
     file = tmp_path / "out" / "profit.json"
-    search = [sys.executable, "-m", "tests.properties.deep", "--budget", "1s", "--profile", "quick", "--seed", "1"]
+    search = [sys.executable, "-m", "verification.campaigns.deep", "--budget", "1s", "--profile", "quick", "--seed", "1"]
     search += ["--tests", "tests/properties/test_profit.py::test_strangers", "--attacks", str(file)]
     ran = subprocess.run(search, cwd=ROOT, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-2000:]

@@ -9,14 +9,14 @@ from random import Random
 
 import pytest
 
-from wattproof import anvil
-from wattproof.anvil import Anvil, AnvilUnavailable, RpcError
-from wattproof.engine import available
-from wattproof.evidence import nodes
-from wattproof.evidence.builds import suite
-from wattproof.evidence.histories import CHAIN_ID, START, History, random_history
-from wattproof.evidence.nodes import Told
-from wattproof.evidence.replay import Chain, Disagreement
+from wattproof.evm import anvil
+from wattproof.evm.anvil import Anvil, AnvilUnavailable, RpcError
+from wattproof.evm.engine import available
+from verification.differential import nodes
+from verification.builds import suite
+from verification.differential.histories import CHAIN_ID, START, History, random_history
+from verification.differential.nodes import Told
+from verification.differential.replay import Chain, Disagreement
 
 BUILDS = suite()
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from wattproof import anvil
-from wattproof.engine import EIP_170
-from wattproof.evidence.builds import OLDER, SHIPPED, build
-from wattproof.gas import figures, report, run, sizes
-from wattproof.gas.chain import InProcess, Party, Refused
-from wattproof.gas.community import START, Community, Household, Unexpected
-from wattproof.gas.figures import Figure
-from wattproof.gas.history import SIZES, History
-from wattproof.gas.node import node
+from wattproof.evm import anvil
+from wattproof.evm.engine import EIP_170
+from verification.builds import OLDER, SHIPPED, build
+from verification.gas import figures, report, run, sizes
+from verification.gas.chain import InProcess, Party, Refused
+from verification.gas.community import START, Community, Household, Unexpected
+from verification.gas.figures import Figure
+from verification.gas.history import SIZES, History
+from verification.gas.node import node
 
 
 @pytest.fixture(scope="module")

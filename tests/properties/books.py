@@ -18,11 +18,11 @@ from hypothesis import event, note
 from hypothesis import strategies as st
 
 from tests.properties.machine import EVERYBODY, Call, MarketMachine, salt_of
-from tests.properties.observation import Account, Asked, Observation, decode
-from tests.properties.symbols import word
-from tests.properties.twin import HOUSEHOLDS, STRANGER, Outcome
-from wattproof.deployment import Tariff
-from wattproof.model import Phase
+from verification.harness.state import Account, Asked, Observation, decode
+from verification.harness.symbolic import word
+from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Outcome
+from wattproof.market.deployment import Tariff
+from wattproof.terms.model import Phase
 
 VALID, INVALID, MATCHED, SETTLED = 1, 2, 4, 8
 CREATED, RESERVED, CONFIRMED, REJECTED = 1, 2, 4, 8

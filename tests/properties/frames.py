@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from eth_utils.address import to_checksum_address
 
-from tests.properties.observation import Account, Bid, Observation, Position, Quote, Reading, Totals
+from verification.harness.state import Account, Bid, Observation, Position, Quote, Reading, Totals
 
 RESERVED = 2
 MATCHING = 4

@@ -19,12 +19,12 @@ from hypothesis import event, note
 from hypothesis.errors import UnsatisfiedAssumption
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from tests.properties import evidence, seasons
-from tests.properties.choices import Choose, chosen
-from tests.properties.possible import Possible
-from tests.properties.symbols import seal_bytes
-from tests.properties.twin import CAPACITY, HOUSEHOLDS, MOST_CAPACITY, NEWCOMER, STRANGER, Outcome, Twin
-from wattproof.model import Phase, QuoteStatus
+from verification.harness import counters as evidence, presets as seasons
+from verification.harness.choices import Choose, chosen
+from verification.harness.enabled import Possible
+from verification.harness.symbolic import seal_bytes
+from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MOST_CAPACITY, NEWCOMER, STRANGER, Outcome, Twin
+from wattproof.terms.model import Phase, QuoteStatus
 
 PERIODS = 2
 """Delivery periods in play at a time: neighbours, so that their phases overlap."""

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from tests.properties import evidence
-from tests.properties.observation import Asked, Observation, decode
-from tests.properties.symbols import Signed, meter, seal_bytes
-from tests.properties.twin import (
+from verification.harness import counters as evidence
+from verification.harness.state import Asked, Observation, decode
+from verification.harness.symbolic import Signed, meter, seal_bytes
+from verification.harness.lockstep import (
     CAPACITY,
     HOUSEHOLDS,
     REPL_NAMES,
@@ -30,8 +30,8 @@ from tests.properties.twin import (
     _decode_event,
     revert_reason,
 )
-from wattproof.clock import Clock, Phase
-from wattproof.deployment import Tariff
+from wattproof.market.clock import Clock, Phase
+from wattproof.market.deployment import Tariff
 
 BEFORE_ALL_TIME = -1
 AFTER_ALL_TIME = 2**64

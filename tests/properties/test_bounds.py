@@ -11,12 +11,20 @@ from typing import Any, NamedTuple
 import boa
 import pytest
 
-from tests.properties import seasons
-from tests.properties.evidence import holds
+from verification.harness import presets as seasons
+from verification.harness.counters import holds
 from tests.properties.machine import salt_of
-from tests.properties.symbols import seal_bytes, word
-from tests.properties.twin import CAPACITY, HOUSEHOLDS, MOST_CAPACITY, STRANGER, Outcome, Twin, revert_reason
-from wattproof.deployment import deployer
+from verification.harness.symbolic import seal_bytes, word
+from verification.harness.lockstep import (
+    CAPACITY,
+    HOUSEHOLDS,
+    MOST_CAPACITY,
+    STRANGER,
+    Outcome,
+    Twin,
+    revert_reason,
+)
+from wattproof.market.deployment import deployer
 
 WEEK = 604_800
 PRICE = 2**96

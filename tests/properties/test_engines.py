@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
-from tests.properties import evidence, seasons
-from tests.properties.evidence import holds
+from verification.harness import counters as evidence, presets as seasons
+from verification.harness.counters import holds
 from tests.properties.machine import MarketMachine
 from tests.properties.runs import Answer, Run, Sent, Step, answer, begins, ended, trades
-from tests.properties.twin import HOUSEHOLDS, STRANGER, TARIFF, Outcome, Twin
-from wattproof.engine import available, lean_reverts, make_env, storage_dump
+from verification.harness.lockstep import HOUSEHOLDS, STRANGER, TARIFF, Outcome, Twin
+from wattproof.evm.engine import available, lean_reverts, make_env, storage_dump
 
 if "revm" not in available():
     pytest.skip("no second EVM: pyrevm is not installed (pip install 'wattproof[fast]')", allow_module_level=True)

@@ -12,11 +12,11 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.properties.books import MATCHED, NOBODY, VALID, Books, Day, Offer, Stall, Step, collateral_of, whole_day
-from tests.properties.evidence import holds
+from verification.harness.counters import holds
 from tests.properties.machine import Call, salt_of
-from tests.properties.observation import Observation
-from tests.properties.symbols import seal_bytes
-from tests.properties.twin import HOUSEHOLDS, STRANGER
+from verification.harness.state import Observation
+from verification.harness.symbolic import seal_bytes
+from verification.harness.lockstep import HOUSEHOLDS, STRANGER
 
 CLEARING = ("deposit", "withdraw", "clear", "settle_account")
 OUTSIDE = ("deposit", "withdraw")

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from hypothesis import event
 from hypothesis import strategies as st
 
-from tests.properties import evidence
+from verification.harness import counters as evidence
 from tests.properties.books import MATCHED, TIMES, VALID, Books, whole_day
-from tests.properties.evidence import holds
+from verification.harness.counters import holds
 from tests.properties.machine import Call
-from tests.properties.twin import STRANGER, Twin
+from verification.harness.lockstep import STRANGER, Twin
 
 
 class Liveness(Books):

@@ -29,10 +29,10 @@ from tests.properties.books import (
     tier_of,
     trades_hash,
 )
-from tests.properties.evidence import holds
-from tests.properties.observation import Observation
-from tests.properties.twin import STRANGER
-from wattproof.model import Phase
+from verification.harness.counters import holds
+from verification.harness.state import Observation
+from verification.harness.lockstep import STRANGER
+from wattproof.terms.model import Phase
 
 MOST_TRADES = 256
 

@@ -13,13 +13,13 @@ import boa
 from hypothesis import note
 
 from tests.properties.attackers import SETTLING, STRANGER, Attackers, Records
-from tests.properties.choices import Choose
-from tests.properties.evidence import holds
+from verification.harness.choices import Choose
+from verification.harness.counters import holds
 from tests.properties.frames import Change, Made, address_of, allowed, changes, outside, time_frame
 from tests.properties.machine import EVERYBODY, Call, Decide
-from tests.properties.observation import Observation
-from tests.properties.twin import Outcome
-from wattproof.engine import state_digest
+from verification.harness.state import Observation
+from verification.harness.lockstep import Outcome
+from wattproof.evm.engine import state_digest
 
 QUOTE_STEPS = {
     "submit_quote": (0, 1),

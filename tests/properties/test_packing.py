@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.properties.evidence import holds
-from wattproof.deployment import contracts_dir
+from verification.harness.counters import holds
+from wattproof.market.deployment import contracts_dir
 
 LAYOUTS: dict[str, tuple[tuple[str, int], ...]] = {
     "identity": (("meter", 160), ("number", 32), ("authorized", 1), ("blank", 1), ("capacity", 24)),

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.properties import evidence, seasons
-from tests.properties.evidence import holds
+from verification.harness import counters as evidence, presets as seasons
+from verification.harness.counters import holds
 from tests.properties.runs import (
     Quoted,
     Run,
@@ -32,10 +32,10 @@ from tests.properties.runs import (
     salt_of,
     trades,
 )
-from tests.properties.symbols import Signed, meter, seal_bytes
-from tests.properties.twin import CAPACITY, HOUSEHOLDS, STRANGER, Lens, Twin
-from wattproof.clock import Clock, Phase
-from wattproof.deployment import Tariff, deploy_market
+from verification.harness.symbolic import Signed, meter, seal_bytes
+from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, STRANGER, Lens, Twin
+from wattproof.market.clock import Clock, Phase
+from wattproof.market.deployment import Tariff, deploy_market
 
 SEASONS = ("fresh", "no fee")
 """Where histories begin: with a fee, and without one. Nobody holds a waiver, owes anything or stands on a tier."""

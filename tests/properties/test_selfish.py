@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 from hypothesis import event, settings
 from hypothesis import strategies as st
 
-from tests.properties import evidence
+from verification.harness import counters as evidence
 from tests.properties.books import MATCHED, VALID, Books, Day, Offer, Stall
-from tests.properties.evidence import holds
+from verification.harness.counters import holds
 from tests.properties.machine import Call
-from tests.properties.observation import Account
-from tests.properties.twin import HOUSEHOLDS, STRANGER, Outcome, Twin
-from wattproof.model import Phase
+from verification.harness.state import Account
+from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Outcome, Twin
+from wattproof.terms.model import Phase
 
 MOST_TRADES = 256
 MOST_OF_A_HOG = 300

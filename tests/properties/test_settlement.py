@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from tests.properties.books import MATCHED, NOBODY, Books, Offer, Stall, Step, collateral_of, discounted, tier_of
 from tests.properties.books import parts as parts_of
-from tests.properties.evidence import holds
-from tests.properties.observation import Account, Observation
-from tests.properties.twin import STRANGER
+from verification.harness.counters import holds
+from verification.harness.state import Account, Observation
+from verification.harness.lockstep import STRANGER
 
 STANDING = ("performances", "defaults", "waivers")
 

@@ -20,13 +20,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from vyper.compiler.output import build_abi_output
 
-from tests.properties import evidence, seasons
-from tests.properties.choices import Choose, chosen
-from tests.properties.evidence import holds
-from tests.properties.symbols import word
-from tests.properties.twin import Twin
-from wattproof.deployment import contracts_dir, deployer
-from wattproof.engine import state_digest
+from verification.harness import counters as evidence, presets as seasons
+from verification.harness.choices import Choose, chosen
+from verification.harness.counters import holds
+from verification.harness.symbolic import word
+from verification.harness.lockstep import Twin
+from wattproof.market.deployment import contracts_dir, deployer
+from wattproof.evm.engine import state_digest
 
 SEASON = "waivers"
 """The market that is called: it holds money, quotes, bids, readings and settled accounts."""

@@ -14,15 +14,15 @@ import boa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.properties import seasons
-from tests.properties.choices import Choose
-from tests.properties.evidence import holds
+from verification.harness import presets as seasons
+from verification.harness.choices import Choose
+from verification.harness.counters import holds
 from tests.properties.machine import EVERYBODY, Call, Decide, MarketMachine, around, salt_of
-from tests.properties.symbols import FORMS, Signed, meter, seal_bytes, word
-from tests.properties.twin import CAPACITY, HOUSEHOLDS, NEWCOMER, START, STRANGER, revert_reason
-from wattproof import model
-from wattproof.deployment import Tariff, deploy, deployer
-from wattproof.model import Phase
+from verification.harness.symbolic import FORMS, Signed, meter, seal_bytes, word
+from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, START, STRANGER, revert_reason
+from wattproof.terms import model
+from wattproof.market.deployment import Tariff, deploy, deployer
+from wattproof.terms.model import Phase
 
 ENTRY_POINTS = (
     *("clear", "deposit", "withdraw", "authorize", "revoke", "transfer_ownership", "accept_ownership", "register"),

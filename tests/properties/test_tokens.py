@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.properties import evidence, seasons
-from tests.properties.evidence import holds
+from verification.harness import counters as evidence, presets as seasons
+from verification.harness.counters import holds
 from tests.properties.runs import (
     Quoted,
     Run,
@@ -30,13 +30,13 @@ from tests.properties.runs import (
     salt_of,
     trades,
 )
-from tests.properties.symbols import Signed, meter
+from verification.harness.symbolic import Signed, meter
 from tests.properties.tokens import deployer
-from tests.properties.twin import CAPACITY, HOUSEHOLDS, NEWCOMER, START, STRANGER, TARIFF, Lens
+from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, START, STRANGER, TARIFF, Lens
 from tests.support.tokens import deployer as unit_deployer
-from wattproof.clock import Clock, Phase
-from wattproof.deployment import deploy_market
-from wattproof.engine import storage_dump
+from wattproof.market.clock import Clock, Phase
+from wattproof.market.deployment import deploy_market
+from wattproof.evm.engine import storage_dump
 
 FUNDS = 10**9
 """Base units that every household has in the market at first, and as many outside."""

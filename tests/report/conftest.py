@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from wattproof.gas.figures import as_json, read_snapshot
-from wattproof.report import document, parts, sources
-from wattproof.report.campaign import Plan
-from wattproof.report.verify import engine_for, verify
+from verification.gas.figures import as_json, read_snapshot
+from verification.report import document, parts, sources
+from verification.report.campaign import Plan
+from verification.report.verify import engine_for, verify
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,7 +33,7 @@ MUTANTS = [
 
 def schema() -> dict[str, Any]:
     """What evidence.json promises to look like."""
-    return json.loads((files("wattproof.report") / "schema.json").read_text())
+    return json.loads((files("verification.report") / "schema.json").read_text())
 
 
 def plan(**other: Any) -> Plan:
@@ -69,7 +69,7 @@ def right(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path]:
 
 
 def _verify(out: Path, contracts: Path) -> int:
-    from wattproof.deployment import deployer
+    from wattproof.market.deployment import deployer
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WATTPROOF_CONTRACTS", str(contracts))
@@ -100,7 +100,7 @@ def parts_in(folder: Path) -> dict[str, tuple[Path, str]]:
 @pytest.fixture(scope="session")
 def told(falsified: tuple[int, Path, Path]) -> dict[str, Any]:
     """The document of the faulty run."""
-    from wattproof.report.compare import load
+    from verification.report.compare import load
 
     return load(falsified[1])
 

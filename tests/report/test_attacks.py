@@ -12,8 +12,8 @@ import jsonschema
 import pytest
 
 from tests.report.conftest import ROOT, schema
-from wattproof.report import attacks, document, page, sources, text
-from wattproof.report.campaign import Stage, merged
+from verification.report import attacks, document, page, sources, text
+from verification.report.campaign import Stage, merged
 
 SEARCH = "tests/properties/test_profit.py::test_households"
 STORY = ["first bids: seller submit_quote(10000, 120)", *["purchases: anna buy_surplus(1, 1)"] * 256, "closing: all"]

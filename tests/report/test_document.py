@@ -12,9 +12,9 @@ import jsonschema
 import pytest
 
 from tests.report.conftest import FAULT, ROOT, parts_in, plan, schema
-from wattproof.report import document, parts, saved
-from wattproof.report.campaign import Campaign, Stage, merged
-from wattproof.report.document import BLOCKED, FALSIFIED, HELD, NOT_REACHED, _status
+from verification.report import document, parts, saved
+from verification.report.campaign import Campaign, Stage, merged
+from verification.report.document import BLOCKED, FALSIFIED, HELD, NOT_REACHED, _status
 
 
 def test_schema_is_one() -> None:
@@ -121,7 +121,7 @@ def test_a_second_run_says_the_same_up_to_times(
 ) -> None:
     from rich.console import Console
 
-    from wattproof.report.verify import verify
+    from verification.report.verify import verify
 
     monkeypatch.setattr(parts, "PARTS", parts_in(right[1] / "parts"))
     verify(plan(jobs=2), tmp_path, Console(file=io.StringIO()))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from tests.properties import evidence, replay
+from verification.harness import counters as evidence, replay
 
 pytestmark = pytest.mark.usefixtures("uncounted")
 

@@ -10,12 +10,12 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.properties.replay import playing
-from tests.properties.symbols import seal_bytes
-from tests.properties.twin import HOUSEHOLDS, STRANGER, Twin
+from verification.harness.replay import playing
+from verification.harness.symbolic import seal_bytes
+from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Twin
 from tests.report.conftest import schema
-from wattproof import model
-from wattproof.report import document, page, story, text
+from wattproof.terms import model
+from verification.report import document, page, story, text
 
 PROSUMER, BUYER, IDLE = HOUSEHOLDS[:3]
 SALT = bytes(32)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wattproof.households import open_households
+from wattproof.simulation.households import open_households
 from wattproof.study.communities import Base
 
 DAY = 48

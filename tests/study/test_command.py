@@ -13,8 +13,8 @@ from rich.console import Console
 
 from tests.study.conftest import DAY, write_day
 from wattproof import cli
-from wattproof.engine import available
-from wattproof.households import open_households
+from wattproof.evm.engine import available
+from wattproof.simulation.households import open_households
 from wattproof.study import command, document
 from wattproof.study.communities import Base, Frame
 from wattproof.study.plan import FULL, Size, Task, sized, workers

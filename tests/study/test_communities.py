@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.study.conftest import DAY, write_day
-from wattproof.households import BadInput, Habit, PeriodRow, open_households
+from wattproof.simulation.households import BadInput, Habit, PeriodRow, open_households
 from wattproof.study.communities import NEVER_RIGHT, TURBINE, Base, Community, Frame
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from wattproof.engine import available
+from wattproof.evm.engine import available
 from wattproof.study import document, results
 from wattproof.study.communities import Base, Frame
 from wattproof.study.plan import FULL, RATIOS, Task, adaptation_tasks, day_task, execute, gas_task, month_task

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from wattproof import anvil
-from wattproof.engine import available
-from wattproof.scenario import TradingDay
+from wattproof.evm import anvil
+from wattproof.evm.engine import available
+from wattproof.simulation.trading_day import TradingDay
 from wattproof.study.communities import Base, Community, Frame
 from wattproof.study.runs import ONCE, transaction_gas
 
 
 @pytest.mark.skipif("revm" not in available(), reason="needs revm: pip install 'wattproof[fast]'")
 def test_gas_is_that_of_a_nodes_receipts(shipped: Base, monkeypatch: pytest.MonkeyPatch) -> None:
-    from wattproof.revm import RevmVM
+    from wattproof.evm.revm import RevmVM
 
     calls: list[dict[str, Any]] = []
     call, create = RevmVM.call, RevmVM.create

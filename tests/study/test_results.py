@@ -10,7 +10,7 @@ from wattproof.study import results
 from wattproof.study.communities import Base
 from wattproof.study.plan import AS_MONTH, STEPS, Size, own_prices, strategies
 from wattproof.study.runs import Day, Gas, Totals
-from wattproof.units import pence
+from wattproof.market.units import pence
 
 SIZE = Size("made", 1, 2, 2, 2, 1, 1, 2, (3,))
 

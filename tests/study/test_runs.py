@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from wattproof.bills import Bill
-from wattproof.deployment import Tariff
-from wattproof.engine import available
-from wattproof.households import HalfHour
-from wattproof.scenario import Conduct, simulate
+from wattproof.simulation.accounting import Bill
+from wattproof.market.deployment import Tariff
+from wattproof.evm.engine import available
+from wattproof.simulation.households import HalfHour
+from wattproof.simulation.trading_day import Conduct, simulate
 from wattproof.study.communities import Base, Community, Frame
 from wattproof.study.plan import EAGER, own_prices
 from wattproof.study.runs import Run, Totals, metered, play, records, together, unreported

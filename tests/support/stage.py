@@ -9,10 +9,10 @@ from typing import Any
 
 import boa
 
-from wattproof.clock import Clock, Phase
-from wattproof.deployment import Deployment, Tariff, deploy, fund
-from wattproof.engine import state_digest
-from wattproof.meters import Meter
+from wattproof.market.clock import Clock, Phase
+from wattproof.market.deployment import Deployment, Tariff, deploy, fund
+from wattproof.evm.engine import state_digest
+from wattproof.market.meters import Meter
 
 NOON = 1_750_000_000 // 1800 * 1800
 """A fixed time at which a period starts, in seconds: tests do not depend on the day they run."""

@@ -8,7 +8,7 @@ import boa
 import pytest
 
 from tests.support.stage import Household, Stage
-from wattproof.meters import Meter, malleable_twin
+from wattproof.market.meters import Meter, malleable_twin
 
 Entry = tuple[str, int, int, bytes]
 

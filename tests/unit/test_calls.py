@@ -1,4 +1,4 @@
-"""`wattproof.calls` against titanoboa: the same calldata, the same views, the same errors, the same events."""
+"""`wattproof.market.calls` against titanoboa: the same calldata, the same views, the same errors, the same events."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from eth_utils.crypto import keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wattproof.calls import Calls
-from wattproof.deployment import deploy
-from wattproof.meters import READING_TYPE, reading_hash
+from wattproof.market.calls import Calls
+from wattproof.market.deployment import deploy
+from wattproof.market.meters import READING_TYPE, reading_hash
 
 WORD = {
     "address": st.binary(min_size=20, max_size=20).map(lambda raw: "0x" + raw.hex()),

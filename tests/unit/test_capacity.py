@@ -14,8 +14,8 @@ import pytest
 
 from tests.support.planted import word, write
 from tests.support.stage import Stage
-from wattproof.clock import Clock
-from wattproof.deployment import Tariff
+from wattproof.market.clock import Clock
+from wattproof.market.deployment import Tariff
 
 MOST_MONEY = 2**104 - 1
 

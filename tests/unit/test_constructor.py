@@ -9,7 +9,7 @@ import pytest
 from eth_abi.abi import encode
 
 from tests.support.stage import Stage
-from wattproof.deployment import deployer, with_views
+from wattproof.market.deployment import deployer, with_views
 
 ZERO = "0x" + "00" * 20
 

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from wattproof import bills, day, scenario
-from wattproof.engine import available
-from wattproof.households import open_households
-from wattproof.scenario import TradingDay
+from wattproof.simulation import accounting as bills, day, trading_day as scenario
+from wattproof.evm.engine import available
+from wattproof.simulation.households import open_households
+from wattproof.simulation.trading_day import TradingDay
 
 FASTEST = available()[-1]
 

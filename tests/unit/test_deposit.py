@@ -10,7 +10,7 @@ from eth_abi.abi import encode
 
 from tests.support.stage import FUNDS, Stage
 from tests.support.tokens import Hostile
-from wattproof.deployment import deploy_market
+from wattproof.market.deployment import deploy_market
 
 REFUSED = "ledger: token refused"
 OTHER_AMOUNT = "ledger: token moved another amount"

@@ -12,7 +12,7 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 
 from tests.support import tokens
-from wattproof.deployment import deployer
+from wattproof.market.deployment import deployer
 
 ZERO = "0x" + "00" * 20
 LARGEST = 2**256 - 1

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattproof.households import (
+from wattproof.simulation.households import (
     DEFAULT_FILE,
     DEFAULT_HABITS,
     LIMIT,

@@ -6,7 +6,7 @@ import boa
 import pytest
 
 from tests.support.stage import FUNDS, Stage
-from wattproof.deployment import Tariff
+from wattproof.market.deployment import Tariff
 
 UNKNOWN = "quotes: unknown quote"
 NOT_PROSUMER = "quotes: not the prosumer"

@@ -18,9 +18,9 @@ from vyper.compiler.settings import OptimizationLevel
 
 from tests.support.planted import Planted, plant, set_standing
 from tests.support.stage import CAPACITY, FUNDS, NOON, SALT, Household, Stage
-from wattproof import deployment
-from wattproof.deployment import contracts_dir, deployer
-from wattproof.engine import state_digest
+from wattproof.market import deployment
+from wattproof.market.deployment import contracts_dir, deployer
+from wattproof.evm.engine import state_digest
 
 ZERO = "0x" + "00" * 20
 NOTHING = bytes(32)
@@ -33,7 +33,7 @@ CREATED, RESERVED, CONFIRMED, REJECTED = (1 << place for place in range(4))
 
 @functools.cache
 def older(name: str) -> Any:
-    """The deployer of a contract built for Shanghai's rules and for code size, as `wattproof.evidence.builds` has it.
+    """The deployer of a contract built for Shanghai's rules and for code size, as `verification.builds` has it.
 
     titanoboa anchors the settings, without which vyper takes every contract for Prague's, and keeps the build on disk.
     """

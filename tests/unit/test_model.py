@@ -4,7 +4,7 @@ from copy import deepcopy
 
 import pytest
 
-from wattproof.model import (
+from wattproof.terms.model import (
     MAX_UINT256,
     ZERO_ADDRESS,
     ZERO_BYTES32,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.planted import Planted, plant
 from tests.support.stage import TARIFF, Stage
-from wattproof.deployment import Tariff
+from wattproof.market.deployment import Tariff
 
 LARGEST = 2**24 - 1
 TIERS = {0: 0, 4: 0, 5: 1, 9: 1, 10: 2, 19: 2, 20: 3, 39: 3, 40: 4, 79: 4, 80: 5, 2**24 - 1: 5}

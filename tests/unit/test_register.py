@@ -10,7 +10,7 @@ from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 
 from tests.support.stage import CAPACITY, FUNDS, Household, Stage
-from wattproof.meters import Meter, pairing_hash, reading_hash
+from wattproof.market.meters import Meter, pairing_hash, reading_hash
 
 ZERO = "0x" + "00" * 20
 

@@ -12,10 +12,10 @@ from typing import Any
 import boa
 import pytest
 
-from tests.properties.symbols import seal_bytes
-from tests.properties.twin import Twin
+from verification.harness.symbolic import seal_bytes
+from verification.harness.lockstep import Twin
 from wattproof import repl
-from wattproof.clock import Phase
+from wattproof.market.clock import Phase
 
 README = Path(__file__).parents[2] / "README.md"
 

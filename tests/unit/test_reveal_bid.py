@@ -8,7 +8,7 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from tests.support.stage import FUNDS, SALT, Household, Stage
-from wattproof.deployment import Tariff
+from wattproof.market.deployment import Tariff
 
 NOT_AUTHORISED = "accounts: not authorised"
 IN_ARREARS = "ledger: in arrears"

@@ -1,4 +1,4 @@
-"""The trading day (`wattproof.scenario`) on small communities, with bills reckoned by hand."""
+"""The trading day (`wattproof.simulation.trading_day`) on small communities, with bills reckoned by hand."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from wattproof import footprint, scenario
-from wattproof.bills import Books, BooksDoNotBalance, Event, tier
-from wattproof.deployment import Tariff
-from wattproof.engine import available
-from wattproof.households import open_households
-from wattproof.scenario import Conduct, PeriodResult, TradingDay, apportion, simulate
+from wattproof.evm import pruning as footprint
+from wattproof.simulation import trading_day as scenario
+from wattproof.simulation.accounting import Books, BooksDoNotBalance, Event, tier
+from wattproof.market.deployment import Tariff
+from wattproof.evm.engine import available
+from wattproof.simulation.households import open_households
+from wattproof.simulation.trading_day import Conduct, PeriodResult, TradingDay, apportion, simulate
 
 TARIFF = Tariff(sbp=60, ssp=180, service_fee=2, priority_step=500)
 """Small round prices in base units per Wh; the price band is [62, 178]."""

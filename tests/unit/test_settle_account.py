@@ -12,7 +12,7 @@ import boa
 import pytest
 
 from tests.support.stage import CAPACITY, FUNDS, SALT, Household, Stage
-from wattproof.deployment import Tariff
+from wattproof.market.deployment import Tariff
 
 
 def sold(stage: Stage, exported: int | None, *bids: tuple[Household, int, int], volume: int = 1000) -> int:

@@ -13,8 +13,8 @@ import boa
 import pytest
 
 from tests.support.stage import CAPACITY, FUNDS, TARIFF, Household, Stage
-from wattproof.deployment import Tariff
-from wattproof.meters import Meter
+from wattproof.market.deployment import Tariff
+from wattproof.market.meters import Meter
 
 VALID, INVALID, MATCHED, SETTLED = 1, 2, 4, 8
 

@@ -6,7 +6,7 @@ import boa
 import pytest
 
 from tests.support.stage import FUNDS, NOON, Household, Stage
-from wattproof.deployment import Tariff
+from wattproof.market.deployment import Tariff
 
 NOT_AUTHORISED = "accounts: not authorised"
 IN_ARREARS = "ledger: in arrears"

@@ -8,7 +8,7 @@ import boa
 import pytest
 
 from tests.support.stage import FUNDS, Household, Stage
-from wattproof.meters import Meter, domain_separator, reading_hash
+from wattproof.market.meters import Meter, domain_separator, reading_hash
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 """The order of secp256k1."""

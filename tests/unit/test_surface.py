@@ -12,7 +12,7 @@ from eth_utils.crypto import keccak
 from vyper.compiler.output import build_abi_output
 
 from tests.support.stage import Stage
-from wattproof.deployment import contracts_dir, deployer
+from wattproof.market.deployment import contracts_dir, deployer
 
 ABI: list[dict[str, Any]] = build_abi_output(deployer("EnergyMarket").compiler_data)
 LENS: list[dict[str, Any]] = build_abi_output(deployer("MarketLens").compiler_data)

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from tests.properties.evidence import Violated
-from tests.properties.replay import playing
-from tests.properties.symbols import seal_bytes
-from tests.properties.twin import HOUSEHOLDS, STRANGER, Twin
-from wattproof.model import BidStatus, Market, Phase, QuoteStatus, Reading, Trade
+from verification.harness.counters import Violated
+from verification.harness.replay import playing
+from verification.harness.symbolic import seal_bytes
+from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Twin
+from wattproof.terms.model import BidStatus, Market, Phase, QuoteStatus, Reading, Trade
 
 pytestmark = pytest.mark.usefixtures("uncounted")
 

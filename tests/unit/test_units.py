@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattproof.units import PENCE, format_energy, format_money, format_price, kwh, pence, pence_per_kwh
+from wattproof.market.units import PENCE, format_energy, format_money, format_price, kwh, pence, pence_per_kwh
 
 
 def test_a_credit_is_a_pound():

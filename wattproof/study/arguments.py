@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from wattproof.arguments import ENGINES, add_households, count
+from wattproof.cli.arguments import ENGINES, add_households, count
 
 
 def add(commands: Any) -> None:

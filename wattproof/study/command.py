@@ -21,9 +21,9 @@ from rich.table import Table
 from rich.text import Text
 
 from wattproof import __version__
-from wattproof.day import PROBLEMS, exit_code
-from wattproof.engine import available, make_env
-from wattproof.households import DEFAULT_FILE, Households, open_households
+from wattproof.simulation.day import PROBLEMS, exit_code
+from wattproof.evm.engine import available, make_env
+from wattproof.simulation.households import DEFAULT_FILE, Households, open_households
 from wattproof.study import document
 from wattproof.study.communities import Base
 from wattproof.study.plan import FULL, REDUCED, Size, Task, default_jobs, execute, sized, tasks, timed, workers
@@ -97,7 +97,7 @@ def run_study(
 
 
 def _compile() -> None:
-    from wattproof.deployment import deployer
+    from wattproof.market.deployment import deployer
 
     for name in ("EnergyMarket", "MarketLens", "EnergyCredit"):
         _ = deployer(name).compiler_data.bytecode

@@ -15,8 +15,17 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from wattproof.households import LIMIT, SPREADS, BadInput, Forecaster, Habit, HalfHour, Households, PeriodRow
-from wattproof.scenario import apportion
+from wattproof.simulation.households import (
+    LIMIT,
+    SPREADS,
+    BadInput,
+    Forecaster,
+    Habit,
+    HalfHour,
+    Households,
+    PeriodRow,
+)
+from wattproof.simulation.trading_day import apportion
 
 HALF_HOURS = 48
 """Half-hours of a day (paper, section 5.2.1)."""
@@ -136,7 +145,7 @@ class Base:
 
 
 class Community:
-    """A file's households over the days of a frame; what `wattproof.scenario.TradingDay` iterates.
+    """A file's households over the days of a frame; what `wattproof.simulation.trading_day.TradingDay` iterates.
 
     names        the households; copies are named "sunny 2", "sunny 3" and so on
     classes      class of each one's forecasts

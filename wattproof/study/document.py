@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from wattproof.deployment import Tariff
+from wattproof.market.deployment import Tariff
 
 NAME = "case-study.md"
 DATA = "case-study.json"

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from typing import Any
 
-from wattproof.bills import TIERS
-from wattproof.deployment import Tariff
-from wattproof.scenario import Conduct
+from wattproof.simulation.accounting import TIERS
+from wattproof.market.deployment import Tariff
+from wattproof.simulation.trading_day import Conduct
 from wattproof.study import runs
 from wattproof.study.communities import HALF_HOURS, Base, Frame, draw
 from wattproof.study.runs import Run

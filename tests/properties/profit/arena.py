@@ -16,11 +16,11 @@ from typing import Any
 
 import boa
 
-from tests.properties.symbols import seal_bytes
-from wattproof.calls import Calls
-from wattproof.deployment import Tariff, deploy
-from wattproof.meters import Meter
-from wattproof.model import Phase
+from verification.harness.symbolic import seal_bytes
+from wattproof.market.calls import Calls
+from wattproof.market.deployment import Tariff, deploy
+from wattproof.market.meters import Meter
+from wattproof.terms.model import Phase
 
 NOON = 1_561_071_600
 FUNDS = 10**9

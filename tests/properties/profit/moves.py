@@ -32,7 +32,7 @@ from tests.properties.profit.arena import (
     Facts,
     History,
 )
-from wattproof.model import Phase
+from wattproof.terms.model import Phase
 
 ALWAYS = ("deposit", "withdraw", "clear", "register")
 OPEN = {

@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 import boa
 
-from tests.properties.evidence import holds
+from verification.harness.counters import holds
 from tests.properties.machine import salt_of
-from tests.properties.observation import Account
-from tests.properties.symbols import meter, seal_bytes
-from tests.properties.twin import CAPACITY, HOUSEHOLDS, NEWCOMER, STRANGER, Outcome, Twin
-from wattproof.deployment import Tariff
-from wattproof.model import Phase
-from wattproof.units import pence, pence_per_kwh
+from verification.harness.state import Account
+from verification.harness.symbolic import meter, seal_bytes
+from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, STRANGER, Outcome, Twin
+from wattproof.market.deployment import Tariff
+from wattproof.terms.model import Phase
+from wattproof.market.units import pence, pence_per_kwh
 
 SELLER, BUYER, PARTNER, RIVAL, OTHER, _ = HOUSEHOLDS
 BUYERS = tuple(f"buyer_{number}" for number in range(10))

@@ -13,13 +13,13 @@ from eth_utils.crypto import keccak
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from tests.properties import seasons
-from tests.properties.evidence import holds
+from verification.harness import presets as seasons
+from verification.harness.counters import holds
 from tests.properties.machine import salt_of
-from tests.properties.observation import Account, Observation
-from tests.properties.symbols import meter, seal_bytes
+from verification.harness.state import Account, Observation
+from verification.harness.symbolic import meter, seal_bytes
 from tests.properties.test_bounds import full_quote
-from tests.properties.twin import (
+from verification.harness.lockstep import (
     CAPACITY,
     HOUSEHOLDS,
     MOST_CAPACITY,

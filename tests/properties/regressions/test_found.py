@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import boa
 
-from tests.properties.evidence import holds
+from verification.harness.counters import holds
 from tests.properties.profit import bounds
 from tests.properties.profit.arena import ANNA, SELLER, Facts, arena
 from tests.properties.profit.moves import Coalition, Move
-from tests.properties.twin import TARIFF
+from verification.harness.lockstep import TARIFF
 from tests.support.stage import FUNDS, Stage
 from tests.support.tokens import deployer
-from wattproof.deployment import deploy_market
+from wattproof.market.deployment import deploy_market
 
 
 def test_c5_token_8_the_token_takes_over_while_it_is_waited_for() -> None:

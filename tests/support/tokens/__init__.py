@@ -9,7 +9,7 @@ from typing import Any
 import boa
 
 from tests.support.stage import Stage
-from wattproof.deployment import deploy_market
+from wattproof.market.deployment import deploy_market
 
 
 @functools.cache

@@ -1,0 +1,33 @@
+"""The arguments of `wattproof edges`; apart from the rest, so that `--help` waits for no compiler."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+OUT = Path("out/evidence/edges.json")
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """The arguments of `wattproof edges`."""
+    command.add_argument("--part", action="append", choices=("unit", "properties"), help="run these tests only")
+    command.add_argument("--jobs", type=int, default=2, metavar="N", help="processes, two at most (default: 2)")
+    command.add_argument("--histories", type=int, default=2, metavar="N", help="of each property test (default: 2)")
+    command.add_argument("--steps", type=int, default=25, metavar="N", help="of each history (default: 25)")
+    command.add_argument("--out", type=Path, default=OUT, metavar="FILE.json", help=f"default: {OUT}")
+
+
+def add(commands: Any) -> None:
+    """Adds `edges`."""
+    command = commands.add_parser("edges", help="show which edges and lines of the contracts the tests really run")
+    add_arguments(command)
+    command.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from verification.coverage.campaign import edges
+
+    return edges(options, Console())

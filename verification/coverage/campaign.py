@@ -1,0 +1,364 @@
+"""Runs the tests on py-evm, watches every program counter, and reports which edges and lines none of them ran."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.metadata
+import json
+import multiprocessing
+import os
+import platform
+import re
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+import boa
+from boa.vm.py_evm import PyEVM
+from eth_utils.crypto import keccak
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from vyper.ir import compile_ir
+
+from wattproof.market.deployment import deployer
+from verification.coverage.code import OWN, Code, Edge
+from wattproof.evm.engine import make_env
+from verification.mutation.sources import TARGETS
+from verification.mutation.trial import NOT_ABOUT_CONTRACTS, UNIT, Suite
+
+UNREACHABLE = Path("docs/unreachable-edges.md")
+
+EFFORT = "edges"
+"""The effort of the property tests: histories and steps of each, on py-evm."""
+
+LENS = "MarketLens"
+
+_TOOLS = ("vyper", "titanoboa", "py-evm", "hypothesis", "snekmate", "pytest")
+_ROW = re.compile(r"^\| (\S+) \| (\S+) \| `(.*)` \| (.+) \| (.+) \| (.+) \|$", re.MULTILINE)
+
+Key = tuple[str, str, str, str, str]
+
+
+class Unsound(Exception):
+    """The campaign cannot say anything: a test fails, or the list of unreachable edges is not true."""
+
+
+def unreachable(root: Path) -> dict[Key, str]:
+    """The reason of every edge in the list, by module, function, statement, decision and way."""
+    path = root / UNREACHABLE
+    if not path.is_file():
+        return {}
+    rows = [tuple(part.replace("\\|", "|") for part in row) for row in _ROW.findall(path.read_text())]
+    reasons = {row[:5]: row[5] for row in rows}
+    if len(reasons) != len(rows):
+        twice = [key for key, count in Counter(row[:5] for row in rows).items() if count > 1]
+        raise Unsound(f"{UNREACHABLE}: listed twice: {twice}")
+    return reasons  # type: ignore[return-value]
+
+
+# ---- watching --------------------------------------------------------------------------
+
+
+class Watch:
+    """The codes that are watched; takes in what any environment on py-evm runs while it is on."""
+
+    def __init__(self, contracts: Path) -> None:
+        self.codes = []
+        for target in TARGETS:
+            data = deployer(target).compiler_data
+            runtime, creation = data.bytecode_runtime, data.bytecode
+            self.codes.append(Code(target, runtime, data.source_map, contracts, len(runtime)))
+            _, source_map = compile_ir.assembly_to_evm(data.assembly)
+            self.codes.append(Code(f"{target} creation", creation, source_map, contracts, creation.index(runtime)))
+        self._known: dict[bytes, Code | None] = {}
+
+    def _code_of(self, raw: bytes) -> Code | None:
+        # Immutables stand behind the runtime code.
+        if raw not in self._known:
+            self._known[raw] = next((code for code in self.codes if raw.startswith(code.bytecode)), None)
+        return self._known[raw]
+
+    def taken(self) -> list[tuple[set[tuple[int, int]], set[int]]]:
+        """What was seen in each code since the last time."""
+        seen = [(code.pairs, code.pcs) for code in self.codes]
+        for code in self.codes:
+            code.pairs, code.pcs = set(), set()
+        return seen
+
+    def add(self, seen: list[tuple[set[tuple[int, int]], set[int]]]) -> None:
+        """Adds what another process has seen."""
+        for code, (pairs, pcs) in zip(self.codes, seen, strict=True):
+            code.pairs |= pairs
+            code.pcs |= pcs
+
+    def missing(self) -> int:
+        """How many edges nobody has seen yet."""
+        return sum(len(code.missing()) for code in self.codes)
+
+    def see(self, computation: Any) -> None:
+        """Takes in a computation and all that it called."""
+        code = self._code_of(computation.code._raw_code_bytes)
+        if code is not None:
+            code.see(computation.code._trace)
+        for child in computation.children:
+            self.see(child)
+
+    @contextmanager
+    def on(self) -> Iterator[None]:
+        """Watches every call and deployment inside the block."""
+        plain = {name: getattr(PyEVM, name) for name in ("execute_code", "deploy_code")}
+
+        def watched(run: Callable[..., Any]) -> Callable[..., Any]:
+            def method(*args: Any, **kwargs: Any) -> Any:
+                computation = run(*args, **kwargs)
+                self.see(computation)
+                return computation
+
+            return method
+
+        for name, run in plain.items():
+            setattr(PyEVM, name, watched(run))
+        try:
+            yield
+        finally:
+            for name, run in plain.items():
+                setattr(PyEVM, name, run)
+
+
+# ---- the tests -------------------------------------------------------------------------
+
+
+def _unit_tests(suite: Suite, tell: Callable[[str], None]) -> None:
+    """All unit tests, file by file. Raises Unsound where one fails."""
+    import pytest
+
+    os.chdir(suite.root)
+    for path in sorted((suite.root / UNIT).glob("test_*.py")):
+        if path.stem.removeprefix("test_") in NOT_ABOUT_CONTRACTS:
+            continue
+        code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", str(path)])
+        if code != pytest.ExitCode.OK:
+            raise Unsound(f"{path.relative_to(suite.root)} fails: {code!r}; run it by itself to see why")
+        tell(path.stem)
+
+
+def _properties(suite: Suite, tell: Callable[[str], None]) -> None:
+    """All property tests, with few histories each. Raises Unsound where one fails."""
+    with boa.swap_env(make_env("pyevm")):
+        for name, check in suite.checks.items():
+            for season in check.seasons:
+                suite.seasons.prepared(season)
+            for failure in suite.seasons.failures.values():
+                raise Unsound(f"{name}: {failure}")
+            try:
+                check.run(EFFORT)
+            except Exception as failure:
+                raise Unsound(f"{name} fails on py-evm: {failure}") from failure
+            tell(name)
+
+
+PARTS: dict[str, Callable[[Suite, Callable[[str], None]], None]] = {"unit": _unit_tests, "properties": _properties}
+"""What a campaign consists of; each part runs in a process of its own."""
+
+
+def _child(part: str, suite: Suite, watch: Watch, pipe: Connection) -> None:
+    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (pytest and Hypothesis print)
+    try:
+        with watch.on():
+            PARTS[part](suite, lambda name: pipe.send(("passed", watch.taken())))
+    except Unsound as problem:
+        pipe.send(("failed", str(problem)))
+    else:
+        pipe.send(("done", None))
+
+
+def run_parts(parts: Sequence[str], suite: Suite, watch: Watch, jobs: int, console: Console) -> dict[str, int]:
+    """Runs the parts, `jobs` at a time, into `watch`; returns how many new edges each part brought, in order."""
+    waiting, running = list(parts), {}
+    brought = dict.fromkeys(parts, 0)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    files = len(list((suite.root / UNIT).glob("test_*.py"))) - len(NOT_ABOUT_CONTRACTS)
+    total = {"unit": files, "properties": len(suite.checks)}
+    with Progress(*columns, console=console, auto_refresh=False) as progress:
+        bars = {part: progress.add_task(part, total=total[part]) for part in parts}
+        try:
+            while waiting or running:
+                while waiting and len(running) < jobs:
+                    part = waiting.pop(0)
+                    ours, theirs = multiprocessing.Pipe()
+                    process = multiprocessing.get_context("fork").Process(
+                        target=_child, args=(part, suite, watch, theirs), daemon=True
+                    )
+                    process.start()
+                    theirs.close()
+                    running[ours] = (part, process)
+                for pipe in wait(list(running), timeout=1):
+                    part, process = running[pipe]
+                    try:
+                        kind, what = pipe.recv()
+                    except EOFError:
+                        raise Unsound(f"the process of the {part} tests ended before it was done") from None
+                    if kind == "failed":
+                        raise Unsound(what)
+                    if kind == "passed":
+                        before = watch.missing()
+                        watch.add(what)
+                        brought[part] += before - watch.missing()
+                        progress.advance(bars[part])
+                    else:
+                        process.join()
+                        del running[pipe]
+                progress.refresh()
+        finally:
+            for _, process in running.values():
+                process.kill()
+                process.join()
+    return brought
+
+
+# ---- the report ------------------------------------------------------------------------
+
+
+def is_library(edge: Edge) -> bool:
+    """Whether an edge is of snekmate's modules, which have their folder's name in front."""
+    return "/" in edge.module
+
+
+def is_ours(edge: Edge) -> bool:
+    """Whether an edge has to be run, or explained.
+
+    A lens holds nothing and can be replaced: of it that is what its own source asks. What the compiler checks there
+    besides, and the market's modules in it, are the market's to run.
+    """
+    own = edge.origin == OWN and edge.module == LENS
+    return not is_library(edge) and (own or not edge.contract.startswith(LENS))
+
+
+def is_further(edge: Edge) -> bool:
+    """Whether an edge is of a lens, and need not be run."""
+    return not is_ours(edge) and not is_library(edge)
+
+
+def report(codes: Sequence[Code], reasons: dict[Key, str]) -> tuple[dict[str, Any], list[str]]:
+    """Figures and details of what was seen, and what is wrong: edges and lines missing, entries that are not true."""
+    edges = [edge for code in codes for edge in code.edges]
+    missing = [edge for code in codes for edge in code.missing()]
+    ours, not_run = [edge for edge in edges if is_ours(edge)], [edge for edge in missing if is_ours(edge)]
+    unseen = {edge.key for edge in not_run}
+    unexplained = [edge for edge in not_run if edge.key not in reasons]
+    problems = [f"never run: {edge.shown()}" for edge in unexplained]
+    known = {edge.key for edge in ours}
+    for key in reasons:
+        if key not in known:
+            problems.append(f"{UNREACHABLE} lists an edge that is no more: {' | '.join(key)}")
+        elif key not in unseen:
+            problems.append(f"{UNREACHABLE} lists an edge that was run: {' | '.join(key)}")
+
+    def excused(module: str, line: int) -> bool:
+        """Whether a line is only run by way of an edge that is listed as unreachable."""
+        return any(edge.module == module and edge.line == line and edge.key in reasons for edge in not_run)
+
+    lines: defaultdict[str, list[int]] = defaultdict(list)
+    dark: defaultdict[str, list[int]] = defaultdict(list)
+    for code in codes:
+        for (module, line), pcs in code.lines.items():
+            if "/" not in module:
+                lines[module].append(line)
+                if not pcs & code.pcs:
+                    dark[module].append(line)
+                    if not excused(module, line):
+                        problems.append(f"never run: line {line} of {module}")
+    modules = {
+        module: {
+            "edges": sum(edge.module == module for edge in ours),
+            "edges run": sum(edge.module == module for edge in ours) - sum(edge.module == module for edge in not_run),
+            "edges explained": sum(edge.module == module and edge.key in reasons for edge in not_run),
+            "lines": len(lines[module]),
+            "lines run": len(lines[module]) - len(dark[module]),
+            "lines missing": sorted(dark[module]),
+            "edges missing": [edge.shown() for edge in unexplained if edge.module == module],
+        }
+        for module in sorted({edge.module for edge in ours} | lines.keys())
+    }
+    figures = {
+        "edges": len(ours),
+        "edges run": len(ours) - len(not_run),
+        "edges explained as unreachable": len(not_run) - len(unexplained),
+        "edges missing": len(unexplained),
+        "edges of conditions in the source": sum(edge.origin == OWN for edge in ours),
+        "of those run": sum(edge.origin == OWN for edge in ours) - sum(edge.origin == OWN for edge in not_run),
+        "lines": sum(map(len, lines.values())),
+        "lines run": sum(map(len, lines.values())) - sum(map(len, dark.values())),
+        "edges of library code": sum(map(is_library, edges)),
+        "library edges run": sum(map(is_library, edges)) - sum(map(is_library, missing)),
+        "further edges of the lens": sum(map(is_further, edges)),
+        "further edges of the lens run": sum(map(is_further, edges)) - sum(map(is_further, missing)),
+    }
+    kinds: defaultdict[str, dict[str, int]] = defaultdict(lambda: {"edges": 0, "run": 0})
+    gone = {(edge.contract, edge.jump, edge.target) for edge in missing}
+    for edge in ours:
+        entry = kinds[f"{edge.origin}: {edge.kind}, {edge.way}"]
+        entry["edges"] += 1
+        entry["run"] += (edge.contract, edge.jump, edge.target) not in gone
+    details = {
+        "modules": modules,
+        "kinds": dict(sorted(kinds.items())),
+        "explained": [{"edge": edge.shown(), "reason": reasons[edge.key]} for edge in not_run if edge.key in reasons],
+    }
+    return {"figures": figures, "details": details}, problems
+
+
+def edges(options: argparse.Namespace, console: Console) -> int:
+    """Runs a campaign. Returns 0 where every edge and line was run or is explained, 1 where not, 2 on errors."""
+    begun = time.monotonic()
+    suite = Suite({EFFORT: (options.histories, options.steps)})
+    try:
+        reasons = unreachable(suite.root)
+        watch = Watch(suite.contracts.resolve())
+        brought = run_parts(options.part or list(PARTS), suite, watch, options.jobs, console)
+    except Unsound as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; nothing was written", file=sys.stderr)
+        return 130
+    found, problems = report(watch.codes, reasons)
+    evidence = {
+        "part": "edges",
+        "versions": {
+            "python": platform.python_version(),
+            **{tool: importlib.metadata.version(tool) for tool in _TOOLS},
+        },
+        "bytecode": {target: _digests(target) for target in TARGETS},
+        "seed": "derandomised",
+        "seconds": round(time.monotonic() - begun, 1),
+        "figures": found["figures"],
+        "details": {
+            "histories": options.histories,
+            "steps": options.steps,
+            "new edges of": brought,
+            **found["details"],
+        },
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(evidence, indent=1) + "\n")
+    for name, value in evidence["figures"].items():
+        console.print(f"{name:<36} {value}", highlight=False)
+    for problem in problems:
+        console.print(problem, soft_wrap=True, markup=False, highlight=False)
+    console.print(f"all of it: {options.out}")
+    return 1 if problems else 0
+
+
+def _digests(target: str) -> dict[str, Any]:
+    data = deployer(target).compiler_data
+    return {
+        name: {"sha256": hashlib.sha256(part).hexdigest(), "keccak": keccak(part).hex(), "bytes": len(part)}
+        for name, part in (("creation", data.bytecode), ("runtime", data.bytecode_runtime))
+    }

@@ -1,0 +1,30 @@
+"""The command `wattproof gas`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def add(commands: Any) -> None:
+    """Adds `gas`."""
+    gas = commands.add_parser("gas", help="measure what every call costs on anvil, and compare with the targets")
+    gas.add_argument("--out", type=Path, metavar="FILE", default=Path("out/gas.json"), help="default: out/gas.json")
+    choice = gas.add_mutually_exclusive_group()
+    choice.add_argument(
+        "--update", action="store_true", help="write gas-snapshot.json and the tables of docs/gas.md anew"
+    )
+    choice.add_argument("--docs", action="store_true", help="only write the tables of docs/gas.md, from the snapshot")
+    gas.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from verification.gas.run import run_gas
+
+    # Written to a file or a log, the table keeps its width.
+    console = Console() if sys.stdout.isatty() else Console(width=120)
+    return run_gas(options.out, options.update, options.docs, console)

@@ -1,0 +1,264 @@
+"""A community whose every transaction is signed, sent, checked and weighed."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eth_abi.abi import encode
+from eth_utils.abi import abi_to_signature, collapse_if_tuple, function_abi_to_4byte_selector
+from eth_utils.crypto import keccak
+
+from wattproof.market.clock import Phase
+from wattproof.market.deployment import Tariff, frame
+from verification.builds import SHIPPED, build
+from verification.gas.chain import CHAIN_ID, Chain, Party, Receipt, topic
+from wattproof.market.meters import Meter
+
+START = 1_750_000_000 // 1800 * 1800
+"""The second at which every history begins."""
+
+CREDITS = 10**21
+"""Base units that a household turns into credits and deposits at first: a thousand credits."""
+
+CAPACITY = 11_500
+"""Wh in half an hour through a household's connection: 100 A at 230 V."""
+
+LARGEST_CAPACITY = 2**24 - 1
+"""Wh in a period through the largest connection that the market takes."""
+
+
+class Unexpected(RuntimeError):
+    """A transaction did something else than the history is designed for, so that its gas would mean nothing."""
+
+
+class Interface:
+    """A contract's functions and events, by name."""
+
+    def __init__(self, contract: str, setting: str) -> None:
+        built = build(contract, setting)
+        abi = built.abi
+        self.code, self.free = built.creation, built.free
+        self._constructor = next((entry for entry in abi if entry["type"] == "constructor"), {"inputs": []})
+        self._functions = {entry["name"]: entry for entry in abi if entry["type"] == "function"}
+        self.events = {topic(abi_to_signature(entry)): entry["name"] for entry in abi if entry["type"] == "event"}
+
+    def deployment(self, *arguments: Any) -> bytes:
+        """The code that creates the contract."""
+        return self.code + _encode(self._constructor, arguments)
+
+    def call(self, function: str, *arguments: Any) -> bytes:
+        """The calldata of a call."""
+        entry = self._functions[function]
+        return function_abi_to_4byte_selector(entry) + _encode(entry, arguments)
+
+
+def _encode(entry: dict[str, Any], arguments: Sequence[Any]) -> bytes:
+    return encode([collapse_if_tuple(argument) for argument in entry["inputs"]], arguments)
+
+
+@functools.cache
+def interface(contract: str, setting: str = SHIPPED) -> Interface:
+    """The interface of a contract, compiled once for each of the settings of `verification.builds`."""
+    return Interface(contract, setting)
+
+
+class Household(Party):
+    """A household with its meter and the capacity of its connection, in Wh a period."""
+
+    def __init__(self, name: str, capacity: int = CAPACITY) -> None:
+        super().__init__(name)
+        self.capacity = capacity
+        self.meter = Meter(name)
+        self.profile = hashlib.sha256(f"profile {name}".encode()).digest()
+
+
+@dataclass(frozen=True)
+class Bid:
+    """A bid: price in base units per Wh, volume in Wh."""
+
+    bidder: Household
+    price: int
+    volume: int
+
+    @property
+    def salt(self) -> bytes:
+        """32 bytes that hide the bid."""
+        return keccak(text=f"salt {self.bidder.name} {self.price} {self.volume}")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a meter says of a period: energies in Wh."""
+
+    household: Household
+    exported: int
+    imported: int
+
+
+class Community:
+    """A market with its token, its lens, owner, supplier and households on a chain.
+
+    Every method is one transaction of each party it names, and returns the receipts. Events that were not expected, or
+    expected ones that are missing, raise Unexpected.
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        tariff: Tariff = Tariff(),
+        tick: Callable[[], None] = lambda: None,
+        setting: str = SHIPPED,
+    ) -> None:
+        self.chain = chain
+        self.tariff = tariff
+        self.owner = Party("owner")
+        self.supplier = Party("supplier")
+        self._interfaces = {name: interface(name, setting) for name in ("EnergyMarket", "EnergyCredit", "MarketLens")}
+        self._market, self._token = self._interfaces["EnergyMarket"], self._interfaces["EnergyCredit"]
+        self._tick = tick
+        self._quotes = 0
+        self.receipts: list[tuple[str, Receipt]] = []
+        self.token = self.create("EnergyCredit").created or ""
+        self.market = self.create("EnergyMarket", self.token, self.supplier.address, *frame(tariff)).created or ""
+        self.lens = self.create("MarketLens", self.market).created or ""
+
+    # ---- transactions -------------------------------------------------------------------
+
+    def create(self, contract: str, *arguments: Any) -> Receipt:
+        """Deploys a contract; the owner pays."""
+        built = self._interfaces[contract]
+        if built.free < 0:
+            raise Unexpected(f"{contract} is {-built.free:,} bytes above what a chain takes (EIP-170)")
+        return self._noted(contract, self.chain.send(self.owner, None, built.deployment(*arguments)))
+
+    def send(self, sender: Party, function: str, *arguments: Any, **events: int) -> Receipt:
+        """A call of the market, which must log exactly these events: name -> how often."""
+        data = self._market.call(function, *arguments)
+        receipt = self._noted(function, self.chain.send(sender, self.market, data))
+        logged = Counter(self._market.events[log.topics[0]] for log in receipt.logs if log.address == self.market)
+        if logged != Counter(events):
+            raise Unexpected(f"{function} by {sender} logged {dict(logged)}, not {events}")
+        return receipt
+
+    def _noted(self, name: str, receipt: Receipt) -> Receipt:
+        self.receipts.append((name, receipt))
+        self._tick()
+        return receipt
+
+    # ---- users and money ----------------------------------------------------------------
+
+    def register(self, household: Household) -> Receipt:
+        """Registers a household with its meter's signature."""
+        signature = household.meter.sign_pairing(self.market, household.address, household.profile, CHAIN_ID)
+        return self.send(household, "register", household.profile, household.meter.address, signature, Registered=1)
+
+    def authorize(self, household: Household) -> Receipt:
+        """The owner lets a household trade, as far as its connection goes."""
+        return self.send(self.owner, "authorize", household.address, household.capacity, Authorized=1)
+
+    def mint(self, party: Party, amount: int) -> None:
+        """Turns ether of a party into credits that the market may take, this time only."""
+        self.chain.send(party, self.token, self._token.call("mint"), value=amount)
+        self.chain.send(party, self.token, self._token.call("approve", self.market, amount))
+
+    def deposit(self, party: Party, amount: int) -> Receipt:
+        """Deposits credits that were minted before."""
+        return self.send(party, "deposit", amount, Deposited=1)
+
+    # ---- time ---------------------------------------------------------------------------
+
+    def next_period(self) -> int:
+        """The first delivery period whose bidding is open for another half-hour at least."""
+        length = self.tariff.period_length
+        return (self.chain.now + 2 * self.tariff.window + length) // length + 1
+
+    def to(self, phase: Phase, period: int) -> None:
+        """Waits for the second at which a phase of a period begins."""
+        start, window = period * self.tariff.period_length, self.tariff.window
+        end = start + self.tariff.period_length
+        begins = {
+            Phase.REVEALING: start - 2 * window,
+            Phase.MATCHING: start - window,
+            Phase.DELIVERING: start,
+            Phase.METERING: end,
+            Phase.SETTLING: end + window,
+            Phase.CLOSING: end + 2 * window,
+        }[phase]
+        if begins < self.chain.now:
+            raise Unexpected(f"{phase} of period {period} began {self.chain.now - begins} s ago")
+        self.chain.now = begins
+
+    # ---- the auction --------------------------------------------------------------------
+
+    def quote(self, prosumer: Household, period: int, volume: int, price: int) -> tuple[int, Receipt]:
+        """A prosumer quotes; the quote's number comes first."""
+        self._quotes += 1
+        return self._quotes, self.send(prosumer, "submit_quote", period, volume, price, QuoteSubmitted=1)
+
+    def bid(self, quote: int, bid: Bid) -> Receipt:
+        """A bidder hands in its seal."""
+        sealed = encode(
+            ["uint256", "address", "uint256", "address", "uint256", "uint256", "bytes32"],
+            [CHAIN_ID, self.market, quote, bid.bidder.address, bid.price, bid.volume, bid.salt],
+        )
+        return self.send(bid.bidder, "submit_bid", quote, keccak(sealed), BidSealed=1)
+
+    def reveal(self, quote: int, bid: Bid) -> Receipt:
+        """A bidder opens its bid."""
+        return self.send(bid.bidder, "reveal_bid", quote, bid.price, bid.volume, bid.salt, BidRevealed=1)
+
+    def match(self, quote: int, winners: int, losers: int) -> Receipt:
+        """A stranger matches a quote."""
+        events = {"BidConfirmed": winners, "BidRejected": losers}
+        return self.send(
+            self.supplier, "match_bids", quote, QuoteMatched=1, **{name: n for name, n in events.items() if n}
+        )
+
+    def buy(self, quote: int, household: Household, volume: int) -> Receipt:
+        """A household buys a part of what a quote has left."""
+        return self.send(household, "buy_surplus", quote, volume, SurplusBought=1)
+
+    # ---- readings and settlement --------------------------------------------------------
+
+    def _signature(self, period: int, report: Report) -> bytes:
+        return report.household.meter.sign_reading(
+            self.market, report.household.address, period, report.exported, report.imported, CHAIN_ID
+        )
+
+    def read(self, period: int, report: Report) -> Receipt:
+        """A household brings its meter's reading."""
+        user, signature = report.household, self._signature(period, report)
+        return self.send(
+            *(user, "submit_reading", user.address, period, report.exported, report.imported, signature),
+            ReadingSubmitted=1,
+        )
+
+    def read_all(self, period: int, reports: Sequence[Report]) -> Receipt:
+        """The owner brings many readings in one transaction."""
+        readings = [
+            (report.household.address, report.exported, report.imported, self._signature(period, report))
+            for report in reports
+        ]
+        return self.send(self.owner, "submit_readings", period, readings, ReadingSubmitted=len(readings))
+
+    def settle(self, quote: int, **events: int) -> Receipt:
+        """The owner settles a quote."""
+        return self.send(self.owner, "settle_quote", quote, QuoteSettled=1, **events)
+
+    def settle_account(self, period: int, household: Household, **events: int) -> Receipt:
+        """The owner settles one account."""
+        return self.send(self.owner, "settle_account", household.address, period, AccountSettled=1, **events)
+
+    def settle_own_account(self, period: int, household: Household, **events: int) -> Receipt:
+        """A household settles its account itself, as anybody may once the owner's turn is over."""
+        return self.send(household, "settle_account", household.address, period, AccountSettled=1, **events)
+
+    def settle_accounts(self, period: int, households: Sequence[Household], **events: int) -> Receipt:
+        """The owner settles many accounts in one transaction."""
+        users = [household.address for household in households]
+        return self.send(self.owner, "settle_accounts", period, users, AccountSettled=len(users), **events)

@@ -1,0 +1,398 @@
+"""The designed history from which every figure comes: one community, period after period, each book of its own kind.
+
+Nothing is random but by a fixed seed, so that the same contract gives the same gas to the last unit, on every chain.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from random import Random
+
+from wattproof.market.clock import Phase
+from verification.gas.chain import Chain, Receipt
+from verification.gas.community import CREDITS, LARGEST_CAPACITY, START, Bid, Community, Household, Report
+
+SIZES = (10, 50, 100, 128)
+"""How many revealed bids the books hold in which the size matters."""
+
+BATCHES = (1, 20, 64)
+"""How many entries the measured batches hold; 64 is the most."""
+
+BATCH = 20
+"""The most entries of a batch in the steady state."""
+
+MOST_BIDS, MOST_TRADES = 128, 256
+
+Key = tuple[str, int | None]
+"""A line of the table: the step, and the size of the book or batch where it matters."""
+
+
+@dataclass(frozen=True)
+class Weight:
+    """Gas and what it is made of: the transactions' base, their calldata, events, and storage less refunds."""
+
+    gas: Fraction
+    transactions: Fraction
+    calldata: Fraction
+    logs: Fraction
+    storage: Fraction
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> Weight:
+        """The weight of one transaction."""
+        parts = (receipt.gas, 1, receipt.calldata, receipt.log_gas, receipt.storage or 0)
+        return cls(*(Fraction(part) for part in parts))
+
+    def __add__(self, other: Weight) -> Weight:
+        return Weight(*(mine + its for mine, its in zip(self._parts, other._parts, strict=True)))
+
+    def __sub__(self, other: Weight) -> Weight:
+        return Weight(*(mine - its for mine, its in zip(self._parts, other._parts, strict=True)))
+
+    def __truediv__(self, count: int) -> Weight:
+        return Weight(*(part / count for part in self._parts))
+
+    @property
+    def _parts(self) -> tuple[Fraction, ...]:
+        return (self.gas, self.transactions, self.calldata, self.logs, self.storage)
+
+
+def total(weights: Sequence[Weight]) -> Weight:
+    """The sum of at least one weight."""
+    first, *others = weights
+    return sum(others, first)
+
+
+@dataclass(frozen=True)
+class Played:
+    """A period that was played to the end: what its transactions weighed."""
+
+    match: Weight
+    settle: Weight
+    everything: Weight
+
+
+class History:
+    """Plays the history on a chain and keeps what each step weighed in `samples`.
+
+    `sizes` and `batches` choose the books and batches; a few small ones make a short history for a quick comparison of
+    two chains. `tick` is called after every transaction of the market.
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        sizes: Sequence[int] = SIZES,
+        most: int = MOST_BIDS,
+        batches: Sequence[int] = BATCHES,
+        tick: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.community = Community(chain, tick=tick)
+        self.samples: dict[Key, list[Weight]] = defaultdict(list)
+        self._sizes, self._most, self._batches = sizes, most, batches
+        self._random = Random("the market's gas")
+        self._penny = self.community.tariff.sbp // 600  # a hundredth of a penny a kWh
+        self._prosumer, self._neighbour, self._defaulter = (
+            Household(f"prosumer {i}", LARGEST_CAPACITY) for i in range(3)
+        )
+        # Who buys surplus in the full book takes a large part of it (T-SUR-11).
+        self._consumers = [Household(f"consumer {i}") for i in range(most)]
+        self._consumers += [Household(f"consumer {i}", LARGEST_CAPACITY) for i in range(most, 2 * most)]
+
+    def note(self, step: str, receipt: Receipt | Weight, n: int | None = None) -> Weight:
+        """Keeps what a step weighed."""
+        weight = receipt if isinstance(receipt, Weight) else Weight.of(receipt)
+        self.samples[step, n].append(weight)
+        return weight
+
+    def play(self) -> None:
+        """The whole history, in order."""
+        self._open_accounts()
+        self._warm_up()
+        books = {n: self._winners(n) for n in self._sizes}
+        one = self._winners(1)
+        for n, played in books.items():
+            self.note("match, a winner", (played.match - one.match) / (n - 1), n)
+            self.note("match, all winners", played.match, n)
+            self.note("settle, a trade", (played.settle - one.settle) / (n - 1), n)
+            self.note("a household's half-hour", played.everything / (n + 1), n)
+        for n in self._sizes:
+            self.note("match, a loser", (self._losers(n, "shuffled") - one.match) / (n - 1), n)
+        # In which order bids are opened should not matter to a sort; these are the usual worst ones.
+        n = self._sizes[1]
+        for order in ("rising", "falling"):
+            self.note("match, a loser", (self._losers(n, order) - one.match) / (n - 1), n)
+        self._shortages(self._sizes[-2] if len(self._sizes) > 1 else self._sizes[0])
+        self._full_book()
+        self._odds_and_ends()
+
+    # ---- the community ------------------------------------------------------------------
+
+    def _open_accounts(self) -> None:
+        community = self.community
+        for name, receipt in community.receipts:
+            self.note(f"deploy {name}", receipt)
+        community.mint(community.supplier, 100 * CREDITS)
+        community.deposit(community.supplier, 100 * CREDITS)
+        for household in (self._prosumer, self._neighbour, self._defaulter, *self._consumers):
+            registered = self.note("register", community.register(household))
+            authorised = self.note("authorise", community.authorize(household))
+            self.note("register + authorise", registered + authorised)
+            community.mint(household, CREDITS)
+            self.note("deposit, the first", community.deposit(household, CREDITS))
+
+    def _warm_up(self) -> None:
+        """A period in which everybody trades for the first time, so that later ones find their words in use."""
+        period = self.community.next_period()
+        books = [
+            (self._prosumer, self._book(self._consumers[: self._most])),
+            (self._neighbour, self._book(self._consumers[self._most : self._most + 1])),
+        ]
+        quotes = [
+            self.community.quote(prosumer, period, sum(bid.volume for bid in book), self._price())[0]
+            for prosumer, book in books
+        ]
+        for quote, (_, book) in zip(quotes, books, strict=True):
+            for bid in book:
+                self.community.bid(quote, bid)
+        self.community.to(Phase.REVEALING, period)
+        for quote, (_, book) in zip(quotes, books, strict=True):
+            for bid in book:
+                self.community.reveal(quote, bid)
+        self.community.to(Phase.MATCHING, period)
+        for quote, (_, book) in zip(quotes, books, strict=True):
+            self.community.match(quote, len(book), 0)
+        self.community.to(Phase.METERING, period)
+        for prosumer, book in books:
+            self._report(period, prosumer, book)
+        self.community.to(Phase.SETTLING, period)
+        for quote, (prosumer, book) in zip(quotes, books, strict=True):
+            self.community.settle(quote, TradeSettled=len(book), PerformanceRecorded=1)
+            self._close(period, prosumer, book)
+
+    # ---- books --------------------------------------------------------------------------
+
+    def _price(self, bonus: int = 0) -> int:
+        """The quotes' price, 9 p/kWh, and some hundredths of a penny."""
+        return (900 + bonus) * self._penny
+
+    def _book(self, bidders: Sequence[Household], least: int = 300, most: int = 900) -> list[Bid]:
+        """Bids of `least` to `most` Wh, in a shuffled order."""
+        bids = [
+            Bid(bidder, self._price(self._random.randint(1, 800)), self._random.randint(least, most))
+            for bidder in bidders
+        ]
+        self._random.shuffle(bids)
+        return bids
+
+    def _auction(
+        self, prosumer: Household, volume: int, book: Sequence[Bid], winners: int
+    ) -> tuple[int, int, list[Weight]]:
+        """Quote, bids, reveals and matching of one book; period, quote, and weights of which the last is the match."""
+        community = self.community
+        period = community.next_period()
+        quote, receipt = community.quote(prosumer, period, volume, self._price())
+        weights = [self.note("quote, the first of its period", receipt)]
+        weights += [self.note("bid", community.bid(quote, bid)) for bid in book]
+        community.to(Phase.REVEALING, period)
+        weights += [self.note("reveal", community.reveal(quote, bid)) for bid in book]
+        community.to(Phase.MATCHING, period)
+        weights.append(Weight.of(community.match(quote, winners, len(book) - winners)))
+        return period, quote, weights
+
+    def _winners(self, n: int) -> Played:
+        """A period of the steady state: `n` consumers and a prosumer; every bid wins, everybody keeps its word."""
+        book = self._book(self._consumers[:n])
+        period, quote, weights = self._auction(self._prosumer, sum(bid.volume for bid in book), book, n)
+        match = weights[-1]
+        self.community.to(Phase.METERING, period)
+        weights += self._report(period, self._prosumer, book)
+        self.community.to(Phase.SETTLING, period)
+        settle = Weight.of(self.community.settle(quote, TradeSettled=n, PerformanceRecorded=1))
+        weights += [settle, *self._close(period, self._prosumer, book)]
+        return Played(match, settle, total(weights))
+
+    def _losers(self, n: int, order: str) -> Weight:
+        """A book of `n` bids of which the best takes all; the weight of its matching."""
+        best = Bid(self._consumers[0], self._price(810), 2_000)
+        book = [best, *self._book(self._consumers[1:n])]
+        if order == "shuffled":
+            self._random.shuffle(book)
+        else:
+            book.sort(key=lambda bid: bid.price * bid.volume, reverse=order == "falling")
+        period, quote, weights = self._auction(self._prosumer, best.volume, book, 1)
+        self._deliver(period, quote, self._prosumer, best.volume, TradeSettled=1, PerformanceRecorded=1)
+        return weights[-1]
+
+    def _deliver(self, period: int, quote: int, prosumer: Household, exported: int, **events: int) -> Weight:
+        """The prosumer's reading and the settlement of its quote."""
+        self.community.to(Phase.METERING, period)
+        self.note("reading", self.community.read(period, Report(prosumer, exported, 0)))
+        self.community.to(Phase.SETTLING, period)
+        return Weight.of(self.community.settle(quote, **events))
+
+    # ---- readings and accounts ----------------------------------------------------------
+
+    def _report(self, period: int, prosumer: Household, book: Sequence[Bid]) -> list[Weight]:
+        """Everybody's readings, 2 % above what was traded, in batches of at most `BATCH`."""
+        exported = sum(bid.volume for bid in book) * 102 // 100
+        reports = [Report(prosumer, exported, 0)]
+        reports += [Report(bid.bidder, 0, bid.volume * 102 // 100) for bid in book]
+        return [Weight.of(self.community.read_all(period, part)) for part in _evenly(reports, BATCH)]
+
+    def _close(self, period: int, prosumer: Household, book: Sequence[Bid]) -> list[Weight]:
+        """Everybody's account with the supplier, in batches of at most `BATCH`."""
+        users = [prosumer, *(bid.bidder for bid in book)]
+        return [
+            Weight.of(
+                self.community.settle_accounts(
+                    period,
+                    part,
+                    **_some(PerformanceRecorded=len(part) - (prosumer in part)),
+                )
+            )
+            for part in _evenly(users, BATCH)
+        ]
+
+    # ---- what is rarer ------------------------------------------------------------------
+
+    def _shortages(self, n: int) -> None:
+        """Books on which the prosumer defaults, and then the ones in which the waivers earned are used up."""
+        weights: dict[tuple[str, int], Weight] = {}
+        lone = self._consumers[self._most : self._most + 1]
+        # The first default of all begins a word; the second time round it is in use.
+        for size, bidders in ((1, lone), (1, lone), (n, self._consumers[:n])):
+            for kind, percent, event in (("short", 50, "WaiverGranted"), ("waived", 100, "WaiverUsed")):
+                book = self._book(bidders)
+                volume = sum(bid.volume for bid in book)
+                period, quote, _ = self._auction(self._defaulter, volume, book, size)
+                weights[kind, size] = self._deliver(
+                    *(period, quote, self._defaulter, volume * percent // 100),
+                    TradeSettled=size,
+                    PerformanceRecorded=1,
+                    **{event: size},
+                )
+        for kind, step in (("short", "settle, a trade with a shortage"), ("waived", "settle, a trade with a waiver")):
+            self.note(step, (weights[kind, n] - weights[kind, 1]) / (n - 1), n)
+
+    def _full_book(self) -> None:
+        """As many bids and trades as a quote can have, every trade with another household; batches of all sizes.
+
+        A purchase takes a 64th of what is offered at least, or all that is left. So for the last of 64 something is
+        left only where all that was sold before them is less than a 64th: small bids, a large quote, and a reading that
+        is larger still. Buyers, who settle no account here, come from the other half of the community.
+        """
+        community, most = self.community, self._most
+        book = self._book(self._consumers[:most], 20, 30)
+        early, late = self._consumers[most : most + most // 2], self._consumers[most + most // 2 :]
+        least = sum(bid.volume for bid in book) + 1
+        volume = len(early) * least
+        period, quote, weights = self._auction(self._prosumer, volume, book, most)
+        self.note("match, full book", weights[-1], most)
+        self._buy_all(quote, early, least, volume - least + 1)
+
+        community.to(Phase.METERING, period)
+        # The bidders have settled accounts before; most who bought surplus have not, and are left out.
+        reports = [Report(bid.bidder, 0, bid.volume + 1) for bid in book]
+        rest = self._by_batches(
+            reports,
+            lambda n, part: self.note("reading, in a batch", Weight.of(community.read_all(period, part)) / n, n),
+        )
+        exported = len(late) * (volume + 1)
+        self.note("reading", community.read(period, Report(self._prosumer, exported, 0)))
+        for report in rest:
+            self.note("reading", community.read(period, report))
+        # Who has nothing to do with the quote reports, too.
+        self.note("reading", community.read(period, Report(self._neighbour, 0, 450)))
+        self._buy_all(quote, late, volume + 1, exported - volume)
+
+        community.to(Phase.SETTLING, period)
+        # Far more was exported than quoted: that is no good record, and no default.
+        settled = community.settle(quote, TradeSettled=2 * most)
+        self.note("settle, full book", settled, 2 * most)
+        users = [bid.bidder for bid in book]
+        both = ("PerformanceRecorded",)
+        rest_of_users = self._by_batches(
+            users,
+            lambda n, part: self.note(
+                "account, in a batch",
+                Weight.of(community.settle_accounts(period, part, **dict.fromkeys(both, n))) / n,
+                n,
+            ),
+        )
+        by_themselves = rest_of_users[(len(rest_of_users) + 1) // 2 :]
+        for user in rest_of_users[: -len(by_themselves) or None]:
+            receipt = community.settle_account(period, user, **dict.fromkeys(both, 1))
+            self.note("account of a consumer", receipt)
+        # All that the prosumer exported is sold, so nothing is cleared.
+        self.note("account, nothing to clear", community.settle_account(period, self._prosumer))
+        self.note("account without trades", community.settle_account(period, self._neighbour))
+        community.to(Phase.CLOSING, period)
+        for user in by_themselves:
+            receipt = community.settle_own_account(period, user, **dict.fromkeys(both, 1))
+            self.note("account of a consumer, by itself", receipt)
+
+    def _buy_all(self, quote: int, buyers: Sequence[Household], each: int, left: int) -> None:
+        """The buyers purchase what is left of a quote: `each` as much, but the last one only the rest."""
+        for buyer in buyers:
+            volume = min(each, left)
+            self.note("purchase, the first", self.community.buy(quote, buyer, volume))
+            left -= volume
+
+    def _by_batches(self, entries: list, send: Callable[[int, list], Weight]) -> list:
+        """A batch of each size from the front of `entries`; returns the rest."""
+        left = list(entries)
+        for size in self._batches:
+            part, left = left[:size], left[size:]
+            send(size, part)
+        return left
+
+    def _odds_and_ends(self) -> None:
+        """Second quotes, quotes taken back, second purchases, later deposits, withdrawals, the owner's calls."""
+        community = self.community
+        consumers = self._consumers[:3]
+        period = community.next_period()
+        first, _ = community.quote(self._prosumer, period, 1_000, self._price())
+        for prosumer in (self._neighbour, self._defaulter):
+            second, receipt = community.quote(prosumer, period, 1_000, self._price())
+            self.note("quote, a further one of its period", receipt)
+        self.note("invalidate", community.send(self._defaulter, "invalidate_quote", second, QuoteInvalidated=1))
+        community.to(Phase.MATCHING, period)
+        community.match(first, 0, 0)
+        for consumer in consumers:
+            community.buy(first, consumer, 100)
+            self.note("purchase, again", community.buy(first, consumer, 100))
+        for consumer in consumers:
+            community.mint(consumer, CREDITS)
+            self.note("deposit, a later one", community.deposit(consumer, CREDITS))
+            receipt = community.send(consumer, "withdraw", CREDITS, Withdrawn=1)
+            self.note("withdraw", receipt)
+            self.note("clear, nothing there", community.send(consumer, "clear", consumer.address))
+            self.note("revoke", community.send(community.owner, "revoke", consumer.address, Revoked=1))
+            self.note("authorise again", community.authorize(consumer))
+
+
+def _some(**events: int) -> dict[str, int]:
+    return {name: count for name, count in events.items() if count}
+
+
+def _evenly(entries: Sequence, most: int) -> list[Sequence]:
+    """`entries` in parts of at most `most`, as equal as possible."""
+    parts = math.ceil(len(entries) / most)
+    edges = [len(entries) * i // parts for i in range(parts + 1)]
+    return [entries[low:high] for low, high in itertools.pairwise(edges)]
+
+
+def play(
+    chain: Callable[[int], Chain] | Chain,
+    **choices: object,
+) -> History:
+    """Plays the history on a chain that begins at `START`."""
+    history = History(chain(START) if callable(chain) else chain, **choices)  # type: ignore[arg-type]
+    history.play()
+    return history

@@ -1,0 +1,82 @@
+"""The chains that count: nodes, one block per transaction, asked for the receipts' gas."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from eth.abc import SignedTransactionAPI
+from eth_utils.address import to_checksum_address
+
+from wattproof.evm.anvil import Anvil, RpcError
+from verification.gas.chain import CHAIN_ID, Chain, Log, Receipt, Refused, calldata_gas
+
+_PATIENCE = 10
+"""Seconds that a node may take from mining a transaction to knowing its receipt."""
+
+
+class Driven(Protocol):
+    """A node whose blocks are made at the seconds asked for."""
+
+    def rpc(self, method: str, *parameters: Any) -> Any:
+        """One request. Raises RpcError."""
+
+    def endow(self, address: str, wei: int) -> None:
+        """Gives an account that much ether."""
+
+    def mined(self, raw: str, second: int) -> str:
+        """Has a signed transaction mined at that second; returns its hash."""
+
+
+@contextlib.contextmanager
+def node(now: int) -> Iterator[Node]:
+    """An anvil of its own for the block, whose chain begins at the second `now`.
+
+    Raises AnvilUnavailable where there is none to be had, or it does not start.
+    """
+    with Anvil("--gas-limit", str(10**9), timestamp=now, chain_id=CHAIN_ID, accounts=1) as anvil:
+        yield Node(anvil, now)
+
+
+class Node(Chain):
+    """The chain of a node."""
+
+    def __init__(self, driven: Driven, now: int) -> None:
+        super().__init__(now)
+        self._node = driven
+
+    def endow(self, address: str, wei: int) -> None:
+        self._node.endow(address, wei)
+
+    def apply(self, transaction: SignedTransactionAPI) -> Receipt:
+        try:
+            number = self._node.mined("0x" + transaction.encode().hex(), self.now)
+        except RpcError as problem:
+            raise Refused(str(problem)) from problem
+        receipt = self._receipt(number)
+        if receipt["status"] != "0x1":
+            raise Refused(f"reverted on the node: transaction {number}")
+        return Receipt(
+            gas=int(receipt["gasUsed"], 16),
+            calldata=calldata_gas(transaction.data),
+            logs=tuple(
+                Log(
+                    to_checksum_address(log["address"]),
+                    tuple(bytes.fromhex(topic[2:]) for topic in log["topics"]),
+                    bytes.fromhex(log["data"][2:]),
+                )
+                for log in receipt["logs"]
+            ),
+            created=to_checksum_address(receipt["contractAddress"]) if receipt["contractAddress"] else None,
+        )
+
+    def _receipt(self, number: str) -> dict[str, Any]:
+        """The receipt of a mined transaction, which some nodes know a moment later only."""
+        until = time.monotonic() + _PATIENCE
+        while (receipt := self._node.rpc("eth_getTransactionReceipt", number)) is None:
+            if time.monotonic() > until:
+                raise Refused(f"no receipt of transaction {number}")
+            time.sleep(0.02)
+        return receipt

@@ -1,0 +1,103 @@
+"""`wattproof gas`: plays the history on anvil and in this process, and reports what everything costs."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from wattproof.evm import anvil
+from verification.builds import build
+from verification.gas.chain import InProcess
+from verification.gas.community import START
+from verification.gas.figures import Figure, as_json, differences, failures, figures, read_sizes, read_snapshot
+from verification.gas.history import History
+from verification.gas.node import node
+from verification.gas.report import show, write_docs
+from verification.gas.sizes import sizes, too_large
+
+_TRANSACTIONS = 3_431  # about; for the progress display only
+
+
+def root() -> Path:
+    """The checkout, where the snapshot and the document are."""
+    return Path(__file__).resolve().parents[2]
+
+
+def snapshot_path() -> Path:
+    """The committed figures."""
+    return root() / "gas-snapshot.json"
+
+
+def docs_path() -> Path:
+    """The document whose tables are written from the snapshot."""
+    return root() / "docs" / "gas.md"
+
+
+def unequal(real: History, reckoned: History) -> list[str]:
+    """Transactions whose gas, calldata or events differ between two chains, in words."""
+    found = [
+        f"transaction {number}, {name}: {one.gas:,} gas on anvil, {other.gas:,} in this process"
+        for number, ((name, one), (_, other)) in enumerate(
+            zip(real.community.receipts, reckoned.community.receipts, strict=True), 1
+        )
+        if (one.gas, one.calldata, one.logs) != (other.gas, other.calldata, other.logs)
+    ]
+    return found
+
+
+def measured(console: Console) -> list[Figure]:
+    """The figures of the history on anvil, each transaction equal to its reckoning in this process.
+
+    What a transaction spent on storage is known to the reckoning alone. Raises AnvilUnavailable where there is no node,
+    RuntimeError where receipt and reckoning differ.
+    """
+    display = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*display, console=console, transient=True) as progress, node(START) as chain:
+        real_bar = progress.add_task(f"anvil {anvil.VERSION}", total=_TRANSACTIONS)
+        real = History(chain, tick=lambda: progress.advance(real_bar))
+        real.play()
+        bar = progress.add_task("in this process", total=len(real.community.receipts))
+        reckoned = History(InProcess(START), tick=lambda: progress.advance(bar))
+        reckoned.play()
+    if found := unequal(real, reckoned):
+        raise RuntimeError(f"{len(found)} receipts differ from their reckoning, the first: {found[0]}")
+    console.print(
+        f"{len(real.community.receipts):,} transactions on anvil {anvil.VERSION} (Prague rules), every receipt "
+        "equal to its reckoning in this process"
+    )
+    return figures(reckoned.samples)
+
+
+def run_gas(out: Path, update: bool, docs: bool, console: Console) -> int:
+    """Measures, prints and writes `out`; returns 0, or 1 where a target is not kept, 2 where nothing can be measured.
+
+    `update` writes the snapshot anew and the document's tables with it; `docs` writes only the tables, from the
+    snapshot, without measuring.
+    """
+    if docs:
+        write_docs(docs_path(), read_snapshot(snapshot_path()), read_sizes(snapshot_path()))
+        console.print(f"the tables of {docs_path()} are those of the snapshot")
+        return 0
+    try:
+        lines = measured(console)
+    except anvil.AnvilUnavailable as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    code = sizes()
+    show(lines, code, console)
+    about = {"rules": "prague", "vyper": importlib.metadata.version("vyper"), "anvil": anvil.VERSION}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(as_json(lines, code, **about, bytecode=build("EnergyMarket").hashes))
+    console.print(f"written: {out}")
+    if update:
+        snapshot_path().write_text(as_json(lines, code, **about))
+        write_docs(docs_path(), lines, code)
+        console.print(f"written: {snapshot_path()} and the tables of {docs_path()}; commit them")
+    elif snapshot_path().is_file():
+        for difference in differences(lines, read_snapshot(snapshot_path())):
+            console.print(f"[yellow]not as in the snapshot:[/] {difference}")
+    return 1 if failures(lines) or too_large(code) else 0

@@ -1,0 +1,50 @@
+"""How many bytes are left below what a chain takes of a contract's code (EIP-170), however it is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wattproof.evm.engine import EIP_170
+from verification.builds import OLDER, SHIPPED, build
+
+CONTRACTS = ("EnergyMarket", "MarketLens")
+"""What is deployed for every market."""
+
+BUILDS = {
+    SHIPPED: ("Prague", "gas"),
+    "codesize": ("Prague", "code size"),
+    "shanghai": ("Shanghai", "gas"),
+    OLDER: ("Shanghai", "code size"),
+}
+"""Rules and aim of the optimiser of each build."""
+
+DEPLOYED = (SHIPPED, OLDER)
+"""The builds that have to fit: what ships, and what is deployed where no newer rules than Shanghai's are known."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a contract has of bytes when it is deployed, its immutables among them."""
+
+    contract: str
+    build: str
+    size: int
+
+    @property
+    def free(self) -> int:
+        """Bytes below the limit; negative above it."""
+        return EIP_170 - self.size
+
+
+def sizes() -> list[Size]:
+    """The sizes of both contracts in every build; takes half a minute, as the compiler does not remember."""
+    return [Size(contract, name, build(contract, name).size) for contract in CONTRACTS for name in BUILDS]
+
+
+def too_large(found: list[Size]) -> list[str]:
+    """What has to fit and does not, in words."""
+    return [
+        f"{size.contract} for {BUILDS[size.build][0]}: {-size.free:,} bytes above what a chain takes (EIP-170)"
+        for size in found
+        if size.build in DEPLOYED and size.free < 0
+    ]

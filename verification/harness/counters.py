@@ -1,0 +1,272 @@
+"""What the run has to show for itself: how often each invariant was checked, and how often each call succeeded.
+
+An invariant is checked by calling `holds` with its ID, anywhere in a machine or a test. Its statement is read from
+`invariants.md`, so that what fails is what the document promises. Counts are gathered per process and merged at the end
+of the run (see `tests/conftest.py`).
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import json
+import re
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hypothesis import reject
+
+from verification.report.attacks import keep
+
+INVARIANTS = Path(__file__).parents[2] / "invariants.md"
+
+_ROW = re.compile(r"^\| *`?(C[1-5]-[A-Z]+-\d+)`? *\| *([^|]+?) *\|", re.MULTILINE)
+
+checked: Counter[str] = Counter()
+"""How often each invariant was put to the test with its premise true."""
+
+vacuous: Counter[str] = Counter()
+"""How often each invariant was asked about while its premise did not hold."""
+
+calls: defaultdict[str, Counter[str]] = defaultdict(Counter)
+"""Per machine and entry point (`Machine.function`): how often accepted, and how often refused for which reason."""
+
+violated: Counter[str] = Counter()
+"""How often each invariant was found not to hold, in whatever history."""
+
+phases: Counter[str] = Counter()
+"""In how many accepted or refused calls the clock stood in each phase of some quoted period."""
+
+tallies: Counter[str] = Counter()
+"""Histories, steps and whatever else a machine counts."""
+
+lengths: Counter[str] = Counter()
+"""How many histories of machines had so many calls, their seasons left out."""
+
+spent: Counter[str] = Counter()
+"""Nanoseconds per invariant from the check or the call before it to the end of its own check; only where `timing`."""
+
+timing = False
+"""Whether `spent` is kept."""
+
+tests: dict[str, dict[str, Any]] = {}
+"""Per test what was counted in it, how it ended and, where Hypothesis drew for it, how many examples were valid."""
+
+played: dict[str, dict[str, Any]] = {}
+"""Per season what was counted while it was played. Every process plays those it needs: they count once."""
+
+attacks: dict[str, dict[str, Any]] = {}
+"""Per invariant on profit the attack that came nearest to its bound: `lost`, `bound`, `victim` and its `story`."""
+
+failures: list[dict[str, Any]] = []
+"""What every failed test left behind; see `verification.harness.reproducers`."""
+
+cast: Any = None
+"""The twin of the history that is being played: it knows who is behind an address."""
+
+example: dict[str, Any] = {}
+"""The arguments with which Hypothesis last called a test that is a function."""
+
+known: set[str] = set()
+"""Invariants that do not hold: a history that violates one ends there, for others to be found in the next."""
+
+current = ""
+"""The test that is running, empty between tests."""
+
+
+rerun: str = "pytest tests/properties"
+"""The command that runs the current test again, just as it runs now."""
+
+STORIES = Path("out/failures")
+"""Where the whole history of a failure is written."""
+
+
+def leaves(failure: BaseException) -> Iterator[BaseException]:
+    """The failures inside a group of them, however deep; a single one itself."""
+    if isinstance(failure, BaseExceptionGroup):
+        for part in failure.exceptions:
+            yield from leaves(part)
+    else:
+        yield failure
+
+
+def spare_collector() -> None:
+    """Keeps Python's garbage collector off what the imports left behind, and makes it run less often.
+
+    Compiler, engine and model leave millions of objects that live as long as the process; looking through them over
+    and over took an eighth of a history's time, and a quarter of a compilation's.
+    """
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
+
+
+def tell(failure: AssertionError, story: list[str], beginning: int) -> None:
+    """Adds to a failure how to see it again: the history as lines for the REPL, and the command.
+
+    `story` is written to a file; what comes after line `beginning`, the history proper, is shown with the failure.
+    """
+    name = getattr(failure, "invariant", "failure")
+    failure.told = (story, beginning)  # type: ignore[attr-defined]
+    STORIES.mkdir(parents=True, exist_ok=True)
+    path = STORIES / f"{name}.py"
+    path.write_text("\n".join(story) + "\n")
+    if not getattr(failure, "__notes__", None):
+        shown = "\n".join(f"    {line}" for line in story[beginning:])
+        failure.add_note(f"the history, for `wattproof repl` (all of it: {path}; there: %run -i {path}):\n{shown}")
+        failure.add_note(f"to run it again: {rerun}")
+
+
+class Violated(AssertionError):
+    """An invariant does not hold. `invariant` is its ID."""
+
+    def __init__(self, invariant: str, details: dict[str, Any]) -> None:
+        self.invariant = invariant
+        self.details = {name: repr(value) for name, value in details.items()}
+        shown = "".join(f"\n    {name} = {value!r}" for name, value in details.items())
+        super().__init__(f"{invariant}: {statement(invariant)}{shown}")
+
+
+@functools.cache
+def statements() -> dict[str, str]:
+    """The statement of every invariant, by ID, from `invariants.md`."""
+    return dict(_ROW.findall(INVARIANTS.read_text()))
+
+
+def statement(invariant: str) -> str:
+    """The statement of an invariant."""
+    return statements().get(invariant, "(no such row in invariants.md)")
+
+
+def holds(invariant: str, condition: object, /, *, when: object = True, **details: Any) -> None:
+    """Checks an invariant, provided that its premise `when` is true; raises `Violated` with `details` otherwise.
+
+    A check whose premise is false counts as vacuous: at the end of a run the two are shown side by side.
+    """
+    if not when:
+        vacuous[invariant] += 1
+        return
+    checked[invariant] += 1
+    if timing:
+        mark(invariant)
+    if not condition:
+        violated[invariant] += 1
+        if invariant in known:
+            reject()
+        raise _violation(invariant)(invariant, details)
+
+
+def attacked(invariant: str, victim: str, lost: int, bound: int, story: Sequence[str]) -> None:
+    """Remembers an attack, if none came nearer to the bound of that invariant."""
+    if lost > 0:
+        keep(attacks, {invariant: {"victim": victim, "lost": lost, "bound": bound, "story": list(story)}})
+
+
+@functools.cache
+def _violation(invariant: str) -> type[Violated]:
+    """A type per invariant: Hypothesis tells failures apart by their type and place, and shrinks each by itself."""
+    return type(invariant, (Violated,), {"__module__": __name__})
+
+
+_marked = 0
+
+
+def mark(invariant: str | None = None) -> None:
+    """Notes the moment; what passed since the last mark was spent on `invariant` (None: on something else)."""
+    global _marked
+    now = time.perf_counter_ns()
+    if invariant is not None:
+        spent[invariant] += now - _marked
+    _marked = now
+
+
+# ---- who counted what --------------------------------------------------------------------
+
+_COUNTED = ("checked", "vacuous", "violated", "calls", "phases", "tallies", "lengths", "spent")
+
+_before: dict[str, Any] = {}
+
+
+def counts() -> dict[str, Any]:
+    """Everything counted in this process so far, as JSON can hold it."""
+    return {name: _plain(globals()[name]) for name in _COUNTED}
+
+
+def _plain(counter: Mapping[str, Any]) -> dict[str, Any]:
+    # Copied in one go first: another thread may be looking while a test counts.
+    return {name: _plain(value) if isinstance(value, Mapping) else value for name, value in dict(counter).items()}
+
+
+def _less(after: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """What was added; nothing is left of what stayed the same."""
+    found = {}
+    for name, value in after.items():
+        change = _less(value, before.get(name, {})) if isinstance(value, Mapping) else value - before.get(name, 0)
+        if change:
+            found[name] = change
+    return found
+
+
+def _add(total: Any, part: Mapping[str, Any], sign: int = 1) -> None:
+    for name, value in part.items():
+        if isinstance(value, Mapping):
+            _add(total[name], value, sign)
+        else:
+            total[name] += sign * value
+
+
+@contextmanager
+def season(name: str) -> Iterator[None]:
+    """What is counted inside goes to the season, not to the test that happens to need it first in its process."""
+    before = counts()
+    try:
+        yield
+    finally:
+        played[name] = _less(counts(), before)
+        _add({counter: globals()[counter] for counter in _COUNTED}, played[name], -1)
+
+
+def begin(test: str) -> None:
+    """A test begins."""
+    global current, _before
+    current, _before = test, counts()
+    tests[test] = {"outcome": "unfinished", "seconds": 0.0, "examples": 0}
+
+
+def end(seconds: float) -> None:
+    """The test has ended: what was counted since it began is its own."""
+    global current
+    tests[current] |= {"seconds": seconds, **_less(counts(), _before)}
+    current = ""
+
+
+def snapshot() -> dict[str, Any]:
+    """All that this process has to show so far, as JSON can hold it."""
+    shown = dict(tests)
+    if current:
+        shown[current] = tests[current] | _less(counts(), _before)
+    found = {"failures": list(failures), "attacks": dict(attacks)}
+    return {"tests": shown, "seasons": dict(played), **found, "current": current}
+
+
+def merge(folder: Path) -> dict[str, Any]:
+    """The sum of the snapshots `*.json` that the processes of a run left in `folder`.
+
+    What was counted in every test and, once, in every season; beside the sums the tests, seasons and failures, and
+    the worst attack on each invariant.
+    """
+    total: dict[str, Any] = {name: Counter() for name in _COUNTED}
+    total["calls"] = defaultdict(Counter)
+    total |= {"tests": {}, "seasons": {}, "failures": [], "attacks": {}}
+    for path in sorted(folder.glob("*.json")):
+        part = json.loads(path.read_text())
+        total["tests"] |= part["tests"]
+        total["seasons"] |= part["seasons"]
+        total["failures"] += part["failures"]
+        keep(total["attacks"], part["attacks"])
+    for part in (*total["tests"].values(), *total["seasons"].values()):
+        _add(total, {name: part[name] for name in _COUNTED if name in part})
+    return total

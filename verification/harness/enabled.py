@@ -1,0 +1,170 @@
+"""What there is to do in a market just now, by the model: what the rules of the machines draw from."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+
+from verification.harness.lockstep import HOUSEHOLDS, Twin
+from wattproof.terms.model import AccountView, BidStatus, Phase, QuoteStatus
+
+AFTER_REVEALING = ~(Phase.BIDDING | Phase.REVEALING)
+AFTER_METERING = Phase.SETTLING | Phase.CLOSING
+ON_SALE = Phase.MATCHING | Phase.METERING
+
+MOST_QUOTES = 7
+"""Quotes that a history makes at most, those that its season settled not counted."""
+
+
+class Possible:
+    """One moment of a market, until something happens. Nothing is reckoned that is not asked for, or twice."""
+
+    def __init__(self, twin: Twin, sealed: Mapping[tuple[int, str], tuple[int, int]]) -> None:
+        self.twin, self.market, self.now = twin, twin.model, twin.now
+        self.sealed = sealed
+        self._made = len(twin.trace), len(sealed), len(twin.periods)
+
+    def holds_for(self, twin: Twin, sealed: Mapping[tuple[int, str], tuple[int, int]]) -> bool:
+        """Whether this is still so: no call was made since, and no time has passed. Both leave a line in the trace."""
+        return twin is self.twin and self._made == (len(twin.trace), len(sealed), len(twin.periods))
+
+    @functools.cached_property
+    def households(self) -> dict[str, AccountView]:
+        """The households' accounts."""
+        return {name: self.market.account(self.twin.address(name)) for name in HOUSEHOLDS}
+
+    @functools.cached_property
+    def traders(self) -> dict[str, str]:
+        """The households that may begin new business, with their addresses."""
+        standing = self.households.items()
+        allowed = [name for name, account in standing if account.authorized and account.grid_account >= 0]
+        return {name: self.twin.address(name) for name in allowed}
+
+    @functools.cached_property
+    def debtors(self) -> list[str]:
+        """The households in arrears that have free money, with which their next call may clear what they owe."""
+        return [name for name, account in self.households.items() if account.grid_account < 0 < account.balance]
+
+    @functools.cached_property
+    def phases(self) -> dict[int, Phase]:
+        """The phase of every period in play."""
+        return {period: self.market.phase(period, self.now) for period in self.twin.periods}
+
+    @functools.cached_property
+    def quotes(self) -> list[tuple[int, int, int]]:
+        """The quotes that the season had not settled: ID, status and the phase of their period."""
+        quotes = self.market.quotes[self.twin.first - 1 :]
+        phases = {period: int(self.market.phase(period, self.now)) for period in {quote.period for quote in quotes}}
+        return [(id_, int(quote.status), phases[quote.period]) for id_, quote in enumerate(quotes, self.twin.first)]
+
+    def quotes_in(self, status: QuoteStatus, phases: Phase) -> list[int]:
+        """IDs of the quotes with that status whose period is in one of the phases."""
+        wanted, during = int(status), int(phases)
+        return [number for number, is_now, phase in self.quotes if is_now & wanted and phase & during]
+
+    @functools.cached_property
+    def offers(self) -> list[tuple[str, int]]:
+        """Who could quote for which period."""
+        if len(self.quotes) >= MOST_QUOTES:
+            return []
+        return [
+            (name, period)
+            for period, phase in self.phases.items()
+            if phase == Phase.BIDDING
+            for name, address in self.traders.items()
+            if not self.market.quote_of(address, period)
+        ]
+
+    @functools.cached_property
+    def withdrawals(self) -> list[int]:
+        """Quotes that could be taken back."""
+        return self.quotes_in(QuoteStatus.VALID, Phase.BIDDING)
+
+    @functools.cached_property
+    def bids(self) -> list[tuple[int, str]]:
+        """Who could still bid on which quote."""
+        market = self.market
+        return [
+            (number, name)
+            for number in self.withdrawals
+            for name, address in self.traders.items()
+            if market.quote(number).prosumer != address and not market.bid(number, address).status
+        ]
+
+    @functools.cached_property
+    def reveals(self) -> list[tuple[int, str]]:
+        """Whose bid on which quote could be opened."""
+        ready = self.quotes_in(QuoteStatus.VALID, Phase.REVEALING)
+        return [
+            (number, name)
+            for number, name in (self.sealed if ready else ())
+            if number in ready
+            and name in self.traders
+            and self.market.bid(number, self.traders[name]).status == BidStatus.CREATED
+        ]
+
+    @functools.cached_property
+    def matches(self) -> list[int]:
+        """Quotes that can be matched."""
+        return self.quotes_in(QuoteStatus.VALID, AFTER_REVEALING)
+
+    @functools.cached_property
+    def purchases(self) -> list[tuple[int, str]]:
+        """Who could buy surplus of which quote."""
+        market = self.market
+        return [
+            (number, name)
+            for number in self.quotes_in(QuoteStatus.MATCHED, ON_SALE)
+            if market.remaining(number, self.now)
+            for name, address in self.traders.items()
+            if market.quote(number).prosumer != address
+        ]
+
+    def least(self, number: int) -> int:
+        """The least that can be bought of a quote now, in Wh, where more than that is left (T-SUR-11)."""
+        quote = self.market.quote(number)
+        metered = self.market.reading(quote.prosumer, quote.period)
+        in_advance = self.market.phase(quote.period, self.now) == Phase.MATCHING
+        return max(-(-(quote.volume if in_advance else metered.exported) // 64), 1)
+
+    def room(self, name: str, period: int) -> int:
+        """What a household can still open and purchase in a period, in Wh (T-REG-21)."""
+        user = self.twin.address(name)
+        claimed = 0
+        for quote in self.market.quotes[self.twin.first - 1 :]:
+            if quote.period == period:
+                bid = quote.bids.get(user)
+                claimed += sum(trade.volume for trade in quote.trades if trade.buyer == user)
+                claimed += bid.volume - bid.filled if bid else 0
+        return max(self.market.account(user).capacity - claimed, 0)
+
+    @functools.cached_property
+    def readings(self) -> list[tuple[str, int]]:
+        """Whose meter could report for which period; those with something at stake come twice."""
+        address, market = self.twin.address, self.market
+        due = [
+            (name, period)
+            for period, phase in self.phases.items()
+            if phase == Phase.METERING
+            for name in HOUSEHOLDS
+            if not market.reading(address(name), period).present
+        ]
+        return due + [(name, period) for name, period in due if market.position(address(name), period).open]
+
+    @functools.cached_property
+    def settlements(self) -> list[int]:
+        """Quotes that the owner, at least, could settle."""
+        return self.quotes_in(QuoteStatus.MATCHED, AFTER_METERING)
+
+    @functools.cached_property
+    def accounts(self) -> list[tuple[str, int]]:
+        """Whose account for which period the owner, at least, could settle."""
+        due = [period for period, phase in self.phases.items() if phase in (Phase.SETTLING, Phase.CLOSING)]
+        return [(name, period) for period in due for name in HOUSEHOLDS if self._is_settleable(name, period)]
+
+    def _is_settleable(self, name: str, period: int) -> bool:
+        place = self.twin.address(name), period
+        position, metered = self.market.positions.get(place), place in self.market.readings
+        if position is None:
+            return metered
+        return not position.settled and not position.stakes and (metered or position.bought > 0)

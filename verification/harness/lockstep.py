@@ -1,0 +1,679 @@
+"""Contract and model side by side: every call goes to both, and they must agree on everything.
+
+`Twin.call` compares acceptance or refusal with its reason, the return value and the events; `Twin.compare` the whole
+state, as the published views tell it. Neither is ever fed with a value of the other.
+
+What is over by the terms (a quote taken back or settled, with its bids and trades; what a user has of a period whose
+account is settled, or in CLOSING never can be) is compared when it came to its end, and again with everything else at
+the end of the history, not after every call in between: that takes a third of the time.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import pickle
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import boa
+from boa.util.abi import abi_decode, abi_encode
+from eth_utils.crypto import keccak
+
+from verification.harness import counters as evidence
+from verification.harness.counters import holds
+from verification.harness.state import Asked, Observation, decode
+from verification.harness.symbolic import SEALED, Signed, meter, seal_bytes, word
+from wattproof.terms import model
+from wattproof.market.calls import each
+from wattproof.market.deployment import Tariff, deploy
+from wattproof.terms.model import QuoteStatus, Refused
+
+START = 1_561_071_600
+"""When every history begins, in seconds: the REPL's clock starts there, too."""
+
+HOUSEHOLDS = ("sunny", "bright", "breezy", "cloudy", "misty", "rainy")
+"""The users of every history, registered and authorised."""
+
+NEWCOMER = "balmy"
+"""A household that is not registered at the start."""
+
+STRANGER = "stranger"
+
+REPL_NAMES = (*HOUSEHOLDS, NEWCOMER, STRANGER, "owner", "supplier")
+"""Who is a variable of its own at the REPL; everybody else is `who("name")`."""
+
+TARIFF = Tariff(sbp=6, ssp=18, service_fee=1, period_length=1800, window=600, priority_step=500)
+"""Small prices in base units per Wh, so that every percentage is rounded; the price band is [7, 17]."""
+
+CAPACITY = 11_500
+"""What a household's connection carries in a period, in Wh, if nothing else is said: 100 A at 230 V, half an hour."""
+
+MOST_CAPACITY = 2**24 - 1
+"""The largest capacity that the owner can give, in Wh."""
+
+MAX_UINT256 = 2**256 - 1
+
+_PHASES = {phase: phase.name or "" for phase in model.Phase}
+
+STATE = {
+    "accounts": "C2-ACCOUNT-1",
+    "quotes": "C2-QUOTE-1",
+    "remaining": "C2-SURPLUS-1",
+    "trades": "C2-TRADE-1",
+    "bids": "C2-BID-1",
+    "readings": "C2-READING-1",
+    "positions": "C2-POSITION-1",
+    "quote_of": "C2-QUOTE-2",
+    "periods": "C2-PERIOD-1",
+    "others": "C2-MARKET-1",
+}
+"""The parts of the state that are compared after every call, each with the invariant that says so."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a call on the chain: `reason` is None where it was accepted or gave none."""
+
+    accepted: bool
+    reason: str | None = None
+    result: int | None = None
+    events: tuple[model.Event, ...] = ()
+
+
+class Past(NamedTuple):
+    """A call that was made: when, what, by whom, with addresses for names, and what the contract did."""
+
+    second: int
+    function: str
+    args: tuple[Any, ...]
+    sender: str
+    outcome: Outcome
+
+
+class Twin:
+    """A market, its model and the names of everybody. Build one with `Twin.fresh`, branch it with `branch`."""
+
+    strict_seasons = True
+    """Whether a disagreement while a season is played spoils the season; see `seasons`."""
+
+    def __init__(self, tariff: Tariff) -> None:
+        evidence.cast = self
+        self.env = boa.env
+        self.tariff = tariff
+        self.env.timestamp = START
+        deployment = deploy(tariff)
+        self.market, self.token = deployment.market, deployment.token
+        self.target = str(self.market.address)
+        self.chain = self.env.evm.patch.chain_id
+        self.addresses: dict[str, str] = {"owner": deployment.owner, "supplier": deployment.supplier}
+        self.names: dict[str, str] = {address: name for name, address in self.addresses.items()}
+        self.model = model.Market(
+            owner=deployment.owner,
+            supplier=deployment.supplier,
+            **asdict(tariff),
+            token=model.Token(address=str(self.token.address)),
+            address=self.target,
+            chain_id=self.chain,
+            seal_function=seal_bytes,
+        )
+        self.functions = functions(self.market)
+        self.lens = Lens(self.market.lens)
+        self.periods: list[int] = []
+        self.others: list[str] = [self.address(name) for name in ("owner", "supplier", STRANGER)]
+        self.users: list[str] = []
+        self.trace: list[str] = []
+        self.calls: list[Past] = []
+        self.machine = "Twin"
+        self.strict = Twin.strict_seasons
+        self.divergence: AssertionError | None = None
+        self._seen: Any = None
+        self._beginning = 0
+        self.ended: int | None = None
+        self._season: tuple[int, bytes] | None = None
+        self.first = 1
+        self._over: set[int | tuple[str, int]] = set()
+
+    @classmethod
+    def fresh(
+        cls, tariff: Tariff = TARIFF, funds: int = 10**9, capacities: Mapping[str, int] = MappingProxyType({})
+    ) -> Twin:
+        """A market in which `HOUSEHOLDS` are registered and authorised, with `funds` base units deposited each.
+
+        Whoever is not in `capacities` has `CAPACITY`.
+        """
+        twin = cls(tariff)
+        for name in HOUSEHOLDS:
+            twin.enrol(name, funds, capacity=capacities.get(name, CAPACITY))
+        twin.enrol(NEWCOMER, 0, register=False)
+        twin.give("supplier", funds)
+        twin.give(STRANGER, funds)
+        for name in ("supplier", STRANGER):
+            twin.call("deposit", funds // 2, sender=name)
+        return twin
+
+    @property
+    def watched(self) -> list[str]:
+        """Addresses whose accounts are compared: the households, then the others, who cannot trade."""
+        return self.users + self.others
+
+    # ---- people ----------------------------------------------------------------------
+
+    def address(self, name: str) -> str:
+        """The address that goes by that name."""
+        if name not in self.addresses:
+            self.addresses[name] = str(self.env.generate_address(name))
+            self.names[self.addresses[name]] = name
+        return self.addresses[name]
+
+    def give(self, name: str, amount: int) -> None:
+        """Gives somebody tokens outside the market and lets the market take any amount of them."""
+        address = self.address(name)
+        self.env.set_balance(address, self.env.get_balance(address) + amount)
+        self.token.mint(value=amount, sender=address)
+        self.token.approve(self.target, MAX_UINT256, sender=address)
+        self.trace.append(f"give({self._shown(address)}, {amount})")
+        self.model.token.mint(address, amount)
+        self.model.token.approve(address, self.target, MAX_UINT256)
+
+    def enrol(self, name: str, funds: int, register: bool = True, watch: bool = True, capacity: int = CAPACITY) -> None:
+        """Brings a household into the market with `funds` deposited and as much again outside."""
+        address = self.address(name)
+        if watch:
+            self.users.append(address)
+        self.give(name, 2 * funds)
+        if register:
+            self.call("register", name.encode().ljust(32, b"."), meter(name).address, self.pairing(name), sender=name)
+            self.call("authorize", name, capacity, sender="owner")
+        if funds:
+            self.call("deposit", funds, sender=name)
+
+    def pairing(self, name: str, profile: bytes | None = None, meter_of: str | None = None, **other: Any) -> Signed:
+        """The signature that pairs a household with a meter; `other`: market, chain or form."""
+        profile = name.encode().ljust(32, b".") if profile is None else profile
+        where = {"market": self.target, "chain": self.chain} | other
+        return Signed(meter_of or name, "Pairing", (self.address(name), profile), **where)
+
+    def reading(
+        self, name: str, period: int, exported: int, imported: int, meter_of: str | None = None, **other: Any
+    ) -> Signed:
+        """A meter's signature of a reading; `other`: market, chain or form."""
+        where = {"market": self.target, "chain": self.chain} | other
+        return Signed(meter_of or name, "Reading", (self.address(name), period, exported, imported), **where)
+
+    # ---- time ------------------------------------------------------------------------
+
+    @property
+    def now(self) -> int:
+        """The block's time, in seconds."""
+        return self.env.timestamp
+
+    def at(self, second: int) -> None:
+        """Moves time forward to `second`."""
+        if second < self.now:
+            raise ValueError(f"time runs one way: {second} is before {self.now}")
+        self.env.timestamp = second
+        self.trace.append(f"clock.now = {second}")
+
+    def phase(self, period: int) -> model.Phase:
+        """The phase of a period, by the model."""
+        return self.model.phase(period, self.now)
+
+    # ---- calls -----------------------------------------------------------------------
+
+    def call(self, function: str, *args: Any, sender: str) -> Outcome:
+        """Makes a call of contract and model, compares all that came of it, and returns what the contract did.
+
+        Arguments are ints, bytes, names of people or `Signed`, or lists and tuples of them. Where the two disagree,
+        raises `Violated`; a twin that is not `strict` keeps the first disagreement in `divergence` instead, so that a
+        machine's own invariants speak first.
+        """
+        who = self.address(sender)
+        resolved = [each(arg, self._resolved) for arg in args]
+        self.trace.append(self._line(function, args, sender))
+        data = self.functions[function].encode([each(arg, _on_chain) for arg in resolved])
+        computation = self.env.execute_code(to_address=self.target, sender=who, data=data)
+        self._seen = None
+        if evidence.timing:
+            evidence.mark()
+        outcome = self._outcome(computation)
+        if not outcome.accepted:
+            self.trace[-1] = "refuses(" + self.trace[-1].replace("(", ", ", 1)
+        self.calls.append(Past(self.now, function, tuple(resolved), who, outcome))
+        self._count(function, outcome)
+        if self.divergence is None:
+            with self._deferred():
+                self._agree(outcome, self._ask_model(function, resolved, who))
+        return outcome
+
+    def _resolved(self, arg: Any) -> Any:
+        """The address of somebody named; anything else as it is."""
+        return self.address(arg) if isinstance(arg, str) and not arg.startswith("0x") else arg
+
+    def _outcome(self, computation: Any) -> Outcome:
+        if computation.is_error:
+            return Outcome(False, revert_reason(computation.output))
+        here = bytes.fromhex(self.target[2:])
+        events = tuple(
+            _decode_event(self.market, topics, data)
+            for _, emitter, topics, data in computation.get_raw_log_entries()
+            if emitter == here
+        )
+        output = computation.output
+        return Outcome(True, None, int.from_bytes(output, "big") if output else None, events)
+
+    def _agree(self, chain: Outcome, terms: Outcome) -> None:
+        """Compares what the contract did with what the terms say."""
+        call = self.trace[-1]
+        if not chain.accepted:
+            holds("C2-REFUSE-1", not terms.accepted, call=call, contract=chain.reason, terms="accepted")
+            holds("C2-REFUSE-2", chain.reason == terms.reason, call=call, contract=chain.reason, terms=terms.reason)
+            return
+        holds("C2-ACCEPT-1", terms.accepted, call=call, contract="accepted", terms=terms.reason)
+        holds("C2-RETURN-1", chain.result == terms.result, call=call, contract=chain.result, terms=terms.result)
+        said = [(name, _normal(fields)) for name, fields in terms.events]
+        holds("C2-EVENT-1", list(chain.events) == said, call=call, contract=chain.events, terms=said)
+
+    @contextmanager
+    def _deferred(self) -> Iterator[None]:
+        """Raises at once where the twin is strict; otherwise keeps the first disagreement for the end."""
+        try:
+            yield
+        except AssertionError as divergence:
+            if self.strict:
+                raise
+            self.divergence = divergence
+
+    def _ask_model(self, function: str, args: Sequence[Any], sender: str) -> Outcome:
+        told = [each(arg, lambda leaf: leaf.verdict() if isinstance(leaf, Signed) else leaf) for arg in args]
+        try:
+            result = getattr(self.model, function)(*told, sender=sender, now=self.now)
+        except Refused as refused:
+            return Outcome(False, refused.reason)
+        return Outcome(True, None, result, tuple(self.model.events))
+
+    def _count(self, function: str, outcome: Outcome) -> None:
+        evidence.calls[f"{self.machine}.{function}"]["accepted" if outcome.accepted else outcome.reason or ""] += 1
+        evidence.tallies["calls"] += 1
+        if self.periods:
+            evidence.phases[_PHASES[self.phase(self.periods[0])]] += 1
+
+    def _line(self, function: str, args: Sequence[Any], sender: str) -> str:
+        shown = ", ".join(self._shown(arg) for arg in args)
+        return f"market.{function}({shown}{', ' if shown else ''}sender={self._shown(self.address(sender))})"
+
+    def _shown(self, arg: Any) -> str:
+        if isinstance(arg, Signed):
+            return self._shown_signature(arg)
+        if isinstance(arg, bytes):
+            return self._shown_bytes(arg)
+        if isinstance(arg, list):
+            return f"[{', '.join(map(self._shown, arg))}]"
+        if isinstance(arg, tuple):
+            return f"({', '.join(map(self._shown, arg))})"
+        if isinstance(arg, str):
+            name = self.names.get(arg, arg)
+            if name.startswith("0x"):
+                return f'"{name}"'
+            return name if name in REPL_NAMES else f'who("{name}")'
+        return repr(arg)
+
+    def _shown_bytes(self, arg: bytes) -> str:
+        chain, market, *rest = SEALED.get(arg, (None, None))
+        if (chain, market) == (self.chain, self.target):
+            return f"market.seal_of({', '.join(map(self._shown, rest))})"
+        return f'bytes.fromhex("{arg.hex()}")'
+
+    def _shown_signature(self, signed: Signed) -> str:
+        """An expression that signs anew at the REPL, where the market and the people have other addresses."""
+        if signed.form == "empty":
+            return 'b""'
+        fields = ", ".join(map(self._shown, signed.fields))
+        other = "" if signed.market == self.target else f", market={self._shown(signed.market)}"
+        other += "" if signed.chain == self.chain else f", chain={signed.chain}"
+        shown = f'sign("{signed.meter}", "{signed.kind}", {fields}{other})'
+        endings = {"truncated": "[:64]", "bad v": "[:64] + bytes([29])"}
+        return f"malleable_twin({shown})" if signed.form == "high s" else shown + endings.get(signed.form, "")
+
+    # ---- the whole state ---------------------------------------------------------------
+
+    def watch(self, period: int) -> None:
+        """Compares readings, positions and totals of that period from now on (four periods at most)."""
+        if period not in self.periods:
+            self.periods.append(period)
+
+    def compare(self, everything: bool = False) -> None:
+        """Checks that the views of the contract answer as the model does; `call` says what is raised.
+
+        What was over when it was last compared is left out, unless `everything` is asked for.
+        """
+        if self.divergence is not None:
+            return
+        evidence.tallies["states compared"] += 1
+        with self._deferred():
+            for asked, output in self._answers(everything):
+                wanted = self._model_state(asked)
+                differences = {} if output == wanted else self._differences(asked, output, wanted)
+                # What is over may have gone wrong long before: then it is not the last call that is to blame.
+                after = f"this call or one before: {self.trace[-1]}" if everything else self.trace[-1]
+                for part, invariant in STATE.items():
+                    differ = {place: told for place, told in differences.items() if place.split("[")[0] == part}
+                    holds(invariant, not differ, after=after, **differ)
+            self._note_over()
+
+    def agreed(self) -> None:
+        """Raises the disagreement that was kept, if there is one."""
+        if self.divergence is not None:
+            raise self.divergence
+
+    def observe(self) -> Observation:
+        """What the contract's views tell of everybody and everything, decoded; nothing of it comes from the model."""
+        return decode(self._looks())
+
+    def _answers(self, everything: bool) -> list[tuple[Asked, bytes]]:
+        """What was asked of the lens, and what it answered: a look that was taken already serves, too."""
+        if not everything and not (self._seen and self._seen[0] == self._moment(False)):
+            return [(asked, self.ask(asked)) for asked in self._going_on()]
+        return self._looks(everything)
+
+    def _going_on(self) -> list[Asked]:
+        """All that is not over, as questions to the lens: mostly one."""
+        over, periods = self._over, tuple(self.periods)
+        quotes = [number for number in range(self.first, len(self.model.quotes) + 1) if number not in over]
+        asked = []
+        for users, bidders in self.parties():
+            places = tuple((user, period) for user in bidders for period in periods if (user, period) not in over)
+            for at in range(0, max(len(quotes), 1), 8):
+                asked.append(Asked(users, bidders, tuple(quotes[at : at + 8]), places, periods))
+        return asked
+
+    def _differences(self, asked: Asked, got: bytes, wanted: bytes) -> dict[str, str]:
+        """Where two answers of the lens differ, decoded, by the part and what it is of."""
+        have, want = self.lens.decoded(got), self.lens.decoded(wanted)
+        found = {}
+        for part, about in asked.subjects().items():
+            if len(have[part]) != len(want[part]):
+                found[part] = f"contract has {len(have[part])} entries, model {len(want[part])}"
+            # Where one has fewer entries, the line above tells of the rest.
+            for subject, one, other in zip(about, have[part], want[part], strict=False):
+                if one != other:
+                    place = ", ".join(self.names.get(field, str(field)) for field in subject)
+                    found[f"{part}[{place}]"] = f"contract {one}, model {other}"
+        return found
+
+    def _note_over(self) -> None:
+        """Notes what was just compared and can no longer change by the terms."""
+        market, over = self.model, self._over
+        for number in range(self.first, len(market.quotes) + 1):
+            if number not in over and market.quotes[number - 1].status in (QuoteStatus.INVALID, QuoteStatus.SETTLED):
+                over.add(number)
+        for period in self.periods:
+            closing = self.phase(period) == model.Phase.CLOSING
+            for place in ((user, period) for user in self.users):
+                if place not in over and self._is_over(place, closing):
+                    over.add(place)
+
+    def _is_over(self, place: tuple[str, int], closing: bool) -> bool:
+        """Whether that user's account of that period is settled, or can no longer be (T-ACC-2, T-ACC-3)."""
+        position, metered = self.model.positions.get(place), place in self.model.readings
+        if position is None:
+            return closing and not metered
+        return position.settled or (closing and not (metered or position.bought or position.stakes))
+
+    def parties(self) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+        """Everybody watched, sixteen at a time as the lens takes them, with those of them that can trade."""
+        watched = self.watched
+        for start in range(0, len(watched), 16):
+            yield tuple(watched[start : start + 16]), tuple(self.users[start : start + 16])
+
+    def _moment(self, everything: bool) -> tuple[int, int, int, bool]:
+        return self.now, len(self.periods), len(self.watched), everything
+
+    def _looks(self, everything: bool = False) -> list[tuple[Asked, bytes]]:
+        """What the lens answers now, sixteen users and eight quotes at a time; asked once between two calls.
+
+        Quotes before `first`, which were settled in the season, are looked at only where `everything` is asked for.
+        """
+        key = self._moment(everything)
+        if self._seen is None or self._seen[0] != key:
+            looks, periods = [], tuple(self.periods)
+            for users, bidders in self.parties():
+                first = count = 1 if everything else self.first
+                while first <= count:
+                    asked = Asked.page(users, bidders, first, periods)
+                    answer = self.ask(asked)
+                    looks.append((asked, answer))
+                    first, count = first + 8, int.from_bytes(answer[-128:-96], "big")  # the number of quotes
+            self._seen = (key, looks)
+        return self._seen[1]
+
+    def ask(self, asked: Asked) -> bytes:
+        """What the lens answers to that."""
+        data = self.lens.request(asked)
+        computation = self.env.execute_code(to_address=self.lens.address, data=data, is_modifying=False)
+        if computation.is_error:
+            raise AssertionError(f"a view of the contract reverts: {computation.error}")
+        return computation.output
+
+    def _model_state(self, asked: Asked) -> bytes:
+        """What the lens should answer, ABI-encoded, from the model alone."""
+        market, now, places = self.model, self.now, asked.places
+        quote_ids = [number for number in asked.quotes if number <= len(market.quotes)]
+        bids = [market.bid(quote_id, user) for quote_id in quote_ids for user in asked.bidders]
+        totals = [(market.supply(when), market.demand(when), market.phase(when, now)) for when in asked.periods]
+        others = (len(market.quotes), int(market.owner, 16), int(market.pending_owner, 16), market.held)
+        rows = (
+            [_encode(market.account(user)) for user in asked.users],
+            [_encode(market.quote(quote_id)) for quote_id in quote_ids],
+            [word(market.remaining(quote_id, now)) for quote_id in quote_ids],
+            [_trades_hash(tuple(market.trades(quote_id))) for quote_id in quote_ids],
+            [_NO_BID if bid is model.NO_BID else _encode(bid) for bid in bids],
+            [_encode(market.reading(user, period)) for user, period in places],
+            [_encode(market.position(user, period)) for user, period in places],
+            [word(market.quote_of(user, period)) for user, period in places],
+            [word(total) for told in totals for total in told],
+            [word(value) for value in others],
+        )
+        return word(32) + _encode_rows(rows)
+
+    # ---- branching ---------------------------------------------------------------------
+
+    @contextmanager
+    def branch(self) -> Iterator[Twin]:
+        """A copy to act on; when the block ends, chain and time are as they were.
+
+        All seasons share one chain and so one clock: a branch off a season begins where that season `ended`.
+        """
+        with self.env.anchor():
+            if self.ended is not None:
+                self.env.timestamp = self.ended
+            twin = copy.copy(self)
+            twin.model = pickle.loads(self._kept())
+            twin.addresses, twin.names = dict(self.addresses), dict(self.names)
+            twin.periods, twin.users, twin.others = list(self.periods), list(self.users), list(self.others)
+            twin.trace, twin.calls, twin._over = list(self.trace), list(self.calls), set(self._over)
+            twin._beginning = len(self.trace) + 1
+            twin.ended = None
+            yield twin
+
+    def _kept(self) -> bytes:
+        """The model as it is now. Of a season, which has ended, it is kept: many histories begin there."""
+        if self.ended is None:
+            return pickle.dumps(self.model)
+        if self._season is None or self._season[0] != len(self.calls):
+            self._season = len(self.calls), pickle.dumps(self.model)
+        return self._season[1]
+
+    @property
+    def beginning(self) -> int:
+        """The line of the story with which the history proper begins, behind its season."""
+        return self._beginning
+
+    def story(self) -> list[str]:
+        """The history so far, as lines that replay it at the REPL."""
+        t = self.tariff
+        opening = (
+            f"replay(globals(), sbp={t.sbp}, ssp={t.ssp}, service_fee={t.service_fee}, "
+            f"period_length={t.period_length}, window={t.window}, priority_step={t.priority_step}, "
+            f"rank_by_price={t.rank_by_price})"
+        )
+        return [opening, *self.trace]
+
+
+# ---- encoding --------------------------------------------------------------------------
+
+
+def _on_chain(arg: Any) -> Any:
+    return arg.bytes() if isinstance(arg, Signed) else arg
+
+
+class Function:
+    """The encoder of one entry point's arguments."""
+
+    def __init__(self, abi: dict[str, Any]) -> None:
+        self.types = [_type_of(argument) for argument in abi["inputs"]]
+        self.selector = keccak(text=f"{abi['name']}({','.join(self.types)})")[:4]
+
+    def encode(self, args: Sequence[Any]) -> bytes:
+        """The calldata of a call. But for the batches, the only dynamic type of the interface is `bytes`."""
+        if any(kind.endswith("[]") for kind in self.types):
+            return self.selector + abi_encode(f"({','.join(self.types)})", tuple(args))
+        head, tail = [self.selector], []
+        for kind, arg in zip(self.types, args, strict=True):
+            if kind == "bytes":
+                head.append(word(32 * len(self.types) + sum(map(len, tail))))
+                tail.append(word(len(arg)) + arg + bytes(-len(arg) % 32))
+            elif isinstance(arg, bytes):
+                head.append(arg)
+            else:
+                head.append(_field(arg))
+        return b"".join(head + tail)
+
+
+@functools.lru_cache(maxsize=64)
+def functions(contract: Any) -> dict[str, Function]:
+    """The encoders of a contract's functions by name: a market's entry points, a lens's views."""
+    return {entry["name"]: Function(entry) for entry in contract.abi if entry["type"] == "function"}
+
+
+class Lens:
+    """A market's `MarketLens`, with an encoder of what is asked of it."""
+
+    def __init__(self, contract: Any) -> None:
+        self.contract = contract
+        self.address = str(contract.address)
+        self.views = functions(contract)
+        self._selector = contract.state.prepare_calldata([], [], [], [], [])[:4]
+
+    def request(self, asked: Asked) -> bytes:
+        """The calldata that asks for the state of these users, quotes and periods."""
+        return self._selector + _request(asked)
+
+    def decoded(self, answer: bytes) -> dict[str, Any]:
+        """An answer, array by array."""
+        (function,) = (entry for entry in self.contract.abi if entry.get("name") == "state")
+        (kind,) = function["outputs"]
+        (rows,) = abi_decode(f"({_type_of(kind)})", answer)
+        return dict(zip((field["name"] for field in kind["components"]), rows, strict=True))
+
+
+def _type_of(entry: dict[str, Any]) -> str:
+    """The ABI type of an argument, tuples spelt out."""
+    if not entry["type"].startswith("tuple"):
+        return entry["type"]
+    return f"({','.join(map(_type_of, entry['components']))}){entry['type'][len('tuple') :]}"
+
+
+@functools.lru_cache(maxsize=1_000)
+def _request(asked: Asked) -> bytes:
+    users, bidders, quotes, periods = (list(map(_field, values)) for values in (*asked[:3], asked.periods))
+    places = [_field(user) + _field(period) for user, period in asked.places]
+    return _encode_rows((users, bidders, quotes, places, periods))
+
+
+def _field(value: Any) -> bytes:
+    if type(value) is str:
+        return _address_word(value)
+    if type(value) is bytes:
+        return value
+    return (value % 2**256).to_bytes(32, "big")
+
+
+@functools.lru_cache(maxsize=10_000)
+def _address_word(address: str) -> bytes:
+    return int(address, 16).to_bytes(32, "big")
+
+
+@functools.lru_cache(maxsize=50_000)
+def _encode(struct: Sequence[Any]) -> bytes:
+    return b"".join(map(_field, struct))
+
+
+_NO_BID = _encode(model.NO_BID)
+"""What most users have bid on most quotes."""
+
+
+@functools.lru_cache(maxsize=10_000)
+def _trades_hash(trades: tuple[model.Trade, ...]) -> bytes:
+    return keccak(word(32) + word(len(trades)) + b"".join(map(_encode, trades)))
+
+
+def _encode_rows(rows: Sequence[Sequence[bytes]]) -> bytes:
+    """Arrays of whole entries, ABI-encoded as one tuple."""
+    head, tail, offset = [], [], 32 * len(rows)
+    for row in rows:
+        body = b"".join(row)
+        head.append(word(offset))
+        tail += (word(len(row)), body)
+        offset += 32 + len(body)
+    return b"".join(head + tail)
+
+
+def revert_reason(output: bytes) -> str | None:
+    """The reason of a revert, None where it has none."""
+    if output[:4] != b"\x08\xc3\x79\xa0":
+        return None
+    length = int.from_bytes(output[36:68], "big")
+    return output[68 : 68 + length].decode()
+
+
+@functools.lru_cache(maxsize=64)
+def _events(market: Any) -> dict[str, tuple[int, list[tuple[str, str, bool]]]]:
+    known = {}
+    for entry in market.abi:
+        if entry["type"] == "event":
+            kinds = ",".join(field["type"] for field in entry["inputs"])
+            topic = int.from_bytes(keccak(text=f"{entry['name']}({kinds})"), "big")
+            known[entry["name"]] = (topic, [(f["name"], f["type"], f["indexed"]) for f in entry["inputs"]])
+    return known
+
+
+def _decode_event(market: Any, topics: Sequence[int], data: bytes) -> model.Event:
+    for name, (topic, layout) in _events(market).items():
+        if topic == topics[0]:
+            indexed = iter(topics[1:])
+            words = (int.from_bytes(data[at : at + 32], "big") for at in range(0, len(data), 32))
+            fields = {}
+            for field, kind, is_topic in layout:
+                value = next(indexed if is_topic else words)
+                if kind == "string":
+                    length = int.from_bytes(data[value : value + 32], "big")
+                    value = int.from_bytes(data[value + 32 : value + 32 + length], "big")
+                fields[field] = value - 2**256 if kind == "int256" and value >> 255 else value
+            return name, fields
+    return f"unknown event {topics[0]:#x}", {}
+
+
+def _normal(fields: dict[str, Any]) -> dict[str, int]:
+    """The fields of an event as whole numbers, the way they stand in a log."""
+    return {name: value if isinstance(value, int) else _number(value) for name, value in fields.items()}
+
+
+@functools.lru_cache(maxsize=10_000)
+def _number(value: str | bytes) -> int:
+    if isinstance(value, str) and value.startswith("0x"):
+        return int(value, 16)
+    return int.from_bytes(value.encode() if isinstance(value, str) else value, "big")

@@ -1,0 +1,88 @@
+"""Arguments that mean the same to the contract, to the model and to a reader: seals and meters' signatures.
+
+Each knows its bytes for the chain, its value for the model and the expression that makes it at the REPL.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+from eth_utils.crypto import keccak
+
+from wattproof.terms import model
+from wattproof.market.meters import Meter, malleable_twin, pairing_hash, reading_hash
+
+FORMS = ("ok", "truncated", "empty", "high s", "bad v")
+"""Forms of a signature: the accepted one, cut by its last byte, none at all, its malleable twin, an impossible v."""
+
+
+def word(value: int) -> bytes:
+    """An integer as an EVM word; negative ones in two's complement."""
+    return (value % 2**256).to_bytes(32, "big")
+
+
+SEALED: dict[bytes, tuple[Any, ...]] = {}
+"""What is in each seal that was ever made here, so that a trace can show it."""
+
+
+@functools.cache
+def seal_bytes(fields: tuple[Any, ...]) -> bytes:
+    """The seal of T-BID-4 over (chain, market, quote, bidder, price, volume, salt), reckoned without the contract."""
+    chain, market, quote_id, bidder, price, volume, salt = fields
+    packed = [word(chain), word(int(market, 16)), word(quote_id), word(int(bidder, 16)), word(price), word(volume)]
+    seal = keccak(b"".join(packed) + salt)
+    SEALED[seal] = fields
+    return seal
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A meter's signature of a message, possibly for another market or chain, or spoilt in its form.
+
+    `fields` are (user, profile) of a pairing or (user, period, exported, imported) of a reading.
+    """
+
+    meter: str
+    kind: str
+    fields: tuple[Any, ...]
+    market: str
+    chain: int
+    form: str = "ok"
+
+    def bytes(self) -> bytes:
+        """What goes to the contract."""
+        return _signature(self)
+
+    def verdict(self) -> model.Signature:
+        """What the model is told."""
+        if self.form in ("truncated", "empty"):
+            return model.Signature("malformed")
+        if self.form == "high s":
+            return model.Signature("malleable")
+        if self.form == "bad v":
+            return model.Signature("unrecoverable")
+        return model.Signature("ok", meter(self.meter).address, (self.kind, self.chain, self.market, *self.fields))
+
+
+@functools.lru_cache(maxsize=1000)
+def meter(name: str) -> Meter:
+    """The meter of that name: the same key as the REPL's household of that name has."""
+    return Meter(name)
+
+
+@functools.lru_cache(maxsize=200_000)
+def _signature(signed: Signed) -> bytes:
+    struct = pairing_hash(*signed.fields) if signed.kind == "Pairing" else reading_hash(*signed.fields)
+    signature = meter(signed.meter).sign(struct, signed.market, signed.chain)
+    match signed.form:
+        case "truncated":
+            return signature[:64]
+        case "empty":
+            return b""
+        case "high s":
+            return malleable_twin(signature)
+        case "bad v":
+            return signature[:64] + bytes([29])
+    return signature

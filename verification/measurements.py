@@ -1,0 +1,64 @@
+"""What every part of the evidence writes: one JSON file with versions, hashes, seed and figures."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from wattproof import __version__
+from verification.builds import build
+
+FOLDER = Path("out/evidence")
+
+_PACKAGES = ("vyper", "titanoboa", "snekmate", "py-evm", "pyrevm", "z3-solver")
+
+
+def versions(**others: str) -> dict[str, str]:
+    """The versions of everything that had a part in it; `others`: tools that are no Python packages."""
+    found = {"wattproof": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found | others
+
+
+def document(
+    part: str, seed: int, started: float, figures: dict[str, Any], details: Any, **others: str
+) -> dict[str, Any]:
+    """The document of a part; `started` by `time.monotonic()`, `others` as in `versions`."""
+    return {
+        "part": part,
+        "versions": versions(**others),
+        "bytecode": build("EnergyMarket").hashes,
+        "seed": seed,
+        "seconds": round(time.monotonic() - started, 1),
+        "figures": figures,
+        "details": details,
+    }
+
+
+def write(told: dict[str, Any], path: Path | None = None) -> Path:
+    """Writes a document to `path`, by default to its part's file in `FOLDER`; returns where."""
+    path = path or FOLDER / f"{told['part']}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(told, indent=2) + "\n")
+    return path
+
+
+@contextmanager
+def progress(console: Console) -> Iterator[Progress]:
+    """A progress bar with elapsed and remaining time."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as bar:
+        yield bar

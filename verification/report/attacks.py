@@ -1,0 +1,97 @@
+"""The worst attacks that a search for profit found: of each line of docs/threats.md the one nearest to its bound."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from verification.report.facts import number
+
+if TYPE_CHECKING:
+    from verification.report.sources import Row
+
+FAMILY = "C4-PROFIT-"
+"""The invariants that bound what somebody can lose to others."""
+
+
+def nearer(attack: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether an attack came nearer to its bound than another one: by the share of it, then by the loss.
+
+    Of two that are alike the one with the shorter story counts, so that it does not matter which was found first.
+    """
+    share, before = attack["lost"] * other["bound"], other["lost"] * attack["bound"]
+    if share != before:
+        return share > before
+    return _order(attack) < _order(other)
+
+
+def _order(attack: Mapping[str, Any]) -> tuple[Any, ...]:
+    return -attack["lost"], len(attack["story"]), attack["victim"], attack["story"]
+
+
+def keep(worst: dict[str, dict[str, Any]], found: Mapping[str, dict[str, Any]]) -> None:
+    """Puts every attack into `worst` that came nearer to the bound of its invariant than the one there."""
+    for invariant, attack in found.items():
+        if invariant not in worst or nearer(attack, worst[invariant]):
+            worst[invariant] = attack
+
+
+def percent(lost: int, bound: int) -> int | None:
+    """The share of a bound, rounded down; None of a bound of 0."""
+    return 100 * lost // bound if bound else None
+
+
+def told(worst: Mapping[str, Any]) -> dict[str, Any]:
+    """An attack as a report shows it: money in base units, and the story with equal calls in a row told once."""
+    lost, bound = worst["lost"], worst["bound"]
+    return {
+        "victim": worst["victim"],
+        "lost": lost,
+        "bound": bound,
+        "percent": percent(lost, bound),
+        "within": lost <= bound,
+        "story": folded(worst["story"]),
+    }
+
+
+def folded(story: Sequence[str]) -> list[str]:
+    """A story in which calls that follow each other and are the same stand once, with their number."""
+    found = []
+    for line, same in itertools.groupby(story):
+        times = sum(1 for _ in same)
+        found.append(line if times == 1 else f"{line}   ({times} times)")
+    return found
+
+
+def lines(
+    rows: Iterable[Row], terms: Mapping[str, list[dict[str, str]]], checked: Mapping[str, int], worst: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Every invariant on profit: what it says, here and in docs/threats.md, how often it was checked, the worst attack.
+
+    The attack is None where nobody lost anything.
+    """
+    return [
+        {
+            "invariant": row.id,
+            "statement": row.statement,
+            "terms": terms.get(row.id, []),
+            "checked": checked.get(row.id, 0),
+            "worst": told(worst[row.id]) if row.id in worst else None,
+        }
+        for row in rows
+        if row.id.startswith(FAMILY)
+    ]
+
+
+def nothing(line: Mapping[str, Any]) -> str:
+    """What is said of a line of which there is no attack."""
+    if not line["checked"]:
+        return "never checked"
+    return f"nobody lost anything in {number(line['checked'])} checks"
+
+
+def share(worst: Mapping[str, Any]) -> str:
+    """The share of the bound, as it is read; of a bound of 0 there is none."""
+    of = "" if worst["percent"] is None else f"{number(worst['percent'])} %"
+    return of if worst["within"] else f"{of} beyond the bound".strip()

@@ -1,0 +1,331 @@
+"""Runs what a report is about: the trading day, the unit tests, the property tests. Shows how far they are.
+
+Every stage is a process of its own. The tests leave a snapshot of all that they counted behind every second, so that a
+run which is cut short still has something to show.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from verification.report import attacks
+
+UNIT = ("tests/unit", "tests/engine", "tests/test_traceability.py")
+PROPERTIES = ("tests/properties",)
+
+COUNTED = ("checked", "vacuous", "violated", "calls", "phases", "tallies", "lengths", "spent")
+
+PATIENCE = 15
+"""Seconds that a stage gets to end by itself once it is told to."""
+
+
+class Stopped(Exception):
+    """The run was told to stop: by Ctrl-C, or because its time was up."""
+
+
+@dataclass
+class Stage:
+    """One of the stages of a run: what it is called, how it is run, and what came of it."""
+
+    name: str
+    command: list[str]
+    folder: Path
+    began: float = 0.0
+    seconds: float = 0.0
+    status: int | None = None
+    planned: list[dict[str, Any]] = field(default_factory=list)
+    counts: dict[str, Any] = field(default_factory=dict)
+    running: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def file(self) -> Path:
+        """Where the tests write what they counted."""
+        return self.folder / f"{self.name}.json"
+
+    @property
+    def log(self) -> Path:
+        """Where everything goes that the stage prints."""
+        return self.folder / f"{self.name}.log"
+
+    @property
+    def complete(self) -> bool:
+        """Whether every planned test has run to its end, passed or failed."""
+        tests = self.counts.get("tests", {})
+        ended = all(tests.get(plan["test"], {}).get("outcome") not in (None, "unfinished") for plan in self.planned)
+        return self.status is not None and bool(self.planned) and ended
+
+    def look(self) -> None:
+        """Reads what the stage's processes have left behind so far."""
+        parts = Path(f"{self.file}.parts")
+        if not self.planned and (parts / "collected").is_file():
+            self.planned = json.loads((parts / "collected").read_text())
+        snapshots = [json.loads(path.read_text()) for path in sorted(parts.glob("*.json"))]
+        self.counts = merged(snapshots)
+        self.running = [part | part.get("at", {}) for part in snapshots if part["current"]]
+
+
+def merged(snapshots: list[dict[str, Any]]) -> dict[str, Any]:
+    """The sum of what the processes counted: in every test and, once, in every season; all keys in order.
+
+    Of the attacks on each invariant the worst one.
+    """
+    tests: dict[str, Any] = {}
+    seasons: dict[str, Any] = {}
+    failures: list[Any] = []
+    worst: dict[str, dict[str, Any]] = {}
+    for part in snapshots:
+        tests |= part["tests"]
+        seasons |= part["seasons"]
+        failures += part["failures"]
+        attacks.keep(worst, part.get("attacks", {}))
+    total: dict[str, Any] = {}
+    for part in (*tests.values(), *seasons.values()):
+        add(total, {name: part[name] for name in COUNTED if name in part})
+    order = sorted(failures, key=lambda failure: (failure["test"], failure["when"]))
+    gathered = {"tests": tests, "seasons": seasons, "failures": order, "attacks": worst}
+    return {name: {} for name in COUNTED} | _sorted({**total, **gathered})
+
+
+def add(total: dict[str, Any], part: dict[str, Any]) -> None:
+    """Adds numbers to numbers, dictionary by dictionary."""
+    for name, value in part.items():
+        if isinstance(value, dict):
+            add(total.setdefault(name, {}), value)
+        else:
+            total[name] = total.get(name, 0) + value
+
+
+def _sorted(value: Any) -> Any:
+    return {key: _sorted(value[key]) for key in sorted(value)} if isinstance(value, dict) else value
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to run.
+
+    `seed`: None for the histories that every run draws; `within`: seconds, None for as long as it takes;
+    `histories`: of each property test, None for the profile's own number; `shrinking`: seconds at most
+    per failure; `second_look`: seconds in which a machine that failed looks for more; see tests/conftest.py.
+    """
+
+    profile: str
+    engine: str
+    seed: int | None
+    jobs: int
+    within: float | None
+    histories: int | None = None
+    shrinking: int = 10
+    second_look: int = 20
+    unit: tuple[str, ...] = UNIT
+    properties: tuple[str, ...] = PROPERTIES
+
+
+def stages(tree: Path, folder: Path, plan: Plan) -> list[Stage]:
+    """The three stages, in their order."""
+    python = sys.executable
+    day = [python, "-m", "wattproof.cli", "day", "--engine", plan.engine, "--out", str(folder / "day")]
+    return [
+        Stage("day", day, folder),
+        Stage("unit", _pytest(plan, folder / "unit.json", plan.unit), folder),
+        Stage("properties", _pytest(plan, folder / "properties.json", plan.properties), folder),
+    ]
+
+
+def _pytest(plan: Plan, file: Path, tests: tuple[str, ...]) -> list[str]:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "-n", str(plan.jobs)]
+    command += ["--dist", "worksteal", "--profile", plan.profile, "--engine", plan.engine]
+    command += ["--shrinking", str(plan.shrinking), "--second-look", str(plan.second_look), "--evidence", str(file)]
+    if plan.histories is not None:
+        command += ["--histories", str(plan.histories)]
+    if plan.seed is not None:
+        command.append(f"--hypothesis-seed={plan.seed}")
+    return [*command, *tests]
+
+
+class Campaign:
+    """A run of all stages. Iterate over it: it yields every half second, and ends early once it is told to stop."""
+
+    def __init__(self, tree: Path, folder: Path, plan: Plan) -> None:
+        self.tree, self.plan = tree, plan
+        self.stages = stages(tree, folder, plan)
+        self.began = time.monotonic()
+        self.stopped: str | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder / "day", ignore_errors=True)
+
+    def __getitem__(self, name: str) -> Stage:
+        return next(stage for stage in self.stages if stage.name == name)
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning."""
+        return time.monotonic() - self.began
+
+    def run(self) -> Iterator[Stage]:
+        """Runs the stages; yields the one that is running, twice a second."""
+        with self._interruptible():
+            for stage in self.stages:
+                try:
+                    yield from self._run(stage)
+                except Stopped:
+                    return
+
+    def stop(self, reason: str) -> None:
+        """Tells the run to end as soon as it can."""
+        self.stopped = self.stopped or reason
+
+    @contextlib.contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM end the run cleanly; the second one ends it at once."""
+
+        def asked(number: int, frame: FrameType | None) -> None:
+            if self.stopped:
+                raise KeyboardInterrupt
+            self.stop("interrupted")
+
+        before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _run(self, stage: Stage) -> Iterator[Stage]:
+        stage.began = time.monotonic()
+        environment = os.environ | {"PYTHONPATH": _path(self.tree), "PYTHONUNBUFFERED": "1"}
+        with open(stage.log, "w") as log:
+            process = subprocess.Popen(
+                stage.command,
+                cwd=self.tree,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C goes to this process, which passes it on.
+            )
+            try:
+                while process.poll() is None:
+                    time.sleep(0.5)
+                    stage.seconds = time.monotonic() - stage.began
+                    stage.look()
+                    yield stage
+                    if self.plan.within is not None and self.seconds > self.plan.within:
+                        self.stop(f"time was up after {self.plan.within:.0f} s")
+                    if self.stopped:
+                        raise Stopped
+            finally:
+                end(process)
+                stage.status = process.returncode
+                stage.seconds = time.monotonic() - stage.began
+                stage.look()
+
+
+def _path(tree: Path) -> str:
+    return os.pathsep.join([str(tree), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a stage and all processes that it started: asks first, then waits, then kills."""
+    if process.poll() is not None:
+        return
+    for number, patience in ((signal.SIGINT, PATIENCE), (signal.SIGKILL, PATIENCE)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+            break
+
+
+# ---- how far it is -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a stage of tests is. `left` is an estimate in seconds, None while there is nothing to go by."""
+
+    done: int
+    tests: int
+    failed: int
+    steps: int
+    histories: int
+    accepted: int
+    refused: int
+    rules: dict[str, tuple[int, int]]
+    violated: tuple[str, ...]
+    slowest: tuple[str, float] | None
+    left: float | None
+    running: tuple[str, ...]
+
+
+def progress(stage: Stage, jobs: int) -> Progress:
+    """How far a stage is, by what its processes left behind."""
+    counts = stage.counts
+    tests = counts.get("tests", {})
+    outcomes = Counter(test["outcome"] for test in tests.values())
+    calls = counts.get("calls", {})
+    accepted = sum(outcome.get("accepted", 0) for outcome in calls.values())
+    spent = counts.get("spent", {})
+    slowest = max(spent, key=lambda name: spent[name], default=None)
+    planned = {plan["test"]: plan["examples"] for plan in stage.planned}
+    return Progress(
+        done=sum(outcomes.values()) - outcomes["unfinished"],
+        tests=len(stage.planned),
+        failed=outcomes["failed"] + outcomes["error"],
+        steps=counts.get("tallies", {}).get("calls", 0),
+        histories=counts.get("tallies", {}).get("histories", 0),
+        accepted=accepted,
+        refused=sum(sum(outcome.values()) for outcome in calls.values()) - accepted,
+        rules=rules(calls),
+        violated=tuple(counts.get("violated", {})),
+        slowest=None if slowest is None else (slowest, spent[slowest] / 1e9),
+        left=_left(stage, planned, jobs),
+        running=tuple(_running(part, planned) for part in stage.running),
+    )
+
+
+def rules(calls: dict[str, dict[str, int]]) -> dict[str, tuple[int, int]]:
+    """Accepted and refused calls per entry point, the machines added up; the most frequent first."""
+    found: dict[str, tuple[int, int]] = {}
+    for name, outcomes in calls.items():
+        accepted, refused = found.get(name.partition(".")[2], (0, 0))
+        taken = outcomes.get("accepted", 0)
+        found[name.partition(".")[2]] = accepted + taken, refused + sum(outcomes.values()) - taken
+    return dict(sorted(found.items(), key=lambda rule: (-sum(rule[1]), rule[0])))
+
+
+def _running(part: dict[str, Any], planned: dict[str, int]) -> str:
+    name = part["current"].rpartition("/")[2].removesuffix("::runTest")
+    of = planned.get(part["current"], 0)
+    if part.get("shrinking"):
+        return f"{name} (failed; shrinking)"
+    return f"{name} {part.get('valid', 0)}/{of}" if of else name
+
+
+def _left(stage: Stage, planned: dict[str, int], jobs: int) -> float | None:
+    """Seconds left: by the pace of the tests that have ended, and of those under way by their examples.
+
+    Tests that draw examples count as many times as they draw; what one example takes is the mean so far.
+    """
+    tests = stage.counts.get("tests", {})
+    share = {part["current"]: part.get("valid", 0) for part in stage.running}
+    done = sum(
+        max(planned.get(name, 1), 1) if test["outcome"] != "unfinished" else share.get(name, 0)
+        for name, test in tests.items()
+    )
+    everything = sum(max(examples, 1) for examples in planned.values())
+    if not done or stage.seconds < 5:
+        return None
+    return stage.seconds * max(everything - done, 0) / done

@@ -1,0 +1,134 @@
+"""`wattproof diff-report A B`: what is different between two reports, and whether the second one is worse."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from verification.report.document import SCHEMA
+
+FACTS = (
+    ("revision", "/verified/revision/commit"),
+    ("clean tree", "/verified/revision/clean"),
+    ("creation code", "/verified/market/creation/keccak256"),
+    ("runtime code", "/verified/market/runtime/keccak256"),
+    ("runtime bytes", "/verified/market/runtime/bytes"),
+    ("compiler", "/verified/compiler"),
+    ("engine", "/verified/engine"),
+    ("profile", "/effort/profile"),
+    ("seed", "/effort/seed"),
+    ("verdict", "/verdict/outcome"),
+    ("histories", "/effort/histories"),
+    ("steps", "/effort/steps"),
+    ("calls accepted", "/effort/accepted"),
+    ("calls refused", "/effort/refused"),
+    ("checks", "/effort/checks"),
+    ("mutants killed", "/mutants/killed"),
+    ("mutants", "/mutants/of"),
+)
+"""What is compared besides the invariants, in this order."""
+
+
+class NoReport(Exception):
+    """There is no report to compare; the message says what to do."""
+
+
+def load(place: Path) -> dict[str, Any]:
+    """The document of a report, from its folder or from its evidence.json. Raises NoReport."""
+    path = place / "evidence.json" if place.is_dir() else place
+    try:
+        told = json.loads(path.read_text())
+    except (OSError, ValueError) as problem:
+        raise NoReport(f"{path} cannot be read ({problem}): name a report's folder or its evidence.json") from problem
+    if not isinstance(told, dict) or told.get("schema") != SCHEMA:
+        schema = told.get("schema") if isinstance(told, dict) else None
+        raise NoReport(f"{path} is of schema {schema!r}, not {SCHEMA!r}: make the report anew with `wattproof verify`")
+    return told
+
+
+def differences(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """What is different: `facts`, `status`, `appeared`, `vanished`, `changed`, `less`, `parts`, `gas`, and `worse`.
+
+    `worse` are the invariants that held in the first report and do not hold, or are gone, in the second.
+    """
+    from verification.report.document import at
+
+    facts = [(label, at(one, pointer), at(other, pointer)) for label, pointer in FACTS]
+    before, after = ({row["id"]: row for row in told["invariants"]} for told in (one, other))
+    both = [name for name in before if name in after]
+    status = [(name, before[name]["status"], after[name]["status"]) for name in both]
+    vanished = [name for name in before if name not in after]
+    said = ("statement", "predicate", "clauses", "tolerance")
+    gas = {row["function"]: row for row in one["gas"]}
+    return {
+        "facts": [fact for fact in facts if fact[1] != fact[2]],
+        "status": [change for change in status if change[1] != change[2]],
+        "appeared": [name for name in after if name not in before],
+        "vanished": vanished,
+        "changed": [name for name in both if any(before[name][key] != after[name][key] for key in said)],
+        "less": [
+            (name, before[name]["checked"], after[name]["checked"])
+            for name in both
+            if 2 * after[name]["checked"] < before[name]["checked"]
+        ],
+        "parts": [
+            (name, one["parts"][name]["state"], part["state"])
+            for name, part in other["parts"].items()
+            if name in one["parts"] and one["parts"][name]["state"] != part["state"]
+        ],
+        "gas": [
+            (row["function"], gas[row["function"]]["median"], row["median"])
+            for row in other["gas"]
+            if row["function"] in gas and gas[row["function"]]["median"] != row["median"]
+        ],
+        "worse": [name for name, was, now in status if was == "held" != now]
+        + [name for name in vanished if before[name]["status"] == "held"],
+    }
+
+
+def diff(first: Path, second: Path, console: Console) -> int:
+    """Prints the differences. Returns 0, 1 where an invariant no longer holds, 2 where there are no two reports."""
+    try:
+        found = differences(load(first), load(second))
+    except NoReport as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    _print(console, found)
+    return 1 if found["worse"] else 0
+
+
+def _print(console: Console, found: dict[str, Any]) -> None:
+    def line(said: str, style: str = "") -> None:
+        console.print(Text(said, style=style), soft_wrap=True)
+
+    if not any(found.values()):
+        line("The reports say the same, up to times.")
+        return
+    for label, was, now in found["facts"]:
+        line(f"{label}: {_shown(was)} -> {_shown(now)}")
+    for heading, key in (
+        ("status", "status"),
+        ("checked less than half as often", "less"),
+        ("gas", "gas"),
+        ("part", "parts"),
+    ):
+        for name, was, now in found[key]:
+            line(f"{heading}: {name}: {was} -> {now}", "red" if name in found["worse"] and key == "status" else "")
+    for heading, key in (("new", "appeared"), ("gone", "vanished"), ("says something else", "changed")):
+        for name in found[key]:
+            line(f"{heading}: {name}", "red" if name in found["worse"] and key == "vanished" else "")
+    if found["worse"]:
+        line(f"worse: {len(found['worse'])} invariants that held do not hold any more", "bold red")
+    else:
+        line("No invariant that held has stopped holding.", "green")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {item}" for key, item in value.items())
+    return "none" if value is None else str(value)

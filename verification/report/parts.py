@@ -1,0 +1,139 @@
+"""What was measured at other times: mutation, edges, compilers, symbolic, nodes, faults and gas.
+
+Each leaves a file that names the bytecode it was measured on. A figure of another bytecode says nothing about this one:
+it is reported as stale and shown nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from verification.gas.floor import BOOKS
+
+EVIDENCE = Path("out/evidence")
+
+PARTS: dict[str, tuple[Path, str]] = {
+    "mutation": (EVIDENCE / "mutation.json", "make evidence"),
+    "edges": (EVIDENCE / "edges.json", "make evidence"),
+    "compilers": (EVIDENCE / "compilers.json", "make evidence"),
+    "symbolic": (EVIDENCE / "symbolic.json", "make evidence"),
+    "nodes": (EVIDENCE / "nodes.json", "make evidence"),
+    "faults": (EVIDENCE / "faults.json", "make faults"),
+    "gas": (Path("out/gas.json"), "make gas"),
+}
+"""The file of each part, and what makes it."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part. `state`: present, missing, stale (of another bytecode) or unreadable; `note` says it in words."""
+
+    name: str
+    state: str
+    note: str
+    file: str
+    command: str
+    content: dict[str, Any]
+
+
+def gather(tree: Path, runtime: str) -> dict[str, Part]:
+    """Every part, with its content where it was measured on the runtime bytecode of that hash."""
+    return {name: _part(tree, name, *place, runtime) for name, place in PARTS.items()}
+
+
+def _part(tree: Path, name: str, file: Path, command: str, runtime: str) -> Part:
+    def told(state: str, note: str, content: dict[str, Any] | None = None) -> Part:
+        return Part(name, state, note, str(file), command, content or {})
+
+    path = tree / file
+    if not path.is_file():
+        return told("missing", f"not measured: {file} is not there; `{command}` makes it")
+    try:
+        content = json.loads(path.read_text())
+    except ValueError as problem:
+        return told("unreadable", f"{file} is not JSON ({problem}); `{command}` makes it anew")
+    if not isinstance(content, dict):
+        return told("unreadable", f"{file} does not say on which bytecode it was measured; `{command}` makes it anew")
+    measured = measured_on(content)
+    if measured is None:
+        return told("unreadable", f"{file} does not say on which bytecode it was measured; `{command}` makes it anew")
+    if measured != runtime:
+        note = f"measured on another bytecode ({measured[:12]}…), which says nothing of this one; `{command}` anew"
+        return told("stale", note)
+    return told("present", "measured on this very bytecode", content)
+
+
+def measured_on(content: dict[str, Any]) -> str | None:
+    """The hash of the market's runtime code on which a part was measured, in plain hex; None where it does not say."""
+    code: Any = content.get("bytecode")
+    for key in ("runtime", "keccak256", "keccak"):
+        if isinstance(code, dict) and "EnergyMarket" in code:
+            code = code["EnergyMarket"]
+        if isinstance(code, dict) and key in code:
+            code = code[key]
+    return code.removeprefix("0x").lower() if isinstance(code, str) else None
+
+
+# ---- what the report shows of them ------------------------------------------------------------
+
+
+def figures(part: Part) -> dict[str, Any]:
+    """The plain figures of a part: what is under `figures`, as far as it is a number, a text or a small table.
+
+    Those of gas are no plain ones; `gas` lists them.
+    """
+    if part.name == "gas":
+        return {}
+    return dict(part.content.get("figures", {})) if isinstance(part.content.get("figures"), dict) else {}
+
+
+def mutants(part: Part) -> list[dict[str, Any]]:
+    """Every mutant that was run: `name`, `module`, `line`, `operator`, `result`, `by`; empty where there is no part.
+
+    `by` are the invariants, or the tests, that killed it. The run of a mutant ends with its first kill.
+    """
+    details = part.content.get("details")
+    found = []
+    for mutant in details.get("mutants", []) if isinstance(details, dict) else []:
+        if mutant.get("result") not in ("killed", "survived", "undecided"):
+            continue
+        killer = mutant.get("by")
+        by = [killer] if isinstance(killer, str) else killer or mutant.get("marked") or [mutant.get("check")]
+        found.append(
+            {
+                "name": str(mutant.get("mutant")),
+                "module": str(mutant.get("module", "")),
+                "line": mutant.get("line"),
+                "operator": str(mutant.get("operator", "")),
+                "result": mutant["result"],
+                "by": [str(name) for name in by if name] if mutant["result"] == "killed" else [],
+            }
+        )
+    return found
+
+
+def explained(part: Part) -> set[str]:
+    """The names of the mutants that are explained as equivalent."""
+    details = part.content.get("details")
+    return set(details.get("explained", {})) if isinstance(details, dict) else set()
+
+
+def gas(part: Part) -> list[dict[str, Any]]:
+    """Gas per step: `function`, `median`, `worst`, in gas; empty where there is no part.
+
+    Of several sizes of a book or batch the largest. Deployments and whole books, which would dwarf all others, are left
+    to docs/gas.md.
+    """
+    figures = part.content.get("figures", {})
+    largest: dict[str, str] = {}
+    for name, row in figures.items():
+        step = row["step"]
+        if not step.startswith("deploy") and step not in BOOKS:
+            largest[step] = max(largest.get(step, name), name, key=lambda one: figures[one]["n"] or 0)
+    return [
+        {"function": name, "median": figures[name]["median"], "worst": figures[name]["worst"]}
+        for name in largest.values()
+    ]

@@ -1,0 +1,259 @@
+"""What the source tree says of itself: claims, clauses and contract lines, the revision, and what is compiled."""
+
+from __future__ import annotations
+
+import functools
+import platform
+import re
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from eth_utils.crypto import keccak
+
+from wattproof.market.deployment import contracts_dir, deployer
+
+PACKAGES = ("vyper", "titanoboa", "py-evm", "pyrevm", "snekmate", "hypothesis", "pytest")
+
+_ROW = re.compile(r"^\|\s*`?(C([1-5])-[A-Z]+-\d+)`?\s*\|")
+_COLUMNS = ("id", "statement", "predicate", "clauses", "where", "test", "kind", "tolerance", "status")
+
+
+class NoSourceTree(Exception):
+    """There are no tests to run here; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """An invariant as `invariants.md` claims it, cell by cell; lists where a cell holds several things."""
+
+    id: str
+    criterion: int
+    statement: str
+    predicate: str
+    clauses: tuple[str, ...]
+    where: tuple[str, ...]
+    tests: tuple[str, ...]
+    kind: str
+    tolerance: str
+    status: str
+
+
+def root() -> Path:
+    """The source tree whose tests are run: the working directory, one above it, or where this package lies.
+
+    Raises NoSourceTree where none of them holds the tests: they are not part of the installed package.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents, Path(__file__).resolve().parents[2]):
+        if (folder / "tests" / "properties").is_dir() and (folder / "invariants.md").is_file():
+            return folder
+    raise NoSourceTree(
+        "verify runs the project's own tests, which are not part of the installed package, and there is no source tree "
+        "here: clone the repository, change into it and say `make verify` (or `wattproof verify`)"
+    )
+
+
+# ---- invariants.md -------------------------------------------------------------------------
+
+
+def rows(tree: Path) -> list[Row]:
+    """Every invariant of `invariants.md`, in the order of the document. ValueError where a row is not whole."""
+    found = []
+    for line in (tree / "invariants.md").read_text().splitlines():
+        if (match := _ROW.match(line)) is None:
+            continue
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if len(cells) != len(_COLUMNS):
+            raise ValueError(f"invariants.md: {match[1]} has {len(cells)} cells instead of {len(_COLUMNS)}")
+        cell = dict(zip(_COLUMNS, cells, strict=True))
+        clauses = _clauses_of(cell["clauses"])
+        where, tests = (_listed(cell[name]) for name in ("where", "test"))
+        row = Row(match[1], int(match[2]), cell["statement"], cell["predicate"], clauses, where, tests, *cells[6:])
+        found.append(row)
+    return found
+
+
+def _listed(cell: str) -> tuple[str, ...]:
+    return tuple(part.strip("` ") for part in re.split(r",\s*", cell))
+
+
+def _clauses_of(cell: str) -> tuple[str, ...]:
+    """The clauses that a cell names, in its order; a range names all of its clauses."""
+    found: list[str] = []
+    for part in re.split(r",\s*", cell):
+        names = re.findall(r"T-([A-Z]+)-(\d+)", part)
+        if len(names) == 2 and " to " in part and names[0][0] == names[1][0]:
+            numbers = range(int(names[0][1]), int(names[1][1]) + 1)
+            found += [f"T-{names[0][0]}-{number}" for number in numbers]
+        else:
+            found += [f"T-{topic}-{number}" for topic, number in names]
+    return tuple(dict.fromkeys(found))
+
+
+def criteria(tree: Path) -> dict[int, tuple[str, str]]:
+    """Title and sentences of every criterion, by number."""
+    text = (tree / "invariants.md").read_text()
+    parts = re.findall(r"^## Criterion (\d): (.+?)\n\n(.+?)\n\n", text, re.MULTILINE | re.DOTALL)
+    return {int(number): (title.strip(), " ".join(said.split())) for number, title, said in parts}
+
+
+def points(tree: Path, heading: str) -> list[str]:
+    """The points of a list in `invariants.md` under `## heading`, each as one line."""
+    text = (tree / "invariants.md").read_text()
+    section = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    if section is None:
+        return []
+    found = re.split(r"^(?:\d+\.|-) ", section[1], flags=re.MULTILINE)[1:]
+    return [" ".join(point.split()) for point in found]
+
+
+# ---- docs/threats.md ---------------------------------------------------------------------
+
+
+def threats(tree: Path) -> dict[str, list[dict[str, str]]]:
+    """By invariant the lines of `docs/threats.md`: against `whom`, the `victim`, and what it `loses` at most."""
+    found: dict[str, list[dict[str, str]]] = {}
+    whom = ""
+    for line in (tree / "docs" / "threats.md").read_text().splitlines():
+        if line.startswith("## "):
+            whom = line.removeprefix("## ").strip()
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if line.startswith("|") and len(cells) == 3 and re.fullmatch(r"C\d-[A-Z]+-\d+", cells[2]):
+            found.setdefault(cells[2], []).append({"whom": whom, "victim": cells[0], "loses": cells[1]})
+    return found
+
+
+def unsearched(tree: Path) -> str:
+    """What `docs/threats.md` says that the search for profit does not show, as one line without links."""
+    text = (tree / "docs" / "threats.md").read_text()
+    said = re.search(r"^What is not shown: (.+?)(?=\n\n|\Z)", text, re.MULTILINE | re.DOTALL)
+    return re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", " ".join(said[1].split())) if said else ""
+
+
+# ---- terms and contract ----------------------------------------------------------------------
+
+
+def clauses(tree: Path) -> dict[str, str]:
+    """Every clause of the terms, by name, as Markdown in one line."""
+    text = (tree / "docs" / "terms.md").read_text()
+    found = re.findall(r"^\s*[-*]?\s*\*\*(T-[A-Z]+-\d+)\*\*(.*?)(?=^\s*[-*]?\s*\*\*T-|^#|\Z)", text, re.M | re.S)
+    return {name: " ".join(said.split()) for name, said in found}
+
+
+@dataclass(frozen=True)
+class Lines:
+    """A function of a contract: its file, its first and last line and its text; the whole file where none is named."""
+
+    file: str
+    function: str
+    first: int
+    last: int
+    text: str
+
+
+def contract_file(tree: Path, file: str) -> Path:
+    """Where a file of the contracts lies that was run: in the source tree, or in the folder that stands in for it."""
+    return contracts_dir() / Path(file).relative_to("contracts") if file.startswith("contracts/") else tree / file
+
+
+def contracts_dir_shown(tree: Path) -> str:
+    """The folder of the contracts that were run, as a reader of the report may know it."""
+    folder = contracts_dir().resolve()
+    return str(folder.relative_to(tree)) if folder.is_relative_to(tree) else str(folder)
+
+
+@functools.lru_cache(maxsize=1000)
+def lines(tree: Path, reference: str) -> Lines:
+    """The lines that a reference `file:function` names, with the comments and decorators right above them.
+
+    Raises ValueError where there is no such function.
+    """
+    file, _, function = reference.partition(":")
+    text = contract_file(tree, file).read_text().splitlines()
+    if not function:
+        return Lines(file, "", 1, len(text), "")
+    begins = next((at for at, line in enumerate(text) if re.match(rf"def {re.escape(function)}\(", line)), None)
+    if begins is None:
+        raise ValueError(f"{file} has no function {function}")
+    first = begins
+    while first and (text[first - 1].startswith(("@", "#")) and not text[first - 1].startswith("# ---")):
+        first -= 1
+    last = begins
+    for at in range(begins + 1, len(text)):
+        if text[at][:1] not in ("", " ", ")"):  # a long signature's bracket stands at the margin, too
+            break
+        last = at if text[at].strip() else last
+    return Lines(file, function, first + 1, last + 1, "\n".join(text[first : last + 1]))
+
+
+# ---- revision, bytecode, versions --------------------------------------------------------------
+
+
+def revision(tree: Path) -> dict[str, Any]:
+    """The git revision, and what differs from it. `commit` is None where the tree is not under git."""
+    commit = _git(tree, "rev-parse", "HEAD")
+    if commit is None:
+        return {"commit": None, "date": None, "clean": False, "changed": []}
+    changed = [line[3:] for line in (_git(tree, "status", "--porcelain") or "").splitlines()]
+    date = _git(tree, "show", "-s", "--format=%cI", "HEAD")
+    return {"commit": commit.strip(), "date": (date or "").strip(), "clean": not changed, "changed": sorted(changed)}
+
+
+def _git(tree: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=tree, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout
+
+
+def code(contract: str) -> dict[str, Any]:
+    """A contract as compiled here: hashes and sizes of its code, and what its constructor appends to it."""
+    from vyper.compiler.output import build_layout_output
+
+    data = deployer(contract).compiler_data
+    layout = build_layout_output(data)["code_layout"]
+    found = {name: code_facts(text) for name, text in (("creation", data.bytecode), ("runtime", data.bytecode_runtime))}
+    return {**found, "immutables": sorted(_immutables(layout), key=lambda field: field["offset"])}
+
+
+def code_facts(text: bytes) -> dict[str, Any]:
+    """The Keccak-256 and the number of bytes of a code."""
+    return {"keccak256": keccak(text).hex(), "bytes": len(text)}
+
+
+def _immutables(layout: dict[str, Any], module: str = "") -> list[dict[str, Any]]:
+    found = []
+    for name, entry in layout.items():
+        if "offset" in entry and not isinstance(entry["offset"], dict):
+            found.append({"name": f"{module}{name}", **{key: entry[key] for key in ("type", "offset", "length")}})
+        else:
+            found += _immutables(entry, f"{name}.")
+    return found
+
+
+def compiler() -> dict[str, str]:
+    """Version and settings of the compiler."""
+    from vyper.evm.opcodes import DEFAULT_EVM_VERSION
+
+    settings = deployer("EnergyMarket").compiler_data.settings
+    return {
+        "vyper": version("vyper"),
+        "evm_version": settings.evm_version or DEFAULT_EVM_VERSION,
+        "optimiser": str(settings.optimize),
+        "code_generator": "experimental" if settings.experimental_codegen else "default",
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of all that ran."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found

@@ -1,0 +1,158 @@
+"""`wattproof check-bytecode ADDRESS --rpc URL`: whether a deployed market is the one that a report is about.
+
+What lies at an address is the runtime code that was compiled and, behind it, what the constructor fixed for ever: the
+frame of the market. The first must be the report's to the last byte; the second is shown, and must fit this address.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+from rich.console import Console
+from rich.text import Text
+
+from wattproof.market.meters import domain_separator
+from verification.report.compare import NoReport, load
+
+TIMEOUT = 30
+"""Seconds for one answer of the node."""
+
+
+class NodeUnusable(Exception):
+    """The node gave no usable answer; the message says what to do."""
+
+
+class Node:
+    """A node's JSON-RPC interface, as far as it is needed here."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def ask(self, method: str, *params: Any) -> str:
+        """The result of a call. Raises NodeUnusable."""
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
+        try:
+            request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})
+            with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+                answer = json.loads(response.read())
+        except (OSError, ValueError, urllib.error.URLError) as problem:
+            raise NodeUnusable(f"no usable answer from {self.url} ({problem}): is it the RPC address?") from problem
+        if not isinstance(answer, dict) or "result" not in answer:
+            said = answer.get("error") if isinstance(answer, dict) else answer
+            raise NodeUnusable(f"{self.url} refuses {method}: {said}")
+        return str(answer["result"])
+
+    def code(self, address: str) -> bytes:
+        """The code at an address, in the latest block."""
+        return bytes.fromhex(self.ask("eth_getCode", address, "latest").removeprefix("0x"))
+
+    def chain(self) -> int:
+        """The chain's ID."""
+        return int(self.ask("eth_chainId"), 16)
+
+
+def check(code: bytes, compiled: dict[str, Any]) -> tuple[bool, str, dict[str, Any]]:
+    """Whether deployed code is the compiled one; a sentence about it; and the values that its constructor fixed.
+
+    Args:
+        code: what lies at the address.
+        compiled: what a report says of the contract, under `verified`.
+    """
+    runtime, layout = compiled["runtime"], compiled["immutables"]
+    tail = max((field["offset"] + field["length"] for field in layout), default=0)
+    wanted = runtime["bytes"] + tail
+    if len(code) != wanted:
+        return False, f"its code has {len(code)} bytes, not {wanted}", {}
+    found = keccak(code[: runtime["bytes"]]).hex()
+    if found != runtime["keccak256"]:
+        return False, f"its runtime code hashes to 0x{found}, the report's to 0x{runtime['keccak256']}", {}
+    said = f"its runtime code is the report's, byte by byte (0x{found})"
+    return True, said, {field["name"]: _value(code[runtime["bytes"] :], field) for field in layout}
+
+
+def _value(data: bytes, field: dict[str, Any]) -> Any:
+    at, kind = field["offset"], field["type"]
+    word = data[at : at + 32]
+    if kind.startswith("String"):
+        length = int.from_bytes(word, "big")
+        return data[at + 32 : at + 32 + min(length, field["length"])].decode(errors="replace")
+    if kind == "address":
+        return to_checksum_address(word[12:])
+    return "0x" + word.hex() if kind.startswith("bytes") else int.from_bytes(word, "big")
+
+
+def misfits(values: dict[str, Any], address: str, chain: int) -> list[str]:
+    """What the constructor fixed that cannot be of this address on this chain."""
+    found = []
+    own = values.get("eip712._CACHED_SELF")
+    if own is not None and own != address:
+        found.append(f"its signatures are for the market at {own}")
+    if values.get("eip712._CACHED_CHAIN_ID", chain) != chain:
+        found.append(f"its signatures are for chain {values['eip712._CACHED_CHAIN_ID']}, not {chain}")
+    cached = values.get("eip712._CACHED_DOMAIN_SEPARATOR")
+    if cached is not None and not found and cached != "0x" + domain_separator(chain, address).hex():
+        found.append("its signatures are for another name or version than Wattproof 1")
+    return found
+
+
+def check_bytecode(address: str, rpc: str, report: Path, console: Console) -> int:
+    """Prints what is found. Returns 0: it is the report's market; 1: it is not; 2: that cannot be told."""
+    if not re.fullmatch(r"0x[0-9a-fA-F]{40}", address):
+        print(f"{address} is no address: write 0x and 40 hexadecimal digits", file=sys.stderr)
+        return 2
+    address = to_checksum_address(address)
+    try:
+        told, node = load(report), Node(rpc)
+        code, chain = node.code(address), node.chain()
+        if not code:
+            raise NodeUnusable(f"there is no contract at {address} on chain {chain}: is it the right chain?")
+        verified = told["verified"]
+        same, said, values = check(code, verified["market"])
+        problems = misfits(values, address, chain) if same else []
+        token = str(values.get("ledger.TOKEN", ""))
+        credit = check(node.code(token), verified["credit"])[0] if token else None
+    except (NoReport, NodeUnusable) as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    _tell(console, told, address, chain, same, said, problems, values, credit)
+    return 0 if same and not problems else 1
+
+
+def _tell(
+    console: Console,
+    told: dict[str, Any],
+    address: str,
+    chain: int,
+    same: bool,
+    said: str,
+    problems: list[str],
+    values: dict[str, Any],
+    credit: bool | None,
+) -> None:
+    def line(text: str, style: str = "") -> None:
+        console.print(Text(text, style=style), soft_wrap=True)
+
+    good = same and not problems
+    line(
+        f"{address} on chain {chain} {'is' if good else 'is NOT'} the market of this report", "green" if good else "red"
+    )
+    for reason in (said, *problems):
+        line(f"  {reason}")
+    for name, value in values.items():
+        if not name.startswith("eip712."):
+            line(f"  {name.partition('.')[2]}: {value}")
+    if credit is not None:
+        line(f"  the token is {'the' if credit else 'not the'} project's EnergyCredit")
+    verdict, revision = told["verdict"], told["verified"]["revision"]
+    clean = "" if revision["clean"] else ", of a tree that was not clean"
+    line(f"the report is of revision {revision['commit'] or 'unknown'}{clean}; it says: {verdict['sentence']}")
+    if verdict["outcome"] != "held":
+        line("  so that it is the same market is no recommendation", "yellow")

@@ -1,0 +1,405 @@
+"""`wattproof day`: runs a trading day, shows it as it goes by, prints the bills and writes the files."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from eth_utils.crypto import keccak
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from wattproof import __version__
+from wattproof.simulation.accounting import (
+    Bill,
+    BooksDoNotBalance,
+    Output,
+    exact_pence,
+    money,
+    percent,
+    price,
+    ratio,
+)
+from wattproof.market.deployment import Tariff, deployer
+from wattproof.evm.engine import EngineUnavailable
+from wattproof.simulation.households import DEFAULT_FILE, BadInput, Households, open_households
+from wattproof.simulation.trading_day import PeriodResult, TradingDay, simulate
+from wattproof.market.units import format_energy, format_money, format_price
+
+SCHEMA = 1
+"""Version of summary.json's layout; it changes when a key changes its meaning or goes away."""
+
+SHOWN = 48
+"""Most periods whose supply-demand ratio is printed; periods.csv has them all."""
+
+PACKAGES = ("vyper", "titanoboa", "py-evm", "snekmate")
+
+
+@dataclass
+class Community:
+    """What the periods so far came to for all households: energy in Wh, money in base units."""
+
+    periods: int = 0
+    matched: int = 0
+    quoted: int = 0
+    trades: int = 0
+    delivered: int = 0
+    exported: int = 0
+    imported: int = 0
+    fees: int = 0
+    compensation: int = 0
+    performances: int = 0
+    defaults: int = 0
+    shown: list[PeriodResult] = field(default_factory=list)
+
+    def add(self, result: PeriodResult) -> None:
+        """Counts a period in."""
+        self.periods += 1
+        self.matched += result.balances_match
+        self.trades += len(result.trades)
+        for name in ("delivered", "exported", "imported", "fees", "compensation", "performances", "defaults"):
+            setattr(self, name, getattr(self, name) + getattr(result, name))
+        if result.quotes:
+            self.quoted += 1
+            if len(self.shown) < SHOWN:
+                self.shown.append(result)
+
+    @property
+    def all_match(self) -> bool:
+        """Whether the accounts added up to the market's tokens after every period, and there was one."""
+        return 0 < self.periods == self.matched
+
+
+def run_day(households: Path | None, seed: int, out: Path | None, engine: str, console: Console) -> int:
+    """Runs the day of the file `households` (None: the one that ships with the package) and prints its bills.
+
+    `seed` decides forecast errors and salts; `engine` is "pyevm" or "revm"; `out` is the folder that receives the files
+    (None: none). Returns the exit code: 0 done; 1 the money does not add up; 2 the input, the folder or the engine
+    cannot be used. Problems are one line on stderr, and leave nothing behind in `out`.
+    """
+    try:
+        source = open_households(DEFAULT_FILE if households is None else households, seed=seed)
+        with contextlib.ExitStack() as stack:
+            output = None if out is None else stack.enter_context(Output(out))
+            community = Community()
+            with _progress(console, source.periods) as advance:
+                day = simulate(source, seed, engine=engine)
+                stack.callback(day.close)
+                for result in day:
+                    community.add(result)
+                    if output:
+                        output.add(result)
+                    advance()
+            _print_bills(console, day)
+            _print_community(console, day, community)
+            _print_ratios(console, community)
+            if output:
+                name = "wattproof/data/households.csv" if households is None else str(households)
+                _write(output, day, community, source, name, engine)
+                console.print(Text(f"written: {out}"), soft_wrap=True)
+        return 0
+    except PROBLEMS as problem:
+        return exit_code(problem)
+
+
+PROBLEMS = (BadInput, EngineUnavailable, BooksDoNotBalance, OSError)
+"""What can be wrong with a run that is not the program's fault alone."""
+
+
+def exit_code(problem: Exception) -> int:
+    """Says on stderr what went wrong. Returns 1 where the books do not balance, 2 where the input cannot be used."""
+    if isinstance(problem, OSError):
+        where = f"{problem.filename}: " if problem.filename else ""
+        print(f"{where}{(problem.strerror or str(problem)).lower()}", file=sys.stderr)
+        return 2
+    print(problem, file=sys.stderr)
+    return 1 if isinstance(problem, BooksDoNotBalance) else 2
+
+
+@contextlib.contextmanager
+def _progress(console: Console, periods: int) -> Iterator[Any]:
+    """A progress bar over the periods, on a terminal only; yields what moves it on by one."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("opening the market", total=periods)
+
+        def advance() -> None:
+            progress.update(task, advance=1, description="trading")
+
+        yield advance
+
+
+# ---- the terminal ------------------------------------------------------------------------
+
+
+def _print_bills(console: Console, day: TradingDay) -> None:
+    bills = {name: day.bill(name) for name in day.members}
+    alone, market = sum(bill.grid_alone for bill in bills.values()), sum(bill.market for bill in bills.values())
+    table = Table(title="Bills", title_justify="left", box=box.SIMPLE_HEAD, show_footer=True, padding=(0, 1, 0, 0))
+    table.add_column("household\n", "all", no_wrap=True, overflow="ellipsis", max_width=20)
+    for heading, footer in (
+        ("imported\nkWh", _kwh(sum(bill.imported for bill in bills.values()))),
+        ("exported\nkWh", _kwh(sum(bill.exported for bill in bills.values()))),
+        ("grid alone\np", _pence(alone)),
+        ("market\np", _pence(market)),
+        ("saving\np", _pence(alone - market)),
+        ("saving\n%", percent(alone - market, alone).removesuffix(" %")),
+    ):
+        table.add_column(heading, footer, justify="right", no_wrap=True)
+    for name, bill in bills.items():
+        table.add_row(
+            Text(name),
+            _kwh(bill.imported),
+            _kwh(bill.exported),
+            _pence(bill.grid_alone),
+            _pence(bill.market),
+            Text(_pence(bill.saving), style="green" if bill.saving > 0 else "red" if bill.saving < 0 else ""),
+            percent(bill.saving, bill.grid_alone).removesuffix(" %"),
+        )
+    console.print(table)
+    if any(min(bill.grid_alone, bill.market) < 0 for bill in bills.values()):
+        console.print("Below 0 the household is paid. Savings in % are of what the grid alone comes to.\n", style="dim")
+
+
+def _print_community(console: Console, day: TradingDay, community: Community) -> None:
+    savers = sum(day.bill(name).saving > 0 for name in day.members)
+    lines = (
+        ("traded locally", f"{format_energy(community.delivered)} in {community.trades} trades"),
+        (
+            "share",
+            f"{percent(community.delivered, community.exported)} of what was exported, "
+            f"{percent(community.delivered, community.imported)} of what was imported",
+        ),
+        ("service fees", format_money(community.fees)),
+        ("compensation", f"{format_money(community.compensation)} for energy that did not come"),
+        ("performances", f"{community.performances} good, {community.defaults} defaults"),
+        ("savers", f"{savers} of {len(day.members)} households"),
+        (
+            "balances",
+            f"match the market's tokens after {community.matched} of {community.periods} periods",
+        ),
+    )
+    table = Table(title="Community", title_justify="left", box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    for line in lines:
+        table.add_row(*line)
+    console.print(table)
+
+
+def _print_ratios(console: Console, community: Community) -> None:
+    """The supply-demand ratio of the periods in which something was quoted, side by side."""
+    if not community.shown:
+        console.print("\nNothing was quoted: no supply in any period.")
+        return
+    title = "\nSupply-demand ratio (SDR) where something was quoted; local trades in kWh, prices in p/kWh"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for _ in range(2):
+        for heading in ("period", "SDR", "traded", "quote", "bid", ""):
+            table.add_column(heading, justify="right", no_wrap=True)
+    half = (len(community.shown) + 1) // 2
+    left, right = community.shown[:half], community.shown[half:]
+    for pair in zip_longest(left, right):
+        table.add_row(*(cell for result in pair for cell in _ratio_cells(result)))
+    console.print(table)
+    if community.quoted > len(community.shown):
+        console.print(f"These are the first {len(community.shown)} of {community.quoted} such periods.", style="dim")
+
+
+def _ratio_cells(result: PeriodResult | None) -> tuple[str, ...]:
+    if result is None:
+        return ("",) * 6
+    return (
+        str(result.period),
+        ratio(result.supply, result.demand),
+        _kwh(result.delivered),
+        _price(result.quote_price),
+        _price(result.bid_price),
+        "",
+    )
+
+
+def _kwh(wh: int) -> str:
+    return format_energy(wh).removesuffix(" kWh")
+
+
+def _pence(base_units: int) -> str:
+    return format_money(base_units).removesuffix(" p")
+
+
+def _price(base_per_wh: int | None) -> str:
+    return "-" if base_per_wh is None else format_price(base_per_wh).removesuffix(" p/kWh")
+
+
+# ---- the files ---------------------------------------------------------------------------
+
+
+def _write(output: Output, day: TradingDay, community: Community, source: Households, name: str, engine: str) -> None:
+    output.write_bills([_bill_row(day, source, household) for household in day.members])
+    output.close_tables()
+    # Imported late: it takes a second, and most runs write nothing.
+    from wattproof.simulation.plot import draw
+
+    title = f"A trading day of {len(day.members)} households"
+    draw(output.path("periods.csv"), day.tariff, output.path("day.svg"), output.path("day.png"), title)
+    output.write_summary(summary(day, community, source, name, engine))
+    output.finish()
+
+
+def summary(day: TradingDay, community: Community, source: Households, name: str, engine: str) -> dict[str, Any]:
+    """What summary.json says, but for its periods.
+
+    Energies are numbers, in Wh. An amount of money is an object: `base_units`, an exact integer as a string, and
+    `text` in pence; a price likewise, in base units per Wh and p/kWh. Keys:
+
+        schema, wattproof     version of this layout, and of the package
+        input                 path as given, sha256, households, periods, first_period, forecasts ("file" or "seeded")
+        seed, engine, versions   with input and tariff all that decides the results; versions of what ran them
+        contracts             keccak256 and size in bytes of each contract's compiled runtime code
+        tariff                sbp, ssp, service_fee, and period_length, window (seconds), priority_step, rank_by_price
+        balances_match_after_every_period   whether, after each period, all free and reserved money was exactly the
+                              market's tokens; the two numbers stand with each period as accounts_total and market_holds
+        community             energies, trades, fees, compensation, records and costs of all households together
+        households            per household: class of its forecasts, capacity of its connection in a period, energies,
+                              costs, record
+        periods               per period the columns of periods.csv
+    """
+    path = source.path
+    tariff: Tariff = day.tariff
+    bills = {household: day.bill(household) for household in day.members}
+    packages = (*PACKAGES, "pyrevm") if engine == "revm" else PACKAGES
+    return {
+        "schema": SCHEMA,
+        "wattproof": __version__,
+        "input": {
+            "path": name,
+            "sha256": _sha256(path),
+            "households": len(source.names),
+            "periods": source.periods,
+            "first_period": source.first_period,
+            "forecasts": "file" if source.has_forecasts else "seeded",
+        },
+        "seed": day.seed,
+        "engine": engine,
+        "versions": {"python": platform.python_version(), **{package: version(package) for package in packages}},
+        "contracts": {contract: _code(contract) for contract in ("EnergyMarket", "MarketLens", "EnergyCredit")},
+        "tariff": {
+            "sbp": price(tariff.sbp),
+            "ssp": price(tariff.ssp),
+            "service_fee": price(tariff.service_fee),
+            "period_length": tariff.period_length,
+            "window": tariff.window,
+            "priority_step": tariff.priority_step,
+            "rank_by_price": tariff.rank_by_price,
+        },
+        "balances_match_after_every_period": community.all_match,
+        "community": {
+            "traded_locally_wh": community.delivered,
+            "exported_wh": community.exported,
+            "imported_wh": community.imported,
+            "share_of_exports": f"{community.delivered}/{community.exported}",
+            "share_of_exports_text": percent(community.delivered, community.exported),
+            "share_of_imports": f"{community.delivered}/{community.imported}",
+            "share_of_imports_text": percent(community.delivered, community.imported),
+            "trades": community.trades,
+            "periods_with_quotes": community.quoted,
+            "fees": money(community.fees),
+            "compensation": money(community.compensation),
+            "performances": community.performances,
+            "defaults": community.defaults,
+            **_costs(sum(bill.grid_alone for bill in bills.values()), sum(bill.market for bill in bills.values())),
+            "households_that_save": sum(bill.saving > 0 for bill in bills.values()),
+        },
+        "households": [
+            {
+                "household": household,
+                "class": _class(source, household),
+                "role": _role(bill),
+                "capacity_wh": source.capacities[household],
+                "imported_wh": bill.imported,
+                "exported_wh": bill.exported,
+                "bought_wh": bill.bought,
+                "sold_wh": bill.sold,
+                **_costs(bill.grid_alone, bill.market),
+                "paid": money(bill.paid),
+                "earned": money(bill.earned),
+                "fees": money(bill.fees),
+                "compensation_received": money(bill.compensated),
+                "compensation_paid": money(bill.compensation),
+                "grid_account": money(bill.grid),
+                "performances": bill.performances,
+                "defaults": bill.defaults,
+                "waivers": bill.waivers,
+            }
+            for household, bill in bills.items()
+        ],
+    }
+
+
+def _costs(alone: int, market: int) -> dict[str, Any]:
+    return {
+        "grid_alone": money(alone),
+        "market": money(market),
+        "saving": money(alone - market),
+        "saving_percent": percent(alone - market, alone),
+    }
+
+
+def _bill_row(day: TradingDay, source: Households, household: str) -> dict[str, Any]:
+    bill = day.bill(household)
+    return {
+        "household": household,
+        "class": _class(source, household) or "",
+        "role": _role(bill),
+        "imported_wh": bill.imported,
+        "exported_wh": bill.exported,
+        "bought_wh": bill.bought,
+        "sold_wh": bill.sold,
+        "grid_alone": bill.grid_alone,
+        "market": bill.market,
+        "saving": bill.saving,
+        "grid_alone_p": exact_pence(bill.grid_alone),
+        "market_p": exact_pence(bill.market),
+        "saving_p": exact_pence(bill.saving),
+        "saving_percent": percent(bill.saving, bill.grid_alone).removesuffix(" %"),
+        "paid": bill.paid,
+        "earned": bill.earned,
+        "fees": bill.fees,
+        "compensation_received": bill.compensated,
+        "compensation_paid": bill.compensation,
+        "grid_account": bill.grid,
+        "performances": bill.performances,
+        "defaults": bill.defaults,
+        "waivers": bill.waivers,
+    }
+
+
+def _class(source: Households, household: str) -> str | None:
+    """The class of forecast errors; None where the file brings its own forecasts."""
+    return None if source.has_forecasts else source.classes[household].value
+
+
+def _role(bill: Bill) -> str:
+    """What the household was in the market: prosumer where it exported anything, else consumer."""
+    return "prosumer" if bill.exported else "consumer"
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _code(contract: str) -> dict[str, Any]:
+    code = deployer(contract).compiler_data.bytecode_runtime
+    return {"runtime_keccak256": keccak(code).hex(), "runtime_bytes": len(code)}

@@ -1,0 +1,738 @@
+"""A trading day: a community's half-hours, quoted, bid, matched, metered and settled through the contract.
+
+Every period of the input goes through all phases of the market, at the chain's own times; a period's bidding starts
+while the one before is being delivered, so up to three are under way at once. In each period
+
+- every household forecasts its net energy (solar less load). Who expects a surplus quotes it, at P_sell of Liu et al.
+  2017 (`wattproof.simulation.pricing`), kept in the market's price band;
+- who expects a deficit bids P_buy, kept between the quote's price and SSP - fee, and spreads its demand over the quotes
+  in proportion to their volumes; bids are sealed, opened, matched;
+- who still lacks energy buys what the matching left;
+- after the delivery the meters of those who quoted report first, as nothing is sold before; whoever imported more than
+  it bought buys what they exported beyond their sales; then all other meters report;
+- the owner settles all quotes, then every household's account with the supplier.
+
+The market takes no purchase below a 64th of what is offered, but all that is left (T-SUR-11). Who lacks less than that
+buys the least where that still costs it less than the grid: what it does not use of it is resold to the supplier. Else
+it leaves it. And nobody plans beyond the capacity of its connection: quotes are cut to it, and so are bids, and
+purchases to what the opened bids and earlier purchases of the period have left of it (T-REG-21).
+
+Without supply (at night) nobody bids, but meters report and accounts are settled all the same.
+
+A community of hundreds would bid on dozens of quotes each, all at the same price, and a quote takes 128 opened bids
+(T-BID-13). So a household bids on at most `REACH` quotes, in a rotation that spreads the bids evenly, and where a quote
+would have more bidders than it takes, whose turn it is rotates, too; the others buy what is left.
+
+After each period the market's accounts are set against the tokens that it holds, against the escrow of the open quotes
+and against books kept from its events alone (`wattproof.simulation.accounting`).
+
+Memory does not grow with the periods: of what is over, only bills are kept here. The chain's own state, which has to
+grow (every reading, bid and trade stays on it), lies on disk on py-evm, and takes some 110 bytes a slot on revm: see
+`wattproof.evm.pruning`. 140 households over 96 half-hours: 180 MB throughout on py-evm, 220 to 280 MB on revm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from eth_utils.crypto import keccak
+
+from wattproof.simulation.accounting import Bill, Books, Event, OpenQuote, Trade, price, ratio
+from wattproof.market.calls import Calls
+from wattproof.market.clock import Clock, Phase
+from wattproof.market.deployment import Deployment, Tariff, deploy
+from wattproof.evm.engine import engine as fresh_engine
+from wattproof.evm.pruning import Footprint
+from wattproof.simulation.households import PeriodRow
+from wattproof.market.meters import Meter
+from wattproof.simulation.pricing import into_band, sdr_prices
+from wattproof.market.units import pence
+
+EPOCH = 1_750_464_000
+"""Midnight UTC of 21 June 2025, in seconds: where the first period of every input starts, whatever today's date is."""
+
+REACH = 4
+"""Most quotes on which a household bids in one period."""
+
+BOOK_SIZE = 128
+"""Most bids that the market opens on one quote (T-BID-13)."""
+
+MOST_TRADES = 256
+"""Most trades of one quote (T-SUR-7)."""
+
+FLOAT = pence(10_000)
+"""What every party deposits at first, in base units: 100 pounds."""
+
+
+def apportion(demand: int, volumes: list[int]) -> list[int]:
+    """Splits `demand` Wh over quotes in proportion to their `volumes`, exactly: whole Wh by largest remainders.
+
+    Never more than a volume, and in total the smaller of the demand and all volumes. Equal remainders: first come.
+    """
+    total = sum(volumes)
+    target = min(demand, total)
+    if target == 0:
+        return [0] * len(volumes)
+    parts = [target * volume // total for volume in volumes]
+    # Whoever has a remainder has room for one more: its exact part is at most its volume.
+    order = sorted(range(len(volumes)), key=lambda at: -(target * volumes[at] % total))
+    for at in order[: target - sum(parts)]:
+        parts[at] += 1
+    return parts
+
+
+class Readings(Protocol):
+    """A community's half-hours, such as `wattproof.simulation.households.Households`: one row after the other, from the start.
+
+    `capacities` says what each household's connection carries in a period, in Wh.
+    """
+
+    names: tuple[str, ...]
+    capacities: Mapping[str, int]
+
+    def __iter__(self) -> Iterator[PeriodRow]: ...
+
+
+@dataclass(frozen=True)
+class Conduct:
+    """What a household does otherwise than the plain day; factors and chances in thousandths.
+
+    Who is revoked for it stays so.
+
+    quotes    of its forecast surplus it quotes so much; 1500 is half as much again
+    bids      of its forecast deficit it bids for so much
+    reveals   so many of its sealed bids it opens, drawn from the seed
+    eager     so far from the quote's price to the period's bid price, and beyond, its own bids stand
+    partner   a household: it bids on that one's quotes only, at the highest price, wherever that one quotes
+    shill     where it lacks energy it bids for all of each quote that it bids on, at the quote's price
+    phantom   wherever others quote, it quotes all that its connection carries, and bids for nothing
+    silent    it hands in no reading of a period in which it quoted
+    farmed    before the first period it buys 1 Wh in so many half-hours, of a household that is made for it
+    """
+
+    quotes: int = 1000
+    bids: int = 1000
+    reveals: int = 1000
+    eager: int = 1000
+    partner: str | None = None
+    shill: bool = False
+    phantom: bool = False
+    silent: bool = False
+    farmed: int = 0
+
+
+PLAIN = Conduct()
+
+
+@dataclass
+class Member:
+    """A household in the market: its name in the file, its address, its meter, and what its connection carries in a
+    period, in Wh."""
+
+    name: str
+    address: str
+    meter: Meter
+    capacity: int
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A bid that was opened: by whom, on which quote, volume in Wh, price in base units per Wh, and the Wh it won."""
+
+    household: str
+    quote_id: int
+    volume: int
+    price: int
+    filled: int
+
+
+@dataclass(frozen=True)
+class PeriodResult:
+    """What a settled period came to: energy in Wh, money in base units, prices in base units per Wh.
+
+    period                   number of the period in the file; `chain_period` is the market's
+    supply, demand           all forecast surpluses and all forecast deficits; their ratio is the SDR
+    quote_price, bid_price   None where nothing was quoted, or nobody bid
+    quotes, bids             how many were submitted and opened
+    sold, delivered          volumes of the trades, and what arrived of them
+    exported, imported       what the meters reported
+    fees, compensation       paid by both sides of the trades; paid to buyers
+    performances, defaults   how many were recorded
+    in_escrow                still reserved after the period, all of it for quotes of later periods
+    accounts_total, market_holds   all free and reserved money; the tokens that the market holds
+    trades                   all trades, with households by name
+    bills                    what the period came to for each household, by name
+    offers                   the bids that were opened, in that order
+    unread                   households without a reading: their import is not in their bills (T-MET-7)
+    """
+
+    period: int
+    chain_period: int
+    supply: int
+    demand: int
+    quote_price: int | None
+    bid_price: int | None
+    quotes: int
+    bids: int
+    sold: int
+    delivered: int
+    exported: int
+    imported: int
+    fees: int
+    compensation: int
+    performances: int
+    defaults: int
+    in_escrow: int
+    accounts_total: int
+    market_holds: int
+    trades: tuple[Trade, ...]
+    bills: Mapping[str, Bill]
+    offers: tuple[Offer, ...]
+    unread: frozenset[str] = frozenset()
+
+    @property
+    def balances_match(self) -> bool:
+        """Whether the accounts added up to the market's tokens, to the last base unit."""
+        return self.accounts_total == self.market_holds
+
+    @property
+    def sdr(self) -> str:
+        """The supply-demand ratio as an exact fraction of Wh, "supply/demand"."""
+        return f"{self.supply}/{self.demand}"
+
+    def row(self) -> dict[str, Any]:
+        """The period as a row of periods.csv."""
+        return {
+            "period": self.period,
+            "supply_wh": self.supply,
+            "demand_wh": self.demand,
+            "sdr": self.sdr,
+            "sdr_text": ratio(self.supply, self.demand),
+            "quote_price": self.quote_price,
+            "bid_price": self.bid_price,
+            "quotes": self.quotes,
+            "bids": self.bids,
+            "trades": len(self.trades),
+            "sold_wh": self.sold,
+            "delivered_wh": self.delivered,
+            "exported_wh": self.exported,
+            "imported_wh": self.imported,
+            "fees": self.fees,
+            "compensation": self.compensation,
+            "performances": self.performances,
+            "defaults": self.defaults,
+            "in_escrow": self.in_escrow,
+            "accounts_total": self.accounts_total,
+            "market_holds": self.market_holds,
+            "balances_match": "true" if self.balances_match else "false",
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """The period as an object of summary.json: money as strings, since JSON readers may round large numbers."""
+        summary = self.row()
+        for name in ("fees", "compensation", "in_escrow", "accounts_total", "market_holds"):
+            summary[name] = str(summary[name])
+        summary["quote_price"] = price(self.quote_price)
+        summary["bid_price"] = price(self.bid_price)
+        summary["balances_match"] = self.balances_match
+        return summary
+
+
+@dataclass
+class _Bid:
+    quote_id: int
+    member: Member
+    price: int
+    volume: int
+    salt: bytes
+    filled: int = 0
+
+
+@dataclass
+class _Period:
+    """A period under way."""
+
+    index: int
+    number: int
+    row: PeriodRow
+    supply: int = 0
+    demand: int = 0
+    quote_price: int | None = None
+    bid_price: int | None = None
+    quotes: dict[str, int] = field(default_factory=dict)  # by household
+    wanted: dict[str, int] = field(default_factory=dict)  # forecast deficits
+    bids: list[_Bid] = field(default_factory=list)
+    bought: dict[str, int] = field(default_factory=dict)
+    claimed: dict[str, int] = field(default_factory=dict)  # of the capacity: opened bids and purchases
+    read: set[str] = field(default_factory=set)
+    fees: int = 0
+    compensation: int = 0
+    performances: int = 0
+    defaults: int = 0
+    bills: dict[str, Bill] = field(default_factory=dict)
+
+
+class TradingDay:
+    """A community on a market of its own. Iterating runs it, once: one `PeriodResult` after the other.
+
+    Deterministic: input, seed, tariff and nothing else decide the results, on either engine.
+
+    books     bills and purses so far, by address (`wattproof.simulation.accounting.Books`)
+    members   name -> `Member`, in the order of the file
+    before_call, on_call   where set, are called before each call of the market, and with its name and computation
+    at        index of the period whose step is being taken
+    """
+
+    def __init__(
+        self,
+        households: Readings,
+        seed: int = 0,
+        tariff: Tariff | None = None,
+        engine: str = "pyevm",
+        conduct: Mapping[str, Conduct] | None = None,
+    ) -> None:
+        """Deploys token and market in a fresh environment of `engine`, registers and funds every household.
+
+        `seed` decides the salts of the bids (and the meters' keys); the forecasts are the file's, or follow from the
+        seed that it was opened with. `conduct` says which households do what otherwise than the rest. Raises
+        EngineUnavailable where there is no such engine.
+        """
+        self.households = households
+        self.conduct = dict(conduct or {})
+        self.before_call: Callable[[], None] | None = None
+        self.on_call: Callable[[str, Any], None] | None = None
+        self.at = 0
+        self.seed = seed
+        self.tariff = tariff or Tariff()
+        self.clock = Clock(self.tariff.period_length, self.tariff.window)
+        self._first = -(-EPOCH // self.tariff.period_length)
+        self._begun = False
+        self._settled: list[Trade] = []
+        # titanoboa's current environment is borrowed for the deployment only: contracts remember their own.
+        with fresh_engine(engine) as env:
+            self.env = env
+            env.timestamp = self._time(min((0, *self._farming())), "bid") - self.tariff.period_length
+            deployment: Deployment = deploy(self.tariff)
+            addresses = [str(env.generate_address()) for _ in households.names]
+            stooge = str(env.generate_address())
+        self.market, self.token = deployment.market, deployment.token
+        self.owner, self.supplier = str(deployment.owner), str(deployment.supplier)
+        self.footprint = Footprint(env, self.market.address)
+        self._calls, self._token_calls = Calls(env, self.market), Calls(env, self.token)
+        self.members = {
+            name: Member(name, address, Meter(f"{seed} {name}"), households.capacities[name])
+            for name, address in zip(households.names, addresses, strict=True)
+        }
+        self.books = Books(
+            self.tariff, self.owner, self.supplier, {member.address: name for name, member in self.members.items()}
+        )
+        for member in self.members.values():
+            self._register(member)
+            self._deposit(member.address, FLOAT)
+        self._deposit(self.supplier, FLOAT)
+        if self._farming():
+            self._farm(stooge)
+
+    def bill(self, name: str) -> Bill:
+        """The bill of a household so far."""
+        return self.books.bills[self.members[name].address]
+
+    def __iter__(self) -> Iterator[PeriodResult]:
+        """Runs the day. Raises BooksDoNotBalance where money goes astray, and BadInput where the file changes."""
+        if self._begun:
+            raise RuntimeError("a day is run once; make another one")
+        self._begun = True
+        rows = enumerate(self.households)
+        steps: list[tuple[int, int, str, _Period]] = []
+        coming = next(rows, None)
+        while steps or coming:
+            # A period joins in when its bidding is the next thing to happen.
+            while coming and (not steps or self._time(coming[0], "bid") <= steps[0][0]):
+                index, row = coming
+                period = _Period(index, self._first + index, row, bills={name: Bill() for name in self.members})
+                for order, step in enumerate(("settle", "meter", "match", "reveal", "bid")):
+                    heapq.heappush(steps, (self._time(index, step), order * 2**48 + index, step, period))
+                coming = next(rows, None)
+            time, _, step, period = heapq.heappop(steps)
+            self.env.timestamp = time
+            self.at = period.index
+            # Each step serves one period, so what the bills grow by in it belongs to that one.
+            before = {name: vars(self.bill(name)).copy() for name in self.members}
+            getattr(self, f"_{step}")(period)
+            for name, bill in before.items():
+                if bill != vars(self.bill(name)):
+                    _add_difference(period.bills[name], bill, vars(self.bill(name)))
+            if step == "settle":
+                yield self._result(period)
+                self.footprint.shrink()
+
+    def close(self) -> None:
+        """Gives the disk space of the chain's state back; the market cannot be asked anything afterwards."""
+        self.footprint.close()
+
+    # ---- the steps of a period ---------------------------------------------------------------
+
+    def _bid(self, period: _Period) -> None:
+        """BIDDING: forecasts, quotes and sealed bids."""
+        surplus: dict[str, int] = {}
+        phantoms: dict[str, int] = {}
+        for name, half_hour in period.row.items():
+            conduct, member = self.conduct.get(name, PLAIN), self.members[name]
+            net = half_hour.forecast_pv - half_hour.forecast_load
+            if member.address not in self.books.authorized:
+                continue
+            if conduct.phantom:
+                phantoms[name] = member.capacity
+            elif net > 0 and (volume := min(net * conduct.quotes // 1000, member.capacity)):
+                surplus[name] = volume
+            elif net < 0 and (volume := min(-net * conduct.bids // 1000, member.capacity)):
+                period.wanted[name] = volume
+        if surplus:
+            surplus |= phantoms
+        tariff = self.tariff
+        period.supply, period.demand = sum(surplus.values()), sum(period.wanted.values())
+        if not surplus:
+            return
+        p_sell, p_buy = sdr_prices(period.supply, period.demand, tariff.sbp, tariff.ssp)
+        period.quote_price = into_band(p_sell, tariff.lowest_price, tariff.highest_price)
+        for name, volume in surplus.items():
+            member = self.members[name]
+            self._afford(member.address, volume * tariff.ssp * 10 // 100)
+            events = self._send("submit_quote", period.number, volume, period.quote_price, sender=member.address)
+            period.quotes[name] = _argument(events, "QuoteSubmitted", "quote_id")
+        if not period.wanted:
+            return
+        period.bid_price = into_band(p_buy, period.quote_price, tariff.highest_price)
+        for bid in self._plan_bids(period, [(period.quotes[name], volume) for name, volume in surplus.items()]):
+            self._send("submit_bid", bid.quote_id, self._seal(bid), sender=bid.member.address)
+            period.bids.append(bid)
+
+    def _reveal(self, period: _Period) -> None:
+        """REVEALING: the bids are opened."""
+        period.bids = [bid for bid in period.bids if self._opens(bid)]
+        for bid in period.bids:
+            self._afford(bid.member.address, bid.volume * (bid.price + self.tariff.service_fee))
+            self._send("reveal_bid", bid.quote_id, bid.price, bid.volume, bid.salt, sender=bid.member.address)
+            self._claim(period, bid.member.address, bid.volume)
+
+    def _match(self, period: _Period) -> None:
+        """MATCHING: the bids are matched, then what is left is bought by who still lacks energy."""
+        bids = {(bid.quote_id, bid.member.address): bid for bid in period.bids}
+        for quote_id in period.quotes.values():
+            for name, arguments in self._send("match_bids", quote_id, sender=self.owner):
+                if name == "BidConfirmed":
+                    bids[quote_id, arguments["bidder"]].filled = arguments["filled"]
+                    self._count(period, arguments["bidder"], arguments["filled"])
+        left = {
+            quote_id: self._quote(quote_id).volume - self._quote(quote_id).sold for quote_id in period.quotes.values()
+        }
+        self._buy_left(period, left, period.wanted)
+
+    def _meter(self, period: _Period) -> None:
+        """METERING: who quoted is read first, its excess is bought, then everybody else is read."""
+        for name in period.quotes:
+            if not self.conduct.get(name, PLAIN).silent:
+                self._read(period, name)
+        left = {quote_id: self._calls.view("remaining", quote_id) for quote_id in period.quotes.values()}
+        imports = {name: max(0, half_hour.load - half_hour.pv) for name, half_hour in period.row.items()}
+        self._buy_left(period, left, imports)
+        for name in period.row:
+            # Who is not authorised reports where it has business in the period (T-MET-5).
+            user = self.members[name].address
+            if name not in period.quotes and (user in self.books.authorized or period.bought.get(user)):
+                self._read(period, name)
+
+    def _settle(self, period: _Period) -> None:
+        """SETTLING: the owner settles the quotes, then the accounts; the supplier has enough to pay."""
+        self._settled = []
+        for quote_id in period.quotes.values():
+            events = self._send("settle_quote", quote_id, sender=self.owner)
+            period.fees += sum(a["fee"] for name, a in events if name in ("TradeSettled", "QuoteSettled"))
+            period.compensation += _argument(events, "QuoteSettled", "compensation")
+            self._judge(period, events)
+        exported = sum(max(0, half_hour.pv - half_hour.load) for half_hour in period.row.values())
+        self._afford(self.supplier, (exported + sum(period.bought.values())) * self.tariff.sbp)
+        for name, half_hour in period.row.items():
+            user = self.members[name].address
+            if name not in period.read and not period.bought.get(user):
+                continue
+            self._afford(user, max(0, half_hour.load - half_hour.pv) * self.tariff.ssp)
+            self._judge(period, self._send("settle_account", user, period.number, sender=self.owner))
+            if self.books.purses[user].invoice:
+                self._send("clear", user, sender=self.owner)
+
+    def _result(self, period: _Period) -> PeriodResult:
+        """Compares the market's money with the books, and sums the period up."""
+        accounts = {party: self._calls.view("account", party) for party in self.books.purses}
+        held = self._token_calls.view("balanceOf", str(self.market.address))
+        self.books.compare(period.row.period, accounts, held)
+        trades, self._settled = self._settled, []
+        names = self.books.names
+        for trade in trades:
+            trade.period, trade.prosumer, trade.buyer = period.row.period, names[trade.prosumer], names[trade.buyer]
+        nets = [half_hour.pv - half_hour.load for half_hour in period.row.values()]
+        return PeriodResult(
+            period=period.row.period,
+            chain_period=period.number,
+            supply=period.supply,
+            demand=period.demand,
+            quote_price=period.quote_price,
+            bid_price=period.bid_price,
+            quotes=len(period.quotes),
+            bids=len(period.bids),
+            sold=sum(trade.volume for trade in trades),
+            delivered=sum(trade.delivered for trade in trades),
+            exported=sum(net for net in nets if net > 0),
+            imported=-sum(net for net in nets if net < 0),
+            fees=period.fees,
+            compensation=period.compensation,
+            performances=period.performances,
+            defaults=period.defaults,
+            in_escrow=sum(account.reserved for account in accounts.values()),
+            accounts_total=sum(account.balance + account.reserved for account in accounts.values()),
+            market_holds=held,
+            trades=tuple(trades),
+            bills=period.bills,
+            offers=tuple(
+                Offer(bid.member.name, bid.quote_id, bid.volume, bid.price, bid.filled) for bid in period.bids
+            ),
+            unread=frozenset(name for name in period.row if name not in period.read),
+        )
+
+    # ---- what households decide -----------------------------------------------------------------
+
+    def _plan_bids(self, period: _Period, quotes: list[tuple[int, int]]) -> list[_Bid]:
+        """Which household bids for how much of which `quotes` (ID and volume), in the order of handing in."""
+        bids: list[_Bid] = []
+        takers = dict.fromkeys((quote_id for quote_id, _ in quotes), 0)
+        reach = min(REACH, len(quotes))
+        lowest, usual = period.quote_price or 0, period.bid_price or 0
+        for turn, name in enumerate(self._turns(period, period.wanted)):
+            conduct, member = self.conduct.get(name, PLAIN), self.members[name]
+            chosen = [quotes[(turn * reach + step) % len(quotes)] for step in range(reach)]
+            price = into_band(lowest + (usual - lowest) * conduct.eager // 1000, lowest, self.tariff.highest_price)
+            wanted = period.wanted[name]
+            if conduct.partner in period.quotes:
+                chosen = [quote for quote in quotes if quote[0] == period.quotes[conduct.partner]]
+                price = self.tariff.highest_price
+            if conduct.shill:
+                price, wanted = lowest, member.capacity
+            chosen = [(quote_id, volume) for quote_id, volume in chosen if takers[quote_id] < BOOK_SIZE]
+            parts = apportion(wanted, [volume for _, volume in chosen])
+            for (quote_id, _), volume in zip(chosen, parts, strict=True):
+                if volume:
+                    takers[quote_id] += 1
+                    bids.append(self._sealed(period.number, quote_id, member, price, volume))
+        return bids
+
+    def _sealed(self, number: int, quote_id: int, member: Member, price: int, volume: int) -> _Bid:
+        """A bid with its salt."""
+        salt = hashlib.sha256(f"{self.seed}:salt:{number}:{quote_id}:{member.name}".encode()).digest()
+        return _Bid(quote_id, member, price, volume, salt)
+
+    def _opens(self, bid: _Bid) -> bool:
+        """Whether the bidder opens its bid; it cannot where it is no longer authorised."""
+        if bid.member.address not in self.books.authorized:
+            return False
+        reveals = self.conduct.get(bid.member.name, PLAIN).reveals
+        return reveals >= 1000 or int.from_bytes(hashlib.sha256(b"reveal" + bid.salt).digest(), "big") % 1000 < reveals
+
+    def _buy_left(self, period: _Period, left: dict[int, int], wanted: dict[str, int]) -> None:
+        """Everybody buys, in turn and cheapest first, what it wants beyond what it bought, of what quotes have left.
+
+        A purchase below the least is rounded up to it where that still costs less than the grid, else left out.
+        """
+        offers = [quote_id for quote_id, volume in left.items() if volume > 0]
+        offers.sort(key=lambda quote_id: (self._quote(quote_id).price, quote_id))
+        for name in self._turns(period, wanted):
+            user = self.members[name].address
+            if user not in self.books.authorized:
+                continue
+            for quote_id in list(offers):
+                quote = self._quote(quote_id)
+                room = self.members[name].capacity - period.claimed.get(user, 0)
+                lacking = min(wanted[name] - period.bought.get(user, 0), room)
+                volume = self._purchase(quote, lacking, left[quote_id])
+                if not 0 < volume <= room or quote.prosumer == user:
+                    continue
+                self._afford(user, volume * (quote.price + self.tariff.service_fee))
+                self._send("buy_surplus", quote_id, volume, sender=user)
+                self._count(period, user, volume)
+                self._claim(period, user, volume)
+                left[quote_id] -= volume
+                if left[quote_id] == 0 or len(quote.trades) == MOST_TRADES:
+                    offers.remove(quote_id)
+
+    def _purchase(self, quote: OpenQuote, lacking: int, left: int) -> int:
+        """How much of a quote that has so much `left` a household buys that lacks so many Wh; 0: nothing."""
+        volume = min(lacking, left)
+        least = min(quote.least(), left)
+        if not 0 < volume < least:
+            return max(0, volume)
+        tariff = self.tariff
+        costs = least * (quote.price + tariff.service_fee) - (least - volume) * tariff.sbp
+        return least if costs < volume * tariff.ssp else 0
+
+    def _turns(self, period: _Period, wanted: dict[str, int]) -> list[str]:
+        """The households that want something; who comes first rotates from period to period."""
+        names = [name for name, volume in wanted.items() if volume > 0]
+        first = period.index % len(names) if names else 0
+        return names[first:] + names[:first]
+
+    def _count(self, period: _Period, user: str, volume: int) -> None:
+        period.bought[user] = period.bought.get(user, 0) + volume
+
+    def _claim(self, period: _Period, user: str, volume: int) -> None:
+        period.claimed[user] = period.claimed.get(user, 0) + volume
+
+    def _judge(self, period: _Period, events: list[Event]) -> None:
+        for name, arguments in events:
+            if name == "PerformanceRecorded":
+                period.performances += arguments["good"]
+                period.defaults += not arguments["good"]
+
+    def _quote(self, quote_id: int) -> OpenQuote:
+        return self.books.quotes[quote_id]
+
+    # ---- the chain ----------------------------------------------------------------------------
+
+    def _time(self, index: int, step: str) -> int:
+        """The second at which a step of the period `index` is taken."""
+        period = self._first + index
+        match step:
+            case "bid":
+                # As late as bidding allows: forecasts are best then.
+                return self.clock.begins(Phase.REVEALING, period) - 1
+            case "reveal":
+                return self.clock.begins(Phase.REVEALING, period)
+            case "match":
+                return self.clock.begins(Phase.MATCHING, period)
+            case "meter":
+                return self.clock.begins(Phase.METERING, period)
+        return self.clock.begins(Phase.SETTLING, period)
+
+    def _register(self, member: Member) -> None:
+        # The profile stands for the salted hash of personal data (T-REG-2); a simulated household has only a name.
+        profile = hashlib.sha256(f"{self.seed}:profile:{member.name}".encode()).digest()
+        signature = member.meter.sign_pairing(self.market, member.address, profile, self._chain)
+        self._send("register", profile, member.meter.address, signature, sender=member.address)
+        self._send("authorize", member.address, member.capacity, sender=self.owner)
+
+    def _read(self, period: _Period, name: str) -> None:
+        """The household's meter signs its reading and hands it in."""
+        half_hour = period.row[name]
+        net = half_hour.pv - half_hour.load
+        self._report(self.members[name], period.number, max(0, net), max(0, -net))
+        period.read.add(name)
+
+    def _report(self, member: Member, number: int, exported: int, imported: int) -> None:
+        signature = member.meter.sign_reading(self.market, member.address, number, exported, imported, self._chain)
+        self._send("submit_reading", member.address, number, exported, imported, signature, sender=member.address)
+
+    def _farming(self) -> range:
+        """Indices of the half-hours before the first period in which standing is farmed: every third, so that each is
+        over before the next begins."""
+        return range(-3 * max((conduct.farmed for conduct in self.conduct.values()), default=0), 0, 3)
+
+    def _farm(self, address: str) -> None:
+        """Standing for nearly nothing: a household at `address` that is made for it sells 1 Wh to each that farms, the
+        meters report just that, and both sides have performed well (T-STD-4, T-STD-7)."""
+        most = sum(conduct.farmed > 0 for conduct in self.conduct.values())
+        stooge = Member("stooge", address, Meter(f"{self.seed}:stooge"), most)
+        self.books.join(stooge.address, stooge.name)
+        self._register(stooge)
+        self._deposit(stooge.address, FLOAT)
+        price = self.tariff.lowest_price
+        for turn, index in enumerate(self._farming()):
+            farmers = [self.members[name] for name, conduct in self.conduct.items() if conduct.farmed > turn]
+            number = self._first + index
+            self.env.timestamp = self._time(index, "bid")
+            events = self._send("submit_quote", number, len(farmers), price, sender=stooge.address)
+            quote_id = _argument(events, "QuoteSubmitted", "quote_id")
+            bids = [self._sealed(number, quote_id, farmer, price, 1) for farmer in farmers]
+            for bid in bids:
+                self._send("submit_bid", quote_id, self._seal(bid), sender=bid.member.address)
+            self.env.timestamp = self._time(index, "reveal")
+            for bid in bids:
+                self._send("reveal_bid", quote_id, price, 1, bid.salt, sender=bid.member.address)
+            self.env.timestamp = self._time(index, "match")
+            self._send("match_bids", quote_id, sender=self.owner)
+            self.env.timestamp = self._time(index, "meter")
+            self._report(stooge, number, len(farmers), 0)
+            for farmer in farmers:
+                self._report(farmer, number, 0, 1)
+            self.env.timestamp = self._time(index, "settle")
+            self._send("settle_quote", quote_id, sender=self.owner)
+            for member in (stooge, *farmers):
+                self._send("settle_account", member.address, number, sender=self.owner)
+
+    def _seal(self, bid: _Bid) -> bytes:
+        """The seal of a bid (T-BID-4), reckoned at home: whoever runs a node that is asked learns the bid."""
+        words = (
+            self._chain,
+            int(str(self.market.address), 16),
+            bid.quote_id,
+            int(bid.member.address, 16),
+            bid.price,
+            bid.volume,
+        )
+        return keccak(b"".join(word.to_bytes(32, "big") for word in words) + bid.salt)
+
+    @property
+    def _chain(self) -> int:
+        return self.env.evm.patch.chain_id
+
+    def _afford(self, party: str, amount: int) -> None:
+        """Tops a party up where its free money is below `amount` base units; many times that, so that it is rare."""
+        missing = amount - self.books.purses[party].free
+        if missing > 0:
+            self._deposit(party, FLOAT + 50 * missing)
+
+    def _deposit(self, party: str, amount: int) -> None:
+        """Sends ether to the token for credits, and deposits them."""
+        self.env.set_balance(party, self.env.get_balance(party) + amount)
+        self._token_calls.send("mint", sender=party, value=amount)
+        self._token_calls.send("approve", str(self.market.address), amount, sender=party)
+        self._send("deposit", amount, sender=party)
+
+    def _send(self, function: str, *arguments: Any, sender: str) -> list[Event]:
+        """Calls the market; books and returns its own events. titanoboa's BoaError where the call is refused."""
+        if self.before_call:
+            self.before_call()
+        computation = self._calls.send(function, *arguments, sender=sender)
+        if self.on_call:
+            self.on_call(function, computation)
+        events = self._calls.events(computation)
+        self._settled_by(events)
+        return events
+
+    def _settled_by(self, events: list[Event]) -> None:
+        if trades := self.books.enter(events):
+            self._settled.extend(trades)
+
+
+def simulate(
+    households: Readings,
+    seed: int = 0,
+    tariff: Tariff | None = None,
+    engine: str = "pyevm",
+    conduct: Mapping[str, Conduct] | None = None,
+) -> TradingDay:
+    """A trading day of `households`, ready to be iterated; see `TradingDay`."""
+    return TradingDay(households, seed, tariff, engine, conduct)
+
+
+def _add_difference(total: Bill, before: Mapping[str, int], after: Mapping[str, int]) -> None:
+    """Adds to `total` what a bill grew by."""
+    for name, amount in after.items():
+        setattr(total, name, getattr(total, name) + amount - before[name])
+
+
+def _argument(events: list[Event], event: str, name: str) -> Any:
+    """The argument `name` of the only `event` among `events`."""
+    ((_, arguments),) = (entry for entry in events if entry[0] == event)
+    return arguments[name]
