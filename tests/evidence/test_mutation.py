@@ -192,7 +192,7 @@ def run(tmp_path: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
     """Runs `wattproof mutate`; its exit code, its evidence and what it printed."""
     out = tmp_path / "mutation.json"
     out.unlink(missing_ok=True)
-    command = ["-m", "wattproof.cli", "mutate", "--record", str(tmp_path / "record.jsonl"), "--out", str(out)]
+    command = ["-m", "wattproof", "mutate", "--record", str(tmp_path / "record.jsonl"), "--out", str(out)]
     done = subprocess.run([sys.executable, *command, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=600)
     return done.returncode, json.loads(out.read_text()) if out.is_file() else {}, done.stdout + done.stderr
 

@@ -144,7 +144,7 @@ def test_withdraw_without_an_amount_takes_everything(names: dict[str, Any]) -> N
 def test_the_command_opens_ipython_and_runs_the_session() -> None:
     pasted = "\n".join([*session(), "mild.quote(kwh=1, price=1)", ""])
     run = subprocess.run(
-        [sys.executable, "-m", "wattproof.cli", "repl"], input=pasted, capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", "wattproof", "repl"], input=pasted, capture_output=True, text=True, timeout=120
     )
     assert run.returncode == 0, run.stderr
     assert "Households: sunny, bright, breezy" in run.stdout

@@ -1,4 +1,4 @@
-"""The commands `wattproof verify`, `wattproof diff-report` and `wattproof check-bytecode`."""
+"""The commands `wattproof verify` and `wattproof diff-report`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PROFILES = ("quick", "ci", "deep")
 
 
 def add(commands: Any) -> None:
-    """Adds `verify`, `diff-report` and `check-bytecode`."""
+    """Adds `verify` and `diff-report`."""
     verify = commands.add_parser("verify", help="run the day and all tests, and write the invariant report")
     verify.add_argument(
         "--profile", choices=PROFILES, default="ci", help="how hard the property tests try (default: ci)"
@@ -31,12 +31,6 @@ def add(commands: Any) -> None:
     diff.add_argument("first", type=Path, metavar="A", help="a report's folder, or its evidence.json")
     diff.add_argument("second", type=Path, metavar="B", help="the one to compare with it")
     diff.set_defaults(run=_diff)
-
-    check = commands.add_parser("check-bytecode", help="whether a deployed market is the one that a report is about")
-    check.add_argument("address", metavar="ADDRESS", help="of the market, 0x...")
-    check.add_argument("--rpc", required=True, metavar="URL", help="of a node of its chain")
-    check.add_argument("--report", type=Path, default=Path("report"), metavar="DIR", help="(default: report)")
-    check.set_defaults(run=_check)
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -62,11 +56,3 @@ def _diff(options: argparse.Namespace) -> int:
     from verification.report.compare import diff
 
     return diff(options.first, options.second, Console(highlight=False))
-
-
-def _check(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
-    from wattproof.market.bytecode import check_bytecode
-
-    return check_bytecode(options.address, options.rpc, options.report, Console(highlight=False))

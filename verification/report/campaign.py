@@ -136,7 +136,7 @@ class Plan:
 def stages(tree: Path, folder: Path, plan: Plan) -> list[Stage]:
     """The three stages, in their order."""
     python = sys.executable
-    day = [python, "-m", "wattproof.cli", "day", "--engine", plan.engine, "--out", str(folder / "day")]
+    day = [python, "-m", "wattproof", "day", "--engine", plan.engine, "--out", str(folder / "day")]
     return [
         Stage("day", day, folder),
         Stage("unit", _pytest(plan, folder / "unit.json", plan.unit), folder),

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from verification.report.document import SCHEMA
+from wattproof.market.bytecode import NoReport, load
 
 FACTS = (
     ("revision", "/verified/revision/commit"),
@@ -32,23 +32,6 @@ FACTS = (
     ("mutants", "/mutants/of"),
 )
 """What is compared besides the invariants, in this order."""
-
-
-class NoReport(Exception):
-    """There is no report to compare; the message says what to do."""
-
-
-def load(place: Path) -> dict[str, Any]:
-    """The document of a report, from its folder or from its evidence.json. Raises NoReport."""
-    path = place / "evidence.json" if place.is_dir() else place
-    try:
-        told = json.loads(path.read_text())
-    except (OSError, ValueError) as problem:
-        raise NoReport(f"{path} cannot be read ({problem}): name a report's folder or its evidence.json") from problem
-    if not isinstance(told, dict) or told.get("schema") != SCHEMA:
-        schema = told.get("schema") if isinstance(told, dict) else None
-        raise NoReport(f"{path} is of schema {schema!r}, not {SCHEMA!r}: make the report anew with `wattproof verify`")
-    return told
 
 
 def differences(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

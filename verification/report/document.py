@@ -19,8 +19,8 @@ from verification.report import parts as evidence_parts
 from verification.report.campaign import Campaign, Stage, add, rules
 from verification.report.parts import Part
 from verification.report.sources import Row
+from wattproof.market.bytecode import SCHEMA
 
-SCHEMA = "wattproof-evidence/3"
 
 HELD, FALSIFIED, NOT_REACHED, BLOCKED = "held", "falsified", "not reached", "blocked"
 

@@ -1,24 +1,24 @@
-"""The command line. Every command adds its own arguments and says what runs it; see `COMMANDS`."""
+"""The command line: a module per command, and what other packages of this environment add to it.
+
+A package adds commands by an entry point of the group `wattproof.commands`, a function `add(commands)`; that is how a
+checkout offers those of `verification/`. None of them imports anything heavy: `--help` should not wait for a compiler.
+"""
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import sys
 from collections.abc import Sequence
+from importlib.metadata import entry_points
 
 from wattproof import __version__
+from wattproof.cli import check_bytecode, day, repl, study
 
-COMMANDS = (
-    "wattproof.cli.arguments",
-    "wattproof.study.arguments",
-    "verification.report.arguments",
-    "verification.gas.arguments",
-    "verification.differential.arguments",
-    "verification.mutation.arguments",
-    "verification.coverage.arguments",
-)
-"""Modules with a function `add(commands)`. They import nothing heavy: `--help` should not wait for a compiler."""
+COMMANDS = (day, study, repl, check_bytecode)
+"""The product's own commands, each a module with a function `add(commands)`."""
+
+GROUP = "wattproof.commands"
+"""The entry points that add commands."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,8 +26,10 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="wattproof", description="A peer-to-peer energy market, tested as promised.")
     top.add_argument("--version", action="version", version=f"wattproof {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in COMMANDS:
-        importlib.import_module(module).add(commands)
+    for command in COMMANDS:
+        command.add(commands)
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        point.load()(commands)
     return top
 
 
@@ -45,7 +47,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped; nothing was written", file=sys.stderr)
         return 130
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -20,10 +20,29 @@ from rich.console import Console
 from rich.text import Text
 
 from wattproof.market.meters import domain_separator
-from verification.report.compare import NoReport, load
+
+SCHEMA = "wattproof-evidence/3"
+"""The schema of a report's `evidence.json`; see docs/report.md."""
 
 TIMEOUT = 30
 """Seconds for one answer of the node."""
+
+
+class NoReport(Exception):
+    """There is no report to read; the message says what to do."""
+
+
+def load(place: Path) -> dict[str, Any]:
+    """The document of a report, from its folder or from its evidence.json. Raises NoReport."""
+    path = place / "evidence.json" if place.is_dir() else place
+    try:
+        told = json.loads(path.read_text())
+    except (OSError, ValueError) as problem:
+        raise NoReport(f"{path} cannot be read ({problem}): name a report's folder or its evidence.json") from problem
+    if not isinstance(told, dict) or told.get("schema") != SCHEMA:
+        schema = told.get("schema") if isinstance(told, dict) else None
+        raise NoReport(f"{path} is of schema {schema!r}, not {SCHEMA!r}: make the report anew with `wattproof verify`")
+    return told
 
 
 class NodeUnusable(Exception):

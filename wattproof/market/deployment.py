@@ -74,7 +74,7 @@ def contracts_dir() -> Path:
     """
     if changed := os.environ.get("WATTPROOF_CONTRACTS"):
         return Path(changed)
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     for folder in (package / "contracts", package.parent / "contracts"):
         if (folder / "EnergyMarket.vy").is_file():
             return folder

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-DEFAULT_FILE = Path(__file__).parent / "data" / "households.csv"
+DEFAULT_FILE = Path(__file__).parents[1] / "data" / "households.csv"
 """The input that ships with the package: modelled, not measured (see `data/README.md`)."""
 
 LIMIT = 2**24
