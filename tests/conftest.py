@@ -21,10 +21,18 @@ from hypothesis import HealthCheck, Phase, Verbosity, settings
 
 from verification.harness import (
     counters as evidence,
-    reproducers as kept,
-    replay,
-    summary as report,
+)
+from verification.harness import (
     presets as seasons,
+)
+from verification.harness import (
+    replay,
+)
+from verification.harness import (
+    reproducers as kept,
+)
+from verification.harness import (
+    summary as report,
 )
 from wattproof.evm.engine import ENGINES, available, make_env
 

@@ -21,8 +21,8 @@ from vyper.compiler.phases import CompilerData
 from vyper.compiler.settings import OptimizationLevel, Settings, anchor_settings
 from vyper.venom.function import IRFunction
 
-from wattproof.market.deployment import contracts_dir, deployer
 from wattproof.evm.engine import EIP_170
+from wattproof.market.deployment import contracts_dir, deployer
 
 CONTRACTS = ("EnergyCredit", "EnergyMarket", "MarketLens")
 """What is deployed for a market, in this order; the token may be any other."""

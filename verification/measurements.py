@@ -14,8 +14,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from wattproof import __version__
 from verification.builds import build
+from wattproof import __version__
 
 FOLDER = Path("out/evidence")
 

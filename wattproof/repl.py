@@ -25,10 +25,11 @@ from typing import Any
 import boa
 
 from wattproof.market import units
-from wattproof.market.clock import Clock, Phase
+from wattproof.market.clock import Clock
 from wattproof.market.deployment import Deployment, Tariff, deploy, fund
-from wattproof.simulation.households import DEFAULT_FILE, open_households
 from wattproof.market.meters import Meter, malleable_twin, pairing_hash, reading_hash
+from wattproof.simulation.households import DEFAULT_FILE, open_households
+from wattproof.terms.model import Phase
 
 START = 1_561_071_600
 """Where the clock starts, in seconds: 21 June 2019, 0:00 British Summer Time, the day of the default input."""

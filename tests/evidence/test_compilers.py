@@ -14,11 +14,9 @@ from vyper.compiler.phases import CompilerData
 from vyper.compiler.settings import Settings
 from vyper.exceptions import StackTooDeep
 
-from wattproof.market.deployment import contracts_dir
-from wattproof.evm.engine import available, make_env
 from verification import builds
-from verification.differential import compilers
 from verification.builds import CONTRACTS, OLDER, SHIPPED, DoesNotCompile, build, suite
+from verification.differential import compilers
 from verification.differential.histories import TARIFFS, History, full_history, person, random_history
 from verification.differential.replay import (
     Chain,
@@ -28,6 +26,8 @@ from verification.differential.replay import (
     check_verdicts,
     without_places,
 )
+from wattproof.evm.engine import available, make_env
+from wattproof.market.deployment import contracts_dir
 
 FAST = available()[-1]
 """The faster engine there is."""

@@ -8,10 +8,10 @@ from typing import Any
 import boa
 import pytest
 
-from wattproof.market.deployment import contracts_dir
 from verification.coverage.campaign import Watch, is_ours, report, unreachable
 from verification.coverage.code import COMPILER, OWN, REFUSES, Code
 from wattproof.evm.engine import make_env
+from wattproof.market.deployment import contracts_dir
 
 ROOT = Path(__file__).parents[2]
 

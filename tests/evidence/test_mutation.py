@@ -12,11 +12,11 @@ import pytest
 from vyper.compiler.phases import CompilerData
 from vyper.compiler.settings import Settings
 
-from wattproof.market.deployment import contracts_dir
 from verification.mutation.compiler import ChangedBundle, compilation, parse_ahead
 from verification.mutation.equivalents import FILE, explained
 from verification.mutation.operators import OPERATORS, Mutant, mutants
 from verification.mutation.sources import TARGETS, Source, new_lines, sources
+from wattproof.market.deployment import contracts_dir
 
 ROOT = Path(__file__).parents[2]
 

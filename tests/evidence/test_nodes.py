@@ -9,14 +9,14 @@ from random import Random
 
 import pytest
 
-from wattproof.evm import anvil
-from wattproof.evm.anvil import Anvil, AnvilUnavailable, RpcError
-from wattproof.evm.engine import available
-from verification.differential import nodes
 from verification.builds import suite
+from verification.differential import nodes
 from verification.differential.histories import CHAIN_ID, START, History, random_history
 from verification.differential.nodes import Told
 from verification.differential.replay import Chain, Disagreement
+from wattproof.evm import anvil
+from wattproof.evm.anvil import Anvil, AnvilUnavailable, RpcError
+from wattproof.evm.engine import available
 
 BUILDS = suite()
 

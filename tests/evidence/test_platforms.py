@@ -14,14 +14,14 @@ from eth_abi.abi import decode, encode
 from eth_utils.abi import collapse_if_tuple
 from eth_utils.crypto import keccak
 
-from wattproof.evm.anvil import Anvil, NodeUnavailable
-from wattproof.market.clock import Phase
-from wattproof.market.deployment import Tariff
 from verification.builds import OLDER, SHIPPED, build
 from verification.gas.chain import CHAIN_ID, Party
 from verification.gas.community import CAPACITY, START, Bid, Community, Household, Report
 from verification.gas.node import Driven, Node
+from wattproof.evm.anvil import Anvil, NodeUnavailable
 from wattproof.evm.npm import Ganache, Hardhat
+from wattproof.market.deployment import Tariff
+from wattproof.terms.model import Phase
 
 TARIFF = Tariff(sbp=6, ssp=18, service_fee=1, priority_step=500)
 MONEY = 100_000  # base units that everybody but the owner deposits

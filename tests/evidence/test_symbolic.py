@@ -20,12 +20,14 @@ pytest.importorskip("z3", reason="the proofs need z3: pip install 'wattproof[evi
 import z3
 
 from tests.support.stage import Household, Stage
-from wattproof.market.clock import Clock
-from wattproof.market.deployment import Tariff, contracts_dir
-from wattproof.evm.engine import available, make_env
-from verification.proofs import bytecode, claims as proofs, binding as ties
+from verification.proofs import binding as ties
+from verification.proofs import bytecode
+from verification.proofs import claims as proofs
 from verification.proofs import formulas as f
 from verification.proofs.formulas import Deal
+from wattproof.evm.engine import available, make_env
+from wattproof.market.clock import Clock
+from wattproof.market.deployment import Tariff, contracts_dir
 
 # ---- the proofs -------------------------------------------------------------------------------
 

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from wattproof.evm import anvil
-from wattproof.evm.engine import EIP_170
 from verification.builds import OLDER, SHIPPED, build
 from verification.gas import figures, report, run, sizes
 from verification.gas.chain import InProcess, Party, Refused
@@ -17,6 +15,8 @@ from verification.gas.community import START, Community, Household, Unexpected
 from verification.gas.figures import Figure
 from verification.gas.history import SIZES, History
 from verification.gas.node import node
+from wattproof.evm import anvil
+from wattproof.evm.engine import EIP_170
 
 
 @pytest.fixture(scope="module")

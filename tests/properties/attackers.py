@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 
 from eth_utils.crypto import keccak
 
+from tests.properties.frames import address_of
+from tests.properties.machine import Call, Decide, MarketMachine, salt_of
 from verification.harness import counters as evidence
 from verification.harness.choices import Choose
 from verification.harness.counters import holds
-from tests.properties.frames import address_of
-from tests.properties.machine import Call, Decide, MarketMachine, salt_of
+from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MOST_CAPACITY, NEWCOMER, STRANGER, Outcome, Twin
 from verification.harness.state import Observation
 from verification.harness.symbolic import FORMS, Signed, meter, seal_bytes
-from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MOST_CAPACITY, NEWCOMER, STRANGER, Outcome, Twin
 
 BIDDING, REVEALING, MATCHING, DELIVERING, METERING, SETTLING, CLOSING = (1 << bit for bit in range(7))
 VALID, INVALID, MATCHED, SETTLED = 1, 2, 4, 8

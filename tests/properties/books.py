@@ -18,9 +18,9 @@ from hypothesis import event, note
 from hypothesis import strategies as st
 
 from tests.properties.machine import EVERYBODY, Call, MarketMachine, salt_of
-from verification.harness.state import Account, Asked, Observation, decode
-from verification.harness.symbolic import word
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Outcome
+from verification.harness.state import Account, Asked, Observation, decode
+from wattproof.market.abi import word
 from wattproof.market.deployment import Tariff
 from wattproof.terms.model import Phase
 

@@ -19,11 +19,12 @@ from hypothesis import event, note
 from hypothesis.errors import UnsatisfiedAssumption
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from verification.harness import counters as evidence, presets as seasons
+from verification.harness import counters as evidence
+from verification.harness import presets as seasons
 from verification.harness.choices import Choose, chosen
 from verification.harness.enabled import Possible
-from verification.harness.symbolic import seal_bytes
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MOST_CAPACITY, NEWCOMER, STRANGER, Outcome, Twin
+from verification.harness.symbolic import seal_bytes
 from wattproof.terms.model import Phase, QuoteStatus
 
 PERIODS = 2

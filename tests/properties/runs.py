@@ -16,22 +16,21 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from verification.harness import counters as evidence
-from verification.harness.state import Asked, Observation, decode
-from verification.harness.symbolic import Signed, meter, seal_bytes
 from verification.harness.lockstep import (
     CAPACITY,
     HOUSEHOLDS,
     REPL_NAMES,
     START,
     STRANGER,
-    Function,
     Lens,
     Twin,
-    _decode_event,
-    revert_reason,
 )
-from wattproof.market.clock import Clock, Phase
+from verification.harness.state import Asked, Observation, decode
+from verification.harness.symbolic import Signed, meter, seal_bytes
+from wattproof.market.abi import Interface, revert_reason
+from wattproof.market.clock import Clock
 from wattproof.market.deployment import Tariff
+from wattproof.terms.model import Phase
 
 BEFORE_ALL_TIME = -1
 AFTER_ALL_TIME = 2**64
@@ -275,7 +274,7 @@ class Run:
     token: str
     tariff: Tariff
     names: Mapping[str, str]
-    functions: Mapping[str, Function]
+    interface: Interface
     lens: Lens
     periods: Sequence[int] = ()
     standin: bytes | None = None
@@ -295,7 +294,7 @@ class Run:
     def of(cls, name: str, twin: Twin, periods: Sequence[int] = ()) -> Run:
         """A run on the market of a twin, whose model is left alone: only inside a branch that is undone."""
         token, names, story = str(twin.token.address), dict(twin.addresses), twin.story()
-        run = cls(name, twin.env, twin.market, token, twin.tariff, names, twin.functions, twin.lens, periods)
+        run = cls(name, twin.env, twin.market, token, twin.tariff, names, twin.interface, twin.lens, periods)
         return replace(run, trace=story, beginning=len(story))
 
     @property
@@ -352,7 +351,7 @@ class Run:
         told = [self.resolve(arg) for arg in args]
         shown = "".join(f"{self._shown(arg)}, " for arg in args)
         self.trace.append(f"market.{function}({shown}sender={_name(sender)})")
-        done = self.raw(self.functions[function].encode(told), self.names[sender])
+        done = self.raw(self.interface.call(function, *told), self.names[sender])
         if not done.accepted:
             self.trace[-1] = "refuses(" + self.trace[-1].replace("(", ", ", 1)
         counted = evidence.calls[f"{self.name}.{function}"]
@@ -433,7 +432,7 @@ class Run:
         events = []
         for emitter, topics, data in done.logs:
             if emitter == here:
-                name, fields = _decode_event(self.market, topics, data)
+                name, fields = self.interface.event(topics, data)
                 told = {what: self._told(what, value) for what, value in fields.items()}
                 events.append((name, tuple(sorted(told.items(), key=lambda item: item[0]))))
         result = int.from_bytes(done.output, "big") if done.output else None

@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 import boa
 import pytest
 
+from tests.properties.machine import salt_of
 from verification.harness import presets as seasons
 from verification.harness.counters import holds
-from tests.properties.machine import salt_of
-from verification.harness.symbolic import seal_bytes, word
 from verification.harness.lockstep import (
     CAPACITY,
     HOUSEHOLDS,
@@ -22,8 +21,9 @@ from verification.harness.lockstep import (
     STRANGER,
     Outcome,
     Twin,
-    revert_reason,
 )
+from verification.harness.symbolic import seal_bytes
+from wattproof.market.abi import revert_reason, word
 from wattproof.market.deployment import deployer
 
 WEEK = 604_800

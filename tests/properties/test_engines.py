@@ -16,10 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
-from verification.harness import counters as evidence, presets as seasons
-from verification.harness.counters import holds
 from tests.properties.machine import MarketMachine
 from tests.properties.runs import Answer, Run, Sent, Step, answer, begins, ended, trades
+from verification.harness import counters as evidence
+from verification.harness import presets as seasons
+from verification.harness.counters import holds
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER, TARIFF, Outcome, Twin
 from wattproof.evm.engine import available, lean_reverts, make_env, storage_dump
 
@@ -167,7 +168,9 @@ class Engines(MarketMachine):
         """Makes the call in a branch first, to keep all its bytes; then in lockstep."""
         twin = self.twin
         told = [twin.address(arg) if isinstance(arg, str) and not arg.startswith("0x") else arg for arg in args]
-        data = twin.functions[function].encode([arg.bytes() if hasattr(arg, "bytes") else arg for arg in told])
+        data = twin.interface.functions[function].encode(
+            [arg.bytes() if hasattr(arg, "bytes") else arg for arg in told]
+        )
         self.send(data, twin.address(sender), 0)
         return super().act(function, args, sender)
 

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from hypothesis import event
 from hypothesis import strategies as st
 
-from verification.harness import counters as evidence
 from tests.properties.books import MATCHED, TIMES, VALID, Books, whole_day
-from verification.harness.counters import holds
 from tests.properties.machine import Call
+from verification.harness import counters as evidence
+from verification.harness.counters import holds
 from verification.harness.lockstep import STRANGER, Twin
 
 

@@ -30,8 +30,8 @@ from tests.properties.books import (
     trades_hash,
 )
 from verification.harness.counters import holds
-from verification.harness.state import Observation
 from verification.harness.lockstep import STRANGER
+from verification.harness.state import Observation
 from wattproof.terms.model import Phase
 
 MOST_TRADES = 256

@@ -13,12 +13,12 @@ import boa
 from hypothesis import note
 
 from tests.properties.attackers import SETTLING, STRANGER, Attackers, Records
-from verification.harness.choices import Choose
-from verification.harness.counters import holds
 from tests.properties.frames import Change, Made, address_of, allowed, changes, outside, time_frame
 from tests.properties.machine import EVERYBODY, Call, Decide
-from verification.harness.state import Observation
+from verification.harness.choices import Choose
+from verification.harness.counters import holds
 from verification.harness.lockstep import Outcome
+from verification.harness.state import Observation
 from wattproof.evm.engine import state_digest
 
 QUOTE_STEPS = {

@@ -16,8 +16,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verification.harness import counters as evidence, presets as seasons
-from verification.harness.counters import holds
 from tests.properties.runs import (
     Quoted,
     Run,
@@ -32,10 +30,14 @@ from tests.properties.runs import (
     salt_of,
     trades,
 )
-from verification.harness.symbolic import Signed, meter, seal_bytes
+from verification.harness import counters as evidence
+from verification.harness import presets as seasons
+from verification.harness.counters import holds
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, STRANGER, Lens, Twin
-from wattproof.market.clock import Clock, Phase
+from verification.harness.symbolic import Signed, meter, seal_bytes
+from wattproof.market.clock import Clock
 from wattproof.market.deployment import Tariff, deploy_market
+from wattproof.terms.model import Phase
 
 SEASONS = ("fresh", "no fee")
 """Where histories begin: with a fee, and without one. Nobody holds a waiver, owes anything or stands on a tier."""
@@ -199,7 +201,7 @@ def neighbours() -> tuple[Run, Run]:
     one = Run.of("Neighbour", twin)
     tariff = Tariff(sbp=5, ssp=20, service_fee=2, period_length=1800, window=600, priority_step=0)
     market = deploy_market(one.token, one.names["supplier"], tariff, one.names["owner"])
-    two = Run("Neighbour", one.env, market, one.token, tariff, one.names, one.functions, Lens(market.lens))
+    two = Run("Neighbour", one.env, market, one.token, tariff, one.names, one.interface, Lens(market.lens))
     for name in (*HOUSEHOLDS, "supplier", STRANGER):
         twin.token.approve(two.target, 2**256 - 1, sender=one.names[name])
     for name in HOUSEHOLDS:

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import given, note, target
 
-from verification.harness import counters as evidence
-from verification.harness.counters import holds
 from tests.properties.profit import bounds
 from tests.properties.profit.arena import ANNA, BEN, OWNER, REVOKED, STRANGER, SUPPLIER, TARIFFS, Facts, arena
 from tests.properties.profit.moves import Coalition, all_facts, coalitions
+from verification.harness import counters as evidence
+from verification.harness.counters import holds
 
 
 def prepare() -> None:

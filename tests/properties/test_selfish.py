@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 from hypothesis import event, settings
 from hypothesis import strategies as st
 
-from verification.harness import counters as evidence
 from tests.properties.books import MATCHED, VALID, Books, Day, Offer, Stall
-from verification.harness.counters import holds
 from tests.properties.machine import Call
-from verification.harness.state import Account
+from verification.harness import counters as evidence
+from verification.harness.counters import holds
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Outcome, Twin
+from verification.harness.state import Account
 from wattproof.terms.model import Phase
 
 MOST_TRADES = 256

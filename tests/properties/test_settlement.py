@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from tests.properties.books import MATCHED, NOBODY, Books, Offer, Stall, Step, collateral_of, discounted, tier_of
 from tests.properties.books import parts as parts_of
 from verification.harness.counters import holds
-from verification.harness.state import Account, Observation
 from verification.harness.lockstep import STRANGER
+from verification.harness.state import Account, Observation
 
 STANDING = ("performances", "defaults", "waivers")
 

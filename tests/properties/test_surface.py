@@ -20,13 +20,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from vyper.compiler.output import build_abi_output
 
-from verification.harness import counters as evidence, presets as seasons
+from verification.harness import counters as evidence
+from verification.harness import presets as seasons
 from verification.harness.choices import Choose, chosen
 from verification.harness.counters import holds
-from verification.harness.symbolic import word
 from verification.harness.lockstep import Twin
-from wattproof.market.deployment import contracts_dir, deployer
 from wattproof.evm.engine import state_digest
+from wattproof.market.abi import word
+from wattproof.market.deployment import contracts_dir, deployer
 
 SEASON = "waivers"
 """The market that is called: it holds money, quotes, bids, readings and settled accounts."""

@@ -14,14 +14,15 @@ import boa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.properties.machine import EVERYBODY, Call, Decide, MarketMachine, around, salt_of
 from verification.harness import presets as seasons
 from verification.harness.choices import Choose
 from verification.harness.counters import holds
-from tests.properties.machine import EVERYBODY, Call, Decide, MarketMachine, around, salt_of
-from verification.harness.symbolic import FORMS, Signed, meter, seal_bytes, word
-from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, START, STRANGER, revert_reason
-from wattproof.terms import model
+from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, START, STRANGER
+from verification.harness.symbolic import FORMS, Signed, meter, seal_bytes
+from wattproof.market.abi import revert_reason, word
 from wattproof.market.deployment import Tariff, deploy, deployer
+from wattproof.terms import model
 from wattproof.terms.model import Phase
 
 ENTRY_POINTS = (

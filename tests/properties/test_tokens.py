@@ -15,8 +15,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verification.harness import counters as evidence, presets as seasons
-from verification.harness.counters import holds
 from tests.properties.runs import (
     Quoted,
     Run,
@@ -30,13 +28,17 @@ from tests.properties.runs import (
     salt_of,
     trades,
 )
-from verification.harness.symbolic import Signed, meter
 from tests.properties.tokens import deployer
-from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, START, STRANGER, TARIFF, Lens
 from tests.support.tokens import deployer as unit_deployer
-from wattproof.market.clock import Clock, Phase
-from wattproof.market.deployment import deploy_market
+from verification.harness import counters as evidence
+from verification.harness import presets as seasons
+from verification.harness.counters import holds
+from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, START, STRANGER, TARIFF, Lens
+from verification.harness.symbolic import Signed, meter
 from wattproof.evm.engine import storage_dump
+from wattproof.market.clock import Clock
+from wattproof.market.deployment import deploy_market
+from wattproof.terms.model import Phase
 
 FUNDS = 10**9
 """Base units that every household has in the market at first, and as many outside."""
@@ -69,7 +71,7 @@ def markets() -> tuple[Run, Any, Run, Any]:
         market = deploy_market(str(token.address), base.names["supplier"], TARIFF, owner)
         names = {**base.names, "owner": owner, "token": str(token.address)}
         lens = Lens(market.lens)
-        run = Run(name, base.env, market, str(token.address), TARIFF, names, base.functions, lens, base.periods)
+        run = Run(name, base.env, market, str(token.address), TARIFF, names, base.interface, lens, base.periods)
         for person in people:
             give(names[person])
         for household in HOUSEHOLDS:
@@ -390,7 +392,7 @@ def _prepare(run: Run, name: str, phase: Phase) -> tuple[str, bytes]:
     profile = b"token".ljust(32, b".")
     pairing = Signed("token", "Pairing", (token, profile), run.target, run.chain)
     if name == "register":
-        return run.target, run.functions[name].encode([profile, meter("token").address, pairing.bytes()])
+        return run.target, run.interface.functions[name].encode([profile, meter("token").address, pairing.bytes()])
     run.enrol("token", 10**6)
     for step in SETUP:
         if step.phase <= phase and not (step.function == "match_bids" and name == "match_bids"):
@@ -399,10 +401,10 @@ def _prepare(run: Run, name: str, phase: Phase) -> tuple[str, bytes]:
     signed = Signed("rainy", "Reading", (run.names["rainy"], *_RAINY), run.target, run.chain)
     match name:
         case "submit_reading":
-            return run.target, run.functions[name].encode([run.names["rainy"], *_RAINY, signed.bytes()])
+            return run.target, run.interface.functions[name].encode([run.names["rainy"], *_RAINY, signed.bytes()])
         case "submit_readings":
             batch = [(run.names["rainy"], *_RAINY[1:], signed.bytes())]
-            return run.target, run.functions[name].encode([P, batch])
+            return run.target, run.interface.functions[name].encode([P, batch])
         case "accept_ownership":
             run.call("transfer_ownership", "token", sender="token")
         case "settle_account" | "settle_accounts":
@@ -411,11 +413,11 @@ def _prepare(run: Run, name: str, phase: Phase) -> tuple[str, bytes]:
             run.call("submit_reading", *with_reading, sender=STRANGER)
             run.at(CLOCK.begins(phase, P))
     if name == "settle_accounts":
-        return run.target, run.functions[name].encode([P, [run.names["rainy"]]])
+        return run.target, run.interface.functions[name].encode([P, [run.names["rainy"]]])
     if name in BACK:
-        return run.target, run.functions[name].encode([run.resolve(arg) for arg in BACK[name][1]])
-    own = name in run.functions
-    function, args = (run.functions if own else run.lens.views)[name], (VIEWS | FIXED)[name]
+        return run.target, run.interface.functions[name].encode([run.resolve(arg) for arg in BACK[name][1]])
+    own = name in run.interface.functions
+    function, args = (run.interface.functions if own else run.lens.views)[name], (VIEWS | FIXED)[name]
     return run.target if own else run.lens.address, function.encode([run.resolve(arg) for arg in args])
 
 
@@ -491,7 +493,7 @@ def test_no_token_no_money(move: str, amount: int, gift: bool) -> None:
     with boa.env.anchor():
         nothing = str(boa.env.generate_address("nothing"))
         market = deploy_market(nothing, odd.names["supplier"], TARIFF, odd.names["owner"])
-        run = Run("Nothing", odd.env, market, nothing, TARIFF, odd.names, odd.functions, Lens(market.lens))
+        run = Run("Nothing", odd.env, market, nothing, TARIFF, odd.names, odd.interface, Lens(market.lens))
         if gift:
             run.env.set_balance(nothing, 10**18)
         before = storage_dump(run.env, run.target)

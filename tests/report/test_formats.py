@@ -17,10 +17,10 @@ import boa
 import pytest
 from rich.console import Console
 
-from wattproof.market.deployment import Tariff, deploy
 from verification.report import charts, compare, document, junit, page, parts, sarif, text
-from wattproof.market import bytecode as onchain
 from verification.report.facts import clock, number
+from wattproof.market import bytecode as onchain
+from wattproof.market.deployment import Tariff, deploy
 
 
 def test_every_figure_of_the_page_is_the_documents(told: dict[str, Any], places: dict[str, int]) -> None:

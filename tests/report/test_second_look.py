@@ -9,7 +9,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from verification.harness import counters as evidence, replay
+from verification.harness import counters as evidence
+from verification.harness import replay
 
 pytestmark = pytest.mark.usefixtures("uncounted")
 

@@ -10,12 +10,12 @@ from typing import Any
 import jsonschema
 import pytest
 
+from tests.report.conftest import schema
+from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Twin
 from verification.harness.replay import playing
 from verification.harness.symbolic import seal_bytes
-from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Twin
-from tests.report.conftest import schema
-from wattproof.terms import model
 from verification.report import document, page, story, text
+from wattproof.terms import model
 
 PROSUMER, BUYER, IDLE = HOUSEHOLDS[:3]
 SALT = bytes(32)

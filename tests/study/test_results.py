@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from wattproof.market.units import pence
 from wattproof.study import results
 from wattproof.study.communities import Base
 from wattproof.study.plan import AS_MONTH, STEPS, Size, own_prices, strategies
 from wattproof.study.runs import Day, Gas, Totals
-from wattproof.market.units import pence
 
 SIZE = Size("made", 1, 2, 2, 2, 1, 1, 2, (3,))
 

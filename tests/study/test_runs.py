@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from wattproof.simulation.accounting import Bill
-from wattproof.market.deployment import Tariff
 from wattproof.evm.engine import available
+from wattproof.market.deployment import Tariff
+from wattproof.simulation.accounting import Bill
 from wattproof.simulation.households import HalfHour
 from wattproof.simulation.trading_day import Conduct, simulate
 from wattproof.study.communities import Base, Community, Frame

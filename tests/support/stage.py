@@ -9,10 +9,11 @@ from typing import Any
 
 import boa
 
-from wattproof.market.clock import Clock, Phase
-from wattproof.market.deployment import Deployment, Tariff, deploy, fund
 from wattproof.evm.engine import state_digest
+from wattproof.market.clock import Clock
+from wattproof.market.deployment import Deployment, Tariff, deploy, fund
 from wattproof.market.meters import Meter
+from wattproof.terms.model import Phase
 
 NOON = 1_750_000_000 // 1800 * 1800
 """A fixed time at which a period starts, in seconds: tests do not depend on the day they run."""

@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from wattproof.simulation import accounting as bills, day, trading_day as scenario
 from wattproof.evm.engine import available
+from wattproof.simulation import accounting as bills
+from wattproof.simulation import day
+from wattproof.simulation import trading_day as scenario
 from wattproof.simulation.households import open_households
 from wattproof.simulation.trading_day import TradingDay
 

@@ -18,9 +18,9 @@ from vyper.compiler.settings import OptimizationLevel
 
 from tests.support.planted import Planted, plant, set_standing
 from tests.support.stage import CAPACITY, FUNDS, NOON, SALT, Household, Stage
+from wattproof.evm.engine import state_digest
 from wattproof.market import deployment
 from wattproof.market.deployment import contracts_dir, deployer
-from wattproof.evm.engine import state_digest
 
 ZERO = "0x" + "00" * 20
 NOTHING = bytes(32)

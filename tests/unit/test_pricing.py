@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattproof.simulation.pricing import into_band, sdr_prices
 from wattproof.market.units import pence_per_kwh
+from wattproof.simulation.pricing import into_band, sdr_prices
 
 R_EXP = pence_per_kwh(6)
 R_RET = pence_per_kwh(18)

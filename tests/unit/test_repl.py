@@ -12,10 +12,10 @@ from typing import Any
 import boa
 import pytest
 
-from verification.harness.symbolic import seal_bytes
 from verification.harness.lockstep import Twin
+from verification.harness.symbolic import seal_bytes
 from wattproof import repl
-from wattproof.market.clock import Phase
+from wattproof.terms.model import Phase
 
 README = Path(__file__).parents[2] / "README.md"
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from wattproof.evm import pruning as footprint
+from wattproof.evm.engine import available
+from wattproof.market.deployment import Tariff
 from wattproof.simulation import trading_day as scenario
 from wattproof.simulation.accounting import Books, BooksDoNotBalance, Event, tier
-from wattproof.market.deployment import Tariff
-from wattproof.evm.engine import available
 from wattproof.simulation.households import open_households
 from wattproof.simulation.trading_day import Conduct, PeriodResult, TradingDay, apportion, simulate
 

@@ -6,8 +6,8 @@ import boa
 import pytest
 
 from tests.support.stage import Stage
-from wattproof.evm.engine import EIP_170
 from verification.builds import OLDER, build
+from wattproof.evm.engine import EIP_170
 
 RESERVE = 1_500
 """Bytes that what ships leaves free: a defect that is found must be mended without anything having to go."""

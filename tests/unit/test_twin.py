@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from verification.harness.counters import Violated
+from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Twin
 from verification.harness.replay import playing
 from verification.harness.symbolic import seal_bytes
-from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Twin
 from wattproof.terms.model import BidStatus, Market, Phase, QuoteStatus, Reading, Trade
 
 pytestmark = pytest.mark.usefixtures("uncounted")

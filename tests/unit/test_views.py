@@ -11,8 +11,8 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from tests.support.stage import Stage
-from wattproof.market.clock import Phase
 from wattproof.market.deployment import Tariff, deploy_market
+from wattproof.terms.model import Phase
 
 ZERO = "0x" + "00" * 20
 LARGEST = 2**256 - 1

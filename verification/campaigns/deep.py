@@ -20,12 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from verification.harness import counters as evidence
-from wattproof.cli.arguments import seconds
+from verification.invariants import ROOT, invariants
 from verification.report import attacks, sources, text
 from verification.report.campaign import end
 from verification.report.facts import clock, number
-
-ROOT = Path(__file__).parents[2]
+from wattproof.cli.arguments import seconds
 
 EVERY = 60
 """Seconds between two lines that tell how far a pass is."""
@@ -84,7 +83,7 @@ class Run:
         self.options, self.file = options, folder / "pass.json"
         self.found = Found()
         # What the documents say is read once: in the hours of a run they may be edited.
-        self.rows, self.threats = sources.rows(ROOT), sources.threats(ROOT)
+        self.rows, self.threats = list(invariants().values()), sources.threats(ROOT)
         self.unsearched = sources.unsearched(ROOT)
         self.code = sources.code("EnergyMarket") if options.attacks else {}
 

@@ -38,12 +38,13 @@ from eth_utils.crypto import keccak  # noqa: E402
 from hypothesis import HealthCheck, Phase, settings  # noqa: E402
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test  # noqa: E402
 
-from verification.harness import counters as evidence, presets as seasons  # noqa: E402
 from tests.properties.machine import MarketMachine  # noqa: E402
+from verification.harness import counters as evidence  # noqa: E402
+from verification.harness import presets as seasons
 from verification.harness.lockstep import Twin  # noqa: E402
-from wattproof.market import deployment  # noqa: E402
-from wattproof.evm.engine import roomy_env  # noqa: E402
 from verification.mutation.compiler import compilation, install, parse_ahead  # noqa: E402
+from wattproof.evm.engine import roomy_env  # noqa: E402
+from wattproof.market import deployment  # noqa: E402
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]

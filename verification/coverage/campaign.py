@@ -26,11 +26,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from vyper.ir import compile_ir
 
-from wattproof.market.deployment import deployer
 from verification.coverage.code import OWN, Code, Edge
-from wattproof.evm.engine import make_env
 from verification.mutation.sources import TARGETS
 from verification.mutation.trial import NOT_ABOUT_CONTRACTS, UNIT, Suite
+from wattproof.evm.engine import make_env
+from wattproof.market.deployment import deployer
 
 UNREACHABLE = Path("docs/unreachable-edges.md")
 

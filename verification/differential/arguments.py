@@ -36,8 +36,8 @@ def _run(options: argparse.Namespace) -> int:
     """Runs a part and writes its file; 1 where it does not hold."""
     from rich.console import Console
 
-    from wattproof.evm.anvil import AnvilUnavailable
     from verification import measurements as report
+    from wattproof.evm.anvil import AnvilUnavailable
 
     console = Console()
     try:
@@ -66,7 +66,8 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _prove(options: argparse.Namespace, console: Any) -> dict[str, Any] | None:
-    from verification.proofs import claims as proofs, binding as ties
+    from verification.proofs import binding as ties
+    from verification.proofs import claims as proofs
 
     if options.accept:
         ties.accept()

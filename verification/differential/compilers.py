@@ -19,11 +19,11 @@ from typing import Any
 
 from rich.console import Console
 
-from wattproof.evm.engine import available
 from verification import measurements as report
 from verification.builds import OLDER, SETTINGS, SHIPPED, Build, DoesNotCompile, Suite, suite
 from verification.differential.histories import History, full_history, random_history
 from verification.differential.replay import Chain, Played, check_equal, check_verdicts, without_places
+from wattproof.evm.engine import available
 
 REFERENCE = "pyevm"
 

@@ -26,9 +26,11 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from rlp import encode as rlp_encode
 
+from verification.builds import CONTRACTS, build
+from wattproof.market.abi import Interface
 from wattproof.market.deployment import Tariff, frame
-from verification.builds import CONTRACTS, Build, build
 from wattproof.market.meters import Meter, malleable_twin
+from wattproof.market.seals import seal_of
 from wattproof.terms.model import BidStatus, Market, Phase, QuoteStatus, Refused, Signature, Token
 
 CHAIN_ID = 31_337
@@ -166,13 +168,16 @@ class _Author:
             token=Token(address=token),
             address=market,
             chain_id=CHAIN_ID,
-            seal_function=_seal,
+            seal_function=lambda fields: seal_of(*fields),
         )
         self.now = START + 1
         self.sealed: dict[tuple[int, str], tuple[int, int, bytes]] = {}
         self.periods: list[int] = []
         targets: tuple[Target, ...] = ("token", "market", "lens")
-        self.abis = {target: _functions(build(contract)) for target, contract in zip(targets, CONTRACTS, strict=True)}
+        self.abis = {
+            target: Interface(build(contract).abi).functions
+            for target, contract in zip(targets, CONTRACTS, strict=True)
+        }
 
     # ---- calls -----------------------------------------------------------------------
 
@@ -210,7 +215,7 @@ class _Author:
 
     def spoil(self, function: str, data: bytes, who: str) -> None:
         """The call in a form that must be refused without a reason."""
-        kinds = self.abis["market"][function].kinds
+        kinds = self.abis["market"][function].types
         forms: dict[str, Callable[[], tuple[bytes, int]]] = {
             "ether": lambda: (data, 1 + self.rng.randrange(100)),
             "empty": lambda: (b"", self.rng.randrange(2)),
@@ -234,7 +239,7 @@ class _Author:
         target: Target = self.rng.choice(("lens", "lens", "lens", "lens", "market", "token"))
         views = [function for function in self.abis[target].values() if function.is_view]
         function = self.rng.choice(sorted(views, key=lambda view: view.name))
-        args = [self.any_argument(kind, name) for kind, name in zip(function.kinds, function.names, strict=True)]
+        args = [self.any_argument(kind, name) for kind, name in zip(function.types, function.names, strict=True)]
         data = function.encode(args)
         sender = self.address("stranger")
         self.history.calls.append(Call(self.now, sender, target, data, 0, "view", function.name, None, None))
@@ -603,11 +608,11 @@ class _Author:
         """Any call by anybody, with any arguments."""
         entries = [function for function in self.abis["market"].values() if not function.is_view]
         function = self.rng.choice(sorted(entries, key=lambda entry: entry.name))
-        if any(kind not in ("address", "bytes32", "bytes", "uint256") for kind in function.kinds):
+        if any(kind not in ("address", "bytes32", "bytes", "uint256") for kind in function.types):
             return
-        args = [self.any_argument(kind, name) for kind, name in zip(function.kinds, function.names, strict=True)]
+        args = [self.any_argument(kind, name) for kind, name in zip(function.types, function.names, strict=True)]
         told = None
-        if function.kinds[-1:] == ["bytes"]:
+        if function.types[-1:] == ["bytes"]:
             form = "malformed" if len(args[-1]) != 65 else "unrecoverable"
             if form == "unrecoverable":
                 args[-1] = bytes(64) + b"\x02"
@@ -709,44 +714,7 @@ class _Author:
                 raise RuntimeError("the history of a full book stops at a purchase that is refused")
 
 
-# ---- encoding --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Function:
-    name: str
-    kinds: list[str]
-    names: list[str]
-    is_view: bool
-
-    def encode(self, args: Sequence[Any]) -> bytes:
-        selector = keccak(text=f"{self.name}({','.join(self.kinds)})")[:4]
-        return selector + encode(self.kinds, list(args))
-
-
-def _functions(built: Build) -> dict[str, _Function]:
-    return {
-        entry["name"]: _Function(
-            entry["name"],
-            [_kind(argument) for argument in entry["inputs"]],
-            [argument["name"] for argument in entry["inputs"]],
-            entry["stateMutability"] in ("view", "pure"),
-        )
-        for entry in built.abi
-        if entry["type"] == "function"
-    }
-
-
-def _kind(argument: dict[str, Any]) -> str:
-    """The ABI type of an argument, tuples spelt out."""
-    if not argument["type"].startswith("tuple"):
-        return argument["type"]
-    return f"({','.join(map(_kind, argument['components']))}){argument['type'][len('tuple') :]}"
-
-
-def _seal(fields: tuple[object, ...]) -> bytes:
-    """The seal of T-BID-4."""
-    return keccak(encode(["uint256", "address", "uint256", "address", "uint256", "uint256", "bytes32"], fields))
+# ---- meters ----------------------------------------------------------------------------
 
 
 @functools.lru_cache(maxsize=512)

@@ -22,12 +22,12 @@ from typing import Any
 
 from rich.console import Console
 
-from wattproof.evm.anvil import HARDFORK, Anvil
-from wattproof.evm.engine import available
 from verification import measurements as report
 from verification.builds import Suite, suite
 from verification.differential.histories import CHAIN_ID, ETHER, START, Call, History, random_history
 from verification.differential.replay import Chain, Disagreement, Log, Played, State, check_equal, check_verdicts
+from wattproof.evm.anvil import HARDFORK, Anvil
+from wattproof.evm.engine import available
 
 NODES = 3
 

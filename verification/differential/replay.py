@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from wattproof.evm.engine import make_env, roomy_env, storage_dump
 from verification.builds import Suite
 from verification.differential.histories import CHAIN_ID, ETHER, START, History
+from wattproof.evm.engine import make_env, roomy_env, storage_dump
+from wattproof.market.abi import revert_reason
 
 Log = tuple[bytes, tuple[int, ...], bytes]
 """Emitter, topics, data."""
@@ -25,9 +26,7 @@ class Answer(NamedTuple):
     @property
     def reason(self) -> str | None:
         """With which reason it was refused, None where it was accepted or refused without one."""
-        if self.accepted or self.output[:4] != b"\x08\xc3\x79\xa0":
-            return None
-        return self.output[68 : 68 + int.from_bytes(self.output[36:68], "big")].decode()
+        return None if self.accepted else revert_reason(self.output)
 
 
 @dataclass(frozen=True)

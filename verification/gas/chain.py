@@ -19,10 +19,10 @@ from eth.abc import ComputationAPI, SignedTransactionAPI
 from eth.chains.mainnet import MainnetChain
 from eth.db.atomic import AtomicDB
 from eth.vm.forks.prague import PragueVM
-from eth_abi.abi import decode
 from eth_keys import keys
 from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
+
+from wattproof.market.abi import revert_reason
 
 CHAIN_ID = 31337
 """The chain's ID: that of development nodes. It is part of what meters sign."""
@@ -34,7 +34,6 @@ _GAS_PRICE = 10**12  # wei; above any base fee that a private chain reaches
 _WEALTH = 10**30  # wei of every sender; gas is bought with it, and credits
 _LOG, _TOPIC, _LOG_BYTE = 375, 375, 8
 _ZERO_BYTE, _OTHER_BYTE = 4, 16
-_ERROR_STRING = bytes.fromhex("08c379a0")
 
 
 class Refused(RuntimeError):
@@ -140,7 +139,7 @@ class Chain(abc.ABC):
 
 def reason(output: bytes) -> str:
     """The reason in a revert's data."""
-    return decode(["string"], output[4:])[0] if output[:4] == _ERROR_STRING else f"no reason (0x{output.hex()})"
+    return revert_reason(output) or f"no reason (0x{output.hex()})"
 
 
 @dataclass
@@ -214,8 +213,3 @@ def _untraced(opcode: Any) -> Any:
     while isinstance(opcode, tracing.Sha3PreimageTracer | tracing.SstoreTracer):
         opcode = opcode.sha3 if isinstance(opcode, tracing.Sha3PreimageTracer) else opcode.sstore
     return opcode
-
-
-def topic(signature: str) -> bytes:
-    """The first topic of an event."""
-    return keccak(text=signature)

@@ -9,15 +9,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eth_abi.abi import encode
-from eth_utils.abi import abi_to_signature, collapse_if_tuple, function_abi_to_4byte_selector
 from eth_utils.crypto import keccak
 
-from wattproof.market.clock import Phase
-from wattproof.market.deployment import Tariff, frame
 from verification.builds import SHIPPED, build
-from verification.gas.chain import CHAIN_ID, Chain, Party, Receipt, topic
+from verification.gas.chain import CHAIN_ID, Chain, Log, Party, Receipt
+from wattproof.market.abi import Interface
+from wattproof.market.clock import Clock
+from wattproof.market.deployment import Tariff, frame
 from wattproof.market.meters import Meter
+from wattproof.market.seals import seal_of
+from wattproof.terms.model import Phase
 
 START = 1_750_000_000 // 1800 * 1800
 """The second at which every history begins."""
@@ -36,35 +37,31 @@ class Unexpected(RuntimeError):
     """A transaction did something else than the history is designed for, so that its gas would mean nothing."""
 
 
-class Interface:
-    """A contract's functions and events, by name."""
+class Contract:
+    """A contract as it is deployed: its interface, its creation code, and the bytes that it is below EIP-170's limit."""
 
     def __init__(self, contract: str, setting: str) -> None:
         built = build(contract, setting)
-        abi = built.abi
-        self.code, self.free = built.creation, built.free
-        self._constructor = next((entry for entry in abi if entry["type"] == "constructor"), {"inputs": []})
-        self._functions = {entry["name"]: entry for entry in abi if entry["type"] == "function"}
-        self.events = {topic(abi_to_signature(entry)): entry["name"] for entry in abi if entry["type"] == "event"}
+        self.interface = Interface(built.abi)
+        self.creation, self.free = built.creation, built.free
 
     def deployment(self, *arguments: Any) -> bytes:
         """The code that creates the contract."""
-        return self.code + _encode(self._constructor, arguments)
+        return self.creation + self.interface.constructor(*arguments)
 
     def call(self, function: str, *arguments: Any) -> bytes:
         """The calldata of a call."""
-        entry = self._functions[function]
-        return function_abi_to_4byte_selector(entry) + _encode(entry, arguments)
+        return self.interface.call(function, *arguments)
 
-
-def _encode(entry: dict[str, Any], arguments: Sequence[Any]) -> bytes:
-    return encode([collapse_if_tuple(argument) for argument in entry["inputs"]], arguments)
+    def event(self, log: Log) -> str:
+        """The name of an event of this contract."""
+        return self.interface.events[int.from_bytes(log.topics[0], "big")].name
 
 
 @functools.cache
-def interface(contract: str, setting: str = SHIPPED) -> Interface:
-    """The interface of a contract, compiled once for each of the settings of `verification.builds`."""
-    return Interface(contract, setting)
+def contract(name: str, setting: str = SHIPPED) -> Contract:
+    """A contract, compiled once for each of the settings of `verification.builds`."""
+    return Contract(name, setting)
 
 
 class Household(Party):
@@ -118,8 +115,8 @@ class Community:
         self.tariff = tariff
         self.owner = Party("owner")
         self.supplier = Party("supplier")
-        self._interfaces = {name: interface(name, setting) for name in ("EnergyMarket", "EnergyCredit", "MarketLens")}
-        self._market, self._token = self._interfaces["EnergyMarket"], self._interfaces["EnergyCredit"]
+        self._contracts = {name: contract(name, setting) for name in ("EnergyMarket", "EnergyCredit", "MarketLens")}
+        self._market, self._token = self._contracts["EnergyMarket"], self._contracts["EnergyCredit"]
         self._tick = tick
         self._quotes = 0
         self.receipts: list[tuple[str, Receipt]] = []
@@ -131,7 +128,7 @@ class Community:
 
     def create(self, contract: str, *arguments: Any) -> Receipt:
         """Deploys a contract; the owner pays."""
-        built = self._interfaces[contract]
+        built = self._contracts[contract]
         if built.free < 0:
             raise Unexpected(f"{contract} is {-built.free:,} bytes above what a chain takes (EIP-170)")
         return self._noted(contract, self.chain.send(self.owner, None, built.deployment(*arguments)))
@@ -140,7 +137,7 @@ class Community:
         """A call of the market, which must log exactly these events: name -> how often."""
         data = self._market.call(function, *arguments)
         receipt = self._noted(function, self.chain.send(sender, self.market, data))
-        logged = Counter(self._market.events[log.topics[0]] for log in receipt.logs if log.address == self.market)
+        logged = Counter(self._market.event(log) for log in receipt.logs if log.address == self.market)
         if logged != Counter(events):
             raise Unexpected(f"{function} by {sender} logged {dict(logged)}, not {events}")
         return receipt
@@ -179,16 +176,7 @@ class Community:
 
     def to(self, phase: Phase, period: int) -> None:
         """Waits for the second at which a phase of a period begins."""
-        start, window = period * self.tariff.period_length, self.tariff.window
-        end = start + self.tariff.period_length
-        begins = {
-            Phase.REVEALING: start - 2 * window,
-            Phase.MATCHING: start - window,
-            Phase.DELIVERING: start,
-            Phase.METERING: end,
-            Phase.SETTLING: end + window,
-            Phase.CLOSING: end + 2 * window,
-        }[phase]
+        begins = Clock(self.tariff.period_length, self.tariff.window).begins(phase, period)
         if begins < self.chain.now:
             raise Unexpected(f"{phase} of period {period} began {self.chain.now - begins} s ago")
         self.chain.now = begins
@@ -202,11 +190,8 @@ class Community:
 
     def bid(self, quote: int, bid: Bid) -> Receipt:
         """A bidder hands in its seal."""
-        sealed = encode(
-            ["uint256", "address", "uint256", "address", "uint256", "uint256", "bytes32"],
-            [CHAIN_ID, self.market, quote, bid.bidder.address, bid.price, bid.volume, bid.salt],
-        )
-        return self.send(bid.bidder, "submit_bid", quote, keccak(sealed), BidSealed=1)
+        seal = seal_of(CHAIN_ID, self.market, quote, bid.bidder.address, bid.price, bid.volume, bid.salt)
+        return self.send(bid.bidder, "submit_bid", quote, seal, BidSealed=1)
 
     def reveal(self, quote: int, bid: Bid) -> Receipt:
         """A bidder opens its bid."""

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
 
-from wattproof.market.clock import Phase
 from verification.gas.chain import Chain, Receipt
 from verification.gas.community import CREDITS, LARGEST_CAPACITY, START, Bid, Community, Household, Report
+from wattproof.terms.model import Phase
 
 SIZES = (10, 50, 100, 128)
 """How many revealed bids the books hold in which the size matters."""

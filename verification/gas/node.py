@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from eth.abc import SignedTransactionAPI
 from eth_utils.address import to_checksum_address
 
-from wattproof.evm.anvil import Anvil, RpcError
 from verification.gas.chain import CHAIN_ID, Chain, Log, Receipt, Refused, calldata_gas
+from wattproof.evm.anvil import Anvil, RpcError
 
 _PATIENCE = 10
 """Seconds that a node may take from mining a transaction to knowing its receipt."""

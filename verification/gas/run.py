@@ -9,7 +9,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from wattproof.evm import anvil
 from verification.builds import build
 from verification.gas.chain import InProcess
 from verification.gas.community import START
@@ -18,6 +17,7 @@ from verification.gas.history import History
 from verification.gas.node import node
 from verification.gas.report import show, write_docs
 from verification.gas.sizes import sizes, too_large
+from wattproof.evm import anvil
 
 _TRANSACTIONS = 3_431  # about; for the progress display only
 

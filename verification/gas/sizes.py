@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wattproof.evm.engine import EIP_170
 from verification.builds import OLDER, SHIPPED, build
+from wattproof.evm.engine import EIP_170
 
 CONTRACTS = ("EnergyMarket", "MarketLens")
 """What is deployed for every market."""

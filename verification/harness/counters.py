@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import gc
 import json
-import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,11 +19,8 @@ from typing import Any
 
 from hypothesis import reject
 
+from verification.invariants import statement
 from verification.report.attacks import keep
-
-INVARIANTS = Path(__file__).parents[2] / "invariants.md"
-
-_ROW = re.compile(r"^\| *`?(C[1-5]-[A-Z]+-\d+)`? *\| *([^|]+?) *\|", re.MULTILINE)
 
 checked: Counter[str] = Counter()
 """How often each invariant was put to the test with its premise true."""
@@ -128,17 +124,6 @@ class Violated(AssertionError):
         self.details = {name: repr(value) for name, value in details.items()}
         shown = "".join(f"\n    {name} = {value!r}" for name, value in details.items())
         super().__init__(f"{invariant}: {statement(invariant)}{shown}")
-
-
-@functools.cache
-def statements() -> dict[str, str]:
-    """The statement of every invariant, by ID, from `invariants.md`."""
-    return dict(_ROW.findall(INVARIANTS.read_text()))
-
-
-def statement(invariant: str) -> str:
-    """The statement of an invariant."""
-    return statements().get(invariant, "(no such row in invariants.md)")
 
 
 def holds(invariant: str, condition: object, /, *, when: object = True, **details: Any) -> None:

@@ -20,16 +20,15 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import boa
-from boa.util.abi import abi_decode, abi_encode
 from eth_utils.crypto import keccak
 
 from verification.harness import counters as evidence
 from verification.harness.counters import holds
 from verification.harness.state import Asked, Observation, decode
-from verification.harness.symbolic import SEALED, Signed, meter, seal_bytes, word
-from wattproof.terms import model
-from wattproof.market.calls import each
+from verification.harness.symbolic import SEALED, Signed, meter, seal_bytes
+from wattproof.market.abi import each, interface, revert_reason, signed_word, word
 from wattproof.market.deployment import Tariff, deploy
+from wattproof.terms import model
 from wattproof.terms.model import QuoteStatus, Refused
 
 START = 1_561_071_600
@@ -120,7 +119,7 @@ class Twin:
             chain_id=self.chain,
             seal_function=seal_bytes,
         )
-        self.functions = functions(self.market)
+        self.interface = interface(self.market)
         self.lens = Lens(self.market.lens)
         self.periods: list[int] = []
         self.others: list[str] = [self.address(name) for name in ("owner", "supplier", STRANGER)]
@@ -234,7 +233,7 @@ class Twin:
         who = self.address(sender)
         resolved = [each(arg, self._resolved) for arg in args]
         self.trace.append(self._line(function, args, sender))
-        data = self.functions[function].encode([each(arg, _on_chain) for arg in resolved])
+        data = self.interface.call(function, *(each(arg, _on_chain) for arg in resolved))
         computation = self.env.execute_code(to_address=self.target, sender=who, data=data)
         self._seen = None
         if evidence.timing:
@@ -258,7 +257,7 @@ class Twin:
             return Outcome(False, revert_reason(computation.output))
         here = bytes.fromhex(self.target[2:])
         events = tuple(
-            _decode_event(self.market, topics, data)
+            self.interface.event(topics, data)
             for _, emitter, topics, data in computation.get_raw_log_entries()
             if emitter == here
         )
@@ -530,81 +529,34 @@ def _on_chain(arg: Any) -> Any:
     return arg.bytes() if isinstance(arg, Signed) else arg
 
 
-class Function:
-    """The encoder of one entry point's arguments."""
-
-    def __init__(self, abi: dict[str, Any]) -> None:
-        self.types = [_type_of(argument) for argument in abi["inputs"]]
-        self.selector = keccak(text=f"{abi['name']}({','.join(self.types)})")[:4]
-
-    def encode(self, args: Sequence[Any]) -> bytes:
-        """The calldata of a call. But for the batches, the only dynamic type of the interface is `bytes`."""
-        if any(kind.endswith("[]") for kind in self.types):
-            return self.selector + abi_encode(f"({','.join(self.types)})", tuple(args))
-        head, tail = [self.selector], []
-        for kind, arg in zip(self.types, args, strict=True):
-            if kind == "bytes":
-                head.append(word(32 * len(self.types) + sum(map(len, tail))))
-                tail.append(word(len(arg)) + arg + bytes(-len(arg) % 32))
-            elif isinstance(arg, bytes):
-                head.append(arg)
-            else:
-                head.append(_field(arg))
-        return b"".join(head + tail)
-
-
-@functools.lru_cache(maxsize=64)
-def functions(contract: Any) -> dict[str, Function]:
-    """The encoders of a contract's functions by name: a market's entry points, a lens's views."""
-    return {entry["name"]: Function(entry) for entry in contract.abi if entry["type"] == "function"}
-
-
 class Lens:
     """A market's `MarketLens`, with an encoder of what is asked of it."""
 
     def __init__(self, contract: Any) -> None:
         self.contract = contract
         self.address = str(contract.address)
-        self.views = functions(contract)
-        self._selector = contract.state.prepare_calldata([], [], [], [], [])[:4]
+        self.views = interface(contract).functions
+        self._state = self.views["state"]
+        self._parts = [part["name"] for part in self._state.outputs[0]["components"]]
 
     def request(self, asked: Asked) -> bytes:
         """The calldata that asks for the state of these users, quotes and periods."""
-        return self._selector + _request(asked)
+        return self._state.selector + _request(asked)
 
     def decoded(self, answer: bytes) -> dict[str, Any]:
         """An answer, array by array."""
-        (function,) = (entry for entry in self.contract.abi if entry.get("name") == "state")
-        (kind,) = function["outputs"]
-        (rows,) = abi_decode(f"({_type_of(kind)})", answer)
-        return dict(zip((field["name"] for field in kind["components"]), rows, strict=True))
-
-
-def _type_of(entry: dict[str, Any]) -> str:
-    """The ABI type of an argument, tuples spelt out."""
-    if not entry["type"].startswith("tuple"):
-        return entry["type"]
-    return f"({','.join(map(_type_of, entry['components']))}){entry['type'][len('tuple') :]}"
+        return dict(zip(self._parts, self._state.decode(answer), strict=True))
 
 
 @functools.lru_cache(maxsize=1_000)
 def _request(asked: Asked) -> bytes:
     users, bidders, quotes, periods = (list(map(_field, values)) for values in (*asked[:3], asked.periods))
-    places = [_field(user) + _field(period) for user, period in asked.places]
+    places = [word(user) + word(period) for user, period in asked.places]
     return _encode_rows((users, bidders, quotes, places, periods))
 
 
 def _field(value: Any) -> bytes:
-    if type(value) is str:
-        return _address_word(value)
-    if type(value) is bytes:
-        return value
-    return (value % 2**256).to_bytes(32, "big")
-
-
-@functools.lru_cache(maxsize=10_000)
-def _address_word(address: str) -> bytes:
-    return int(address, 16).to_bytes(32, "big")
+    return signed_word(value) if isinstance(value, int) else word(value)
 
 
 @functools.lru_cache(maxsize=50_000)
@@ -630,41 +582,6 @@ def _encode_rows(rows: Sequence[Sequence[bytes]]) -> bytes:
         tail += (word(len(row)), body)
         offset += 32 + len(body)
     return b"".join(head + tail)
-
-
-def revert_reason(output: bytes) -> str | None:
-    """The reason of a revert, None where it has none."""
-    if output[:4] != b"\x08\xc3\x79\xa0":
-        return None
-    length = int.from_bytes(output[36:68], "big")
-    return output[68 : 68 + length].decode()
-
-
-@functools.lru_cache(maxsize=64)
-def _events(market: Any) -> dict[str, tuple[int, list[tuple[str, str, bool]]]]:
-    known = {}
-    for entry in market.abi:
-        if entry["type"] == "event":
-            kinds = ",".join(field["type"] for field in entry["inputs"])
-            topic = int.from_bytes(keccak(text=f"{entry['name']}({kinds})"), "big")
-            known[entry["name"]] = (topic, [(f["name"], f["type"], f["indexed"]) for f in entry["inputs"]])
-    return known
-
-
-def _decode_event(market: Any, topics: Sequence[int], data: bytes) -> model.Event:
-    for name, (topic, layout) in _events(market).items():
-        if topic == topics[0]:
-            indexed = iter(topics[1:])
-            words = (int.from_bytes(data[at : at + 32], "big") for at in range(0, len(data), 32))
-            fields = {}
-            for field, kind, is_topic in layout:
-                value = next(indexed if is_topic else words)
-                if kind == "string":
-                    length = int.from_bytes(data[value : value + 32], "big")
-                    value = int.from_bytes(data[value + 32 : value + 32 + length], "big")
-                fields[field] = value - 2**256 if kind == "int256" and value >> 255 else value
-            return name, fields
-    return f"unknown event {topics[0]:#x}", {}
 
 
 def _normal(fields: dict[str, Any]) -> dict[str, int]:

@@ -11,11 +11,11 @@ from collections.abc import Callable
 import boa
 
 from verification.harness import counters as evidence
-from verification.harness.symbolic import seal_bytes
 from verification.harness.lockstep import HOUSEHOLDS, Twin
+from verification.harness.symbolic import seal_bytes
+from wattproof.evm.revm import RevmEnv
 from wattproof.market.deployment import Tariff
 from wattproof.terms.model import QuoteStatus
-from wattproof.evm.revm import RevmEnv
 
 _SALT = bytes(32)
 

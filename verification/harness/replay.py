@@ -22,10 +22,11 @@ from hypothesis import Phase, reproduce_failure, settings
 from hypothesis.errors import DidNotReproduce, Flaky, Unsatisfiable
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
-from verification.harness import counters as evidence, presets as seasons
-from verification.harness.reproducers import plays_alone
 from tests.properties.machine import MarketMachine
+from verification.harness import counters as evidence
+from verification.harness import presets as seasons
 from verification.harness.lockstep import Twin
+from verification.harness.reproducers import plays_alone
 from wattproof.evm.engine import EngineUnavailable, make_env
 
 Machine = TypeVar("Machine", bound=RuleBasedStateMachine)

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from verification.harness import counters as evidence, presets as seasons
+from verification.harness import counters as evidence
+from verification.harness import presets as seasons
 from verification.harness.symbolic import SEALED, Signed
 
 _BLOB = re.compile(r"@reproduce_failure\('([^']+)', (b'[^']*')\)")

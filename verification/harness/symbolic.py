@@ -9,18 +9,12 @@ import functools
 from dataclasses import dataclass
 from typing import Any
 
-from eth_utils.crypto import keccak
-
-from wattproof.terms import model
 from wattproof.market.meters import Meter, malleable_twin, pairing_hash, reading_hash
+from wattproof.market.seals import seal_of
+from wattproof.terms import model
 
 FORMS = ("ok", "truncated", "empty", "high s", "bad v")
 """Forms of a signature: the accepted one, cut by its last byte, none at all, its malleable twin, an impossible v."""
-
-
-def word(value: int) -> bytes:
-    """An integer as an EVM word; negative ones in two's complement."""
-    return (value % 2**256).to_bytes(32, "big")
 
 
 SEALED: dict[bytes, tuple[Any, ...]] = {}
@@ -29,10 +23,8 @@ SEALED: dict[bytes, tuple[Any, ...]] = {}
 
 @functools.cache
 def seal_bytes(fields: tuple[Any, ...]) -> bytes:
-    """The seal of T-BID-4 over (chain, market, quote, bidder, price, volume, salt), reckoned without the contract."""
-    chain, market, quote_id, bidder, price, volume, salt = fields
-    packed = [word(chain), word(int(market, 16)), word(quote_id), word(int(bidder, 16)), word(price), word(volume)]
-    seal = keccak(b"".join(packed) + salt)
+    """The seal of T-BID-4 over (chain, market, quote, bidder, price, volume, salt), computed without the contract."""
+    seal = seal_of(*fields)
     SEALED[seal] = fields
     return seal
 

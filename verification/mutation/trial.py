@@ -29,13 +29,13 @@ from _pytest.fixtures import FixtureFunctionDefinition
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
-from wattproof.market import deployment
-from wattproof.evm import engine
-from wattproof.evm.engine import make_env, roomy_env
 from verification.mutation.arguments import LONG, LOOK
 from verification.mutation.compiler import TARGETS, compilation, install, parse_ahead
 from verification.mutation.operators import Mutant
+from wattproof.evm import engine
+from wattproof.evm.engine import make_env, roomy_env
 from wattproof.evm.revm import RevmEnv
+from wattproof.market import deployment
 
 UNIT = "tests/unit"
 """The name of the check that all unit tests are together."""

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import z3
 from vyper import ast as vy_ast
 
-from wattproof.market.deployment import contracts_dir
 from verification.proofs import formulas as f
+from wattproof.market.deployment import contracts_dir
 
 LOOKED_AT = Path(__file__).with_name("fingerprints.json")
 """The fingerprints that the proofs were last compared with by eye."""

@@ -19,8 +19,9 @@ import z3
 from rich.console import Console
 from z3 import And, Implies, Int, Not, Or
 
-from verification.proofs import bytecode, binding as ties
 from verification import measurements as report
+from verification.proofs import binding as ties
+from verification.proofs import bytecode
 from verification.proofs import formulas as f
 
 TIMEOUT = 60

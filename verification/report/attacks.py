@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from verification.report.facts import number
 
 if TYPE_CHECKING:
-    from verification.report.sources import Row
+    from verification.invariants import Invariant
 
 FAMILY = "C4-PROFIT-"
 """The invariants that bound what somebody can lose to others."""
@@ -65,7 +65,10 @@ def folded(story: Sequence[str]) -> list[str]:
 
 
 def lines(
-    rows: Iterable[Row], terms: Mapping[str, list[dict[str, str]]], checked: Mapping[str, int], worst: Mapping[str, Any]
+    rows: Iterable[Invariant],
+    terms: Mapping[str, list[dict[str, str]]],
+    checked: Mapping[str, int],
+    worst: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
     """Every invariant on profit: what it says, here and in docs/threats.md, how often it was checked, the worst attack.
 

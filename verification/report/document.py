@@ -13,14 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from wattproof import __version__
+from verification.invariants import Invariant, criteria, invariants, points
 from verification.report import attacks, sources
 from verification.report import parts as evidence_parts
 from verification.report.campaign import Campaign, Stage, add, rules
 from verification.report.parts import Part
-from verification.report.sources import Row
+from wattproof import __version__
 from wattproof.market.bytecode import SCHEMA
-
 
 HELD, FALSIFIED, NOT_REACHED, BLOCKED = "held", "falsified", "not reached", "blocked"
 
@@ -41,7 +40,7 @@ CHECKLIST = (
 
 def build(tree: Path, campaign: Campaign, began: datetime) -> dict[str, Any]:
     """The document of a campaign that has ended, for whatever reason. Failures carry no story yet."""
-    rows = sources.rows(tree)
+    rows = list(invariants(tree).values())
     unit, properties, day = (campaign[name] for name in ("unit", "properties", "day"))
     market = sources.code("EnergyMarket")
     parts = evidence_parts.gather(tree, market["runtime"]["keccak256"])
@@ -76,9 +75,9 @@ def build(tree: Path, campaign: Campaign, began: datetime) -> dict[str, Any]:
         "gas": evidence_parts.gas(parts["gas"]),
         "day": _day(day),
         "checklist": list(CHECKLIST),
-        "assumptions": sources.points(tree, "Assumptions"),
-        "not_shown": sources.points(tree, "What is not shown"),
-        "risks": sources.points(tree, "Residual risks"),
+        "assumptions": points("Assumptions", tree),
+        "not_shown": points("What is not shown", tree),
+        "risks": points("Residual risks", tree),
         "clauses": sources.clauses(tree),
         "times": _times(campaign, counts, began, parts),
     }
@@ -100,7 +99,7 @@ def _together(*stages: Stage) -> dict[str, Any]:
 
 def _invariants(
     tree: Path,
-    rows: list[Row],
+    rows: list[Invariant],
     campaign: Campaign,
     counts: dict[str, Any],
     failures: list[dict[str, Any]],
@@ -117,8 +116,8 @@ def _invariants(
     violated = Counter(counts["violated"]) + Counter({f["invariant"]: 1 for f in failures if f["invariant"]})
     killed = _killed(parts["mutation"])
     caught = _caught(parts["faults"])
-    risks, unshown = sources.points(tree, "Residual risks"), sources.points(tree, "What is not shown")
-    assumptions = sources.points(tree, "Assumptions")
+    risks, unshown = points("Residual risks", tree), points("What is not shown", tree)
+    assumptions = points("Assumptions", tree)
     found = []
     for row in rows:
         tests = [plan["test"] for reference in row.tests for plan in planned if _is(reference, plan)]
@@ -231,7 +230,7 @@ def _caught(part: Part) -> dict[str, list[str]] | None:
 
 def _criteria(tree: Path, invariants: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found = []
-    for number, (title, said) in sorted(sources.criteria(tree).items()):
+    for number, (title, said) in sorted(criteria(tree).items()):
         tally = Counter(row["status"] for row in invariants if row["criterion"] == number)
         counts = {"total": tally.total(), **{status.replace(" ", "_"): tally[status] for status in STATUSES}}
         found.append({"number": number, "title": title, "says": said, **counts})
@@ -338,7 +337,7 @@ def _own_first(failure: dict[str, Any]) -> int:
     return int(failure["invariant"].startswith("C2-") or failure["season"] is not None)
 
 
-def _attacks(tree: Path, rows: list[Row], invariants: list[dict[str, Any]], *stages: Stage) -> dict[str, Any]:
+def _attacks(tree: Path, rows: list[Invariant], invariants: list[dict[str, Any]], *stages: Stage) -> dict[str, Any]:
     """The searches for profit that ran, and of every invariant on profit the worst attack that they found."""
     mine = [row for row in invariants if row["id"].startswith(attacks.FAMILY)]
     planned = _tests(*stages)

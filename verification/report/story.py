@@ -16,11 +16,13 @@ from eth_keys.constants import SECPK1_N
 from eth_keys.exceptions import BadSignature, ValidationError
 from eth_utils.crypto import keccak
 
-from wattproof.terms import model
-from wattproof.market.calls import Calls, each
 from wattproof.evm.engine import EngineUnavailable, engine
+from wattproof.market.abi import each, revert_reason
+from wattproof.market.calls import Calls
 from wattproof.market.meters import domain_separator, malleable_twin, pairing_hash, reading_hash
+from wattproof.market.seals import seal_of
 from wattproof.repl import replay
+from wattproof.terms import model
 
 MOST = 400
 """Calls of the history proper that are told; of a longer one the last so many."""
@@ -94,7 +96,7 @@ class Teller:
             token=model.Token(address=str(self.token.address)),
             address=str(self.contract.address),
             chain_id=boa.env.evm.patch.chain_id,
-            seal_function=lambda fields: keccak(b"".join(map(_word, fields[:-1])) + fields[-1]),
+            seal_function=lambda fields: seal_of(*fields),
             **tariff,
         )
 
@@ -186,7 +188,7 @@ class Teller:
         data = getattr(self.contract, function).prepare_calldata(*arguments)
         done = boa.env.execute_code(to_address=self.contract.address, sender=sender, data=data)
         if done.is_error:
-            return f"refused: {_reason(bytes(done.output)) or 'no reason given'}"
+            return f"refused: {revert_reason(bytes(done.output)) or 'no reason given'}"
         logs = self.contract.get_logs(done, include_child_logs=False, strict=False)
         events = [
             (type(event).__name__, {name: _plain(getattr(event, name)) for name in event._fields if name != "address"})
@@ -282,15 +284,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return int(value, 16) if value.startswith("0x") else value
     return int(value)
-
-
-def _reason(output: bytes) -> str:
-    """The reason of a revert, empty where it has none."""
-    if output[:4] != b"\x08\xc3\x79\xa0":
-        return ""
-    length = int.from_bytes(output[36:68], "big")
-    return output[68 : 68 + length].decode(errors="replace")
-
-
-def _word(value: Any) -> bytes:
-    return (int(value, 16) if isinstance(value, str) else value).to_bytes(32, "big")

@@ -12,10 +12,10 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from wattproof.evm.engine import available, make_env
 from verification.report import document, junit, page, sarif, saved, sources, story, text
 from verification.report.campaign import Campaign, Plan
 from verification.report.live import watch
+from wattproof.evm.engine import available, make_env
 
 MOST_TOLD = 12
 """Failures that are told as a story and saved as a file; the others are listed."""

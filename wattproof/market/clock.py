@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import enum
 from typing import Any
 
 import boa
 
-
-class Phase(enum.IntFlag):
-    """The phases of a delivery period, with the values of the contract's flag."""
-
-    BIDDING = 1
-    REVEALING = 2
-    MATCHING = 4
-    DELIVERING = 8
-    METERING = 16
-    SETTLING = 32
-    CLOSING = 64
+from wattproof.terms.model import Phase
 
 
 class Clock:

@@ -21,6 +21,9 @@ from rich.table import Table
 from rich.text import Text
 
 from wattproof import __version__
+from wattproof.evm.engine import EngineUnavailable
+from wattproof.market.deployment import Tariff, deployer
+from wattproof.market.units import format_energy, format_money, format_price
 from wattproof.simulation.accounting import (
     Bill,
     BooksDoNotBalance,
@@ -31,11 +34,8 @@ from wattproof.simulation.accounting import (
     price,
     ratio,
 )
-from wattproof.market.deployment import Tariff, deployer
-from wattproof.evm.engine import EngineUnavailable
 from wattproof.simulation.households import DEFAULT_FILE, BadInput, Households, open_households
 from wattproof.simulation.trading_day import PeriodResult, TradingDay, simulate
-from wattproof.market.units import format_energy, format_money, format_price
 
 SCHEMA = 1
 """Version of summary.json's layout; it changes when a key changes its meaning or goes away."""

@@ -11,9 +11,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
-from wattproof.simulation.accounting import read_periods
 from wattproof.market.deployment import Tariff
 from wattproof.market.units import PENCE_PER_KWH, WH_PER_KWH
+from wattproof.simulation.accounting import read_periods
 
 SIZE = (12.0, 8.0)
 """Width and height in inches; at 100 dots per inch the PNG has 1200 x 800 pixels."""

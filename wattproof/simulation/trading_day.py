@@ -39,18 +39,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from eth_utils.crypto import keccak
-
-from wattproof.simulation.accounting import Bill, Books, Event, OpenQuote, Trade, price, ratio
-from wattproof.market.calls import Calls
-from wattproof.market.clock import Clock, Phase
-from wattproof.market.deployment import Deployment, Tariff, deploy
 from wattproof.evm.engine import engine as fresh_engine
 from wattproof.evm.pruning import Footprint
-from wattproof.simulation.households import PeriodRow
+from wattproof.market.calls import Calls
+from wattproof.market.clock import Clock
+from wattproof.market.deployment import Deployment, Tariff, deploy
 from wattproof.market.meters import Meter
-from wattproof.simulation.pricing import into_band, sdr_prices
+from wattproof.market.seals import seal_of
 from wattproof.market.units import pence
+from wattproof.simulation.accounting import Bill, Books, Event, OpenQuote, Trade, price, ratio
+from wattproof.simulation.households import PeriodRow
+from wattproof.simulation.pricing import into_band, sdr_prices
+from wattproof.terms.model import Phase
 
 EPOCH = 1_750_464_000
 """Midnight UTC of 21 June 2025, in seconds: where the first period of every input starts, whatever today's date is."""
@@ -671,16 +671,8 @@ class TradingDay:
                 self._send("settle_account", member.address, number, sender=self.owner)
 
     def _seal(self, bid: _Bid) -> bytes:
-        """The seal of a bid (T-BID-4), reckoned at home: whoever runs a node that is asked learns the bid."""
-        words = (
-            self._chain,
-            int(str(self.market.address), 16),
-            bid.quote_id,
-            int(bid.member.address, 16),
-            bid.price,
-            bid.volume,
-        )
-        return keccak(b"".join(word.to_bytes(32, "big") for word in words) + bid.salt)
+        market, bidder = str(self.market.address), bid.member.address
+        return seal_of(self._chain, market, bid.quote_id, bidder, bid.price, bid.volume, bid.salt)
 
     @property
     def _chain(self) -> int:

@@ -21,8 +21,8 @@ from rich.table import Table
 from rich.text import Text
 
 from wattproof import __version__
-from wattproof.simulation.day import PROBLEMS, exit_code
 from wattproof.evm.engine import available, make_env
+from wattproof.simulation.day import PROBLEMS, exit_code
 from wattproof.simulation.households import DEFAULT_FILE, Households, open_households
 from wattproof.study import document
 from wattproof.study.communities import Base

@@ -20,13 +20,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from wattproof.market.deployment import Tariff
+from wattproof.market.units import PENCE, PENCE_PER_KWH, WH_PER_KWH
 from wattproof.simulation.households import Habit
 from wattproof.simulation.pricing import into_band, sdr_prices
 from wattproof.study.communities import HALF_HOURS, Base
 from wattproof.study.plan import Whole
 from wattproof.study.results import above_and_below, groups, label
 from wattproof.study.runs import Record, of_bill
-from wattproof.market.units import PENCE, PENCE_PER_KWH, WH_PER_KWH
 
 # Okabe and Ito's palette, which people with any colour vision can tell apart.
 ORANGE, SKY, GREEN, BLUE, RED, PURPLE, GREY = (

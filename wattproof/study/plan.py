@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from typing import Any
 
-from wattproof.simulation.accounting import TIERS
 from wattproof.market.deployment import Tariff
+from wattproof.simulation.accounting import TIERS
 from wattproof.simulation.trading_day import Conduct
 from wattproof.study import runs
 from wattproof.study.communities import HALF_HOURS, Base, Frame, draw

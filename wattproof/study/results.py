@@ -11,15 +11,15 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from wattproof.simulation.accounting import tier
 from wattproof.market.deployment import Tariff
+from wattproof.market.units import PENCE, PENCE_PER_KWH
+from wattproof.simulation.accounting import tier
 from wattproof.simulation.households import SPREADS, Habit, usual_capacity
 from wattproof.study import communities, indices
 from wattproof.study.communities import HALF_HOURS, Base
 from wattproof.study.numbers import decimal, interval, percentage
 from wattproof.study.plan import AS_MONTH, EAGER, RATIOS, SPAN, STEPS, Size, Whole, own_prices, strategies
 from wattproof.study.runs import Day, Gas, Record, Totals, best_cost, cleared, of_bill, together
-from wattproof.market.units import PENCE, PENCE_PER_KWH
 
 SCHEMA = 1
 """Version of the layout of results.json."""

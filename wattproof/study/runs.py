@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from wattproof.simulation.accounting import Bill
 from wattproof.market.deployment import Tariff
+from wattproof.simulation.accounting import Bill
 from wattproof.simulation.households import HalfHour, PeriodRow
 from wattproof.simulation.trading_day import Conduct, PeriodResult, TradingDay
 from wattproof.study.communities import HALF_HOURS, Base, Community, Frame

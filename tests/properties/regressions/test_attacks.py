@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 import boa
 
-from verification.harness.counters import holds
 from tests.properties.machine import salt_of
+from verification.harness.counters import holds
+from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, STRANGER, Outcome, Twin
 from verification.harness.state import Account
 from verification.harness.symbolic import meter, seal_bytes
-from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, STRANGER, Outcome, Twin
 from wattproof.market.deployment import Tariff
-from wattproof.terms.model import Phase
 from wattproof.market.units import pence, pence_per_kwh
+from wattproof.terms.model import Phase
 
 SELLER, BUYER, PARTNER, RIVAL, OTHER, _ = HOUSEHOLDS
 BUYERS = tuple(f"buyer_{number}" for number in range(10))

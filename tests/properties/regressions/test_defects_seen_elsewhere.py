@@ -13,12 +13,10 @@ from eth_utils.crypto import keccak
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from tests.properties.machine import salt_of
+from tests.properties.test_bounds import full_quote
 from verification.harness import presets as seasons
 from verification.harness.counters import holds
-from tests.properties.machine import salt_of
-from verification.harness.state import Account, Observation
-from verification.harness.symbolic import meter, seal_bytes
-from tests.properties.test_bounds import full_quote
 from verification.harness.lockstep import (
     CAPACITY,
     HOUSEHOLDS,
@@ -29,6 +27,8 @@ from verification.harness.lockstep import (
     Outcome,
     Twin,
 )
+from verification.harness.state import Account, Observation
+from verification.harness.symbolic import meter, seal_bytes
 
 SALT = bytes(range(32))
 PROSUMER, BUYER, OTHER = HOUSEHOLDS[0], HOUSEHOLDS[1], HOUSEHOLDS[2]
@@ -135,7 +135,7 @@ class Day:
 
     def gas(self, function: str, *args: int, sender: str) -> int:
         """The gas that a call takes; the model follows."""
-        data = self.twin.functions[function].encode(args)
+        data = self.twin.interface.functions[function].encode(args)
         who = self.twin.address(sender)
         made = self.twin.env.execute_code(to_address=self.twin.target, sender=who, data=data)
         holds("C4-SEEN-18", made.is_success, call=function)
@@ -554,7 +554,7 @@ def test_12_nothing_hands_over_ownership(name: str, kinds: str, caller: str) -> 
     with day() as d:
         who = d.twin.address(caller)
         data = keccak(text=f"{name}({kinds})")[:4] + int(who, 16).to_bytes(32, "big") * 4
-        known = {function.selector for function in d.twin.functions.values()}
+        known = {function.selector for function in d.twin.interface.functions.values()}
         made = d.twin.env.execute_code(to_address=d.twin.target, sender=who, data=data)
         holds("C4-SEEN-12", made.is_error and not made.output, when=data[:4] not in known, name=name)
         named = d.call("transfer_ownership", caller, sender=caller)

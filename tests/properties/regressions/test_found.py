@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import boa
 
-from verification.harness.counters import holds
 from tests.properties.profit import bounds
 from tests.properties.profit.arena import ANNA, SELLER, Facts, arena
 from tests.properties.profit.moves import Coalition, Move
-from verification.harness.lockstep import TARIFF
 from tests.support.stage import FUNDS, Stage
 from tests.support.tokens import deployer
+from verification.harness.counters import holds
+from verification.harness.lockstep import TARIFF
 from wattproof.market.deployment import deploy_market
 
 
