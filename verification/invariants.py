@@ -1,4 +1,4 @@
-"""What is claimed: the invariants of `invariants.md`, with the clauses that each cites. The only parser of that document.
+"""What is claimed: the invariants of `invariants.md`, and the clauses that each cites. The only parser of that file.
 
 An invariant is a line `- **C3-MATCH-2**: A bid MUST ...`; the table below it says how each is checked.
 """

@@ -110,17 +110,8 @@ def test_a_pass_ends_when_its_time_is_up(run: deep.Run) -> None:
 def test_a_short_search_for_profit(tmp_path: Path) -> None:
     """The search among strangers with few histories; on a slow machine it may be cut short after a minute."""
     file = tmp_path / "out" / "profit.json"
-    search = [
-        sys.executable,
-        "-m",
-        "verification.campaigns.deep",
-        "--budget",
-        "1s",
-        "--profile",
-        "quick",
-        "--seed",
-        "1",
-    ]
+    search = [sys.executable, "-m", "verification.campaigns.deep"]
+    search += ["--budget", "1s", "--profile", "quick", "--seed", "1"]
     search += ["--tests", "tests/properties/test_profit.py::test_strangers", "--attacks", str(file)]
     ran = subprocess.run(search, cwd=ROOT, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-2000:]

@@ -168,9 +168,7 @@ class Engines(MarketMachine):
         """Makes the call in a branch first, to keep all its bytes; then in lockstep."""
         twin = self.twin
         told = [twin.address(arg) if isinstance(arg, str) and not arg.startswith("0x") else arg for arg in args]
-        data = twin.interface.functions[function].encode(
-            [arg.bytes() if hasattr(arg, "bytes") else arg for arg in told]
-        )
+        data = twin.interface.call(function, *(arg.bytes() if hasattr(arg, "bytes") else arg for arg in told))
         self.send(data, twin.address(sender), 0)
         return super().act(function, args, sender)
 

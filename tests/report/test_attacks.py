@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 
 from tests.report.conftest import ROOT, schema
+from verification.invariants import invariants
 from verification.report import attacks, document, page, sources, text
 from verification.report.campaign import Stage, merged
 
@@ -44,7 +45,7 @@ def fed(told: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
     for row in rows:
         row["checked"] = stage.counts["checked"].get(row["id"], 0)
         row["tests"] = [name for name in row["tests"] if name in stage.counts["tests"]]
-    found = document._attacks(ROOT, list(invariants(ROOT).values()), rows, stage)
+    found = document._attacks(ROOT, list(invariants().values()), rows, stage)
     return told | {"attacks": found}
 
 
@@ -141,7 +142,7 @@ def test_a_run_without_the_search_says_so(right: tuple[int, Path]) -> None:
 
 
 def test_every_line_of_the_threats_names_an_invariant() -> None:
-    known = {row.id for row in list(invariants(ROOT).values()) if row.id.startswith(attacks.FAMILY)}
+    known = {row.id for row in invariants().values() if row.id.startswith(attacks.FAMILY)}
     said = (ROOT / "docs" / "threats.md").read_text()
     assert sources.threats(ROOT).keys() <= known
     assert set(re.findall(r"C4-PROFIT-\d+", said)) == known

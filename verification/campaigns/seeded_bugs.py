@@ -40,7 +40,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from tests.properties.machine import MarketMachine  # noqa: E402
 from verification.harness import counters as evidence  # noqa: E402
-from verification.harness import presets as seasons
+from verification.harness import presets as seasons  # noqa: E402
 from verification.harness.lockstep import Twin  # noqa: E402
 from verification.mutation.compiler import compilation, install, parse_ahead  # noqa: E402
 from wattproof.evm.engine import roomy_env  # noqa: E402

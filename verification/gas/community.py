@@ -38,7 +38,7 @@ class Unexpected(RuntimeError):
 
 
 class Contract:
-    """A contract as it is deployed: its interface, its creation code, and the bytes that it is below EIP-170's limit."""
+    """A contract: its interface, its creation code, and the bytes that it is below EIP-170's limit."""
 
     def __init__(self, contract: str, setting: str) -> None:
         built = build(contract, setting)

@@ -16,25 +16,18 @@ from verification.gas.figures import Figure, as_json, differences, failures, fig
 from verification.gas.history import History
 from verification.gas.node import node
 from verification.gas.report import show, write_docs
+from verification.invariants import ROOT
 from verification.gas.sizes import sizes, too_large
 from wattproof.evm import anvil
 
 _TRANSACTIONS = 3_431  # about; for the progress display only
 
 
-def root() -> Path:
-    """The checkout, where the snapshot and the document are."""
-    return Path(__file__).resolve().parents[2]
+SNAPSHOT = ROOT / "gas-snapshot.json"
+"""The committed figures."""
 
-
-def snapshot_path() -> Path:
-    """The committed figures."""
-    return root() / "gas-snapshot.json"
-
-
-def docs_path() -> Path:
-    """The document whose tables are written from the snapshot."""
-    return root() / "docs" / "gas.md"
+DOCUMENT = ROOT / "docs" / "gas.md"
+"""The document whose tables are written from the snapshot."""
 
 
 def unequal(real: History, reckoned: History) -> list[str]:
@@ -79,8 +72,8 @@ def run_gas(out: Path, update: bool, docs: bool, console: Console) -> int:
     snapshot, without measuring.
     """
     if docs:
-        write_docs(docs_path(), read_snapshot(snapshot_path()), read_sizes(snapshot_path()))
-        console.print(f"the tables of {docs_path()} are those of the snapshot")
+        write_docs(DOCUMENT, read_snapshot(SNAPSHOT), read_sizes(SNAPSHOT))
+        console.print(f"the tables of {DOCUMENT} are those of the snapshot")
         return 0
     try:
         lines = measured(console)
@@ -94,10 +87,10 @@ def run_gas(out: Path, update: bool, docs: bool, console: Console) -> int:
     out.write_text(as_json(lines, code, **about, bytecode=build("EnergyMarket").hashes))
     console.print(f"written: {out}")
     if update:
-        snapshot_path().write_text(as_json(lines, code, **about))
-        write_docs(docs_path(), lines, code)
-        console.print(f"written: {snapshot_path()} and the tables of {docs_path()}; commit them")
-    elif snapshot_path().is_file():
-        for difference in differences(lines, read_snapshot(snapshot_path())):
+        SNAPSHOT.write_text(as_json(lines, code, **about))
+        write_docs(DOCUMENT, lines, code)
+        console.print(f"written: {SNAPSHOT} and the tables of {DOCUMENT}; commit them")
+    elif SNAPSHOT.is_file():
+        for difference in differences(lines, read_snapshot(SNAPSHOT)):
             console.print(f"[yellow]not as in the snapshot:[/] {difference}")
     return 1 if failures(lines) or too_large(code) else 0

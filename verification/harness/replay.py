@@ -25,13 +25,12 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from tests.properties.machine import MarketMachine
 from verification.harness import counters as evidence
 from verification.harness import presets as seasons
+from verification.invariants import ROOT
 from verification.harness.lockstep import Twin
 from verification.harness.reproducers import plays_alone
 from wattproof.evm.engine import EngineUnavailable, make_env
 
 Machine = TypeVar("Machine", bound=RuleBasedStateMachine)
-
-ROOT = Path(__file__).parents[2]
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """What a failed test leaves behind: what failed, the history that showed it, and a file that shows it again.
 
-The file calls `verification.harness.replay` with literal arguments: the steps of a machine, the arguments of a test, or,
-where those cannot be written down, Hypothesis' own record of its choices.
+The file calls `verification.harness.replay` with literal arguments: the steps of a machine, the arguments of a test,
+or, where those cannot be written down, Hypothesis' own record of its choices.
 """
 
 from __future__ import annotations

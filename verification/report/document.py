@@ -46,7 +46,7 @@ def build(tree: Path, campaign: Campaign, began: datetime) -> dict[str, Any]:
     parts = evidence_parts.gather(tree, market["runtime"]["keccak256"])
     counts = _together(unit, properties)
     failures = unit.counts.get("failures", []) + properties.counts.get("failures", [])
-    invariants = _invariants(tree, rows, campaign, counts, failures, parts)
+    entries = _invariants(tree, rows, campaign, counts, failures, parts)
     document = {
         "schema": SCHEMA,
         "verdict": {},
@@ -61,10 +61,10 @@ def build(tree: Path, campaign: Campaign, began: datetime) -> dict[str, Any]:
             "versions": sources.versions(),
         },
         "effort": _effort(campaign, counts),
-        "criteria": _criteria(tree, invariants),
-        "invariants": invariants,
+        "criteria": _criteria(tree, entries),
+        "invariants": entries,
         "failures": _failures(failures),
-        "attacks": _attacks(tree, rows, invariants, unit, properties),
+        "attacks": _attacks(tree, rows, entries, unit, properties),
         "rules": {name: {"accepted": taken, "refused": no} for name, (taken, no) in rules(counts["calls"]).items()},
         "reasons": _reasons(counts["calls"]),
         "phases": counts["phases"],
@@ -228,10 +228,10 @@ def _caught(part: Part) -> dict[str, list[str]] | None:
 # ---- the rest ----------------------------------------------------------------------------------
 
 
-def _criteria(tree: Path, invariants: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _criteria(tree: Path, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found = []
     for number, (title, said) in sorted(criteria(tree).items()):
-        tally = Counter(row["status"] for row in invariants if row["criterion"] == number)
+        tally = Counter(row["status"] for row in entries if row["criterion"] == number)
         counts = {"total": tally.total(), **{status.replace(" ", "_"): tally[status] for status in STATUSES}}
         found.append({"number": number, "title": title, "says": said, **counts})
     return found
@@ -337,9 +337,9 @@ def _own_first(failure: dict[str, Any]) -> int:
     return int(failure["invariant"].startswith("C2-") or failure["season"] is not None)
 
 
-def _attacks(tree: Path, rows: list[Invariant], invariants: list[dict[str, Any]], *stages: Stage) -> dict[str, Any]:
+def _attacks(tree: Path, rows: list[Invariant], entries: list[dict[str, Any]], *stages: Stage) -> dict[str, Any]:
     """The searches for profit that ran, and of every invariant on profit the worst attack that they found."""
-    mine = [row for row in invariants if row["id"].startswith(attacks.FAMILY)]
+    mine = [row for row in entries if row["id"].startswith(attacks.FAMILY)]
     planned = _tests(*stages)
     searches = sorted({name for row in mine for name in row["tests"]} & planned.keys())
     worst: dict[str, dict[str, Any]] = {}

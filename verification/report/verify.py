@@ -12,7 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from verification.report import document, junit, page, sarif, saved, sources, story, text
+from verification.invariants import ROOT
+from verification.report import document, junit, page, sarif, saved, story, text
 from verification.report.campaign import Campaign, Plan
 from verification.report.live import watch
 from wattproof.evm.engine import available, make_env
@@ -32,11 +33,7 @@ def verify(plan: Plan, out: Path, console: Console) -> int:
     Returns 0 where everything held, 1 where something did not or the run was not whole, 130 where it was interrupted
     and nothing failed before, 2 where it cannot be run.
     """
-    try:
-        tree = sources.root()
-    except sources.NoSourceTree as problem:
-        print(problem, file=sys.stderr)
-        return 2
+    tree = ROOT
     os.environ.setdefault("WATTPROOF_CONTRACTS", str(tree / "contracts"))  # What is tested is what is reported.
     if (problem := _compile()) is not None:
         print(problem, file=sys.stderr)

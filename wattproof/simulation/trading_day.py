@@ -86,7 +86,7 @@ def apportion(demand: int, volumes: list[int]) -> list[int]:
 
 
 class Readings(Protocol):
-    """A community's half-hours, such as `wattproof.simulation.households.Households`: one row after the other, from the start.
+    """A community's half-hours, such as `households.Households`: one row after the other, from the start.
 
     `capacities` says what each household's connection carries in a period, in Wh.
     """
