@@ -1,4 +1,4 @@
-"""What every part of the evidence writes: one JSON file with versions, hashes, seed and figures."""
+"""What every measurement writes: one JSON file with versions, hashes, seed and figures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wattproof import __version__
 
 FOLDER = Path("out/evidence")
 
-_PACKAGES = ("vyper", "titanoboa", "snekmate", "py-evm", "pyrevm", "z3-solver")
+_PACKAGES = ("vyper", "titanoboa", "snekmate", "py-evm", "pyrevm", "hypothesis", "pytest", "z3-solver")
 
 
 def versions(**others: str) -> dict[str, str]:
@@ -34,9 +34,12 @@ def versions(**others: str) -> dict[str, str]:
 
 
 def document(
-    part: str, seed: int, started: float, figures: dict[str, Any], details: Any, **others: str
+    part: str, seed: int | None, started: float, figures: dict[str, Any], details: Any, **others: str
 ) -> dict[str, Any]:
-    """The document of a part; `started` by `time.monotonic()`, `others` as in `versions`."""
+    """The document of a part; `started` by `time.monotonic()`, `others` as in `versions`.
+
+    `seed` is None where nothing is drawn, or always the same.
+    """
     return {
         "part": part,
         "versions": versions(**others),

@@ -86,10 +86,14 @@ def _measure(folder: Path) -> None:
     """Parts that do not depend on what was measured here: two present, one of another bytecode, the others missing."""
     folder.mkdir()
     code = sources.code("EnergyMarket")["runtime"]["keccak256"]
-    mutation = {"bytecode": code, "figures": {"tried/all": "3/9"}, "details": {"mutants": MUTANTS, "explained": {}}}
+    mutation = {
+        "bytecode": {"runtime": code},
+        "figures": {"tried/all": "3/9"},
+        "details": {"mutants": MUTANTS, "explained": {}},
+    }
     (folder / "mutation.json").write_text(json.dumps(mutation))
-    (folder / "gas.json").write_text(as_json(read_snapshot(ROOT / "gas-snapshot.json"), bytecode=code))
-    (folder / "edges.json").write_text(json.dumps({"bytecode": "00" * 32}))
+    (folder / "gas.json").write_text(as_json(read_snapshot(ROOT / "gas-snapshot.json"), bytecode={"runtime": code}))
+    (folder / "edges.json").write_text(json.dumps({"bytecode": {"runtime": "00" * 32}}))
 
 
 def parts_in(folder: Path) -> dict[str, tuple[Path, str]]:

@@ -119,7 +119,6 @@ def test_sarif_points_at_contract_lines(told: dict[str, Any]) -> None:
         ('{"figures": {}}', "unreadable"),
         ('{"bytecode": {"runtime": "0xBB"}}', "stale"),
         ('{"bytecode": {"runtime": "0xAA"}}', "present"),
-        ('{"bytecode": {"EnergyMarket": {"runtime": {"sha256": "bb", "keccak": "aa"}}}}', "present"),
     ],
 )
 def test_a_part_counts_for_its_own_bytecode_only(tmp_path: Path, content: str | None, state: str) -> None:

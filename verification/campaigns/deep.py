@@ -7,7 +7,6 @@ Each pass is one run of pytest under the profile `deep`; its seed is printed, an
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import subprocess
 import sys
@@ -15,12 +14,12 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from verification.harness import counters as evidence
 from verification.invariants import ROOT, invariants
+from verification.measurements import document, write
 from verification.report import attacks, sources, text
 from verification.report.campaign import end
 from verification.report.facts import clock, number
@@ -85,7 +84,7 @@ class Run:
         # What the documents say is read once: in the hours of a run they may be edited.
         self.rows, self.threats = list(invariants().values()), sources.threats(ROOT)
         self.unsearched = sources.unsearched(ROOT)
-        self.code = sources.code("EnergyMarket") if options.attacks else {}
+        self.began = time.monotonic()
 
     def go(self) -> int:
         """Returns 0, the exit code of the pass that failed, or 130 after Ctrl-C."""
@@ -164,18 +163,15 @@ class Run:
     def _write(self, file: Path) -> None:
         """Writes the worst attacks as JSON, and beside it as text with their stories."""
         lines = self.lines()
-        told = {
-            "part": "profit",
-            "versions": {name: version(name) for name in ("vyper", "titanoboa", "hypothesis")},
-            "bytecode": {name: self.code[name]["keccak256"] for name in ("creation", "runtime")},
+        details = {
             "tests": self.options.tests,
             "profile": self.options.profile,
             "passes": self.found.passes,
             "lines": lines,
             "unsearched": self.unsearched,
         }
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+        figures = {"passes": len(self.found.passes), "checks": self.found.checked.total()}
+        write(document("profit", self.options.seed, self.began, figures, details), file)
         passes = [f"- seed {one['seed']}: {one['outcome']} after {clock(one['seconds'])}" for one in self.found.passes]
         head = ["# Worst attacks found", "", "The passes:", "", *passes, ""]
         rest = [*text.worst(lines), "", f"Not searched: {self.unsearched}", "", *text.stories(lines)]

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import functools
 import importlib
-import json
 import multiprocessing
 import os
 import re
@@ -25,7 +24,6 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -34,7 +32,6 @@ _BEGUN = time.monotonic()
 
 import boa  # noqa: E402
 import hypothesis.internal.conjecture.engine as hypothesis_engine  # noqa: E402
-from eth_utils.crypto import keccak  # noqa: E402
 from hypothesis import HealthCheck, Phase, settings  # noqa: E402
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test  # noqa: E402
 
@@ -42,6 +39,7 @@ from tests.properties.machine import MarketMachine  # noqa: E402
 from verification.harness import counters as evidence  # noqa: E402
 from verification.harness import presets as seasons  # noqa: E402
 from verification.harness.lockstep import Twin  # noqa: E402
+from verification.measurements import document, write  # noqa: E402
 from verification.mutation.compiler import compilation, install, parse_ahead  # noqa: E402
 from wattproof.evm.engine import roomy_env  # noqa: E402
 from wattproof.market import deployment  # noqa: E402
@@ -190,32 +188,23 @@ def _run(test: str) -> None:
     function()
 
 
-def _document(rows: list[tuple[Fault, Verdict, float, bool]], seconds: float) -> dict[str, Any]:
-    """The figures, in the form that the invariant report reads."""
-    market = deployment.deployer("EnergyMarket").compiler_data
-    return {
-        "part": "faults",
-        "versions": {name: version(name) for name in ("vyper", "titanoboa", "hypothesis")},
-        "bytecode": {"creation": keccak(market.bytecode).hex(), "runtime": keccak(market.bytecode_runtime).hex()},
-        "seed": None,
-        "seconds": round(seconds, 1),
-        "figures": {"faults": len(rows), "caught": sum(caught for *_, caught in rows)},
-        "details": [
-            {
-                "fault": fault.name,
-                "sentence": fault.sentence,
-                "module": fault.module,
-                "invariant": fault.invariant,
-                "test": fault.test,
-                "caught": caught,
-                "seen": sorted(verdict.seen),
-                "first": round(first, 2) if caught else None,
-                "shrunk": round(verdict.ended, 2),
-                "compile": round(verdict.compiled, 2),
-            }
-            for fault, verdict, first, caught in rows
-        ],
-    }
+def _details(rows: list[tuple[Fault, Verdict, float, bool]]) -> list[dict[str, Any]]:
+    """What became of each, in the form that the invariant report reads."""
+    return [
+        {
+            "fault": fault.name,
+            "sentence": fault.sentence,
+            "module": fault.module,
+            "invariant": fault.invariant,
+            "test": fault.test,
+            "caught": caught,
+            "seen": sorted(verdict.seen),
+            "first": round(first, 2) if caught else None,
+            "shrunk": round(verdict.ended, 2),
+            "compile": round(verdict.compiled, 2),
+        }
+        for fault, verdict, first, caught in rows
+    ]
 
 
 def main() -> int:
@@ -264,8 +253,8 @@ def main() -> int:
             f"{statistics.median(v.ended - v.compiled for _, v in hits):.1f} s)"
         )
     if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(_document(rows, time.monotonic() - _BEGUN), indent=2) + "\n")
+        figures = {"faults": len(rows), "caught": len(hits)}
+        write(document("faults", None, _BEGUN, figures, _details(rows)), options.json)
     if missed:
         print(f"not caught by the invariant named: {', '.join(missed)}", file=sys.stderr)
     return 1 if missed else 0

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
-import importlib.metadata
-import json
 import multiprocessing
 import os
-import platform
 import re
 import sys
 import time
@@ -21,12 +17,12 @@ from typing import Any
 
 import boa
 from boa.vm.py_evm import PyEVM
-from eth_utils.crypto import keccak
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from vyper.ir import compile_ir
 
 from verification.coverage.code import OWN, Code, Edge
+from verification.measurements import document, write
 from verification.mutation.sources import TARGETS
 from verification.mutation.trial import NOT_ABOUT_CONTRACTS, UNIT, Suite
 from wattproof.evm.engine import make_env
@@ -39,7 +35,6 @@ EFFORT = "edges"
 
 LENS = "MarketLens"
 
-_TOOLS = ("vyper", "titanoboa", "py-evm", "hypothesis", "snekmate", "pytest")
 _ROW = re.compile(r"^\| (\S+) \| (\S+) \| `(.*)` \| (.+) \| (.+) \| (.+) \|$", re.MULTILINE)
 
 Key = tuple[str, str, str, str, str]
@@ -329,36 +324,12 @@ def edges(options: argparse.Namespace, console: Console) -> int:
         print("stopped; nothing was written", file=sys.stderr)
         return 130
     found, problems = report(watch.codes, reasons)
-    evidence = {
-        "part": "edges",
-        "versions": {
-            "python": platform.python_version(),
-            **{tool: importlib.metadata.version(tool) for tool in _TOOLS},
-        },
-        "bytecode": {target: _digests(target) for target in TARGETS},
-        "seed": "derandomised",
-        "seconds": round(time.monotonic() - begun, 1),
-        "figures": found["figures"],
-        "details": {
-            "histories": options.histories,
-            "steps": options.steps,
-            "new edges of": brought,
-            **found["details"],
-        },
-    }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(evidence, indent=1) + "\n")
+    effort = {"histories": options.histories, "steps": options.steps, "new edges of": brought}
+    evidence = document("edges", None, begun, found["figures"], effort | found["details"])
+    write(evidence, options.out)
     for name, value in evidence["figures"].items():
         console.print(f"{name:<36} {value}", highlight=False)
     for problem in problems:
         console.print(problem, soft_wrap=True, markup=False, highlight=False)
     console.print(f"all of it: {options.out}")
     return 1 if problems else 0
-
-
-def _digests(target: str) -> dict[str, Any]:
-    data = deployer(target).compiler_data
-    return {
-        name: {"sha256": hashlib.sha256(part).hexdigest(), "keccak": keccak(part).hex(), "bytes": len(part)}
-        for name, part in (("creation", data.bytecode), ("runtime", data.bytecode_runtime))
-    }

@@ -16,8 +16,8 @@ from verification.gas.figures import Figure, as_json, differences, failures, fig
 from verification.gas.history import History
 from verification.gas.node import node
 from verification.gas.report import show, write_docs
-from verification.invariants import ROOT
 from verification.gas.sizes import sizes, too_large
+from verification.invariants import ROOT
 from wattproof.evm import anvil
 
 _TRANSACTIONS = 3_431  # about; for the progress display only

@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import Any, TypeVar
 
 import boa
@@ -25,9 +24,9 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from tests.properties.machine import MarketMachine
 from verification.harness import counters as evidence
 from verification.harness import presets as seasons
-from verification.invariants import ROOT
 from verification.harness.lockstep import Twin
 from verification.harness.reproducers import plays_alone
+from verification.invariants import ROOT
 from wattproof.evm.engine import EngineUnavailable, make_env
 
 Machine = TypeVar("Machine", bound=RuleBasedStateMachine)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import importlib.metadata
 import json
 import multiprocessing
-import platform
 import random
 import statistics
 import sys
@@ -22,6 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from verification.measurements import document, write
 from verification.mutation.arguments import LONG, LOOK
 from verification.mutation.compiler import TARGETS, compilation
 from verification.mutation.equivalents import FILE as EQUIVALENTS
@@ -32,8 +31,6 @@ from verification.mutation.trial import EFFORTS, UNIT, Suite, Task, run
 
 LONGEST = {LOOK: 120, LONG: 900}
 """Seconds after which a trial is given up, by the last effort that it makes; it then counts as undecided."""
-
-_TOOLS = ("vyper", "titanoboa", "pyrevm", "hypothesis", "snekmate", "pytest")
 
 DECIDED = ("killed", "survived", "does not compile", "same code")
 
@@ -373,40 +370,16 @@ class Campaign:
             "median seconds to the kill": round(statistics.median(spent), 2) if spent else None,
             "median steps to the kill": statistics.median(line["steps"] for line in killed) if killed else None,
         }
-        return {
-            "part": "mutation",
-            "versions": {
-                "python": platform.python_version(),
-                **{tool: importlib.metadata.version(tool) for tool in _TOOLS},
-            },
-            "bytecode": self.bytecode(),
-            "seed": self.options.seed,
-            "seconds": round(time.monotonic() - self.begun, 1),
-            "figures": figures,
-            "details": {
-                "efforts": {name: {"histories": h, "steps": s} for name, (h, s) in EFFORTS.items()},
-                "by module": _table(lines, "module"),
-                "by operator": _table(lines, "operator"),
-                "survivors": [line for line in survived if line["mutant"] not in self.explained],
-                "killed by": {name: sorted(by[name]) for name in sorted(by, key=lambda one: (-len(by[one]), one))},
-                "explained": {mutant.name: self.explained[mutant.name] for mutant in known},
-                "mutants": lines,
-            },
+        details = {
+            "efforts": {name: {"histories": h, "steps": s} for name, (h, s) in EFFORTS.items()},
+            "by module": _table(lines, "module"),
+            "by operator": _table(lines, "operator"),
+            "survivors": [line for line in survived if line["mutant"] not in self.explained],
+            "killed by": {name: sorted(by[name]) for name in sorted(by, key=lambda one: (-len(by[one]), one))},
+            "explained": {mutant.name: self.explained[mutant.name] for mutant in known},
+            "mutants": lines,
         }
-
-    def bytecode(self) -> dict[str, Any]:
-        """Digests of the unchanged contracts' code, as `Compilation` makes it: without the digest of the sources."""
-        from eth_utils.crypto import keccak
-
-        codes = {}
-        for target in TARGETS:
-            compiled = compilation(self.suite.contracts, target)
-            parts = {"creation": compiled.bytecode, "runtime": compiled.bytecode_runtime}
-            codes[target] = {
-                name: {"sha256": hashlib.sha256(code).hexdigest(), "keccak": keccak(code).hex(), "bytes": len(code)}
-                for name, code in parts.items()
-            }
-        return codes
+        return document("mutation", self.options.seed, self.begun, figures, details)
 
 
 def _is_random(check: str) -> bool:
@@ -448,8 +421,7 @@ def mutate(options: argparse.Namespace, console: Console) -> int:
         print(f"stopped; go on with --resume (the record: {options.record})", file=sys.stderr)
         return 130
     evidence = campaign.report(chosen, complete)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(evidence, indent=1) + "\n")
+    write(evidence, options.out)
     _tell(evidence, options, console)
     figures = evidence["figures"]
     return 1 if figures["survived unexplained"] or figures["explained, but killed"] else 0

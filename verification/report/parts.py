@@ -68,13 +68,9 @@ def _part(tree: Path, name: str, file: Path, command: str, runtime: str) -> Part
 
 def measured_on(content: dict[str, Any]) -> str | None:
     """The hash of the market's runtime code on which a part was measured, in plain hex; None where it does not say."""
-    code: Any = content.get("bytecode")
-    for key in ("runtime", "keccak256", "keccak"):
-        if isinstance(code, dict) and "EnergyMarket" in code:
-            code = code["EnergyMarket"]
-        if isinstance(code, dict) and key in code:
-            code = code[key]
-    return code.removeprefix("0x").lower() if isinstance(code, str) else None
+    code = content.get("bytecode")
+    hashed = code.get("runtime") if isinstance(code, dict) else None
+    return hashed.removeprefix("0x").lower() if isinstance(hashed, str) else None
 
 
 # ---- what the report shows of them ------------------------------------------------------------
