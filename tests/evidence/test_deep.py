@@ -67,7 +67,7 @@ def test_the_worst_attack_of_all_passes_is_kept(run: deep.Run, monkeypatch: pyte
     assert [f"--hypothesis-seed={seed}" in command for seed, command in enumerate(commands, 7)] == [True] * 3
     assert all(command[-1] == "some/test.py" for command in commands)
     assert [one["outcome"] for one in told(run)["passes"]] == ["passed"] * 3
-    lines = {line["invariant"]: line for line in told(run)["lines"]}
+    lines = {line["invariant"]: line for line in told(run)["details"]["lines"]}
     assert (lines["C4-PROFIT-4"]["checked"], lines["C4-PROFIT-4"]["worst"]["victim"]) == (15, "rival")
     assert lines["C4-PROFIT-4"]["worst"]["percent"] == 20
     assert lines["C4-PROFIT-1"]["worst"] is None
@@ -82,7 +82,7 @@ def test_a_pass_that_is_cut_short_has_its_attacks(run: deep.Run, monkeypatch: py
     play(run, monkeypatch, (None, {"C4-PROFIT-4": SMALL}, 0))
     assert run.go() == 0
     assert told(run)["passes"][0]["outcome"] == "cut short"
-    assert any(line["worst"] for line in told(run)["lines"])
+    assert any(line["worst"] for line in told(run)["details"]["lines"])
 
 
 @pytest.mark.parametrize(("ended", "code"), [(1, 1), (3, 3), (None, 1)])
@@ -117,6 +117,9 @@ def test_a_short_search_for_profit(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-2000:]
     found = json.loads(file.read_text())
     assert len(found["passes"]) == 1
-    assert {line["invariant"] for line in found["lines"] if line["checked"]} <= {"C4-PROFIT-1", "C4-PROFIT-2"}
-    assert all(line["worst"] is None for line in found["lines"])
+    assert {line["invariant"] for line in found["details"]["lines"] if line["checked"]} <= {
+        "C4-PROFIT-1",
+        "C4-PROFIT-2",
+    }
+    assert all(line["worst"] is None for line in found["details"]["lines"])
     assert "hypothesis-seed=1" in ran.stdout

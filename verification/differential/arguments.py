@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wattproof.cli.arguments import count
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def add(commands: Any) -> None:
@@ -17,7 +19,7 @@ def add(commands: Any) -> None:
     _add_histories(compilers, 36, 400)
     nodes = commands.add_parser("nodes", help="feed three nodes the same signed transactions and compare their blocks")
     _add_histories(nodes, 24, 400)
-    prove = commands.add_parser("prove", help="prove the settlement's arithmetic with z3 (needs wattproof[evidence])")
+    prove = commands.add_parser("prove", help="prove the settlement's arithmetic with z3")
     prove.add_argument("--timeout", type=count, default=60, help="seconds for one question (default: 60)")
     prove.add_argument("--accept", action="store_true", help="keep the contract's functions of now as looked at")
     prove.add_argument("--docs", type=Path, metavar="FILE", help="write the table of claims into docs/proofs.md")
@@ -36,23 +38,14 @@ def _run(options: argparse.Namespace) -> int:
     """Runs a part and writes its file; 1 where it does not hold."""
     from rich.console import Console
 
-    from verification import measurements as report
+    from verification import measurements
     from wattproof.evm.anvil import AnvilUnavailable
 
     console = Console()
     try:
-        if options.command == "prove":
-            told = _prove(options, console)
-        else:
-            module = importlib.import_module(f"wattproof.evidence.{options.command}")
-            told = module.run(options.histories, options.length, options.seed, console)
+        told = _PARTS[options.command](options, console)
     except AnvilUnavailable as problem:
         print(problem, file=sys.stderr)
-        return 2
-    except ModuleNotFoundError as missing:
-        if missing.name != "z3":
-            raise
-        print("proofs need z3: pip install 'wattproof[evidence]'", file=sys.stderr)
         return 2
     except AssertionError as failure:
         print(f"{options.command}: {failure}", file=sys.stderr)
@@ -61,19 +54,34 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     for name, figure in told["figures"].items():
         console.print(f"{name}: {figure}", highlight=False)
-    console.print(f"written to {report.write(told, options.out)}", highlight=False)
+    console.print(f"written to {measurements.write(told, options.out)}", highlight=False)
     return 0
 
 
-def _prove(options: argparse.Namespace, console: Any) -> dict[str, Any] | None:
-    from verification.proofs import binding as ties
-    from verification.proofs import claims as proofs
+def _compilers(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    from verification.differential import compilers
+
+    return compilers.run(options.histories, options.length, options.seed, console)
+
+
+def _nodes(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    from verification.differential import nodes
+
+    return nodes.run(options.histories, options.length, options.seed, console)
+
+
+def _prove(options: argparse.Namespace, console: Console) -> dict[str, Any] | None:
+    from verification.proofs import binding, claims
 
     if options.accept:
-        ties.accept()
-        console.print(f"kept in {ties.LOOKED_AT}", highlight=False)
+        binding.accept()
+        console.print(f"kept in {binding.LOOKED_AT}", highlight=False)
         return None
     if options.docs:
-        options.docs.write_text(proofs.written(options.docs.read_text()))
+        options.docs.write_text(claims.written(options.docs.read_text()))
         return None
-    return proofs.run(console, options.timeout)
+    return claims.run(console, options.timeout)
+
+
+_PARTS = {"compilers": _compilers, "nodes": _nodes, "prove": _prove}
+"""What runs each command; None where there is nothing to write."""

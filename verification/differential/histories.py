@@ -1,8 +1,9 @@
 """Histories of a market as lists of calls, the same for every engine: drawn from a seed, told by the model.
 
 A history is made without any chain. The pure model of the terms (`wattproof.terms.model`) says what there is to do
-and what comes of it; addresses follow from keys, the contracts' addresses from the deployer's. So the calldata, the senders
-and the seconds are fixed beforehand, can be signed as transactions of a real chain, and carry the model's verdict.
+and what comes of it; addresses follow from keys, the contracts' addresses from the deployer's. So the calldata, the
+senders and the seconds are fixed beforehand, can be signed as transactions of a real chain, and carry the model's
+verdict.
 
 Most calls continue some trade. The others are refused on purpose: at the edges of the bounds, out of phase, by the
 wrong sender, or with calldata that is cut short, dirtied, too long or paid for; in between every view is asked, those

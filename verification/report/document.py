@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from verification.invariants import Invariant, criteria, invariants, points
+from verification.measurements import versions
 from verification.report import attacks, sources
 from verification.report import parts as evidence_parts
 from verification.report.campaign import Campaign, Stage, add, rules
@@ -58,7 +59,7 @@ def build(tree: Path, campaign: Campaign, began: datetime) -> dict[str, Any]:
             "credit": sources.code("EnergyCredit"),
             "compiler": sources.compiler(),
             "engine": campaign.plan.engine,
-            "versions": sources.versions(),
+            "versions": versions(),
         },
         "effort": _effort(campaign, counts),
         "criteria": _criteria(tree, entries),

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import functools
-import platform
 import re
 import subprocess
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from eth_utils.crypto import keccak
 
 from wattproof.market.deployment import contracts_dir, deployer
-
-PACKAGES = ("vyper", "titanoboa", "py-evm", "pyrevm", "snekmate", "hypothesis", "pytest")
 
 # ---- docs/threats.md ---------------------------------------------------------------------
 
@@ -153,14 +150,3 @@ def compiler() -> dict[str, str]:
         "optimiser": str(settings.optimize),
         "code_generator": "experimental" if settings.experimental_codegen else "default",
     }
-
-
-def versions() -> dict[str, str]:
-    """Versions of all that ran."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
