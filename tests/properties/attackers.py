@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from eth_utils.crypto import keccak
+from hypothesis.stateful import precondition, rule
 
 from tests.properties.frames import address_of
 from tests.properties.machine import Call, Decide, MarketMachine, salt_of
 from verification.harness import counters as evidence
-from verification.harness.choices import Choose
+from verification.harness.choices import Choose, drawn
 from verification.harness.counters import holds
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MOST_CAPACITY, NEWCOMER, STRANGER, Outcome, Twin
 from verification.harness.state import Observation
@@ -211,28 +212,32 @@ class Attackers(MarketMachine):
 
     # ---- moves -------------------------------------------------------------------------
 
-    def moves(self) -> dict[str, tuple[int, Decide]]:
-        """Besides what is sensible: raids, copied seals, handovers, a stranger in an absent owner's place."""
-        more: dict[str, tuple[int, Decide]] = {
-            "raid": (2, lambda choose: Call("raid", (choose.number(0, 99),), STRANGER)),
-            "absent": (1, lambda choose: Call("absent owner", (), STRANGER)),
-            "handover": (1, self.draw_handover),
-        }
+    @precondition(lambda self: self.begun)
+    @rule(call=drawn(lambda self, choose: self.draw_attack(choose)))
+    def attack(self, call: Call) -> None:
+        """A raid, a stolen seal, a bid beyond the capacity, a handover, a stranger in an absent owner's place."""
+        self.perform(call)
+
+    def draw_attack(self, choose: Choose) -> Call:
+        """What an attacker could try now; a raid is one attempt of each kind."""
+        moves: list[Decide] = [
+            *[lambda choose: Call("raid", (choose.number(0, 99),), STRANGER)] * 2,
+            lambda choose: Call("absent owner", (), STRANGER),
+            self.draw_handover,
+        ]
         if self.twin.address(NEWCOMER) not in self.records.registered:
-            more["newcomer"] = (1, lambda choose: self.registration(NEWCOMER))
+            moves.append(lambda choose: self.registration(NEWCOMER))
         if self.possible.withdrawals:
-            more["take back"] = (1, self.draw_invalidation)
-        losers = self.losers()
-        if losers:
-            more["put out"] = (2, lambda choose: Call("revoke", (choose.one(losers),), self.name(self.records.owner)))
-        greedy = self.greedy_bidders()
-        if greedy:
-            more["overask"] = (2, lambda choose: Call("overask", choose.one(greedy), STRANGER))
-        thefts = self.copyable()
-        if thefts:
-            more["copy"] = (1, lambda choose: Call("copy", choose.one(thefts), STRANGER))
-            more["heist"] = (2, lambda choose: Call("heist", choose.one(thefts), STRANGER))
-        return super().moves() | more
+            moves.append(self.draw_invalidation)
+        if losers := self.losers():
+            owner = self.name(self.records.owner)
+            moves += [lambda choose: Call("revoke", (choose.one(losers),), owner)] * 2
+        if greedy := self.greedy_bidders():
+            moves += [lambda choose: Call("overask", choose.one(greedy), STRANGER)] * 2
+        if thefts := self.copyable():
+            moves.append(lambda choose: Call("copy", choose.one(thefts), STRANGER))
+            moves += [lambda choose: Call("heist", choose.one(thefts), STRANGER)] * 2
+        return choose.one(moves)(choose)
 
     def perform(self, call: Call) -> None:
         """The moves of attackers; whatever fails is told with its history."""

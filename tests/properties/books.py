@@ -9,15 +9,17 @@ rule plays whole delivery periods, so that matching and settlement are reached i
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from eth_utils.crypto import keccak
 from hypothesis import event, note
 from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
 
 from tests.properties.machine import EVERYBODY, Call, MarketMachine, salt_of
+from verification.harness.choices import Choose, drawn
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Outcome
 from verification.harness.state import Account, Asked, Observation, decode
 from wattproof.market.abi import word
@@ -572,12 +574,15 @@ class Books(MarketMachine):
             st.booleans(),
         )
 
-    def moves(self) -> dict[str, tuple[int, Callable[[], st.SearchStrategy[Call]]]]:
-        """As in the base, and often a whole day."""
-        moves = super().moves()
-        if self.next_period() is not None:
-            moves["day"] = (10, lambda: self.draw_day().map(whole_day))
-        return moves
+    @precondition(lambda self: self.begun and self.next_period() is not None)
+    @rule(call=drawn(lambda self, choose: self.draw_trading_day(choose)))
+    def trading_day(self, call: Call) -> None:
+        """All trades of a half-hour, from the quotes to the settlement."""
+        self.perform(call)
+
+    def draw_trading_day(self, choose: Choose) -> Call:
+        """A day from end to end."""
+        return whole_day(choose.draw(self.draw_day()))
 
     def perform(self, call: Call) -> None:
         """Does what was drawn; a day is many calls."""

@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from verification.harness import counters as evidence
 from verification.harness import presets as seasons
-from verification.harness.choices import Choose, chosen
+from verification.harness.choices import Choose, drawn
 from verification.harness.enabled import Possible
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MOST_CAPACITY, NEWCOMER, STRANGER, Outcome, Twin
 from verification.harness.symbolic import seal_bytes
@@ -91,7 +91,7 @@ class MarketMachine(RuleBasedStateMachine):
 
     # ---- life of a history -------------------------------------------------------------
 
-    @initialize(season=chosen(lambda self, choose: choose.one(self.season_names)))
+    @initialize(season=drawn(lambda self, choose: choose.one(self.season_names)))
     def begin(self, season: str) -> None:
         """Branches off a prepared market; what happens from here on is undone at the end."""
         event(f"season: {season}")
@@ -193,36 +193,42 @@ class MarketMachine(RuleBasedStateMachine):
 
     # ---- rules: what a history is made of ------------------------------------------------
     #
-    # Hypothesis switches a random half of a machine's rules off in each history. A trade needs many different steps in
-    # a row, so the base has one rule only, whose strategy weighs what could be done now.
+    # Hypothesis switches some of a machine's rules off in each history. A trade needs many different steps in a row: so
+    # there is one rule for each kind of move, not for each step, and a trade that has to wait lets time pass by itself.
 
     @property
     def begun(self) -> bool:
         """Whether there is a market yet."""
         return self.twin is not None
 
-    def moves(self) -> dict[str, tuple[int, Decide]]:
-        """What can happen next: weight and decision by name. Subclasses may add to it."""
-        moves: dict[str, tuple[int, Decide]] = {
-            "advance": (3, self.draw_time),
-            "everybody": (2, self.draw_everybody),
-            "money": (6 if self.possible.debtors else 1, self.draw_money),
-            "admission": (1, self.draw_admission),
-        }
-        kinds = self.trade_kinds()
-        if kinds:
-            moves["trade"] = (8, lambda choose: kinds[choose.one(sorted(kinds))](choose))
-        return moves
-
-    def draw_move(self, choose: Choose) -> Call:
-        moves = self.moves()
-        decide = moves[choose.one([name for name, (weight, _) in moves.items() for _ in range(weight)])][1]
-        return decide(choose) if _takes_choose(decide) else choose.draw(decide())  # type: ignore[call-arg]
+    @precondition(lambda self: self.begun)
+    @rule(call=drawn(lambda self, choose: self.draw_trade(choose)))
+    def trade(self, call: Call) -> None:
+        """A step of a trade that is possible now: quote, bid, open, match, buy, report, settle."""
+        self.perform(call)
 
     @precondition(lambda self: self.begun)
-    @rule(call=chosen(draw_move))
-    def go(self, call: Call) -> None:
-        """Whatever happens next."""
+    @rule(call=drawn(lambda self, choose: self.draw_time(choose)))
+    def time(self, call: Call) -> None:
+        """Time passes."""
+        self.perform(call)
+
+    @precondition(lambda self: self.begun)
+    @rule(call=drawn(lambda self, choose: self.draw_batch(choose)))
+    def batch(self, call: Call) -> None:
+        """All households do what is next, for several phases on end."""
+        self.perform(call)
+
+    @precondition(lambda self: self.begun)
+    @rule(call=drawn(lambda self, choose: self.draw_money(choose)))
+    def money(self, call: Call) -> None:
+        """Somebody deposits, withdraws or clears."""
+        self.perform(call)
+
+    @precondition(lambda self: self.begun)
+    @rule(call=drawn(lambda self, choose: self.draw_admission(choose)))
+    def admission(self, call: Call) -> None:
+        """The owner lets somebody in, raises a capacity, or puts somebody out."""
         self.perform(call)
 
     def perform(self, call: Call) -> None:
@@ -280,6 +286,13 @@ class MarketMachine(RuleBasedStateMachine):
             "settle account": (now.accounts, self.draw_settle_account),
         }
         return {name: decide for name, (possible, decide) in kinds.items() if possible}
+
+    def draw_trade(self, choose: Choose) -> Call:
+        """Mostly a step that is possible now; where none is, and now and then where one is, time passes."""
+        kinds = self.trade_kinds()
+        if not kinds or choose.number(0, 5) == 5:
+            return self.draw_time(choose)
+        return kinds[choose.one(sorted(kinds))](choose)
 
     def draw_quote(self, choose: Choose) -> Call:
         t = self.twin.tariff
@@ -364,7 +377,7 @@ class MarketMachine(RuleBasedStateMachine):
     def draw_settle_account(self, choose: Choose) -> Call:
         return Call("settle_account", choose.one(self.possible.accounts), self.draw_settler(choose))
 
-    def draw_everybody(self, choose: Choose) -> Call:
+    def draw_batch(self, choose: Choose) -> Call:
         """How `everybody` acts: see there. Mostly for several phases on end, so that trades come to their end."""
         share = choose.one((3, 2, 1, 5))
         percent = choose.one((100, 95, 94, 105, 106, 96, 50, 0))
@@ -463,8 +476,3 @@ class MarketMachine(RuleBasedStateMachine):
     def capacity(self, name: str) -> int:
         """What a household's connection carries in a period, in Wh."""
         return self.twin.model.account(self.twin.address(name)).capacity
-
-
-def _takes_choose(decide: Callable[..., Any]) -> bool:
-    code = getattr(decide, "__func__", decide).__code__
-    return "choose" in code.co_varnames[: code.co_argcount]

@@ -6,13 +6,13 @@ Everything here is judged by what the account views show before and after a call
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
 
 from tests.properties.books import MATCHED, NOBODY, VALID, Books, Day, Offer, Stall, Step, collateral_of, whole_day
 from tests.properties.machine import Call, salt_of
+from verification.harness.choices import Choose
 from verification.harness.counters import holds
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER
 from verification.harness.state import Observation
@@ -337,12 +337,11 @@ class Intent(Books):
         pairs = st.permutations(HOUSEHOLDS).map(lambda names: tuple(names[:2]))
         return st.tuples(pairs, self.draw_day(most_stalls=1)).map(lambda drawn: _between(*drawn))
 
-    def moves(self) -> dict[str, tuple[int, Callable[[], st.SearchStrategy[Call]]]]:
-        """As in the base, and days on which two households trade with each other only."""
-        moves = super().moves()
-        if self.next_period() is not None:
-            moves["wash"] = (3, lambda: self.draw_pair().map(whole_day))
-        return moves
+    def draw_trading_day(self, choose: Choose) -> Call:
+        """As in the base; one time in four two households trade with each other only."""
+        return (
+            whole_day(choose.draw(self.draw_pair())) if choose.number(0, 3) == 3 else super().draw_trading_day(choose)
+        )
 
 
 def _between(pair: tuple[str, str], day: Day) -> Day:

@@ -6,14 +6,14 @@ settled and cleared, and every account withdraws what is its own. The branch is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from hypothesis import event
 from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
 
-from tests.properties.books import MATCHED, TIMES, VALID, Books, whole_day
+from tests.properties.books import MATCHED, TIMES, VALID, Books
 from tests.properties.machine import Call
 from verification.harness import counters as evidence
+from verification.harness.choices import Choose
 from verification.harness.counters import holds
 from verification.harness.lockstep import STRANGER, Twin
 
@@ -23,22 +23,11 @@ class Liveness(Books):
 
     season_names = ("fresh", "no fee", "arrears", "dear", "poor", "narrow", "by price", "waivers", "full book")
 
-    def moves(self) -> dict[str, tuple[int, Callable[[], st.SearchStrategy[Call]]]]:
-        """As in the base; days that break off anywhere; and draining in between."""
-        moves = super().moves()
-        moves["drain"] = (1, lambda: st.booleans().map(lambda first: Call("drain", (first,), STRANGER)))
-        if self.next_period() is not None:
-            until = st.sampled_from(TIMES[1:-1])
-            moves["day"] = (4, lambda: self.draw_day().map(whole_day))
-            moves["part of a day"] = (4, lambda: st.tuples(self.draw_day(), until).map(_part_of_a_day))
-        return moves
-
-    def perform(self, call: Call) -> None:
-        """Does what was drawn."""
-        if call.function == "drain":
-            self.drain(*call.args)
-        else:
-            super().perform(call)
+    def draw_trading_day(self, choose: Choose) -> Call:
+        """As in the base; every other day breaks off somewhere."""
+        if choose.yes():
+            return Call("day", (choose.draw(self.draw_day()), choose.one(TIMES[1:-1])), "everybody")
+        return super().draw_trading_day(choose)
 
     def closed(self) -> None:
         """Every history ends with an empty market."""
@@ -46,6 +35,8 @@ class Liveness(Books):
 
     # ---- in a branch -----------------------------------------------------------------------
 
+    @precondition(lambda self: self.begun)
+    @rule(supplier_leaves=st.booleans())
     def drain(self, supplier_leaves: bool) -> None:
         """Drains a branch; `supplier_leaves`: the supplier takes its money out before anybody is paid."""
         event("drained")
@@ -146,11 +137,6 @@ class Liveness(Books):
         holds(
             "C3-LIVE-9", paid and not any(invoices.values()), when=owed or owing, owed=owed, owing=owing, left=invoices
         )
-
-
-def _part_of_a_day(drawn: tuple[object, str]) -> Call:
-    """A day that breaks off, as a move of the machine."""
-    return Call("day", drawn, "everybody")
 
 
 TestLiveness = Liveness.TestCase

@@ -11,11 +11,12 @@ from typing import Any
 
 import boa
 from hypothesis import note
+from hypothesis.stateful import precondition, rule
 
 from tests.properties.attackers import SETTLING, STRANGER, Attackers, Records
 from tests.properties.frames import Change, Made, address_of, allowed, changes, outside, time_frame
-from tests.properties.machine import EVERYBODY, Call, Decide
-from verification.harness.choices import Choose
+from tests.properties.machine import EVERYBODY, Call
+from verification.harness.choices import Choose, drawn
 from verification.harness.counters import holds
 from verification.harness.lockstep import Outcome
 from verification.harness.state import Observation
@@ -62,10 +63,11 @@ class Only(Attackers):
 
     # ---- one move more: donations ----------------------------------------------------------
 
-    def moves(self) -> dict[str, tuple[int, Decide]]:
-        """Somebody also sends tokens to the market without a deposit."""
-        donate: Decide = lambda choose: Call("donate", (choose.one((1, 10, 1000)),), STRANGER)  # noqa: E731
-        return super().moves() | {"donate": (1, donate)}
+    def draw_money(self, choose: Choose) -> Call:
+        """As everybody's; one time in four somebody sends tokens to the market without a deposit."""
+        if choose.number(0, 3) == 3:
+            return Call("donate", (choose.one((1, 10, 1000)),), STRANGER)
+        return super().draw_money(choose)
 
     def perform(self, call: Call) -> None:
         """A donation is a transfer at the token."""
@@ -479,10 +481,11 @@ class Refusals(Attackers):
         self._digest: bytes | None = None
         self._accepted = self._moves = 0
 
-    def moves(self) -> dict[str, tuple[int, Decide]]:
-        """More raids, and calls with anything in them."""
-        moves = super().moves()
-        return moves | {"raid": (2, moves["raid"][1]), "wild": (6, self.draw_wild)}
+    @precondition(lambda self: self.begun)
+    @rule(call=drawn(lambda self, choose: self.draw_wild(choose)))
+    def anything(self, call: Call) -> None:
+        """Any call by anybody, mostly one that is refused."""
+        self.perform(call)
 
     def draw_wild(self, choose: Choose) -> Call:
         """Any call of anybody with numbers that are often near something."""

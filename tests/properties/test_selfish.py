@@ -6,14 +6,12 @@ and without one, with a purchase and without it. The hog buys as little as it ca
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from hypothesis import event, settings
 from hypothesis import strategies as st
 
 from tests.properties.books import MATCHED, VALID, Books, Day, Offer, Stall
-from tests.properties.machine import Call
 from verification.harness import counters as evidence
 from verification.harness.counters import holds
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Outcome, Twin
@@ -43,11 +41,6 @@ class Selfish(Books):
         """Counts the comparisons: each day looks at other households."""
         self._turn = 0
         super().opened()
-
-    def moves(self) -> dict[str, tuple[int, Callable[[], st.SearchStrategy[Call]]]]:
-        """As in the base, with a whole day twice as often."""
-        moves = super().moves()
-        return moves | ({"day": (20, moves["day"][1])} if "day" in moves else {})
 
     def draw_day(self, most_stalls: int = 2) -> st.SearchStrategy[Day]:
         """As in the base, but the first bid is opened, for half at most, and the first purchase is not late."""

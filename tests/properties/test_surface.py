@@ -22,7 +22,7 @@ from vyper.compiler.output import build_abi_output
 
 from verification.harness import counters as evidence
 from verification.harness import presets as seasons
-from verification.harness.choices import Choose, chosen
+from verification.harness.choices import Choose, drawn
 from verification.harness.counters import holds
 from verification.harness.lockstep import Twin
 from wattproof.evm.engine import state_digest
@@ -375,8 +375,8 @@ class Credit(RuleBasedStateMachine):
         moves = ("mint", "ether", "redeem", "transfer", "approve", "transferFrom", "permit", "hidden", "ether and data")
         return choose.one(moves), who, other, third, amount, choose.number(0, 5)
 
-    @rule(move=chosen(draw_move))
-    def go(self, move: tuple[Any, ...]) -> None:
+    @rule(move=drawn(lambda self, choose: self.draw_move(choose)))
+    def call(self, move: tuple[Any, ...]) -> None:
         """One call of the token."""
         kind, who, other, third, amount, turn = move
         evidence.tallies["steps"] += 1

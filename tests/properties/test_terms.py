@@ -13,10 +13,11 @@ from typing import Any
 import boa
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
 
-from tests.properties.machine import EVERYBODY, Call, Decide, MarketMachine, around, salt_of
+from tests.properties.machine import EVERYBODY, Call, MarketMachine, around, salt_of
 from verification.harness import presets as seasons
-from verification.harness.choices import Choose
+from verification.harness.choices import Choose, drawn
 from verification.harness.counters import holds
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, START, STRANGER
 from verification.harness.symbolic import FORMS, Signed, meter, seal_bytes
@@ -221,9 +222,18 @@ class Terms(MarketMachine):
             return super().draw_bid(choose)
         return self.odd_seal(choose, *choose.one(self.possible.bids))
 
-    def draw_everybody(self, choose: Choose) -> Call:
-        """As every machine's; bids one Wh larger than what is quoted, or readings out of bounds, one in eight each."""
-        call = super().draw_everybody(choose)
+    def draw_batch(self, choose: Choose) -> Call:
+        """As every machine's; bids one Wh larger than what is quoted, or readings out of bounds, one in eight each.
+
+        Now and then it is a batch of readings or accounts, where one has something to do.
+        """
+        batches = [
+            *[self.draw_readings] * bool(self.possible.readings),
+            *[self.draw_accounts] * bool(self.possible.accounts),
+        ]
+        if batches and choose.yes():
+            return choose.one(batches)(choose)
+        call = super().draw_batch(choose)
         share, percent, *rest = call.args
         odd = choose.number(0, 7)
         share = 0 if odd == 6 else share
@@ -244,14 +254,11 @@ class Terms(MarketMachine):
         fields = (twin.chain, twin.target, number_, twin.address(name), price, wish, salt_of(number_, name))
         return Call("odd seal", (number_, price, wish, seal_bytes(fields)), name)
 
-    def moves(self) -> dict[str, tuple[int, Decide]]:
-        """Besides what is sensible: batches where they have something to do, and anything with anything."""
-        moves = super().moves() | {"anything": (4, self.draw_wild)}
-        if self.possible.readings:
-            moves["readings"] = (1, self.draw_readings)
-        if self.possible.accounts:
-            moves["accounts"] = (1, self.draw_accounts)
-        return moves
+    @precondition(lambda self: self.begun)
+    @rule(call=drawn(lambda self, choose: self.draw_wild(choose)))
+    def anything(self, call: Call) -> None:
+        """Any entry point with anything."""
+        self.perform(call)
 
     def perform(self, call: Call) -> None:
         """An odd seal is remembered like any other bid."""
