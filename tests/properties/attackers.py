@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from eth_utils.crypto import keccak
-from hypothesis.stateful import precondition, rule
 
 from tests.properties.frames import address_of
-from tests.properties.machine import Call, Decide, MarketMachine, salt_of
+from tests.properties.machine import Call, Decide, MarketMachine, move, salt_of
 from verification.harness import counters as evidence
-from verification.harness.choices import Choose, drawn
+from verification.harness.choices import Choose
 from verification.harness.counters import holds
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MOST_CAPACITY, NEWCOMER, STRANGER, Outcome, Twin
 from verification.harness.state import Observation
@@ -212,11 +211,9 @@ class Attackers(MarketMachine):
 
     # ---- moves -------------------------------------------------------------------------
 
-    @precondition(lambda self: self.begun)
-    @rule(call=drawn(lambda self, choose: self.draw_attack(choose)))
+    @move(lambda self, choose: self.draw_attack(choose), most=4)
     def attack(self, call: Call) -> None:
         """A raid, a stolen seal, a bid beyond the capacity, a handover, a stranger in an absent owner's place."""
-        self.perform(call)
 
     def draw_attack(self, choose: Choose) -> Call:
         """What an attacker could try now; a raid is one attempt of each kind."""

@@ -16,10 +16,9 @@ from typing import Any, NamedTuple
 from eth_utils.crypto import keccak
 from hypothesis import event, note
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule
 
-from tests.properties.machine import EVERYBODY, Call, MarketMachine, salt_of
-from verification.harness.choices import Choose, drawn
+from tests.properties.machine import EVERYBODY, Call, MarketMachine, move, salt_of
+from verification.harness.choices import Choose
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Outcome
 from verification.harness.state import Account, Asked, Observation, decode
 from wattproof.market.abi import word
@@ -574,11 +573,9 @@ class Books(MarketMachine):
             st.booleans(),
         )
 
-    @precondition(lambda self: self.begun and self.next_period() is not None)
-    @rule(call=drawn(lambda self, choose: self.draw_trading_day(choose)))
+    @move(lambda self, choose: self.draw_trading_day(choose), most=2, when=lambda self: self.next_period() is not None)
     def trading_day(self, call: Call) -> None:
         """All trades of a half-hour, from the quotes to the settlement."""
-        self.perform(call)
 
     def draw_trading_day(self, choose: Choose) -> Call:
         """A day from end to end."""

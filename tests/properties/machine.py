@@ -7,11 +7,13 @@ and, where it needs them, rules of its own.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import math
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -43,6 +45,32 @@ class Call(NamedTuple):
 
 Decide = Callable[[Choose], Call]
 """A decision on a call."""
+
+
+def move(
+    decide: Callable[[Any, Choose], Call], most: int = 1, when: Callable[[Any], bool] = lambda machine: True
+) -> Callable[[Callable[[Any, Call], None]], Any]:
+    """Makes a rule of a method of a machine, which says what it is for: the call that `decide` draws is carried out.
+
+    Args:
+        most: at most one in so many moves of a history is such a one.
+        when: whether there is something to do for it.
+    """
+
+    def made(method: Callable[[Any, Call], None]) -> Any:
+        name = method.__name__
+
+        @functools.wraps(method)
+        def carried_out(self: MarketMachine, call: Call) -> None:
+            self.moves[name] += 1
+            self.perform(call)
+
+        def allowed(self: MarketMachine) -> bool:
+            return self.begun and self.moves[name] * most <= self.moves.total() and when(self)
+
+        return precondition(allowed)(rule(call=drawn(decide))(carried_out))
+
+    return made
 
 
 def volume_edges(most: int) -> list[int]:
@@ -81,6 +109,7 @@ class MarketMachine(RuleBasedStateMachine):
         super().__init__()
         self.twin: Twin = None  # type: ignore[assignment]
         self.sealed: dict[tuple[int, str], tuple[int, int]] = {}
+        self.moves: Counter[str] = Counter()
         self._possible: Possible | None = None
         self._branch: Any = None
         self._branched_at = 0
@@ -195,41 +224,32 @@ class MarketMachine(RuleBasedStateMachine):
     #
     # Hypothesis switches some of a machine's rules off in each history. A trade needs many different steps in a row: so
     # there is one rule for each kind of move, not for each step, and a trade that has to wait lets time pass by itself.
+    # A history in which nothing could trade is given up: what is not a trade is allowed a share of the moves only.
 
     @property
     def begun(self) -> bool:
         """Whether there is a market yet."""
         return self.twin is not None
 
-    @precondition(lambda self: self.begun)
-    @rule(call=drawn(lambda self, choose: self.draw_trade(choose)))
+    @move(lambda self, choose: self.draw_trade(choose))
     def trade(self, call: Call) -> None:
         """A step of a trade that is possible now: quote, bid, open, match, buy, report, settle."""
-        self.perform(call)
 
-    @precondition(lambda self: self.begun)
-    @rule(call=drawn(lambda self, choose: self.draw_time(choose)))
+    @move(lambda self, choose: self.draw_time(choose), most=4)
     def time(self, call: Call) -> None:
         """Time passes."""
-        self.perform(call)
 
-    @precondition(lambda self: self.begun)
-    @rule(call=drawn(lambda self, choose: self.draw_batch(choose)))
+    @move(lambda self, choose: self.draw_batch(choose), most=8)
     def batch(self, call: Call) -> None:
         """All households do what is next, for several phases on end."""
-        self.perform(call)
 
-    @precondition(lambda self: self.begun)
-    @rule(call=drawn(lambda self, choose: self.draw_money(choose)))
+    @move(lambda self, choose: self.draw_money(choose), most=10)
     def money(self, call: Call) -> None:
         """Somebody deposits, withdraws or clears."""
-        self.perform(call)
 
-    @precondition(lambda self: self.begun)
-    @rule(call=drawn(lambda self, choose: self.draw_admission(choose)))
+    @move(lambda self, choose: self.draw_admission(choose), most=15)
     def admission(self, call: Call) -> None:
         """The owner lets somebody in, raises a capacity, or puts somebody out."""
-        self.perform(call)
 
     def perform(self, call: Call) -> None:
         """Does what was drawn: a call of the market, or one of the moves that are no single call."""

@@ -11,12 +11,11 @@ from typing import Any
 
 import boa
 from hypothesis import note
-from hypothesis.stateful import precondition, rule
 
 from tests.properties.attackers import SETTLING, STRANGER, Attackers, Records
 from tests.properties.frames import Change, Made, address_of, allowed, changes, outside, time_frame
-from tests.properties.machine import EVERYBODY, Call
-from verification.harness.choices import Choose, drawn
+from tests.properties.machine import EVERYBODY, Call, move
+from verification.harness.choices import Choose
 from verification.harness.counters import holds
 from verification.harness.lockstep import Outcome
 from verification.harness.state import Observation
@@ -481,11 +480,9 @@ class Refusals(Attackers):
         self._digest: bytes | None = None
         self._accepted = self._moves = 0
 
-    @precondition(lambda self: self.begun)
-    @rule(call=drawn(lambda self, choose: self.draw_wild(choose)))
+    @move(lambda self, choose: self.draw_wild(choose), most=2)
     def anything(self, call: Call) -> None:
         """Any call by anybody, mostly one that is refused."""
-        self.perform(call)
 
     def draw_wild(self, choose: Choose) -> Call:
         """Any call of anybody with numbers that are often near something."""

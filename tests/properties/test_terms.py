@@ -13,11 +13,10 @@ from typing import Any
 import boa
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule
 
-from tests.properties.machine import EVERYBODY, Call, MarketMachine, around, salt_of
+from tests.properties.machine import EVERYBODY, Call, MarketMachine, around, move, salt_of
 from verification.harness import presets as seasons
-from verification.harness.choices import Choose, drawn
+from verification.harness.choices import Choose
 from verification.harness.counters import holds
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, START, STRANGER
 from verification.harness.symbolic import FORMS, Signed, meter, seal_bytes
@@ -254,11 +253,9 @@ class Terms(MarketMachine):
         fields = (twin.chain, twin.target, number_, twin.address(name), price, wish, salt_of(number_, name))
         return Call("odd seal", (number_, price, wish, seal_bytes(fields)), name)
 
-    @precondition(lambda self: self.begun)
-    @rule(call=drawn(lambda self, choose: self.draw_wild(choose)))
+    @move(lambda self, choose: self.draw_wild(choose), most=4)
     def anything(self, call: Call) -> None:
         """Any entry point with anything."""
-        self.perform(call)
 
     def perform(self, call: Call) -> None:
         """An odd seal is remembered like any other bid."""
