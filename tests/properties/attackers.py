@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 from eth_utils.crypto import keccak
 
 from tests.properties.frames import address_of
-from tests.properties.machine import Call, Decide, MarketMachine, move, salt_of
-from verification.harness import counters as evidence
+from tests.properties.machine import Call, Decide, MarketMachine, move
 from verification.harness.choices import Choose
 from verification.harness.counters import holds
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MOST_CAPACITY, NEWCOMER, STRANGER, Outcome, Twin
 from verification.harness.state import Observation
-from verification.harness.symbolic import FORMS, Signed, meter, seal_bytes
+from verification.harness.symbolic import FORMS, Signed, meter, salt_of, seal_bytes
 
 BIDDING, REVEALING, MATCHING, DELIVERING, METERING, SETTLING, CLOSING = (1 << bit for bit in range(7))
 VALID, INVALID, MATCHED, SETTLED = 1, 2, 4, 8
@@ -253,7 +252,7 @@ class Attackers(MarketMachine):
                 case _:
                     super().perform(call)
         except AssertionError as failure:
-            evidence.tell(failure, self.twin.story(), self.twin.beginning)
+            self.failed(failure)
             raise
 
     def advance(self, second: int) -> None:

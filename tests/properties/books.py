@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from eth_utils.crypto import keccak
-from hypothesis import event, note
 from hypothesis import strategies as st
 
-from tests.properties.machine import EVERYBODY, Call, MarketMachine, move, salt_of
+from tests.properties.machine import EVERYBODY, Call, MarketMachine, move
 from verification.harness.choices import Choose
+from verification.harness.context import event, note
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Outcome
 from verification.harness.state import Account, Asked, Observation, decode
+from verification.harness.symbolic import salt_of
 from wattproof.market.abi import word
 from wattproof.market.deployment import Tariff
 from wattproof.terms.model import Phase

@@ -8,7 +8,6 @@ and, where it needs them, rules of its own.
 from __future__ import annotations
 
 import functools
-import hashlib
 import itertools
 import math
 import sys
@@ -17,16 +16,16 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from hypothesis import event, note
 from hypothesis.errors import UnsatisfiedAssumption
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from verification.harness import counters as evidence
 from verification.harness import presets as seasons
 from verification.harness.choices import Choose, drawn
+from verification.harness.context import event, note
 from verification.harness.enabled import Possible
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MOST_CAPACITY, NEWCOMER, STRANGER, Outcome, Twin
-from verification.harness.symbolic import seal_bytes
+from verification.harness.symbolic import salt_of, seal_bytes
 from wattproof.terms.model import Phase, QuoteStatus
 
 PERIODS = 2
@@ -47,6 +46,17 @@ Decide = Callable[[Choose], Call]
 """A decision on a call."""
 
 
+def step(method: Callable[..., None]) -> Callable[..., None]:
+    """Notes the calls of a rule, so that a history that failed can be written down as its steps."""
+
+    @functools.wraps(method)
+    def noted(self: MarketMachine, **arguments: Any) -> None:
+        self.steps.append((method.__name__, arguments))
+        method(self, **arguments)
+
+    return noted
+
+
 def move(
     decide: Callable[[Any, Choose], Call], most: int = 1, when: Callable[[Any], bool] = lambda machine: True
 ) -> Callable[[Callable[[Any, Call], None]], Any]:
@@ -60,6 +70,7 @@ def move(
     def made(method: Callable[[Any, Call], None]) -> Any:
         name = method.__name__
 
+        @step
         @functools.wraps(method)
         def carried_out(self: MarketMachine, call: Call) -> None:
             self.moves[name] += 1
@@ -88,19 +99,11 @@ def edge_exports(volume: int, sold: int) -> list[int]:
     return around(0, sold, volume, -(-95 * volume // 100), 105 * volume // 100, sold // 2)
 
 
-def salt_of(quote_id: int, bidder: str) -> bytes:
-    """The salt of every bid of the machines."""
-    return hashlib.sha256(f"{quote_id} {bidder}".encode()).digest()
-
-
 class MarketMachine(RuleBasedStateMachine):
     """Random histories of a market, in lockstep with the model. Subclasses add what they watch for."""
 
     season_names: tuple[str, ...] = ("fresh",)
     """Where a history may begin; see `seasons`."""
-
-    lockstep = True
-    """Whether contract and model are compared at all. Only a check of the machine's own invariants turns it off."""
 
     strict = False
     """Whether a disagreement with the model ends a history at once, or only when the machine's own invariants held."""
@@ -109,20 +112,27 @@ class MarketMachine(RuleBasedStateMachine):
         super().__init__()
         self.twin: Twin = None  # type: ignore[assignment]
         self.sealed: dict[tuple[int, str], tuple[int, int]] = {}
+        self.steps: list[tuple[str, dict[str, Any]]] = []
         self.moves: Counter[str] = Counter()
         self._possible: Possible | None = None
         self._branch: Any = None
         self._branched_at = 0
         self._pending = 0
         self._since = time.process_time_ns()
+        evidence.begin_example()
         evidence.tallies["histories"] += 1
         evidence.tallies[f"histories of {type(self).__name__}"] += 1
 
     # ---- life of a history -------------------------------------------------------------
 
     @initialize(season=drawn(lambda self, choose: choose.one(self.season_names)))
+    @step
     def begin(self, season: str) -> None:
         """Branches off a prepared market; what happens from here on is undone at the end."""
+        self.branch_off(season)
+
+    def branch_off(self, season: str) -> None:
+        """Begins the history in that preset."""
         event(f"season: {season}")
         evidence.tallies[f"season {season}"] += 1
         before = time.process_time_ns()
@@ -145,6 +155,9 @@ class MarketMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Compares the whole state once more, unless something failed already, and undoes the history."""
         evidence.tallies["microseconds"] += (time.process_time_ns() - self._since) // 1000
+        failed = sys.exception()
+        if failed is not None and not isinstance(failed, UnsatisfiedAssumption):
+            self.failed(failed)
         if self._branch is None:
             return
         evidence.lengths[str(len(self.twin.calls) - self._branched_at)] += 1
@@ -153,14 +166,19 @@ class MarketMachine(RuleBasedStateMachine):
             if not isinstance(sys.exception(), AssertionError | UnsatisfiedAssumption):
                 self.compare(everything=True)
                 self.closed()
-                if self.lockstep:
-                    self.twin.agreed()
+                self.twin.agreed()
         except AssertionError as failure:
-            evidence.tell(failure, self.twin.story(), self.twin.beginning)
+            self.failed(failure)
             raise
         finally:
             self._branch.__exit__(None, None, None)
             self._branch = None
+
+    def failed(self, failure: BaseException) -> None:
+        """Tells with a failure what led to it."""
+        failure.steps = list(self.steps)  # type: ignore[attr-defined]
+        if isinstance(failure, AssertionError) and self.twin is not None:
+            evidence.tell(failure, self.twin.story(), self.twin.beginning)
 
     def closed(self) -> None:
         """Called at the end of a history that did not fail; for subclasses."""
@@ -173,7 +191,7 @@ class MarketMachine(RuleBasedStateMachine):
         try:
             outcome = self.act(function, args, sender)
         except AssertionError as failure:
-            evidence.tell(failure, self.twin.story(), self.twin.beginning)
+            self.failed(failure)
             raise
         note(self.twin.trace[-1] + ("" if outcome.accepted else f"   # refused: {outcome.reason}"))
         event(f"{function}: {'accepted' if outcome.accepted else 'refused'}")
@@ -185,12 +203,12 @@ class MarketMachine(RuleBasedStateMachine):
     def compare(self, everything: bool = False) -> None:
         """Compares the whole state with the model's; what is over only where `everything` is."""
         self._pending = 0
-        if not self.lockstep:
+        if not Twin.comparing:
             return
         try:
             self.twin.compare(everything)
         except AssertionError as failure:
-            evidence.tell(failure, self.twin.story(), self.twin.beginning)
+            self.failed(failure)
             raise
 
     def act(self, function: str, args: tuple[Any, ...], sender: str) -> Outcome:

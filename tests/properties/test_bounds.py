@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import boa
 import pytest
 
-from tests.properties.machine import salt_of
 from verification.harness import presets as seasons
 from verification.harness.counters import holds
 from verification.harness.lockstep import (
@@ -22,7 +21,7 @@ from verification.harness.lockstep import (
     Outcome,
     Twin,
 )
-from verification.harness.symbolic import seal_bytes
+from verification.harness.symbolic import salt_of, seal_bytes
 from wattproof.market.abi import revert_reason, word
 from wattproof.market.deployment import deployer
 

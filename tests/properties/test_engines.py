@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
-from tests.properties.machine import MarketMachine
+from tests.properties.machine import MarketMachine, step
 from tests.properties.runs import Answer, Run, Sent, Step, answer, begins, ended, trades
 from verification.harness import counters as evidence
 from verification.harness import presets as seasons
@@ -158,10 +158,11 @@ class Engines(MarketMachine):
         self.answers: list[Answer] = []
 
     @initialize()
+    @step
     def begin(self) -> None:
         """Begins on this module's own revm, whose addresses are those of its py-evm."""
         with boa.swap_env(pair()[0][0]):
-            super().begin("fresh")
+            self.branch_off("fresh")
         self.twin.at(ended(season()))
 
     def act(self, function: str, args: tuple[Any, ...], sender: str) -> Outcome:
@@ -181,6 +182,7 @@ class Engines(MarketMachine):
 
     @precondition(lambda self: self.begun and self.sent)
     @rule(how=st.sampled_from(("short", "selector", "ether", "empty")), place=st.integers(0, 300))
+    @step
     def spoil(self, how: str, place: int) -> None:
         """The last call once more, spoilt so that nobody can accept it."""
         data, value = spoilt(self.sent[-1].data or bytes(4), how, place)

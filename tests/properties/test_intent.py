@@ -11,12 +11,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.properties.books import MATCHED, NOBODY, VALID, Books, Day, Offer, Stall, Step, collateral_of, whole_day
-from tests.properties.machine import Call, salt_of
+from tests.properties.machine import Call
 from verification.harness.choices import Choose
 from verification.harness.counters import holds
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER
 from verification.harness.state import Observation
-from verification.harness.symbolic import seal_bytes
+from verification.harness.symbolic import salt_of, seal_bytes
 
 CLEARING = ("deposit", "withdraw", "clear", "settle_account")
 OUTSIDE = ("deposit", "withdraw")

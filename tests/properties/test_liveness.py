@@ -6,14 +6,14 @@ settled and cleared, and every account withdraws what is its own. The branch is 
 
 from __future__ import annotations
 
-from hypothesis import event
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from tests.properties.books import MATCHED, TIMES, VALID, Books
-from tests.properties.machine import Call
+from tests.properties.machine import Call, step
 from verification.harness import counters as evidence
 from verification.harness.choices import Choose
+from verification.harness.context import event
 from verification.harness.counters import holds
 from verification.harness.lockstep import STRANGER, Twin
 
@@ -31,14 +31,18 @@ class Liveness(Books):
 
     def closed(self) -> None:
         """Every history ends with an empty market."""
-        self.drain(len(self.offers) % 2 == 1)
+        self._drain(len(self.offers) % 2 == 1)
 
     # ---- in a branch -----------------------------------------------------------------------
 
     @precondition(lambda self: self.begun)
     @rule(supplier_leaves=st.booleans())
+    @step
     def drain(self, supplier_leaves: bool) -> None:
         """Drains a branch; `supplier_leaves`: the supplier takes its money out before anybody is paid."""
+        self._drain(supplier_leaves)
+
+    def _drain(self, supplier_leaves: bool) -> None:
         event("drained")
         with self.twin.branch() as branch:
             branch.users.extend(address for address in branch.names if address not in branch.watched)

@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 import boa
-from hypothesis import note
 
 from tests.properties.attackers import SETTLING, STRANGER, Attackers, Records
 from tests.properties.frames import Change, Made, address_of, allowed, changes, outside, time_frame
 from tests.properties.machine import EVERYBODY, Call, move
 from verification.harness.choices import Choose
+from verification.harness.context import note
 from verification.harness.counters import holds
 from verification.harness.lockstep import Outcome
 from verification.harness.state import Observation

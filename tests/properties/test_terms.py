@@ -14,12 +14,12 @@ import boa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.properties.machine import EVERYBODY, Call, MarketMachine, around, move, salt_of
+from tests.properties.machine import EVERYBODY, Call, MarketMachine, around, move
 from verification.harness import presets as seasons
 from verification.harness.choices import Choose
 from verification.harness.counters import holds
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, START, STRANGER
-from verification.harness.symbolic import FORMS, Signed, meter, seal_bytes
+from verification.harness.symbolic import FORMS, Signed, meter, salt_of, seal_bytes
 from wattproof.market.abi import revert_reason, word
 from wattproof.market.deployment import Tariff, deploy, deployer
 from wattproof.terms import model

@@ -35,7 +35,6 @@ import hypothesis.internal.conjecture.engine as hypothesis_engine  # noqa: E402
 from hypothesis import HealthCheck, Phase, settings  # noqa: E402
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test  # noqa: E402
 
-from tests.properties.machine import MarketMachine  # noqa: E402
 from verification.harness import counters as evidence  # noqa: E402
 from verification.harness import presets as seasons  # noqa: E402
 from verification.harness.lockstep import Twin  # noqa: E402
@@ -147,7 +146,7 @@ def _child(fault: Fault, folder: str, sender: Connection) -> None:
     hypothesis_engine.MAX_SHRINKING_SECONDS = MOST_SHRINKING
     if not fault.invariant.startswith("C2") and fault.test != "tests/properties/test_terms.py::TestTerms":
         # The invariant must catch the fault by itself, without the model's help.
-        MarketMachine.lockstep = Twin.strict_seasons = False
+        Twin.comparing = Twin.strict_seasons = False
     here, there = ROOT / "contracts", Path(folder, "contracts")
     texts = {path: (there / path.relative_to(here)).read_text() for path in here.rglob("*.vy*")}
     changes = {path.resolve(): text for path, text in texts.items() if text != path.read_text()}

@@ -2,7 +2,7 @@
 
 An invariant is checked by calling `holds` with its ID, anywhere in a machine or a test. Its statement is read from
 `invariants.md`, so that what fails is what the document promises. Counts are gathered per process and merged at the end
-of the run (see `tests/conftest.py`).
+of the run (see `verification/plugin.py`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-from hypothesis import reject
 
 from verification.invariants import statement
 from verification.report.attacks import keep
@@ -67,8 +65,8 @@ cast: Any = None
 example: dict[str, Any] = {}
 """The arguments with which Hypothesis last called a test that is a function."""
 
-known: set[str] = set()
-"""Invariants that do not hold: a history that violates one ends there, for others to be found in the next."""
+examples = 0
+"""How many histories, or calls with drawn arguments, the test that is running has made so far."""
 
 current = ""
 """The test that is running, empty between tests."""
@@ -139,8 +137,6 @@ def holds(invariant: str, condition: object, /, *, when: object = True, **detail
         mark(invariant)
     if not condition:
         violated[invariant] += 1
-        if invariant in known:
-            reject()
         raise _violation(invariant)(invariant, details)
 
 
@@ -216,15 +212,21 @@ def season(name: str) -> Iterator[None]:
 
 def begin(test: str) -> None:
     """A test begins."""
-    global current, _before
-    current, _before = test, counts()
+    global current, examples, _before
+    current, examples, _before = test, 0, counts()
     tests[test] = {"outcome": "unfinished", "seconds": 0.0, "examples": 0}
+
+
+def begin_example() -> None:
+    """A history begins, or a call with drawn arguments."""
+    global examples
+    examples += 1
 
 
 def end(seconds: float) -> None:
     """The test has ended: what was counted since it began is its own."""
     global current
-    tests[current] |= {"seconds": seconds, **_less(counts(), _before)}
+    tests[current] |= {"seconds": seconds, "examples": examples, **_less(counts(), _before)}
     current = ""
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import boa
 
 from verification.harness import counters as evidence
 from verification.harness.lockstep import HOUSEHOLDS, Twin
-from verification.harness.symbolic import seal_bytes
+from verification.harness.symbolic import salt_of, seal_bytes
 from wattproof.evm.revm import RevmEnv
 from wattproof.market.deployment import Tariff
 from wattproof.terms.model import QuoteStatus
@@ -60,6 +61,13 @@ def prepared(name: str) -> Twin:
     twin.trace.append(f"# ---- here the season {name!r} ends and the history begins")
     _prepared.append((boa.env, name, twin))
     return twin
+
+
+def prepare(module: Any) -> None:
+    """Plays the presets that a module's machines begin in, outside every example."""
+    machines = [value for value in vars(module).values() if hasattr(value, "season_names")]
+    for name in sorted({season for machine in machines for season in machine.season_names}):
+        prepared(name)
 
 
 def _fresh() -> Twin:
@@ -205,8 +213,6 @@ def _full_book() -> Twin:
     for number, name in enumerate(crowd):
         wish = (t.lowest_price + number % 3, 1 + number % 7)
         twin.call("submit_bid", quote_id, _seal(twin, quote_id, name, *wish), sender=name)
-    from tests.properties.machine import salt_of
-
     for name in HOUSEHOLDS[1:]:
         wish = (t.highest_price, 20)
         fields = (twin.chain, twin.target, quote_id, twin.address(name), *wish, salt_of(quote_id, name))

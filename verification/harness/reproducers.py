@@ -1,52 +1,48 @@
 """What a failed test leaves behind: what failed, the history that showed it, and a file that shows it again.
 
-The file calls `verification.harness.replay` with literal arguments: the steps of a machine, the arguments of a test,
-or, where those cannot be written down, Hypothesis' own record of its choices.
+The file calls `verification.harness.replay` with literal arguments: the steps of a machine or the arguments of a test,
+or the whole test where those cannot be written down.
 """
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import enum
 import re
 import sys
-from types import FunctionType
 from typing import Any
 
 import pytest
 
 from verification.harness import counters as evidence
 from verification.harness import presets as seasons
-from verification.harness.symbolic import SEALED, Signed
+from verification.harness.symbolic import SEALED
 
-_BLOB = re.compile(r"@reproduce_failure\('([^']+)', (b'[^']*')\)")
+Steps = list[tuple[str, dict[str, Any]]]
+"""The rules of a machine that were called, in order, with their arguments."""
 
 
 def keep(item: pytest.Item, when: str, failure: BaseException, engine: str) -> dict[str, Any]:
-    """A failed test as JSON can hold it: `when` is setup, call, teardown, or a second look.
+    """A failure of a test as JSON can hold it: `when` is setup, call or teardown.
 
     `invariant` is None where something else failed than an invariant; `story` the lines for the REPL, the history
     proper from line `beginning` on; `replay` the imports, the lines of a test that fails for the same reason, and how
-    it does so: by `steps`, `arguments`, `choices`, `season` or, for want of better, the `test` itself.
+    it does so: by `steps`, `arguments`, `season` or, for want of better, the `test` itself.
     """
-    parts = list(evidence.leaves(failure))
-    leaf = next((part for part in parts if isinstance(part, evidence.Violated)), parts[0])
-    notes = [*getattr(failure, "__notes__", ()), *(getattr(leaf, "__notes__", ()) if leaf is not failure else ())]
-    story, beginning = getattr(leaf, "told", ([], 0))
-    failed = next((name for name, known in seasons.failures.items() if known is leaf), None)
-    said = leaf.invariant if isinstance(leaf, evidence.Violated) else type(leaf).__name__
-    message = (str(leaf).splitlines() or [""])[0].removeprefix(f"{said}: ")
+    story, beginning = getattr(failure, "told", ([], 0))
+    failed = next((name for name, known in seasons.failures.items() if known is failure), None)
+    said = failure.invariant if isinstance(failure, evidence.Violated) else type(failure).__name__
+    message = (str(failure).splitlines() or [""])[0].removeprefix(f"{said}: ")
     return {
         "test": item.nodeid,
         "when": when,
         "season": failed,
-        "invariant": getattr(leaf, "invariant", None),
+        "invariant": getattr(failure, "invariant", None),
         "error": f"{said}: {message}"[:1000],
-        "details": {name: _named(value)[:1000] for name, value in getattr(leaf, "details", {}).items()},
+        "details": {name: _named(value)[:1000] for name, value in getattr(failure, "details", {}).items()},
         "story": story,
         "beginning": beginning,
-        "replay": _replay(item, notes, engine, failed, again=when == "second look"),
+        "replay": _replay(item, getattr(failure, "steps", []), engine, failed),
     }
 
 
@@ -56,43 +52,31 @@ def _named(text: str) -> str:
     return re.sub(r"'?(0x[0-9a-fA-F]{40})'?", lambda found: names.get(found[1], found[0]), text)
 
 
-def _replay(item: pytest.Item, notes: list[str], engine: str, failed: str | None, again: bool) -> dict[str, Any]:
+def _replay(item: pytest.Item, steps: Steps, engine: str, failed: str | None) -> dict[str, Any]:
     writer = Writer()
-    dotted = ".".join(item.nodeid.partition("::")[0].removesuffix(".py").split("/"))
     if failed is not None:
-        writer.use("tests.properties", "replay")
+        writer.use("verification.harness", "replay")
         return writer.told("season", [f"replay.season({failed!r}, {engine!r})"])
-    if dotted.startswith("tests.properties."):
-        machine = machine_of(item)
-        blob = next((found for note in notes if (found := _BLOB.search(note))), None)
-        name = getattr(item, "originalname", item.name)
-        try:
-            if machine is not None and any(note.startswith("state = ") for note in notes):
-                writer.use("tests.properties", "replay")
-                writer.use(machine.__module__, machine.__name__)
-                alone = again and plays_alone(machine)
-                head = f"with replay.history({machine.__name__}, {engine!r}{', alone=True' if alone else ''}) as state:"
-                known = _namespace(machine)
-                return writer.told("steps", [head, *(f"    {line}" for line in _steps(notes, writer, known))])
-            if evidence.example and hasattr(item.obj, "hypothesis"):
-                shown = "".join(f"    {name}={writer.source(value)},\n" for name, value in evidence.example.items())
-                writer.use("tests.properties", "replay")
-                lines = f"replay.example(\n    {writer.function(dotted, name)},\n    {engine!r},\n{shown})".splitlines()
-                return writer.told("arguments", lines)
-        except Unwritable as problem:
-            writer = Writer(f"not written as steps or arguments: {str(problem)[:300]}")
-        if blob:
-            writer.use("tests.properties", "replay")
-            known = machine is not None
-            target = writer.use(machine.__module__, machine.__name__) if known else writer.function(dotted, name)
-            return writer.told("choices", [f"replay.choices({target}, {engine!r}, {blob[1]!r}, {blob[2]})"])
-    writer.use("tests.properties", "replay")
+    machine = machine_of(item)
+    try:
+        if machine is not None and steps:
+            writer.use("verification.harness", "replay")
+            writer.use(machine.__module__, machine.__name__)
+            lines = [f"with replay.history({machine.__name__}, {engine!r}) as state:"]
+            for name, arguments in steps:
+                told = (f"{word}={writer.source(value)}" for word, value in arguments.items())
+                lines.append(f"    state.{name}({', '.join(told)})")
+            return writer.told("steps", lines)
+        if evidence.example and hasattr(getattr(item, "obj", None), "hypothesis"):
+            dotted = ".".join(item.nodeid.partition("::")[0].removesuffix(".py").split("/"))
+            shown = "".join(f"    {name}={writer.source(value)},\n" for name, value in evidence.example.items())
+            writer.use("verification.harness", "replay")
+            test = writer.function(dotted, getattr(item, "originalname", item.name))
+            return writer.told("arguments", f"replay.example(\n    {test},\n    {engine!r},\n{shown})".splitlines())
+    except Unwritable as problem:
+        writer = Writer(f"not written as steps or arguments: {str(problem)[:300]}")
+    writer.use("verification.harness", "replay")
     return writer.told("test", [f"replay.test({item.nodeid!r}, {engine!r})"])
-
-
-def plays_alone(machine: type) -> bool:
-    """Whether a machine looks a second time without the terms: unless it has nothing else to compare with."""
-    return not getattr(machine, "strict", False)
 
 
 def machine_of(item: pytest.Item) -> type | None:
@@ -101,51 +85,6 @@ def machine_of(item: pytest.Item) -> type | None:
     name = getattr(case, "__name__", "").removesuffix(".TestCase")
     found = getattr(item.module, name, None) if case is not None else None
     return found if isinstance(found, type) and found is not case else None
-
-
-def _steps(notes: list[str], writer: Writer, known: dict[str, Any]) -> list[str]:
-    """The steps of a machine as Hypothesis prints them, each below the calls that it made, as comments."""
-    lines: list[str] = []
-    pending: list[str] = []
-    started = False
-    for note in notes:
-        if note.startswith("state = "):
-            started, lines, pending = True, [], []
-        elif started and note.startswith("state."):
-            if note.startswith("state.teardown()"):
-                break
-            lines += [*(f"# {call}" for call in pending), _step(note, writer, known)]
-            pending = []
-        elif started:
-            pending += note.splitlines()
-    if not lines:
-        raise Unwritable("no steps")
-    return [*lines, *(f"# {call}" for call in pending)]
-
-
-def _step(line: str, writer: Writer, known: dict[str, Any]) -> str:
-    try:
-        call = ast.parse(line, mode="eval").body
-        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
-            raise Unwritable(line)
-        told = [f"{word.arg}={writer.source(eval(_code(word.value), known))}" for word in call.keywords]
-    except (SyntaxError, NameError, TypeError, ValueError) as problem:
-        raise Unwritable(f"{line}: {problem}") from problem
-    return f"state.{call.func.attr}({', '.join(told)})"
-
-
-def _code(node: ast.expr) -> Any:
-    return compile(ast.Expression(node), "<step>", "eval")
-
-
-def _namespace(machine: type) -> dict[str, Any]:
-    """What arguments of steps are made of: the classes and functions of the modules of a machine and its bases."""
-    found: dict[str, Any] = {}
-    for base in reversed(machine.__mro__):
-        if base.__module__.startswith("tests."):
-            module = vars(sys.modules[base.__module__])
-            found |= {name: value for name, value in module.items() if isinstance(value, type | FunctionType)}
-    return found | {"Signed": Signed}
 
 
 class Unwritable(Exception):

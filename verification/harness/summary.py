@@ -40,8 +40,8 @@ ENOUGH = 100
 """Histories from which on a machine's counts are judged."""
 
 
-def starved(total: dict[str, Any]) -> list[str]:
-    """A line for each entry point that a machine's rules reached too seldom."""
+def rarely_called(total: dict[str, Any]) -> list[str]:
+    """A line for each entry point that a machine's rules called too rarely."""
     lines = []
     for name, histories in sorted(total["tallies"].items()):
         machine = name.removeprefix("histories of ")

@@ -6,6 +6,7 @@ Each knows its bytes for the chain, its value for the model and the expression t
 from __future__ import annotations
 
 import functools
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,11 @@ def seal_bytes(fields: tuple[Any, ...]) -> bytes:
     seal = seal_of(*fields)
     SEALED[seal] = fields
     return seal
+
+
+def salt_of(quote_id: int, bidder: str) -> bytes:
+    """The salt of every bid of the machines."""
+    return hashlib.sha256(f"{quote_id} {bidder}".encode()).digest()
 
 
 @dataclass(frozen=True)

@@ -117,8 +117,7 @@ class Plan:
     """How to run.
 
     `seed`: None for the histories that every run draws; `within`: seconds, None for as long as it takes;
-    `histories`: of each property test, None for the profile's own number; `shrinking`: seconds at most
-    per failure; `second_look`: seconds in which a machine that failed looks for more; see tests/conftest.py.
+    `histories`: of each property test, None for the profile's own number; see verification/plugin.py.
     """
 
     profile: str
@@ -127,8 +126,6 @@ class Plan:
     jobs: int
     within: float | None
     histories: int | None = None
-    shrinking: int = 10
-    second_look: int = 20
     unit: tuple[str, ...] = UNIT
     properties: tuple[str, ...] = PROPERTIES
 
@@ -147,7 +144,7 @@ def stages(tree: Path, folder: Path, plan: Plan) -> list[Stage]:
 def _pytest(plan: Plan, file: Path, tests: tuple[str, ...]) -> list[str]:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "-n", str(plan.jobs)]
     command += ["--dist", "worksteal", "--profile", plan.profile, "--engine", plan.engine]
-    command += ["--shrinking", str(plan.shrinking), "--second-look", str(plan.second_look), "--evidence", str(file)]
+    command += ["--multiple-bugs", "--evidence", str(file)]
     if plan.histories is not None:
         command += ["--histories", str(plan.histories)]
     if plan.seed is not None:
@@ -309,8 +306,6 @@ def rules(calls: dict[str, dict[str, int]]) -> dict[str, tuple[int, int]]:
 def _running(part: dict[str, Any], planned: dict[str, int]) -> str:
     name = part["current"].rpartition("/")[2].removesuffix("::runTest")
     of = planned.get(part["current"], 0)
-    if part.get("shrinking"):
-        return f"{name} (failed; shrinking)"
     return f"{name} {part.get('valid', 0)}/{of}" if of else name
 
 

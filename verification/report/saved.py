@@ -15,19 +15,11 @@ LONGEST = 300
 
 _HEAD = '''"""{title}
 
-Saved by `wattproof verify`. It makes the history once more, with the checks that failed. In the source tree:
+Saved by `wattproof verify`. It makes the history once more, with the checks that failed. From the root of a clone:
 
     python -m pytest {name}
     WATTPROOF_CONTRACTS=/other/contracts python -m pytest {name}
 """
-
-import sys
-from pathlib import Path
-
-TREE = [folder for folder in (Path.cwd(), *Path(__file__).resolve().parents) if (folder / "tests/properties").is_dir()]
-if not TREE:
-    raise RuntimeError("no source tree here: run this file from the root of a clone of the project")
-sys.path.insert(0, str(TREE[0]))
 
 {imports}
 
@@ -48,9 +40,7 @@ def content(failure: dict[str, Any], statement: str | None, name: str) -> str:
     replay = failure["replay"]
     said = f"{failure['invariant']}: {statement}" if failure["invariant"] else failure["error"]
     title = "\n".join(textwrap.wrap(said.replace("\\", "/").replace('"""', "'''"), 110))
-    imports = "\n".join(
-        f"from {module} import {', '.join(names)}  # noqa: E402" for module, names in replay["imports"].items()
-    )
+    imports = "\n".join(f"from {module} import {', '.join(names)}" for module, names in replay["imports"].items())
     body = "\n".join(f"    {line}".rstrip() for line in replay["lines"])
     function = function_name(failure)
     return _HEAD.format(title=title, name=name, imports=imports, function=function, body=body)
@@ -89,6 +79,6 @@ def fails(tree: Path, path: Path, invariant: str | None, contracts: Path | None 
         )
     except subprocess.TimeoutExpired:
         return None
-    if done.returncode == 1 and invariant is not None and f"evidence.{invariant}: " not in done.stdout:
+    if done.returncode == 1 and invariant is not None and f"counters.{invariant}: " not in done.stdout:
         return None
     return {0: False, 1: True}.get(done.returncode)

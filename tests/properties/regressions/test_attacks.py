@@ -12,11 +12,10 @@ from typing import NamedTuple
 
 import boa
 
-from tests.properties.machine import salt_of
 from verification.harness.counters import holds
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, STRANGER, Outcome, Twin
 from verification.harness.state import Account
-from verification.harness.symbolic import meter, seal_bytes
+from verification.harness.symbolic import meter, salt_of, seal_bytes
 from wattproof.market.deployment import Tariff
 from wattproof.market.units import pence, pence_per_kwh
 from wattproof.terms.model import Phase

@@ -13,7 +13,6 @@ from eth_utils.crypto import keccak
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from tests.properties.machine import salt_of
 from tests.properties.test_bounds import full_quote
 from verification.harness import presets as seasons
 from verification.harness.counters import holds
@@ -28,7 +27,7 @@ from verification.harness.lockstep import (
     Twin,
 )
 from verification.harness.state import Account, Observation
-from verification.harness.symbolic import meter, seal_bytes
+from verification.harness.symbolic import meter, salt_of, seal_bytes
 
 SALT = bytes(range(32))
 PROSUMER, BUYER, OTHER = HOUSEHOLDS[0], HOUSEHOLDS[1], HOUSEHOLDS[2]

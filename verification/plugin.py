@@ -1,4 +1,4 @@
-"""Options, engines, profiles and the closing report of the test run."""
+"""What pytest does for the property tests: options, engines, profiles, and what a run has to show in the end."""
 
 from __future__ import annotations
 
@@ -14,31 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import boa
-import hypothesis.core as hypothesis_core
-import hypothesis.internal.conjecture.engine as hypothesis_engine
 import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 
-from verification.harness import (
-    counters as evidence,
-)
-from verification.harness import (
-    presets as seasons,
-)
-from verification.harness import (
-    replay,
-)
-from verification.harness import (
-    reproducers as kept,
-)
-from verification.harness import (
-    summary as report,
-)
-from wattproof.evm.engine import ENGINES, available, make_env
+from verification.harness import counters, presets, reproducers, summary
+from wattproof.evm.engine import ENGINES, available, make_env, roomy_env
 
 _FOLDER = "WATTPROOF_EVIDENCE"
-# Hypothesis shrinks for up to five minutes; what it finds after one is no longer worth the wait.
-SHRINKING = 60
 
 _ALL_BUT_EXPLAIN = tuple(
     phase for phase in Phase if phase is not Phase.explain
@@ -63,38 +45,37 @@ PROFILES: dict[str, dict[str, Any]] = {
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--engine`, `--profile`, `--histories`, `--evidence`, `--second-look`, `--shrinking`."""
+    """The options of the property tests."""
     group = parser.getgroup("wattproof")
     group.addoption("--engine", choices=ENGINES, help="engine of the property tests (default: revm where installed)")
     group.addoption("--profile", choices=PROFILES, default="ci", help="how hard the property tests try (default: ci)")
     group.addoption("--histories", type=int, metavar="N", help="histories a test, instead of the profile's own number")
     group.addoption("--evidence", metavar="FILE", help="write all that was counted there, as JSON; see docs/report.md")
-    group.addoption(
-        "--second-look", type=int, metavar="SECONDS", help="let machines that failed look for more, so long each"
-    )
-    group.addoption(
-        "--shrinking", type=int, default=SHRINKING, help=f"seconds at most per failure (default: {SHRINKING})"
-    )
+    group.addoption("--multiple-bugs", action="store_true", help="keep searching for other violations after the first")
+    group.addoption("--oversized", action="store_true", help="take contracts larger than a chain does (EIP-170)")
+    group.addoption("--no-shrinking", action="store_true", help="report the first failing history, however long it is")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Registers the profiles, chooses one, and prepares the folder in which the processes leave their counts."""
-    seeded: dict[str, Any] = {} if config.getoption("hypothesis_seed", None) is None else {"derandomize": False}
+    asked: dict[str, Any] = {"report_multiple_bugs": config.getoption("multiple_bugs")}
+    if config.getoption("hypothesis_seed", None) is not None:
+        asked["derandomize"] = False  # Derandomised, it would not look at the seed.
+    if config.getoption("no_shrinking"):
+        asked["phases"] = (Phase.explicit, Phase.generate)
     if config.getoption("histories"):
-        seeded["max_examples"] = config.getoption("histories")
+        asked["max_examples"] = config.getoption("histories")
     for name, values in PROFILES.items():
-        settings.register_profile(name, **values | seeded)  # Derandomised, it would not look at the seed.
+        settings.register_profile(name, **values | asked)
     settings.load_profile(config.getoption("profile"))
-    hypothesis_engine.MAX_SHRINKING_SECONDS = config.getoption("shrinking")
-    evidence.timing = config.getoption("evidence") is not None
+    counters.timing = config.getoption("evidence") is not None
     config.addinivalue_line("markers", "invariant(*ids): the invariants of invariants.md that a test checks")
     if not hasattr(config, "workerinput"):
-        os.environ[_FOLDER] = (
-            str(parts_of(config)) if evidence.timing else tempfile.mkdtemp(prefix="wattproof-evidence-")
-        )
+        folder = _parts(config) if counters.timing else Path(tempfile.mkdtemp(prefix="wattproof-evidence-"))
+        os.environ[_FOLDER] = str(folder)
 
 
-def parts_of(config: pytest.Config) -> Path:
+def _parts(config: pytest.Config) -> Path:
     """The folder beside the file of `--evidence` in which every process leaves its counts, a second old at most."""
     parts = Path(config.getoption("evidence") + ".parts")
     shutil.rmtree(parts, ignore_errors=True)
@@ -112,42 +93,42 @@ def profile_of(config: pytest.Config) -> str:
     return config.getoption("profile")
 
 
+# ---- every test --------------------------------------------------------------------------
+
+
 @pytest.fixture(scope="session")
 def property_env(pytestconfig: pytest.Config) -> Any:
     """The environment that all property tests of this process share."""
-    return make_env(engine_name(pytestconfig))
+    return (roomy_env if pytestconfig.getoption("oversized") else make_env)(engine_name(pytestconfig))
 
 
 @pytest.fixture(autouse=True)
 def _property_engine(request: pytest.FixtureRequest) -> Iterator[None]:
     """Puts tests of `tests/properties` on the chosen engine, and titanoboa's own back afterwards.
 
-    The seasons that a module's machines begin in are prepared here, outside every example: whatever happens inside one
+    The presets that a module's machines begin in are played here, outside every example: whatever happens inside one
     is undone after it.
     """
     if not _is_property_test(request.node):
         yield
         return
+    config = request.config
     with boa.swap_env(request.getfixturevalue("property_env")):
-        machines = [value for value in vars(request.module).values() if hasattr(value, "season_names")]
-        for name in sorted({season for machine in machines for season in machine.season_names}):
-            seasons.prepared(name)
-        config = request.config
-        evidence.rerun = (
-            f"make test-one TEST='{request.node.nodeid}' ENGINE={engine_name(config)} PROFILE={profile_of(config)}"
-        )
+        presets.prepare(request.module)
+        options = f"ENGINE={engine_name(config)} PROFILE={profile_of(config)}"
+        counters.rerun = f"make test-one TEST='{request.node.nodeid}' {options}"
         yield
-        for failure in seasons.failures.values():
+        for failure in presets.failures.values():
             raise failure
 
 
 @pytest.fixture
 def uncounted() -> Iterator[None]:
     """What a test makes fail on purpose is no part of the run's evidence."""
-    counters = (evidence.checked, evidence.vacuous, evidence.violated, evidence.tallies)
-    before = [counter.copy() for counter in counters]
+    kept = (counters.checked, counters.vacuous, counters.violated, counters.tallies)
+    before = [counter.copy() for counter in kept]
     yield
-    for counter, old in zip(counters, before, strict=True):
+    for counter, old in zip(kept, before, strict=True):
         counter.clear()
         counter.update(old)
 
@@ -162,16 +143,11 @@ def _is_whole_run(config: pytest.Config) -> bool:
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """What is counted from here to the test's end is the test's own."""
     began = time.monotonic()
-    _Runner.last = None
-    evidence.example.clear()
-    evidence.begin(item.nodeid)
+    counters.example.clear()
+    counters.begin(item.nodeid)
     yield
-    if evidence.timing and _Runner.last is not None:
-        evidence.tests[item.nodeid]["examples"] = _Runner.last.valid_test_cases
-    if seconds := item.config.getoption("second_look"):
-        _look_again(item, seconds)
-    evidence.end(round(time.monotonic() - began, 3))
-    if evidence.timing and time.monotonic() - _LEFT[0] > 1:
+    counters.end(round(time.monotonic() - began, 3))
+    if counters.timing and time.monotonic() - _LEFT[0] > 1:
         _leave_snapshot()
 
 
@@ -180,46 +156,20 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
     """A test marked with an invariant's ID has checked it where it passes; what fails leaves its history behind."""
     result = yield
     outcome = result.get_result().outcome
-    told = evidence.tests[item.nodeid]
+    told = counters.tests[item.nodeid]
     if call.when == "call" and call.excinfo is None:
         for marker in item.iter_markers("invariant"):
-            evidence.checked.update(marker.args)
+            counters.checked.update(marker.args)
     if call.when == "call" or outcome == "skipped":
         told["outcome"] = outcome
-    elif outcome == "failed" and (call.when == "setup" or call.excinfo.value not in seasons.failures.values()):
+    elif outcome == "failed" and (call.when == "setup" or call.excinfo.value not in presets.failures.values()):
         told["outcome"] = "error"
     if outcome == "failed":
         failure = call.excinfo.value
-        spoilt = failure in seasons.failures.values()
-        if not (spoilt and any(known["season"] for known in evidence.failures)):
-            evidence.failures.append(kept.keep(item, call.when, failure, engine_name(item.config)))
-
-
-def _look_again(item: pytest.Item, seconds: int) -> None:
-    """Lets a machine that failed find what else does not hold: the first violation ends its run and hides others."""
-    machine = kept.machine_of(item)
-    if not _is_property_test(item) or machine is None or not hasattr(machine, "strict"):
-        return
-    mine = [failure for failure in evidence.failures if failure["test"] == item.nodeid]
-    spoilt = set(machine.season_names) & seasons.failures.keys()
-    if mine or spoilt:
-        engine = engine_name(item.config)
-        known = {failure["invariant"] for failure in mine if failure["invariant"]}
-        for failure in replay.second_look(machine, engine, seconds, known):
-            evidence.failures.append(kept.keep(item, "second look", failure, engine))
-
-
-class _Runner(hypothesis_engine.ConjectureRunner):
-    """Hypothesis' engine, which can be asked how far it is."""
-
-    last: _Runner | None = None
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _Runner.last = self
-
-
-hypothesis_core.ConjectureRunner = _Runner  # type: ignore[misc]
+        spoilt = failure in presets.failures.values()
+        if not (spoilt and any(known["season"] for known in counters.failures)):
+            for leaf in counters.leaves(failure):
+                counters.failures.append(reproducers.keep(item, call.when, leaf, engine_name(item.config)))
 
 
 def _is_property_test(item: pytest.Item) -> bool:
@@ -228,7 +178,7 @@ def _is_property_test(item: pytest.Item) -> bool:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Property tests undo what they do by themselves; titanoboa's plugin would undo the prepared markets, too."""
-    evidence.spare_collector()
+    counters.spare_collector()
     for item in items:
         if _is_property_test(item):
             item.add_marker("ignore_isolation")
@@ -242,31 +192,41 @@ def _remembering(test: Any) -> Any:
 
     @functools.wraps(test)
     def noting(*args: Any, **kwargs: Any) -> None:
-        evidence.example.clear()
-        evidence.example.update(kwargs)
+        counters.example.clear()
+        counters.example.update(kwargs)
+        counters.begin_example()
         test(*args, **kwargs)
 
     return noting
 
 
+# ---- what a run has to show ----------------------------------------------------------------
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Leaves behind what is going to be run: who watches the run can then tell how far it is."""
-    if evidence.timing and session.items:
+    if counters.timing and session.items:
         told = []
         for item in session.items:
-            machine = kept.machine_of(item)
-            plan = getattr(item.obj, "_hypothesis_internal_use_settings", None) if hasattr(item, "obj") else None
-            plan = item.cls.settings if machine is not None else plan
+            machine = reproducers.machine_of(item)
+            drawn = machine is not None or hasattr(getattr(item, "obj", None), "hypothesis")
+            examples = (item.cls if machine is not None else settings).settings.max_examples if machine else None
             names = {getattr(item, "originalname", item.name), *item.nodeid.split("::")[1:]}
             names |= {parent.__name__ for parent in (machine.__mro__ if machine else ())}
-            told.append({"test": item.nodeid, "names": sorted(names), "examples": plan.max_examples if plan else 0})
+            told.append(
+                {
+                    "test": item.nodeid,
+                    "names": sorted(names),
+                    "examples": examples or (settings().max_examples if drawn else 0),
+                }
+            )
         _write(Path(os.environ[_FOLDER], "collected"), told)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Notes when the run began; with `--evidence`, leaves a snapshot behind every second from here on."""
     session.config.stash[_STARTED] = time.monotonic()
-    if evidence.timing:
+    if counters.timing:
         threading.Thread(target=_pulse, daemon=True).start()
 
 
@@ -274,7 +234,7 @@ def _pulse() -> None:
     """While a property test runs, which may take minutes. Others are left alone: some measure memory."""
     while os.environ.get(_FOLDER):
         time.sleep(1)
-        if evidence.current.startswith("tests/properties/"):
+        if counters.current.startswith("tests/properties/"):
             _leave_snapshot()
 
 
@@ -287,11 +247,8 @@ def _leave_snapshot() -> None:
     with _LEAVING:
         _LEFT[0] = time.monotonic()
         if folder and Path(folder).is_dir():
-            runner = _Runner.last
-            at = (
-                {"valid": runner.valid_test_cases, "shrinking": runner.first_bug_found_at is not None} if runner else {}
-            )
-            _write(Path(folder, f"{os.getpid()}.json"), evidence.snapshot() | {"at": at})
+            at = {"valid": counters.examples}
+            _write(Path(folder, f"{os.getpid()}.json"), counters.snapshot() | {"at": at})
 
 
 def _write(path: Path, value: Any) -> None:
@@ -307,19 +264,19 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     folder, config = os.environ.get(_FOLDER), session.config
     if not folder:
         return
-    if evidence.tests:
+    if counters.tests:
         _leave_snapshot()
     if hasattr(config, "workerinput"):
         return
-    total = evidence.merge(Path(folder))
+    total = counters.merge(Path(folder))
     config.stash[_TOTAL] = total
-    if not evidence.timing:
+    if not counters.timing:
         shutil.rmtree(folder, ignore_errors=True)
-    problems = report.starved(total) if profile_of(config) != "quick" else []
+    problems = summary.rarely_called(total) if profile_of(config) != "quick" else []
     if profile_of(config) != "quick" and _is_whole_run(config):
-        problems += [f"{name}: not reached in the whole run" for name in report.unreached(total)]
+        problems += [f"{name}: not reached in the whole run" for name in summary.unreached(total)]
     config.stash[_PROBLEMS] = problems
-    if evidence.timing:
+    if counters.timing:
         _write(Path(config.getoption("evidence")), _told(config, total, int(session.exitstatus)))
     if problems and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -333,20 +290,20 @@ def _told(config: pytest.Config, total: dict[str, Any], status: int) -> dict[str
         "seed": config.getoption("hypothesis_seed", None),
         "seconds": round(time.monotonic() - config.stash[_STARTED], 3),
         "status": status,
-        "starved": report.starved(total),
+        "starved": summary.rarely_called(total),
         **total,
     }
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Prints what was checked and how often, and what was reached too seldom."""
+    """Prints what was checked and how often, and what was reached too rarely."""
     total = config.stash.get(_TOTAL, None)
-    if total and total["tallies"]["histories"]:
+    if total and total["tallies"].get("histories"):
         seconds = time.monotonic() - config.stash[_STARTED]
-        report.write_report(terminalreporter, total, engine_name(config), profile_of(config), seconds)
+        summary.write_report(terminalreporter, total, engine_name(config), profile_of(config), seconds)
     problems = config.stash.get(_PROBLEMS, [])
     if problems:
-        terminalreporter.section("properties: too little to show", red=True, bold=True)
+        terminalreporter.section("properties: reached too rarely", red=True, bold=True)
         for problem in problems:
             terminalreporter.line(problem)
 

@@ -1,0 +1,54 @@
+"""A machine that failed goes on to what else does not hold, and takes no consequence of a violation for another."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from tests.properties.machine import step
+from verification.harness import counters
+
+pytestmark = pytest.mark.usefixtures("uncounted")
+
+
+class Toy(RuleBasedStateMachine):
+    """Two things that do not hold, each for a number; and one that cannot hold any more where the first did not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[tuple[str, dict[str, int]]] = []
+        self.spoilt = False
+
+    @rule(number=st.integers(0, 2))
+    @step
+    def check(self, number: int) -> None:
+        """Checks all three."""
+        self.spoilt = self.spoilt or number == 1
+        try:
+            counters.holds("first", number != 1)
+            counters.holds("consequence", not self.spoilt)
+            counters.holds("second", number != 2)
+        except AssertionError as failure:
+            failure.steps = list(self.steps)  # type: ignore[attr-defined]
+            raise
+
+
+def failures(machine: type[RuleBasedStateMachine], **limits: object) -> list[BaseException]:
+    """What a run of a machine fails with."""
+    plan = settings(database=None, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), **limits)
+    with pytest.raises(BaseException) as failed:
+        run_state_machine_as_test(machine, settings=plan)
+    return list(counters.leaves(failed.value))
+
+
+def test_several_violations_are_told_and_no_consequence() -> None:
+    found = failures(Toy, report_multiple_bugs=True, max_examples=200)
+    assert sorted(failure.invariant for failure in found) == ["first", "second"]  # type: ignore[attr-defined]
+    assert all(len(failure.steps) == 1 for failure in found)  # type: ignore[attr-defined]
+    assert not counters.violated["consequence"]
+
+
+def test_one_violation_is_told_where_only_one_is_asked_for() -> None:
+    assert len(failures(Toy, report_multiple_bugs=False, max_examples=200)) == 1
