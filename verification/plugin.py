@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 
 from verification.harness import counters, presets, reproducers, summary
-from wattproof.evm.engine import ENGINES, available, make_env, roomy_env
+from wattproof.evm.engine import ENGINES, available
 
 _FOLDER = "WATTPROOF_EVIDENCE"
 
@@ -34,11 +34,23 @@ _COMMON: dict[str, Any] = dict(
     phases=_ALL_BUT_EXPLAIN,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
+_CAMPAIGN: dict[str, Any] = _COMMON | dict(
+    derandomize=True,
+    database=None,
+    print_blob=False,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 PROFILES: dict[str, dict[str, Any]] = {
     # Under a minute for all machines on revm: a look before a commit.
     "quick": dict(max_examples=15, stateful_step_count=60, derandomize=True, database=None, **_COMMON),
     # What `make test` runs: some minutes on two cores.
     "ci": dict(max_examples=100, stateful_step_count=100, derandomize=True, database=None, **_COMMON),
+    # What a campaign begins with on each changed contract, and what it goes on with.
+    "look": dict(max_examples=6, stateful_step_count=25, **_CAMPAIGN),
+    "long": dict(max_examples=20, stateful_step_count=40, **_CAMPAIGN),
+    # Seeded bugs: short histories, of as many as it takes; what they find shrinks in seconds.
+    "bugs": dict(max_examples=3_000, stateful_step_count=25, **_CAMPAIGN),
     # One pass of `make deep`, which repeats it with new seeds until its time is up.
     "deep": dict(max_examples=2_000, stateful_step_count=150, verbosity=Verbosity.quiet, **_COMMON),
 }
@@ -50,6 +62,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--engine", choices=ENGINES, help="engine of the property tests (default: revm where installed)")
     group.addoption("--profile", choices=PROFILES, default="ci", help="how hard the property tests try (default: ci)")
     group.addoption("--histories", type=int, metavar="N", help="histories a test, instead of the profile's own number")
+    group.addoption("--steps", type=int, metavar="N", help="steps of a history, instead of the profile's own number")
     group.addoption("--evidence", metavar="FILE", help="write all that was counted there, as JSON; see docs/report.md")
     group.addoption("--multiple-bugs", action="store_true", help="keep searching for other violations after the first")
     group.addoption("--oversized", action="store_true", help="take contracts larger than a chain does (EIP-170)")
@@ -65,6 +78,8 @@ def pytest_configure(config: pytest.Config) -> None:
         asked["phases"] = (Phase.explicit, Phase.generate)
     if config.getoption("histories"):
         asked["max_examples"] = config.getoption("histories")
+    if config.getoption("steps"):
+        asked["stateful_step_count"] = config.getoption("steps")
     for name, values in PROFILES.items():
         settings.register_profile(name, **values | asked)
     settings.load_profile(config.getoption("profile"))
@@ -99,7 +114,7 @@ def profile_of(config: pytest.Config) -> str:
 @pytest.fixture(scope="session")
 def property_env(pytestconfig: pytest.Config) -> Any:
     """The environment that all property tests of this process share."""
-    return (roomy_env if pytestconfig.getoption("oversized") else make_env)(engine_name(pytestconfig))
+    return presets.environment(engine_name(pytestconfig), pytestconfig.getoption("oversized"))
 
 
 @pytest.fixture(autouse=True)

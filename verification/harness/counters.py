@@ -29,6 +29,9 @@ vacuous: Counter[str] = Counter()
 calls: defaultdict[str, Counter[str]] = defaultdict(Counter)
 """Per machine and entry point (`Machine.function`): how often accepted, and how often refused for which reason."""
 
+first: dict[str, tuple[float, int]] = {}
+"""When each invariant was first found not to hold: by `time.monotonic()`, and after how many calls."""
+
 violated: Counter[str] = Counter()
 """How often each invariant was found not to hold, in whatever history."""
 
@@ -137,6 +140,7 @@ def holds(invariant: str, condition: object, /, *, when: object = True, **detail
         mark(invariant)
     if not condition:
         violated[invariant] += 1
+        first.setdefault(invariant, (time.monotonic(), tallies["calls"]))
         raise _violation(invariant)(invariant, details)
 
 

@@ -6,14 +6,17 @@ Each is made once per process and engine, in lockstep like everything else, and 
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import boa
+from boa.environment import Env
 
 from verification.harness import counters as evidence
 from verification.harness.lockstep import HOUSEHOLDS, Twin
 from verification.harness.symbolic import salt_of, seal_bytes
+from wattproof.evm.engine import make_env, roomy_env
 from wattproof.evm.revm import RevmEnv
 from wattproof.market.deployment import Tariff
 from wattproof.terms.model import QuoteStatus
@@ -35,6 +38,12 @@ failures: dict[str, AssertionError] = {}
 """What went wrong while a season was played. Histories then begin in "fresh", and the run fails in the end."""
 
 
+@functools.cache
+def environment(engine: str, oversized: bool = False) -> Env:
+    """The environment that all property tests of this process share; `oversized`: for contracts that no chain takes."""
+    return (roomy_env if oversized else make_env)(engine)
+
+
 def prepared(name: str) -> Twin:
     """The market of that season on titanoboa's current environment, or the fresh one where that season failed.
 
@@ -45,7 +54,7 @@ def prepared(name: str) -> Twin:
             return twin
     try:
         with evidence.season(name):
-            twin = SEASONS[name]()
+            twin = PRESETS[name]()
             twin.compare(everything=True)
     except AssertionError as failure:
         story = evidence.cast.story()
@@ -225,7 +234,7 @@ def _full_book() -> Twin:
     return twin
 
 
-SEASONS: dict[str, Callable[[], Twin]] = {
+PRESETS: dict[str, Callable[[], Twin]] = {
     "fresh": _fresh,
     "no fee": _no_fee,
     "dear": _dear,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import multiprocessing
 import random
 import statistics
 import sys
@@ -13,21 +12,26 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from hypothesis import settings
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from verification.campaigns.suite import UNIT, Suite, Uncollected, collect
+from verification.campaigns.workers import Ended, Pool, Worker
+from verification.harness import presets
+from verification.invariants import ROOT
 from verification.measurements import document, write
 from verification.mutation.arguments import LONG, LOOK
-from verification.mutation.compiler import TARGETS, compilation
+from verification.mutation.compiler import TARGETS, compilation, parse_ahead
 from verification.mutation.equivalents import FILE as EQUIVALENTS
 from verification.mutation.equivalents import explained
 from verification.mutation.operators import Mutant, mutants
 from verification.mutation.sources import new_lines, sources
-from verification.mutation.trial import EFFORTS, UNIT, Suite, Task, run
+from verification.mutation.trial import CONTRACTS, OPTIONS, PRESET, Task, run
+from wattproof.market.deployment import deployer
 
 LONGEST = {LOOK: 120, LONG: 900}
 """Seconds after which a trial is given up, by the last effort that it makes; it then counts as undecided."""
@@ -41,12 +45,9 @@ class Unsound(Exception):
 
 @dataclass
 class Trial:
-    """A child process at work on a mutant (None: the unchanged contract)."""
+    """What a worker was given to do on a mutant (None: the unchanged contract), and what it has said so far."""
 
     mutant: Mutant | None
-    process: Any
-    pipe: Connection
-    ends: float
     plan: list[Task]
     compiled: float = 0
     identity: str = ""
@@ -56,22 +57,22 @@ class Trial:
 class Campaign:
     """All trials of a run."""
 
-    def __init__(self, options: argparse.Namespace, console: Console) -> None:
-        self.options, self.console = options, console
+    def __init__(self, options: argparse.Namespace, console: Console, suite: Suite, pool: Pool[Trial]) -> None:
+        self.options, self.console, self.pool = options, console, pool
         self.begun = time.monotonic()
-        self.suite = Suite()
-        self.sources = {source.path: source for source in sources(self.suite.contracts)}
+        self.suite = suite
+        self.sources = {source.path: source for source in sources(CONTRACTS)}
         self.all = [mutant for source in self.sources.values() for mutant in mutants(source)]
-        if unknown := set(options.check or []) - self.suite.checks.keys():
-            raise Unsound(f"no check {', '.join(sorted(unknown))}: there are {', '.join(self.suite.checks)}")
-        self.checks = [name for name in self.suite.checks if not options.check or name in options.check]
-        self.explained = explained(self.suite.root)
+        known = [*(f"{PRESET}{name}" for name in presets.PRESETS), *suite.checks]
+        if unknown := set(options.check or []) - set(known):
+            raise Unsound(f"no check {', '.join(sorted(unknown))}: there are {', '.join(known)}")
+        self.checks = [name for name in known if not options.check or name in options.check]
+        self.explained = explained(ROOT)
         self.original: dict[str, str] = {}
         self.results: dict[str, dict[str, Any]] = {}
         self.codes: dict[str, str] = {}
         self.costs: dict[str, float] = {}
         self.sound: set[Task] = set()
-        self.running: list[Trial] = []
 
     # ---- what there is to do -------------------------------------------------------------
 
@@ -83,7 +84,7 @@ class Campaign:
         if unknown := set(wanted.mutant or []) - {mutant.name for mutant in self.all}:
             raise Unsound(f"no mutant {', '.join(sorted(unknown))}: `wattproof mutate --list` names them all")
         try:
-            new = new_lines(self.suite.contracts, wanted.since) if wanted.since else None
+            new = new_lines(CONTRACTS, wanted.since) if wanted.since else None
         except ValueError as problem:
             raise Unsound(f"--since {wanted.since}: {problem}") from problem
         chosen = [
@@ -105,7 +106,7 @@ class Campaign:
     def fingerprint(self) -> dict[str, str]:
         """What a record is valid for: the contracts' code, and the files of the suite."""
         digest = hashlib.sha256()
-        folders = (self.suite.root / "tests", Path(__file__).parents[1])
+        folders = (ROOT / "tests", ROOT / "verification", ROOT / "wattproof")
         for path in sorted(path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".vy")):
             if "__pycache__" not in path.parts and "evidence" not in path.parts[-2:-1]:
                 digest.update(path.read_bytes())
@@ -160,12 +161,12 @@ class Campaign:
         here: Counter[str] = Counter()
         there: Counter[str] = Counter()
         for line in self.results.values():
-            if line["result"] == "killed" and line["check"] in self.suite.checks:
+            if line["result"] == "killed" and line["check"] in self.checks:
                 (here if line["module"] == module else there)[line["check"]] += 1
         ours, theirs = sum(here.values()), sum(there.values())
 
         def worth(name: str) -> tuple[float, str]:
-            likely = (here[name] + 2 * (there[name] + 1) / (theirs + len(self.suite.checks))) / (ours + 2)
+            likely = (here[name] + 2 * (there[name] + 1) / (theirs + len(self.checks))) / (ours + 2)
             return (-likely / (self.costs.get(name, 1) + 0.02), name)
 
         order = sorted(self.checks, key=worth)
@@ -174,10 +175,10 @@ class Campaign:
 
     def units(self, mutant: Mutant | None) -> list[Path]:
         """The files of unit tests: what killed most of the module's mutants first, then what tests the function."""
-        if self.options.effort != LONG or self.options.no_unit:
+        if self.options.no_unit:
             return []
         if mutant is None:
-            return self.suite.units
+            return list(self.suite.units)
         killers = Counter(
             line["check"].split("::")[0]
             for line in self.results.values()
@@ -191,62 +192,43 @@ class Campaign:
 
     # ---- trials --------------------------------------------------------------------------
 
-    def start(self, mutant: Mutant | None) -> Trial:
-        """A child process for that mutant."""
-        ours, theirs = multiprocessing.Pipe()
+    def start(self, mutant: Mutant | None) -> None:
+        """A worker for that mutant."""
         plan = self.plan(mutant.module if mutant else "")
         text = mutant.apply(self.sources[mutant.path].text) if mutant else ""
-        process = multiprocessing.get_context("fork").Process(
-            target=run, args=(self.suite, mutant, text, plan, self.units(mutant), theirs), daemon=True
-        )
-        process.start()
-        theirs.close()
-        ends = time.monotonic() + LONGEST[self.options.effort] * (1 if mutant else 3)
-        trial = Trial(mutant, process, ours, ends, plan)
-        self.running.append(trial)
-        return trial
-
-    def stop(self, trial: Trial) -> None:
-        """Ends a child process, whatever it does."""
-        trial.process.kill()
-        trial.process.join()
-        trial.pipe.close()
-        self.running.remove(trial)
+        work = (self.suite, mutant, text, plan, self.units(mutant))
+        seconds = LONGEST[self.options.effort] * (1 if mutant else 3)
+        self.pool.start(Trial(mutant, plan), run, *work, seconds=seconds)
 
     def step(self) -> list[dict[str, Any]]:
         """Waits for news of the running trials (a second at most); returns the results that are there."""
-        wait([trial.pipe for trial in self.running], timeout=1)
         done = []
-        for trial in list(self.running):
-            result = self.news(trial)
-            if result is None and time.monotonic() > trial.ends:
-                result = {"result": "undecided", "error": f"no end after {LONGEST[self.options.effort]} s"}
-            if result is not None:
-                self.stop(trial)
-                done.append(self.entry(trial, result))
+        for worker, message in self.pool.messages():
+            if (result := self.news(worker, message)) is not None:
+                if worker in self.pool.workers:
+                    self.pool.stop(worker)
+                done.append(self.entry(worker.job, result))
         return done
 
-    def news(self, trial: Trial) -> dict[str, Any] | None:
-        """Reads what a child has sent; returns what came of the mutant once that is known."""
-        while trial.pipe.poll():
-            try:
-                message = trial.pipe.recv()
-            except EOFError:
-                return {"result": "undecided", "error": f"the process ended with {trial.process.exitcode}"}
-            if "compiled" in message:
-                trial.compiled = message["seconds"]
-                if message["compiled"] is None:
-                    return {"result": "does not compile", "error": message["error"]}
-                trial.identity = message["compiled"]
-                if trial.mutant:
-                    first = self.codes.setdefault(trial.identity, trial.mutant.name)
-                    if first != trial.mutant.name:
-                        return {"result": "same code", "as": first, "code": trial.identity}
-                trial.pipe.send(True)
-            elif "passed" in message:
-                trial.passed[Task(*message["passed"])] = message["seconds"]
-            else:
-                return {"result": message.pop("verdict"), "code": trial.identity, **message}
+    def news(self, worker: Worker[Trial], message: Any) -> dict[str, Any] | None:
+        """Takes in what a worker has sent; returns what came of the mutant once that is known."""
+        trial = worker.job
+        if isinstance(message, Ended):
+            return {"result": "undecided", "error": str(message)}
+        if "compiled" in message:
+            trial.compiled = message["seconds"]
+            if message["compiled"] is None:
+                return {"result": "does not compile", "error": message["error"]}
+            trial.identity = message["compiled"]
+            if trial.mutant:
+                first = self.codes.setdefault(trial.identity, trial.mutant.name)
+                if first != trial.mutant.name:
+                    return {"result": "same code", "as": first, "code": trial.identity}
+            worker.pipe.send(True)
+        elif "passed" in message:
+            trial.passed[Task(*message["passed"])] = message["seconds"]
+        else:
+            return {"result": message.pop("verdict"), "code": trial.identity, **message}
         return None
 
     def entry(self, trial: Trial, result: dict[str, Any]) -> dict[str, Any]:
@@ -289,17 +271,13 @@ class Campaign:
         if needed <= self.sound:
             return
         self.console.print("the unchanged contract first: every check has to pass, and is timed")
-        trial = self.start(None)
-        try:
-            while self.running:
-                for result in self.step():
-                    if result["result"] != "survived":
-                        raise Unsound(f"the unchanged contract fails {result.get('check')}: {result.get('error')}")
-                    self.costs = result["costs"]
-                    self.sound |= {*trial.plan, *trial.passed}
-        finally:
-            if trial in self.running:
-                self.stop(trial)
+        self.start(None)
+        while self.pool.workers:
+            for result in self.step():
+                if result["result"] != "survived":
+                    raise Unsound(f"the unchanged contract fails {result.get('check')}: {result.get('error')}")
+                self.costs = result["costs"]
+                self.sound |= needed
         self.write(self.base())
 
     def go(self, todo: Sequence[Mutant]) -> bool:
@@ -308,22 +286,18 @@ class Campaign:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self.console, auto_refresh=False) as progress:
             bar = progress.add_task("mutants", total=len(todo), completed=len(todo) - len(waiting))
-            try:
-                while waiting or self.running:
-                    while waiting and len(self.running) < self.options.jobs and not self.is_over():
-                        self.start(waiting.pop(0))
-                    if not self.running:
-                        return False
-                    for result in self.step():
-                        self.results[result["mutant"]] = result
-                        self.write(result)
-                        progress.advance(bar)
-                    counts = Counter(line["result"] for line in self.results.values())
-                    shown = f"killed {counts['killed']}, survived {counts['survived']}"
-                    progress.update(bar, description=shown, refresh=True)
-            finally:
-                for trial in list(self.running):
-                    self.stop(trial)
+            while waiting or self.pool.workers:
+                while waiting and not self.pool.is_full and not self.is_over():
+                    self.start(waiting.pop(0))
+                if not self.pool.workers:
+                    return False
+                for result in self.step():
+                    self.results[result["mutant"]] = result
+                    self.write(result)
+                    progress.advance(bar)
+                counts = Counter(line["result"] for line in self.results.values())
+                shown = f"killed {counts['killed']}, survived {counts['survived']}"
+                progress.update(bar, description=shown, refresh=True)
         return True
 
     def is_over(self) -> bool:
@@ -335,7 +309,7 @@ class Campaign:
     def compile_originals(self) -> None:
         """The unchanged contracts' code: mutants that come to the same cannot behave differently."""
         for target in TARGETS:
-            self.original[target] = compilation(self.suite.contracts, target).identity
+            self.original[target] = compilation(CONTRACTS, target).identity
             self.codes[self.original[target]] = "the original"
 
     def report(self, chosen: Sequence[Mutant], complete: bool) -> dict[str, Any]:
@@ -371,7 +345,10 @@ class Campaign:
             "median steps to the kill": statistics.median(line["steps"] for line in killed) if killed else None,
         }
         details = {
-            "efforts": {name: {"histories": h, "steps": s} for name, (h, s) in EFFORTS.items()},
+            "efforts": {
+                name: {"histories": plan.max_examples, "steps": plan.stateful_step_count}
+                for name, plan in ((name, settings.get_profile(name)) for name in (LOOK, LONG))
+            },
             "by module": _table(lines, "module"),
             "by operator": _table(lines, "operator"),
             "survivors": [line for line in survived if line["mutant"] not in self.explained],
@@ -383,8 +360,8 @@ class Campaign:
 
 
 def _is_random(check: str) -> bool:
-    """Whether more histories can find more: a season is always the same."""
-    return not check.startswith("season ")
+    """Whether more histories can find more: a preset is always the same."""
+    return not check.startswith(PRESET)
 
 
 def _table(lines: Iterable[dict[str, Any]], what: str) -> dict[str, dict[str, int]]:
@@ -400,7 +377,18 @@ def mutate(options: argparse.Namespace, console: Console) -> int:
     A mutant that is explained as equivalent and killed all the same (with `--all`) counts as a failure, too.
     """
     try:
-        campaign = Campaign(options, console)
+        return collect(lambda suite: _campaign(options, console, suite), *OPTIONS)
+    except (Unsound, Uncollected) as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"stopped; go on with --resume (the record: {options.record})", file=sys.stderr)
+        return 130
+
+
+def _campaign(options: argparse.Namespace, console: Console, suite: Suite) -> int:
+    with Pool[Trial](options.jobs) as pool:
+        campaign = Campaign(options, console, suite, pool)
         chosen = campaign.chosen()
         if options.list:
             for mutant in sorted(chosen, key=lambda mutant: (mutant.path, mutant.line)):
@@ -410,17 +398,13 @@ def mutate(options: argparse.Namespace, console: Console) -> int:
             raise Unsound(f"{EQUIVALENTS} lists mutants that are no more: {', '.join(stale)}; take them out")
         campaign.compile_originals()
         campaign.open_record()
-        campaign.suite.warm()
+        for target in TARGETS:
+            _ = deployer(target)
+            parse_ahead(CONTRACTS, target)
         campaign.baseline()
         todo = [mutant for mutant in chosen if options.all or mutant.name not in campaign.explained]
         complete = campaign.go(todo)
-    except Unsound as problem:
-        print(problem, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"stopped; go on with --resume (the record: {options.record})", file=sys.stderr)
-        return 130
-    evidence = campaign.report(chosen, complete)
+        evidence = campaign.report(chosen, complete)
     write(evidence, options.out)
     _tell(evidence, options, console)
     figures = evidence["figures"]

@@ -1,0 +1,155 @@
+"""The tests of this checkout, collected by pytest as ever, for campaigns that run them on changed contracts.
+
+A campaign works inside the session: `collect` gives it the tests, and each of its workers, which are forked, runs those
+that it is told to, one by one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis.errors import InvalidArgument
+
+from verification.harness import presets
+from verification.harness.reproducers import machine_of
+from verification.invariants import ROOT
+
+PROPERTIES, UNIT = "tests/properties", "tests/unit"
+
+_NOT_ABOUT_CONTRACTS = ("day", "households", "model", "pricing", "repl", "scenario", "units")
+
+ABOUT_CONTRACTS = (
+    f"--ignore={PROPERTIES}/test_engines.py",
+    *(f"--ignore={UNIT}/test_{name}.py" for name in _NOT_ABOUT_CONTRACTS),
+)
+"""Options that leave out what cannot notice a change of the contracts, or only by way of what others test."""
+
+_EVERY_TEST_HAS = {"_property_engine", "property_env", "pytestconfig", "request"}
+"""Fixtures of the plugin."""
+
+
+class Uncollected(Exception):
+    """The tests cannot be collected; what pytest said comes before."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """Tests that are run together: one, or all of a file whose tests share fixtures.
+
+    presets      where its histories begin
+    invariants   that its tests are marked with
+    """
+
+    name: str
+    items: tuple[pytest.Item, ...]
+    presets: tuple[str, ...]
+    invariants: tuple[str, ...]
+
+
+class Suite:
+    """The collected tests. `checks` are those of the properties, by name, `units` the unit tests by file."""
+
+    def __init__(self, session: pytest.Session, failures: list[BaseException]) -> None:
+        self._failures = failures
+        self.checks: dict[str, Check] = {}
+        self.units: defaultdict[Path, list[pytest.Item]] = defaultdict(list)
+        files: defaultdict[Path, list[pytest.Item]] = defaultdict(list)
+        for item in session.items:
+            group = self.units if (ROOT / UNIT) in item.path.parents else files
+            group[item.path].append(item)
+        for path, items in files.items():
+            self._add(path.relative_to(ROOT).as_posix(), items)
+
+    def _add(self, file: str, items: Sequence[pytest.Item]) -> None:
+        """The checks of a file of property tests."""
+        module: Any = items[0].module  # type: ignore[attr-defined]
+        needed = {name for value in vars(module).values() for name in getattr(value, "season_names", ())}
+        shared = any(set(item.fixturenames) - _EVERY_TEST_HAS for item in items)  # type: ignore[attr-defined]
+        for name, group in ((file, items),) if shared else ((one.nodeid, [one]) for one in items):
+            machine = machine_of(group[0]) if len(group) == 1 else None
+            seasons = getattr(machine, "season_names", None) or sorted(needed) or ("fresh",)
+            marked = (one for item in group for mark in item.iter_markers("invariant") for one in mark.args)
+            check = Check(name.removesuffix("::runTest"), tuple(group), tuple(dict.fromkeys(seasons)), tuple(marked))
+            self.checks[check.name] = check
+
+    def run(self, items: Sequence[pytest.Item]) -> None:
+        """Runs tests in a worker, one after the other; raises what the first one that fails has raised.
+
+        The failure then has the test's ID and the invariants that it is marked with, as `test` and `marked`.
+        """
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            self._failures.clear()
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if self._failures:
+                failure = self._failures[0]
+                failure.test = item.nodeid  # type: ignore[attr-defined]
+                marks = item.iter_markers("invariant")
+                failure.marked = [one for mark in marks for one in mark.args]  # type: ignore[attr-defined]
+                raise failure
+
+    def try_harder(self, plan: settings) -> None:
+        """From now on the tests of this worker draw by this plan, but for those that have one of their own. Once."""
+        for check in self.checks.values():
+            for item in check.items:
+                if machine_of(item) is not None:
+                    item.cls.settings = plan  # type: ignore[attr-defined]
+                elif hasattr(getattr(item, "obj", None), "hypothesis"):
+                    with contextlib.suppress(InvalidArgument):  # It has a plan of its own.
+                        plan(item.obj)  # type: ignore[attr-defined]
+
+
+def collect(work: Callable[[Suite], int], *arguments: str, paths: Sequence[str] = (PROPERTIES, UNIT)) -> int:
+    """Collects the tests below `paths` and returns what `work(suite)` does, inside the session.
+
+    Args:
+        arguments: pytest's own and those of `verification.plugin`.
+
+    Raises Uncollected where pytest cannot collect them.
+    """
+
+    class Session:
+        """Takes the place of pytest's loop."""
+
+        def __init__(self) -> None:
+            self.status: int | None = None
+            self.failures: list[BaseException] = []
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+            """Has the campaign run."""
+            if session.testsfailed:
+                return None
+            gc.collect()
+            gc.freeze()
+            self.status = work(Suite(session, self.failures))
+            return True
+
+        def pytest_exception_interact(self, call: pytest.CallInfo[None]) -> None:
+            """Keeps what a test failed with."""
+            if call.excinfo is not None:
+                self.failures.append(call.excinfo.value)
+
+    session = Session()
+    quiet = ["-qq", "-s", "--no-header", "--no-summary", "-p", "no:cacheprovider"]
+    os.chdir(ROOT)
+    code = pytest.main([*quiet, *arguments, *paths], plugins=[session])
+    if session.status is None:
+        raise Uncollected(f"pytest could not collect the tests ({code!r}): python -m pytest --collect-only")
+    return session.status
+
+
+def prepared(*names: str) -> None:
+    """Plays presets in a worker, before tests that begin in them. Raises what went wrong."""
+    for name in names:
+        presets.prepared(name)
+    for failure in presets.failures.values():
+        raise failure

@@ -1,0 +1,81 @@
+"""Processes that do one job each, some at a time, and say over a pipe how it goes: for all campaigns."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any, Generic, TypeVar
+
+Job = TypeVar("Job")
+
+
+class Ended(Exception):
+    """A worker ended without a last word, or its time was up; the message says which."""
+
+
+@dataclass(eq=False)
+class Worker(Generic[Job]):
+    """A process at work on a job, forked from this one: it inherits all that was imported and compiled."""
+
+    job: Job
+    process: Any
+    pipe: Connection
+    ends: float
+
+
+class Pool(Generic[Job]):
+    """At most `size` workers at a time. Use it in a `with` block, which ends all that are left."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.workers: list[Worker[Job]] = []
+
+    def __enter__(self) -> Pool[Job]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in list(self.workers):
+            self.stop(worker)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for another worker."""
+        return len(self.workers) >= self.size
+
+    def start(self, job: Job, target: Callable[..., None], *arguments: Any, seconds: float) -> Worker[Job]:
+        """A worker that runs `target(*arguments, pipe)`, for so many seconds at most."""
+        ours, theirs = multiprocessing.Pipe()
+        process = multiprocessing.get_context("fork").Process(target=target, args=(*arguments, theirs), daemon=True)
+        process.start()
+        theirs.close()
+        worker = Worker(job, process, ours, time.monotonic() + seconds)
+        self.workers.append(worker)
+        return worker
+
+    def stop(self, worker: Worker[Job]) -> None:
+        """Ends a worker, whatever it does."""
+        worker.process.kill()
+        worker.process.join()
+        worker.pipe.close()
+        self.workers.remove(worker)
+
+    def messages(self, timeout: float = 1) -> Iterator[tuple[Worker[Job], Any]]:
+        """What the workers have said, waiting `timeout` seconds for it at most; an `Ended` where one is no more.
+
+        A worker that ended is stopped. Whoever has its last word stops it.
+        """
+        wait([worker.pipe for worker in self.workers], timeout=timeout)
+        for worker in list(self.workers):
+            try:
+                while worker in self.workers and worker.pipe.poll():
+                    yield worker, worker.pipe.recv()
+            except EOFError:
+                self.stop(worker)
+                yield worker, Ended(f"the process ended with {worker.process.exitcode}")
+                continue
+            if worker in self.workers and time.monotonic() > worker.ends:
+                self.stop(worker)
+                yield worker, Ended("its time was up")
