@@ -1,20 +1,18 @@
 """Breaks the contract in one place at a time and shows that the invariant which says so catches it: `make faults`.
 
-Each `*.patch` beside this file is one fault: a sentence, the invariant that it violates, the test that checks that
-invariant, and the change. A fault is caught if that test fails and found that invariant violated; anything else fails
-the run. A fault can violate several: where the shrunk history shows another one first, a line says so.
+Each `*.patch` in `tests/properties/faults` is one seeded bug: a sentence, the invariant that it violates, the test that
+checks that invariant, and the change. It is caught if that test fails and found that invariant violated; anything else
+fails the run. A bug can violate several: where the failing history shows another one first, a line says so.
 
-Times are seconds from the start of the fault's own process, which compiles and deploys the faulty contract, plays the
-seasons and draws histories, to the invariant's first violation and to the end of shrinking. The interpreter is started
-and the modules are imported once for all faults; what that took is printed first.
+Times are seconds from the start of the bug's own process, which compiles and deploys the changed contract, plays the
+presets and draws histories, to the invariant's first violation and to the end of the test; with `--shrink` the failing
+history is made smaller first. The interpreter is started and the tests are collected once for all bugs.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
-import importlib
-import multiprocessing
 import os
 import re
 import shutil
@@ -23,48 +21,32 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-_BEGUN = time.monotonic()
+import boa
 
-import boa  # noqa: E402
-import hypothesis.internal.conjecture.engine as hypothesis_engine  # noqa: E402
-from hypothesis import HealthCheck, Phase, settings  # noqa: E402
-from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test  # noqa: E402
+from verification.campaigns.suite import Suite, Uncollected, collect
+from verification.campaigns.workers import Ended, Pool
+from verification.harness import counters, presets
+from verification.harness.lockstep import Twin
+from verification.invariants import ROOT
+from verification.measurements import document, write
+from verification.mutation.compiler import compilation, install, parse_ahead
+from wattproof.market import deployment
 
-from verification.harness import counters as evidence  # noqa: E402
-from verification.harness import presets as seasons  # noqa: E402
-from verification.harness.lockstep import Twin  # noqa: E402
-from verification.measurements import document, write  # noqa: E402
-from verification.mutation.compiler import compilation, install, parse_ahead  # noqa: E402
-from wattproof.evm.engine import roomy_env  # noqa: E402
-from wattproof.market import deployment  # noqa: E402
-
-HERE = Path(__file__).parent
-ROOT = HERE.parents[2]
+PATCHES = ROOT / "tests" / "properties" / "faults"
+CONTRACTS = ROOT / "contracts"
 LONGEST = 120
-"""Seconds after which a fault counts as not caught."""
-
-# Short histories: what they find shrinks in seconds. Shrinking stops at six seconds, whatever is left to gain.
-SETTINGS: dict[str, Any] = dict(
-    max_examples=3_000,
-    stateful_step_count=25,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    report_multiple_bugs=False,
-    phases=[Phase.explicit, Phase.generate, Phase.shrink],
-    suppress_health_check=list(HealthCheck),
-)
-MOST_SHRINKING = 6
+"""Seconds after which a bug counts as not caught; three times as long where its history is shrunk."""
 
 
 @dataclass(frozen=True)
-class Fault:
-    """One fault, as its patch describes it."""
+class Bug:
+    """One seeded bug, as its patch describes it."""
 
     name: str
     sentence: str
@@ -84,179 +66,152 @@ class Verdict:
     ended: float
     error: str
 
+    def first(self, invariant: str) -> float:
+        """Seconds to the first violation: of that invariant, or of any."""
+        return self.seen.get(invariant, min(self.seen.values(), default=float("nan")))
 
-def faults() -> list[Fault]:
-    """Every fault beside this file. ValueError where a patch does not say what it must."""
-    return [_parse(path) for path in sorted(HERE.glob("*.patch"))]
+
+def bugs() -> list[Bug]:
+    """Every seeded bug. ValueError where a patch does not say what it must."""
+    return [_parse(path) for path in sorted(PATCHES.glob("*.patch"))]
 
 
-def _parse(path: Path) -> Fault:
+def _parse(path: Path) -> Bug:
     head, _, _ = path.read_text().partition("\n--- ")
     fields = dict(re.findall(r"^(module|invariant|test): (\S+)$", head, re.MULTILINE))
     if fields.keys() != {"module", "invariant", "test"}:
         raise ValueError(f"{path}: its head must name module, invariant and test")
-    return Fault(path.stem, head.splitlines()[0], fields["module"], fields["invariant"], fields["test"], path)
+    return Bug(path.stem, head.splitlines()[0], fields["module"], fields["invariant"], fields["test"], path)
 
 
-def check(fault: Fault) -> Verdict:
-    """Runs the fault's test against the faulty contract in a process of its own."""
-    with tempfile.TemporaryDirectory(prefix="wattproof-fault-") as folder:
-        shutil.copytree(ROOT / "contracts", Path(folder, "contracts"))
-        subprocess.run(["git", "apply", str(fault.patch)], cwd=folder, check=True)
-        receiver, sender = multiprocessing.Pipe(duplex=False)
-        process = multiprocessing.get_context("fork").Process(target=_child, args=(fault, folder, sender))
-        process.start()
-        sender.close()
-        answered = receiver.poll(LONGEST)
-        answer = {"reported": None, "seen": {}, "error": f"nothing in {LONGEST} s"}
-        try:
-            answer = receiver.recv() if answered else answer
-        except EOFError:
-            answer["error"] = "the process ended without a word: does the faulty contract compile?"
-        process.kill()
-        process.join()
-    return Verdict(
-        answer["reported"], answer["seen"], answer.get("compiled", 0), answer.get("ended", LONGEST), answer["error"]
-    )
+def check(bug: Bug, suite: Suite, seconds: float) -> Verdict:
+    """Runs the bug's test against the changed contract in a process of its own."""
+    with tempfile.TemporaryDirectory(prefix="wattproof-bug-") as folder, Pool[Bug](1) as pool:
+        shutil.copytree(CONTRACTS, Path(folder, "contracts"))
+        subprocess.run(["git", "apply", str(bug.patch)], cwd=folder, check=True)
+        pool.start(bug, _work, bug, suite, folder, seconds=seconds)
+        while True:
+            for _, said in pool.messages():
+                if isinstance(said, Ended):
+                    return Verdict(None, {}, 0, seconds, f"{said}: does the changed contract compile?")
+                return said
 
 
 @functools.cache
 def _seen_by_the_lens() -> set[Path]:
     """The sources that a lens is compiled from: where one of them is changed, it is compiled anew."""
-    lens = compilation(ROOT / "contracts", "MarketLens")
+    lens = compilation(CONTRACTS, "MarketLens")
     _ = lens.resolved_imports
-    return {file.resolved_path for file in lens.input_bundle.loaded}
+    return {file.resolved_path for file in lens.input_bundle.loaded}  # type: ignore[attr-defined]
 
 
-def _child(fault: Fault, folder: str, sender: Connection) -> None:
+def _work(bug: Bug, suite: Suite, folder: str, pipe: Connection) -> None:
     begun = time.monotonic()
     os.environ["WATTPROOF_CONTRACTS"] = str(Path(folder, "contracts"))
-    evidence.STORIES = Path(folder, "failures")
+    counters.STORIES = Path(folder, "failures")
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (Hypothesis prints what it found)
-    seen: dict[str, float] = {}
-    remember = evidence.Violated.__init__
-
-    def violated(self: evidence.Violated, invariant: str, details: dict[str, Any]) -> None:
-        seen.setdefault(invariant, time.monotonic() - begun)
-        remember(self, invariant, details)
-
-    evidence.Violated.__init__ = violated  # type: ignore[method-assign]
-    settings.register_profile("faults", **SETTINGS)
-    settings.load_profile("faults")
-    hypothesis_engine.MAX_SHRINKING_SECONDS = MOST_SHRINKING
-    if not fault.invariant.startswith("C2") and fault.test != "tests/properties/test_terms.py::TestTerms":
-        # The invariant must catch the fault by itself, without the model's help.
+    if not bug.invariant.startswith("C2") and bug.test != "tests/properties/test_terms.py::TestTerms":
+        # The invariant must catch the bug by itself, without the model's help.
         Twin.comparing = Twin.strict_seasons = False
-    here, there = ROOT / "contracts", Path(folder, "contracts")
-    texts = {path: (there / path.relative_to(here)).read_text() for path in here.rglob("*.vy*")}
+    there = Path(folder, "contracts")
+    texts = {path: (there / path.relative_to(CONTRACTS)).read_text() for path in CONTRACTS.rglob("*.vy*")}
     changes = {path.resolve(): text for path, text in texts.items() if text != path.read_text()}
     for name in ("EnergyMarket", "MarketLens") if changes.keys() & _seen_by_the_lens() else ("EnergyMarket",):
-        faulty = compilation(here, name, changes)
-        _ = faulty.identity
-        install(name, faulty)
+        changed = compilation(CONTRACTS, name, changes)
+        _ = changed.identity
+        install(name, changed)
     compiled = time.monotonic() - begun
     reported, error = None, "the test passed"
-    with boa.swap_env(roomy_env("revm")):
-        try:
-            seasons.prepared("fresh")  # the others when a history first begins in one
-            _run(fault.test)
-            if seasons.failures:
-                raise next(iter(seasons.failures.values()))
-        except BaseException as failure:
-            violations = [leaf for leaf in evidence.leaves(failure) if isinstance(leaf, evidence.Violated)]
-            reported = violations[0].invariant if violations else None
-            error = f"{type(failure).__name__}: {failure}".splitlines()[0][:200]
-    sender.send(
-        {"reported": reported, "seen": seen, "compiled": compiled, "ended": time.monotonic() - begun, "error": error}
-    )
+    counters.first.clear()
+    try:
+        with boa.swap_env(presets.environment("revm", oversized=True)):
+            suite.run(suite.checks[bug.test].items)
+    except BaseException as failure:
+        violations = [leaf for leaf in counters.leaves(failure) if isinstance(leaf, counters.Violated)]
+        reported = violations[0].invariant if violations else None
+        error = f"{type(failure).__name__}: {failure}".splitlines()[0][:200]
+    seen = {invariant: moment - begun for invariant, (moment, _) in counters.first.items()}
+    pipe.send(Verdict(reported, seen, compiled, time.monotonic() - begun, error))
 
 
-def _run(test: str) -> None:
-    file, _, name = test.partition("::")
-    module = importlib.import_module(file.removesuffix(".py").replace("/", "."))
-    for value in list(vars(module).values()):
-        is_machine = isinstance(value, type) and issubclass(value, RuleBasedStateMachine)
-        if is_machine and f"Test{value.__name__}" == name and value.__module__ == module.__name__:
-            run_state_machine_as_test(value, settings=settings.get_profile("faults"))
-            return
-    # What is made inside the first example would be undone, or be there in the second one only.
-    getattr(module, "prepare", lambda: None)()
-    function = getattr(module, name)
-    if hasattr(function, "hypothesis"):  # the settings that it was decorated with are those of the tests
-        function._hypothesis_internal_use_settings = settings.get_profile("faults")
-    function()
-
-
-def _details(rows: list[tuple[Fault, Verdict, float, bool]]) -> list[dict[str, Any]]:
+def _details(rows: Sequence[tuple[Bug, Verdict, bool]]) -> list[dict[str, Any]]:
     """What became of each, in the form that the invariant report reads."""
     return [
         {
-            "fault": fault.name,
-            "sentence": fault.sentence,
-            "module": fault.module,
-            "invariant": fault.invariant,
-            "test": fault.test,
+            "fault": bug.name,
+            "sentence": bug.sentence,
+            "module": bug.module,
+            "invariant": bug.invariant,
+            "test": bug.test,
             "caught": caught,
             "seen": sorted(verdict.seen),
-            "first": round(first, 2) if caught else None,
-            "shrunk": round(verdict.ended, 2),
+            "first": round(verdict.first(bug.invariant), 2) if caught else None,
+            "ended": round(verdict.ended, 2),
             "compile": round(verdict.compiled, 2),
         }
-        for fault, verdict, first, caught in rows
+        for bug, verdict, caught in rows
     ]
 
 
-def main() -> int:
-    """Prints a row per fault and both medians; returns 1 where one was not caught by the invariant it names."""
-    parser = argparse.ArgumentParser(prog="python -m tests.properties.faults", description=__doc__.split("\n")[0])
-    parser.add_argument("names", nargs="*", help="faults to check (default: all)")
-    parser.add_argument("--test", help="run this test instead of the fault's own, and show what it finds")
-    parser.add_argument("--json", type=Path, help="write the figures there, too")
-    options = parser.parse_args()
-    chosen = [fault for fault in faults() if not options.names or fault.name in options.names]
-    if options.test:
-        chosen = [Fault(f.name, f.sentence, f.module, "?", options.test, f.patch) for f in chosen]
-    for fault in chosen:
-        importlib.import_module(fault.test.partition("::")[0].removesuffix(".py").replace("/", "."))
-    for name in ("EnergyCredit", "MarketLens"):  # once, for all faults that are not in their sources
+def run(suite: Suite, chosen: Sequence[Bug], shrinks: bool, file: Path | None) -> int:
+    """Prints a row per bug and the medians; returns 1 where one was not caught by the invariant it names."""
+    for name in ("EnergyCredit", "MarketLens"):  # once, for all bugs that are not in their sources
         _ = deployment.deployer(name).compiler_data.bytecode
     _seen_by_the_lens()
-    parse_ahead(ROOT / "contracts", "EnergyMarket")
-    evidence.spare_collector()
-    print(f"imports: {time.monotonic() - _BEGUN:.1f} s, once; engine revm")
-    head = ("fault", "module", "invariant", "caught", "first s", "shrunk s", "compile s")
+    parse_ahead(CONTRACTS, "EnergyMarket")
+    begun = time.monotonic()
+    head = ("bug", "module", "invariant", "caught", "first s", "ended s", "compile s")
     print("{:<28} {:<13} {:<16} {:<7} {:>8} {:>9} {:>10}".format(*head))
-    rows, missed = [], []
-    for fault in chosen:
-        verdict = check(fault)
-        caught = verdict.reported is not None and (fault.invariant in verdict.seen or fault.invariant == "?")
-        first = verdict.seen.get(fault.invariant, min(verdict.seen.values(), default=float("nan")))
-        shown = fault.invariant if fault.invariant != "?" else str(verdict.reported)
+    rows: list[tuple[Bug, Verdict, bool]] = []
+    for bug in chosen:
+        verdict = check(bug, suite, LONGEST * (3 if shrinks else 1))
+        caught = verdict.reported is not None and (bug.invariant in verdict.seen or bug.invariant == "?")
+        shown = bug.invariant if bug.invariant != "?" else str(verdict.reported)
         print(
-            f"{fault.name:<28} {fault.module:<13} {shown:<16} {'yes' if caught else 'NO':<7} "
-            f"{first:>8.1f} {verdict.ended:>9.1f} {verdict.compiled:>10.1f}",
+            f"{bug.name:<28} {bug.module:<13} {shown:<16} {'yes' if caught else 'NO':<7} "
+            f"{verdict.first(bug.invariant):>8.1f} {verdict.ended:>9.1f} {verdict.compiled:>10.1f}",
             flush=True,
         )
         if caught and verdict.reported != shown:
-            print(f"    the shrunk history violates {verdict.reported}, too, and first", flush=True)
+            print(f"    the failing history violates {verdict.reported}, too, and first", flush=True)
         if not caught:
-            missed.append(fault.name)
             print(f"    reported {verdict.reported}: {verdict.error}; seen {sorted(verdict.seen)}", flush=True)
-        rows.append((fault, verdict, first, caught))
-    hits = [(first, verdict) for _, verdict, first, caught in rows if caught]
+        rows.append((bug, verdict, caught))
+    hits = [(verdict.first(bug.invariant), verdict.compiled) for bug, verdict, caught in rows if caught]
     if hits:
         print(
-            f"{len(hits)} of {len(rows)} caught; median {statistics.median(f for f, _ in hits):.1f} s to the first "
-            f"failure and {statistics.median(v.ended for _, v in hits):.1f} s to a shrunk one, compiling included "
-            f"(without: {statistics.median(f - v.compiled for f, v in hits):.1f} s and "
-            f"{statistics.median(v.ended - v.compiled for _, v in hits):.1f} s)"
+            f"{len(hits)} of {len(rows)} caught; median {statistics.median(first for first, _ in hits):.1f} s to the "
+            f"first failure, compiling included (without: {statistics.median(f - c for f, c in hits):.1f} s)"
         )
-    if options.json:
-        figures = {"faults": len(rows), "caught": len(hits)}
-        write(document("faults", None, _BEGUN, figures, _details(rows)), options.json)
+    if file:
+        write(document("faults", None, begun, {"faults": len(rows), "caught": len(hits)}, _details(rows)), file)
+    missed = [bug.name for bug, _, caught in rows if not caught]
     if missed:
         print(f"not caught by the invariant named: {', '.join(missed)}", file=sys.stderr)
     return 1 if missed else 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns 0 where each bug was caught, 1 where one was not, 2 where nothing can be run."""
+    parser = argparse.ArgumentParser(prog="python -m verification.campaigns.seeded_bugs", description=__doc__)
+    parser.add_argument("names", nargs="*", help="bugs to check (default: all)")
+    parser.add_argument("--test", help="run this test instead of the bug's own, and show what it finds")
+    parser.add_argument("--shrink", action="store_true", help="make the failing histories smaller, too")
+    parser.add_argument("--json", type=Path, help="write the figures there, too")
+    options = parser.parse_args(arguments)
+    chosen = [bug for bug in bugs() if not options.names or bug.name in options.names]
+    if options.test:
+        chosen = [replace(bug, invariant="?", test=options.test) for bug in chosen]
+    if unknown := set(options.names) - {bug.name for bug in chosen}:
+        print(f"no bug {', '.join(sorted(unknown))}: they are the patches of {PATCHES.relative_to(ROOT)}")
+        return 2
+    tests = sorted({bug.test.partition("::")[0] for bug in chosen})
+    how = ["--profile", "bugs", "--engine", "revm", "--oversized", *([] if options.shrink else ["--no-shrinking"])]
+    try:
+        return collect(lambda suite: run(suite, chosen, options.shrink, options.json), *how, paths=tests)
+    except Uncollected as problem:
+        print(problem, file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import re
 import sys
@@ -11,7 +10,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +20,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from vyper.ir import compile_ir
 
+from verification.campaigns.suite import ABOUT_CONTRACTS, Suite, Uncollected, collect, prepared
+from verification.campaigns.workers import Ended, Pool
 from verification.coverage.code import OWN, Code, Edge
+from verification.harness import presets
+from verification.invariants import ROOT
 from verification.measurements import document, write
 from verification.mutation.sources import TARGETS
-from verification.mutation.trial import NOT_ABOUT_CONTRACTS, UNIT, Suite
-from wattproof.evm.engine import make_env
 from wattproof.market.deployment import deployer
 
 UNREACHABLE = Path("docs/unreachable-edges.md")
 
-EFFORT = "edges"
-"""The effort of the property tests: histories and steps of each, on py-evm."""
+LONGEST = 4 * 3_600
+"""Seconds after which a part is given up."""
 
 LENS = "MarketLens"
 
@@ -129,91 +130,63 @@ class Watch:
 # ---- the tests -------------------------------------------------------------------------
 
 
-def _unit_tests(suite: Suite, tell: Callable[[str], None]) -> None:
-    """All unit tests, file by file. Raises Unsound where one fails."""
-    import pytest
-
-    os.chdir(suite.root)
-    for path in sorted((suite.root / UNIT).glob("test_*.py")):
-        if path.stem.removeprefix("test_") in NOT_ABOUT_CONTRACTS:
-            continue
-        code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", str(path)])
-        if code != pytest.ExitCode.OK:
-            raise Unsound(f"{path.relative_to(suite.root)} fails: {code!r}; run it by itself to see why")
-        tell(path.stem)
+def _unit_tests(suite: Suite, tell: Callable[[], None]) -> None:
+    """All unit tests, file by file, on titanoboa's own engine."""
+    for items in suite.units.values():
+        suite.run(items)
+        tell()
 
 
-def _properties(suite: Suite, tell: Callable[[str], None]) -> None:
-    """All property tests, with few histories each. Raises Unsound where one fails."""
-    with boa.swap_env(make_env("pyevm")):
-        for name, check in suite.checks.items():
-            for season in check.seasons:
-                suite.seasons.prepared(season)
-            for failure in suite.seasons.failures.values():
-                raise Unsound(f"{name}: {failure}")
-            try:
-                check.run(EFFORT)
-            except Exception as failure:
-                raise Unsound(f"{name} fails on py-evm: {failure}") from failure
-            tell(name)
+def _properties(suite: Suite, tell: Callable[[], None]) -> None:
+    """All property tests, with few histories each."""
+    with boa.swap_env(presets.environment("pyevm")):
+        for check in suite.checks.values():
+            prepared(*check.presets)
+            suite.run(check.items)
+            tell()
 
 
-PARTS: dict[str, Callable[[Suite, Callable[[str], None]], None]] = {"unit": _unit_tests, "properties": _properties}
+PARTS: dict[str, Callable[[Suite, Callable[[], None]], None]] = {"unit": _unit_tests, "properties": _properties}
 """What a campaign consists of; each part runs in a process of its own."""
 
 
-def _child(part: str, suite: Suite, watch: Watch, pipe: Connection) -> None:
+def _work(part: str, suite: Suite, watch: Watch, pipe: Connection) -> None:
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (pytest and Hypothesis print)
     try:
         with watch.on():
-            PARTS[part](suite, lambda name: pipe.send(("passed", watch.taken())))
-    except Unsound as problem:
-        pipe.send(("failed", str(problem)))
+            PARTS[part](suite, lambda: pipe.send(("passed", watch.taken())))
+    except Exception as failure:
+        pipe.send(("failed", f"{getattr(failure, 'test', part)} fails on py-evm: {failure}"))
     else:
         pipe.send(("done", None))
 
 
 def run_parts(parts: Sequence[str], suite: Suite, watch: Watch, jobs: int, console: Console) -> dict[str, int]:
     """Runs the parts, `jobs` at a time, into `watch`; returns how many new edges each part brought, in order."""
-    waiting, running = list(parts), {}
-    brought = dict.fromkeys(parts, 0)
+    waiting, brought = list(parts), dict.fromkeys(parts, 0)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    files = len(list((suite.root / UNIT).glob("test_*.py"))) - len(NOT_ABOUT_CONTRACTS)
-    total = {"unit": files, "properties": len(suite.checks)}
-    with Progress(*columns, console=console, auto_refresh=False) as progress:
+    total = {"unit": len(suite.units), "properties": len(suite.checks)}
+    with Progress(*columns, console=console, auto_refresh=False) as progress, Pool[str](jobs) as pool:
         bars = {part: progress.add_task(part, total=total[part]) for part in parts}
-        try:
-            while waiting or running:
-                while waiting and len(running) < jobs:
-                    part = waiting.pop(0)
-                    ours, theirs = multiprocessing.Pipe()
-                    process = multiprocessing.get_context("fork").Process(
-                        target=_child, args=(part, suite, watch, theirs), daemon=True
-                    )
-                    process.start()
-                    theirs.close()
-                    running[ours] = (part, process)
-                for pipe in wait(list(running), timeout=1):
-                    part, process = running[pipe]
-                    try:
-                        kind, what = pipe.recv()
-                    except EOFError:
-                        raise Unsound(f"the process of the {part} tests ended before it was done") from None
-                    if kind == "failed":
-                        raise Unsound(what)
-                    if kind == "passed":
-                        before = watch.missing()
-                        watch.add(what)
-                        brought[part] += before - watch.missing()
-                        progress.advance(bars[part])
-                    else:
-                        process.join()
-                        del running[pipe]
-                progress.refresh()
-        finally:
-            for _, process in running.values():
-                process.kill()
-                process.join()
+        while waiting or pool.workers:
+            while waiting and not pool.is_full:
+                part = waiting.pop(0)
+                pool.start(part, _work, part, suite, watch, seconds=LONGEST)
+            for worker, message in pool.messages():
+                part = worker.job
+                if isinstance(message, Ended):
+                    raise Unsound(f"the {part} tests: {message}")
+                kind, what = message
+                if kind == "failed":
+                    raise Unsound(what)
+                if kind == "passed":
+                    before = watch.missing()
+                    watch.add(what)
+                    brought[part] += before - watch.missing()
+                    progress.advance(bars[part])
+                else:
+                    pool.stop(worker)
+            progress.refresh()
     return brought
 
 
@@ -311,18 +284,22 @@ def report(codes: Sequence[Code], reasons: dict[Key, str]) -> tuple[dict[str, An
 
 def edges(options: argparse.Namespace, console: Console) -> int:
     """Runs a campaign. Returns 0 where every edge and line was run or is explained, 1 where not, 2 on errors."""
-    begun = time.monotonic()
-    suite = Suite({EFFORT: (options.histories, options.steps)})
+    effort = ("--histories", str(options.histories), "--steps", str(options.steps))
+    how = ("--profile", "look", "--engine", "pyevm", *effort, *ABOUT_CONTRACTS)
     try:
-        reasons = unreachable(suite.root)
-        watch = Watch(suite.contracts.resolve())
-        brought = run_parts(options.part or list(PARTS), suite, watch, options.jobs, console)
-    except Unsound as problem:
+        return collect(lambda suite: _campaign(options, console, suite), *how)
+    except (Unsound, Uncollected) as problem:
         print(problem, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped; nothing was written", file=sys.stderr)
         return 130
+
+
+def _campaign(options: argparse.Namespace, console: Console, suite: Suite) -> int:
+    begun, reasons = time.monotonic(), unreachable(ROOT)
+    watch = Watch((ROOT / "contracts").resolve())
+    brought = run_parts(options.part or list(PARTS), suite, watch, options.jobs, console)
     found, problems = report(watch.codes, reasons)
     effort = {"histories": options.histories, "steps": options.steps, "new edges of": brought}
     evidence = document("edges", None, begun, found["figures"], effort | found["details"])
