@@ -25,16 +25,16 @@ help:
 	@echo "make format  format them"
 	@echo "make clean   remove the virtual environment and what runs leave behind"
 
-$(READY): pyproject.toml requirements.txt
+$(READY): pyproject.toml verification/pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Wattproof needs Python 3.11 or later; name one with: make PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing Wattproof into $(VENV) (a minute or two, once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt --editable '.[test]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt --editable . --editable verification
 	@touch $@
 
 $(DEV): $(READY)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt --editable '.[dev]' --editable verification
 	@touch $@
 
 day: $(READY)
@@ -62,7 +62,7 @@ test-one: $(READY)
 	@$(BIN)/python -m pytest '$(TEST)' --engine $(or $(ENGINE),pyevm) --profile $(or $(PROFILE),ci) $(MORE)
 
 faults: $(READY)
-	@$(BIN)/python -m tests.properties.faults --json out/evidence/faults.json
+	@$(BIN)/python -m verification.campaigns.seeded_bugs --json out/evidence/faults.json
 
 deep: $(READY)
 	@$(BIN)/python -m verification.campaigns.deep --budget $(or $(BUDGET),2h)
@@ -92,7 +92,7 @@ evidence: $(READY) $(HALMOS)
 		test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
 lint: $(DEV)
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-cache && $(BIN)/pyright
 	@for file in $(VYPER); do $(BIN)/mamushi --check --quiet -l 110 $$file || exit 1; done
 
 format: $(DEV)

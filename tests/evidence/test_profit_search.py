@@ -25,7 +25,7 @@ RULES = {
 
 def test_every_old_rule_is_found_to_pay() -> None:
     """The search ends with 0 only where, for each rule, the invariant that its patch names was violated."""
-    search = [sys.executable, "-m", "tests.properties.faults", *(f"old-rule-{rule}" for rule in RULES)]
+    search = [sys.executable, "-m", "verification.campaigns.seeded_bugs", *(f"old-rule-{rule}" for rule in RULES)]
     ran = subprocess.run(search, cwd=ROOT, capture_output=True, text=True)
 
     missed = [attack for rule, attack in RULES.items() if f"old-rule-{rule} " not in ran.stdout]
