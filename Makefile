@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 DEV    := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help day study repl gas test verify test-one faults deep profit rate evidence lint format clean
+.PHONY: help day study repl gas test verify test-one faults deep profit rate evidence docs lint format clean
 
 help:
 	@echo "make day     run a trading day of ten households through the contract"
@@ -21,6 +21,7 @@ help:
 	@echo "make rate    checked steps a second of the state machines, on each engine"
 	@echo "make deep    run the state machines for hours: make deep BUDGET=8h"
 	@echo "make profit  search for attacks that pay, and write the worst ones into out/profit.json: make profit BUDGET=1h"
+	@echo "make docs    build the documentation site into out/docs"
 	@echo "make lint    check the format of the Python and Vyper sources"
 	@echo "make format  format them"
 	@echo "make clean   remove the virtual environment and what runs leave behind"
@@ -90,6 +91,10 @@ evidence: $(READY) $(HALMOS)
 	@failed=; for part in $(PARTS); do echo "wattproof $$part"; \
 		WATTPROOF_HALMOS="$$(ls $(HALMOS) 2>/dev/null)" $(BIN)/wattproof $$part || failed="$$failed $${part%% *}"; done; \
 		test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
+
+# The documentation as a site; a link that leads nowhere fails it.
+docs: $(DEV)
+	@$(BIN)/mkdocs build --quiet --strict --site-dir out/docs && echo "documentation: out/docs/index.html"
 
 lint: $(DEV)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-cache && $(BIN)/pyright
