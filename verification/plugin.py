@@ -182,7 +182,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
     if outcome == "failed":
         failure = call.excinfo.value
         spoilt = failure in presets.failures.values()
-        if not (spoilt and any(known["season"] for known in counters.failures)):
+        if not (spoilt and any(known["preset"] for known in counters.failures)):
             for leaf in counters.leaves(failure):
                 counters.failures.append(reproducers.keep(item, call.when, leaf, engine_name(item.config)))
 
@@ -305,7 +305,7 @@ def _told(config: pytest.Config, total: dict[str, Any], status: int) -> dict[str
         "seed": config.getoption("hypothesis_seed", None),
         "seconds": round(time.monotonic() - config.stash[_STARTED], 3),
         "status": status,
-        "starved": summary.rarely_called(total),
+        "under_exercised": summary.rarely_called(total),
         **total,
     }
 

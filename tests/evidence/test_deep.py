@@ -40,7 +40,7 @@ def play(run: deep.Run, monkeypatch: pytest.MonkeyPatch, *passes: Pass) -> list[
         commands.append(command)
         counted = {"outcome": "passed", "checked": {"C4-PROFIT-1": 5, "C4-PROFIT-4": 5}}
         counted["violated"] = {"C4-PROFIT-4": violated} if violated else {}
-        told = {"tests": {"t": counted}, "seasons": {}, "failures": [], "attacks": worst, "current": ""}
+        told = {"tests": {"t": counted}, "presets": {}, "failures": [], "attacks": worst, "current": ""}
         run._parts.mkdir(parents=True)
         (run._parts / "1.json").write_text(json.dumps(told))
         if len(commands) == len(passes):

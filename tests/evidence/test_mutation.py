@@ -215,7 +215,7 @@ def test_a_sample_is_killed_and_the_record_goes_on(tmp_path: Path) -> None:
 
 
 def test_a_weak_suite_is_told_what_survives(tmp_path: Path, all_mutants: list[Mutant]) -> None:
-    """Seasons never buy surplus: with no other check, that a prosumer may buy its own is not noticed."""
+    """Presets never buy surplus: with no other check, that a prosumer may buy its own is not noticed."""
     own = next(
         m
         for m in all_mutants
@@ -224,7 +224,7 @@ def test_a_weak_suite_is_told_what_survives(tmp_path: Path, all_mutants: list[Mu
         and m.before.startswith("refusals")
         and "own quote" in m.before
     )
-    only = ("--mutant", own.name, "--check", "season fresh", "--jobs", "1", "--effort", "look")
+    only = ("--mutant", own.name, "--check", "preset fresh", "--jobs", "1", "--effort", "look")
     code, evidence, told = run(tmp_path, *only)
     assert code == 1, told
     assert [line["mutant"] for line in evidence["details"]["survivors"]] == [own.name]

@@ -85,7 +85,7 @@ class Views:
 
 
 def test_a_quote_is_traded_from_end_to_end(chain: tuple[Node, Driven, str]) -> None:
-    """Two bids win, one household buys what is left and one of the excess; all is settled, every view is as reckoned
+    """Two bids win, one household buys what is left and one of the excess; all is settled, every view is as computed
     by hand, and everybody takes everything out."""
     on, node, setting = chain
     market = Community(on, TARIFF, setting=setting)

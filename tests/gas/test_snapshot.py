@@ -1,4 +1,4 @@
-"""What the market costs is what the committed snapshot says; the in-process reckoning is what a node charges."""
+"""What the market costs is what the committed snapshot says; the in-process computation is what a node charges."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def test_the_reckoning_is_what_a_node_charges() -> None:
     with node(START) as chain:
         real = History(chain, **small)
         real.play()
-    reckoned = History(InProcess(START), **small)
-    reckoned.play()
+    computed = History(InProcess(START), **small)
+    computed.play()
     assert len(real.community.receipts) > 250
-    assert run.unequal(real, reckoned) == []
+    assert run.unequal(real, computed) == []
 
 
 def test_targets_are_kept(committed: list[Figure]) -> None:

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from eth_utils.crypto import keccak
 
-from tests.properties.frames import address_of
+from tests.properties.frame_conditions import address_of
 from tests.properties.machine import Call, Decide, MarketMachine, move
 from verification.harness.choices import Choose
 from verification.harness.counters import holds
-from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MOST_CAPACITY, NEWCOMER, STRANGER, Outcome, Twin
+from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MOST_CAPACITY, NEWCOMER, STRANGER, Lockstep, Outcome
 from verification.harness.state import Observation
 from verification.harness.symbolic import FORMS, Signed, meter, salt_of, seal_bytes
 
@@ -41,9 +41,9 @@ class Attack(NamedTuple):
 
 
 class Records:
-    """What has been called and accepted so far, by address; it starts from what the season left behind."""
+    """What has been called and accepted so far, by address; it starts from what the preset left behind."""
 
-    def __init__(self, twin: Twin, seen: Observation) -> None:
+    def __init__(self, lockstep: Lockstep, seen: Observation) -> None:
         users = seen.accounts.items()
         self.registered = {user for user, account in users if account.meter}
         self.admitted = {user for user, account in users if account.authorized}
@@ -58,23 +58,23 @@ class Records:
         self.terms = {number: (address_of(q.prosumer), q.period, q.volume, q.price) for number, q in quotes}
         self.bids = {place for place, bid in seen.bids.items() if bid.status}
         self.opened = {place for place, bid in seen.bids.items() if bid.status and not bid.seal}
-        self.buyers = {number: [str(trade.buyer) for trade in twin.market.trades(number)] for number in seen.quotes}
+        self.buyers = {number: [str(trade.buyer) for trade in lockstep.market.trades(number)] for number in seen.quotes}
         self.sold = {number: quote.sold for number, quote in quotes}
-        self.claimed = self._claims(twin, seen)
+        self.claimed = self._claims(lockstep, seen)
         self.bought = {place: row.bought for place, row in seen.positions.items() if row.bought}
         self.readings = {place: (row.exported, row.imported) for place, row in seen.readings.items() if row.present}
         self.evidence: dict[tuple[str, int], Signed] = {}
         self.settled = {place for place, row in seen.positions.items() if row.settled}
         self.paid_in = 0
 
-    def _claims(self, twin: Twin, seen: Observation) -> dict[tuple[str, int], int]:
+    def _claims(self, lockstep: Lockstep, seen: Observation) -> dict[tuple[str, int], int]:
         """What everybody opened and purchased in each period, in Wh, on the quotes that are looked at."""
         claims: dict[tuple[str, int], int] = {}
         for (number, user), bid in seen.bids.items():
             place = (user, self.terms[number][1])
             claims[place] = claims.get(place, 0) + bid.volume - bid.filled
         for number in seen.quotes:
-            for trade in twin.market.trades(number):
+            for trade in lockstep.market.trades(number):
                 place = (str(trade.buyer), self.terms[number][1])
                 claims[place] = claims.get(place, 0) + trade.volume
         return claims
@@ -167,21 +167,21 @@ class Attackers(MarketMachine):
     def opened(self) -> None:
         """Attackers know what happened before."""
         self.copied: set[tuple[int, str]] = set()
-        self.records = Records(self.twin, self.look())
+        self.records = Records(self.lockstep, self.look())
 
     def look(self) -> Observation:
         """What the views told after the last call that was accepted, or now where time has passed since."""
-        key = (self.twin.now, len(self.twin.periods), len(self.twin.watched))
+        key = (self.lockstep.now, len(self.lockstep.periods), len(self.lockstep.watched))
         if self._kept is None or self._kept[0] != key:
             return self.look_again()
         return self._kept[2]
 
     def look_again(self) -> Observation:
         """What the views tell now; decoded only where it is not what they told before."""
-        key = (self.twin.now, len(self.twin.periods), len(self.twin.watched))
-        pages = self.twin._looks()
+        key = (self.lockstep.now, len(self.lockstep.periods), len(self.lockstep.watched))
+        pages = self.lockstep._looks()
         if self._kept is None or self._kept[0] != key or self._kept[1] != pages:
-            self._kept = (key, pages, self.twin.observe())
+            self._kept = (key, pages, self.lockstep.observe())
         return self._kept[2]
 
     def act(self, function: str, args: tuple[Any, ...], sender: str) -> Outcome:
@@ -189,7 +189,7 @@ class Attackers(MarketMachine):
         outcome = super().act(function, args, sender)
         if outcome.accepted:
             self._kept = None
-            self.records.keep(function, self.plain(args), self.twin.address(sender), outcome)
+            self.records.keep(function, self.plain(args), self.lockstep.address(sender), outcome)
         return outcome
 
     def do(self, function: str, *args: Any, sender: str) -> Outcome:
@@ -197,16 +197,16 @@ class Attackers(MarketMachine):
         too little of it; after an opening with a bid of its own."""
         outcome = super().do(function, *args, sender=sender)
         if outcome.accepted and function == "reveal_bid" and (choice := list(self.overopeners())):
-            self.attempt("overreacher", choice[len(self.twin.calls) % len(choice)])
+            self.attempt("overreacher", choice[len(self.lockstep.calls) % len(choice)])
         if outcome.accepted and function in ("match_bids", "buy_surplus"):
             for kind, attacks in (("overreacher", self.overbuyers), ("crumb buyer", self.crumb_buyers)):
                 if choice := list(attacks()):
-                    self.attempt(kind, choice[len(self.twin.calls) % len(choice)])
+                    self.attempt(kind, choice[len(self.lockstep.calls) % len(choice)])
         return outcome
 
     def plain(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """Arguments with addresses for names."""
-        return tuple(self.twin.address(a) if isinstance(a, str) and not a.startswith("0x") else a for a in args)
+        return tuple(self.lockstep.address(a) if isinstance(a, str) and not a.startswith("0x") else a for a in args)
 
     # ---- moves -------------------------------------------------------------------------
 
@@ -221,9 +221,9 @@ class Attackers(MarketMachine):
             lambda choose: Call("absent owner", (), STRANGER),
             self.draw_handover,
         ]
-        if self.twin.address(NEWCOMER) not in self.records.registered:
+        if self.lockstep.address(NEWCOMER) not in self.records.registered:
             moves.append(lambda choose: self.registration(NEWCOMER))
-        if self.possible.withdrawals:
+        if self.enabled.withdrawals:
             moves.append(self.draw_invalidation)
         if losers := self.losers():
             owner = self.name(self.records.owner)
@@ -257,9 +257,9 @@ class Attackers(MarketMachine):
 
     def advance(self, second: int) -> None:
         """Time passes; when meters begin to report, and when the owner begins to settle, attackers are there first."""
-        before = {(period, self.phase(period)) for period in self.twin.periods}
+        before = {(period, self.phase(period)) for period in self.lockstep.periods}
         super().advance(second)
-        begun = {(period, self.phase(period)) for period in self.twin.periods} - before
+        begun = {(period, self.phase(period)) for period in self.lockstep.periods} - before
         if any(phase in (METERING, SETTLING) for _, phase in begun):
             self.raid(second // 60 % 100)
 
@@ -268,9 +268,9 @@ class Attackers(MarketMachine):
         super().hand_in(reports, together)
         if not reports:
             return
-        call = reports[len(self.twin.calls) % len(reports)]
+        call = reports[len(self.lockstep.calls) % len(reports)]
         name, period, *_ = call.args
-        if (self.twin.address(name), period) in self.records.readings:
+        if (self.lockstep.address(name), period) in self.records.readings:
             self.attempt("replayer", Attack(call, "metering: already read"))
 
     def draw_handover(self, choose: Choose) -> Call:
@@ -282,10 +282,10 @@ class Attackers(MarketMachine):
         return Call("transfer_ownership", (choose.one(heirs),), owner)
 
     def registration(self, name: str, **other: Any) -> Call:
-        """The call with which somebody registers; `other` as in `Twin.pairing`."""
+        """The call with which somebody registers; `other` as in `Lockstep.pairing`."""
         profile = name.encode().ljust(32, b".")
         paired = meter(other.get("meter_of", name)).address
-        return Call("register", (profile, paired, self.twin.pairing(name, profile, **other)), name)
+        return Call("register", (profile, paired, self.lockstep.pairing(name, profile, **other)), name)
 
     def losers(self) -> list[str]:
         """Who is in and has nothing in a period that is delivered or metered but bids that lost."""
@@ -304,12 +304,12 @@ class Attackers(MarketMachine):
             if self.phase_of(number) == BIDDING and self.records.statuses.get(number) == VALID
             for thief in HOUSEHOLDS
             if self.can_trade(thief) and self.prosumer(number) != thief
-            if (number, self.twin.address(thief)) not in self.records.bids
+            if (number, self.lockstep.address(thief)) not in self.records.bids
         ]
 
     def copy(self, number: int, thief: str, victim: str) -> None:
         """A thief hands in somebody's seal as its own; that is not refused, and opens nothing."""
-        fields = (self.twin.chain, self.twin.target, number, self.twin.address(victim))
+        fields = (self.lockstep.chain, self.lockstep.target, number, self.lockstep.address(victim))
         seal = seal_bytes((*fields, *self.sealed[number, victim], salt_of(number, victim)))
         if self.do("submit_bid", number, seal, sender=thief).accepted:
             self.copied.add((number, thief))
@@ -324,15 +324,15 @@ class Attackers(MarketMachine):
 
     def until_openings(self, number: int) -> None:
         """Time passes until bids on a quote can be opened."""
-        tariff = self.twin.tariff
+        tariff = self.lockstep.tariff
         opens = self.records.terms[number][1] * tariff.period_length - 2 * tariff.window
-        self.advance(max(opens, self.twin.now))
+        self.advance(max(opens, self.lockstep.now))
 
     def greedy_bidders(self) -> list[tuple[int, str]]:
         """Whose bid on which quote could be for more than its connection still carries."""
         return [
             (number, name)
-            for number, name in self.possible.bids
+            for number, name in self.enabled.bids
             if self.room(name, self.records.terms[number][1]) < self.records.terms[number][2]
         ]
 
@@ -359,18 +359,18 @@ class Attackers(MarketMachine):
                 self._goes(self.do("settle_account", name, period, sender=STRANGER))
 
     def _goes(self, outcome: Outcome) -> None:
-        holds("C4-ABSENT-1", outcome.accepted, call=self.twin.trace[-1], reason=outcome.reason)
+        holds("C4-ABSENT-1", outcome.accepted, call=self.lockstep.trace[-1], reason=outcome.reason)
 
     # ---- what attackers know -------------------------------------------------------------
 
     def name(self, address: str) -> str:
         """The name that goes with an address."""
-        return self.twin.names.get(address, address)
+        return self.lockstep.names.get(address, address)
 
     def phase(self, period: int) -> int:
         """The phase of a period, by T-TIME-1 to T-TIME-9."""
-        length, window = self.twin.tariff.period_length, self.twin.tariff.window
-        start, now = period * length, self.twin.now
+        length, window = self.lockstep.tariff.period_length, self.lockstep.tariff.window
+        start, now = period * length, self.lockstep.now
         edges = (start - 2 * window, start - window, start, start + length)
         later = (start + length + window, start + length + 2 * window)
         return 1 << sum(now >= edge for edge in (*edges, *later))
@@ -385,11 +385,11 @@ class Attackers(MarketMachine):
 
     def invoice(self, name: str) -> int:
         """Somebody's invoice account."""
-        return self.look().accounts[self.twin.address(name)].grid_account
+        return self.look().accounts[self.lockstep.address(name)].grid_account
 
     def is_in(self, name: str) -> bool:
         """Whether somebody was let in and not put out."""
-        return self.twin.address(name) in self.records.admitted
+        return self.lockstep.address(name) in self.records.admitted
 
     def can_trade(self, name: str) -> bool:
         """Whether somebody may begin new business."""
@@ -397,24 +397,24 @@ class Attackers(MarketMachine):
 
     def room(self, name: str, period: int) -> int:
         """What somebody can still claim of its capacity in a period, in Wh, by the calls that were accepted."""
-        user = self.twin.address(name)
+        user = self.lockstep.address(name)
         return self.records.capacities.get(user, 0) - self.records.claimed.get((user, period), 0)
 
     def places(self) -> list[tuple[str, int]]:
         """Every household with every period in play."""
-        return [(name, period) for period in self.twin.periods for name in HOUSEHOLDS]
+        return [(name, period) for period in self.lockstep.periods for name in HOUSEHOLDS]
 
     def is_due(self, name: str, period: int) -> bool:
         """Whether that account of that period has something to settle, and nothing open."""
-        place = user, _ = self.twin.address(name), period
+        place = user, _ = self.lockstep.address(name), period
         begun = place in self.records.readings or self.records.bought.get(place)
         return bool(begun) and place not in self.records.settled and not self.records.is_open(user, period)
 
     def business(self, sender: str) -> list[Call]:
         """One call of each kind of new business."""
-        number, price = max(self.records.terms, default=1), self.twin.tariff.lowest_price
+        number, price = max(self.records.terms, default=1), self.lockstep.tariff.lowest_price
         return [
-            Call("submit_quote", (self.twin.periods[-1], 1, price), sender),
+            Call("submit_quote", (self.lockstep.periods[-1], 1, price), sender),
             Call("submit_bid", (number, bytes(32)), sender),
             Call("reveal_bid", (number, price, 1, bytes(32)), sender),
             Call("buy_surplus", (number, 1), sender),
@@ -423,27 +423,29 @@ class Attackers(MarketMachine):
     def purse(self, user: str) -> int:
         """What somebody's wallet holds of the token."""
         data = _BALANCE_OF + int(user, 16).to_bytes(32, "big")
-        where = str(self.twin.token.address)
-        return int.from_bytes(self.twin.env.execute_code(to_address=where, data=data, is_modifying=False).output, "big")
+        where = str(self.lockstep.token.address)
+        return int.from_bytes(
+            self.lockstep.env.execute_code(to_address=where, data=data, is_modifying=False).output, "big"
+        )
 
     # ---- attacks: what could be tried now, and why it must fail -----------------------------
 
     def strangers(self) -> Iterator[Attack]:
         """Somebody that never registered begins business."""
         for name in (*OUTSIDERS, NEWCOMER):
-            if self.twin.address(name) not in self.records.registered:
+            if self.lockstep.address(name) not in self.records.registered:
                 yield from (Attack(call, "accounts: not authorised") for call in self.business(name))
 
     def revoked(self) -> Iterator[Attack]:
         """A registered user that is not (or no longer) authorised begins business."""
         for name in (*HOUSEHOLDS, NEWCOMER):
-            if self.twin.address(name) in self.records.registered and not self.is_in(name):
+            if self.lockstep.address(name) in self.records.registered and not self.is_in(name):
                 yield from (Attack(call, "accounts: not authorised") for call in self.business(name))
 
     def debtors(self) -> Iterator[Attack]:
         """A user in arrears begins business, or takes money out."""
         for name in HOUSEHOLDS:
-            account = self.look().accounts[self.twin.address(name)]
+            account = self.look().accounts[self.lockstep.address(name)]
             if account.grid_account < 0:
                 if self.is_in(name):
                     yield from (Attack(call, "ledger: in arrears") for call in self.business(name))
@@ -453,14 +455,14 @@ class Attackers(MarketMachine):
     def thieves(self) -> Iterator[Attack]:
         """A thief that has a sealed bid of its own, or a copy, opens it with what somebody else sealed."""
         for number, thief, call in self.thefts():
-            place = (number, self.twin.address(thief))
+            place = (number, self.lockstep.address(thief))
             if place in self.records.bids and place not in self.records.opened:
                 yield Attack(call, "bids: seal does not match")
 
     def claimers(self) -> Iterator[Attack]:
         """Somebody without a sealed bid opens another's."""
         for number, thief, call in self.thefts():
-            place = (number, self.twin.address(thief))
+            place = (number, self.lockstep.address(thief))
             if place not in self.records.bids or place in self.records.opened:
                 yield Attack(call, "bids: nothing to open")
 
@@ -480,13 +482,13 @@ class Attackers(MarketMachine):
             if signed := self.records.evidence.get((user, period)):
                 yield Attack(Call("submit_reading", (user, period, *numbers, signed), STRANGER), reason)
             other = (numbers[0] ^ 1, numbers[1])
-            fresh = self.twin.reading(self.name(user), period, *other)
+            fresh = self.lockstep.reading(self.name(user), period, *other)
             yield Attack(Call("submit_reading", (user, period, *other, fresh), self.name(user)), reason)
 
     def unread_now(self, entitled: bool = True) -> Iterator[tuple[str, int]]:
         """Whose meter could report now, being let in or having business; or who has neither, and a meter."""
-        for name, period in [*self.places(), *((NEWCOMER, period) for period in self.twin.periods)]:
-            user = self.twin.address(name)
+        for name, period in [*self.places(), *((NEWCOMER, period) for period in self.lockstep.periods)]:
+            user = self.lockstep.address(name)
             due = user in self.records.registered and (user, period) not in self.records.readings
             due = due and self.phase(period) == METERING
             if due and (self.is_in(name) or self.records.is_open(user, period)) == entitled:
@@ -495,19 +497,19 @@ class Attackers(MarketMachine):
     def forgers(self) -> Iterator[Attack]:
         """A reading that the user's meter did not sign for this market, chain, user, period and energy."""
         for name, period in self.unread_now():
-            twin, told = self.twin, (500, 3)
+            lockstep, told = self.lockstep, (500, 3)
             other = HOUSEHOLDS[HOUSEHOLDS.index(name) - 1] if name in HOUSEHOLDS else HOUSEHOLDS[0]
             wrong = (
-                twin.reading(name, period, *told, chain=twin.chain + 1),
-                twin.reading(name, period, *told, market=str(twin.token.address)),
-                twin.reading(name, period, *told, meter_of=other),
-                twin.reading(other, period, *told),
-                twin.reading(other, period, *told, meter_of=name),
-                twin.reading(name, period + 1, *told),
-                twin.reading(name, period, told[0] - 1, told[1]),
-                twin.reading(name, period, told[0], told[1] + 1),
-                twin.reading(name, period, *reversed(told)),
-                twin.pairing(name),
+                lockstep.reading(name, period, *told, chain=lockstep.chain + 1),
+                lockstep.reading(name, period, *told, market=str(lockstep.token.address)),
+                lockstep.reading(name, period, *told, meter_of=other),
+                lockstep.reading(other, period, *told),
+                lockstep.reading(other, period, *told, meter_of=name),
+                lockstep.reading(name, period + 1, *told),
+                lockstep.reading(name, period, told[0] - 1, told[1]),
+                lockstep.reading(name, period, told[0], told[1] + 1),
+                lockstep.reading(name, period, *reversed(told)),
+                lockstep.pairing(name),
             )
             for signed in wrong:
                 yield Attack(Call("submit_reading", (name, period, *told, signed), name), "accounts: wrong meter")
@@ -522,7 +524,7 @@ class Attackers(MarketMachine):
         }
         for name, period in self.unread_now():
             for form in FORMS[1:]:
-                signed = self.twin.reading(name, period, 1, 1, form=form)
+                signed = self.lockstep.reading(name, period, 1, 1, form=form)
                 yield Attack(Call("submit_reading", (name, period, 1, 1, signed), STRANGER), reasons[form])
 
     def outsiders(self) -> Iterator[Attack]:
@@ -548,12 +550,12 @@ class Attackers(MarketMachine):
 
     def overreachers(self) -> Iterator[Attack]:
         """A user quotes, opens or buys more than its connection carries."""
-        price = self.twin.tariff.lowest_price
+        price = self.lockstep.tariff.lowest_price
         for name in HOUSEHOLDS:
             if not self.can_trade(name):
                 continue
-            capacity = self.records.capacities[self.twin.address(name)]
-            for period in self.twin.periods:
+            capacity = self.records.capacities[self.lockstep.address(name)]
+            for period in self.lockstep.periods:
                 if self.phase(period) == BIDDING:
                     yield Attack(
                         Call("submit_quote", (period, capacity + 1, price), name), "quotes: volume out of bounds"
@@ -564,7 +566,7 @@ class Attackers(MarketMachine):
     def overopeners(self) -> Iterator[Attack]:
         """A user opens a bid of its own for more than its connection carries besides what it claimed."""
         for (number, name), (price, volume) in sorted(self.sealed.items()):
-            place, top = (number, self.twin.address(name)), self.twin.tariff.highest_price
+            place, top = (number, self.lockstep.address(name)), self.lockstep.tariff.highest_price
             ready = place in self.records.bids and place not in self.records.opened and self.can_trade(name)
             if not ready or self.phase_of(number) != REVEALING or self.records.statuses.get(number) != VALID:
                 continue
@@ -632,7 +634,7 @@ class Attackers(MarketMachine):
     def usurpers(self) -> Iterator[Attack]:
         """Somebody else does what only the owner, or only the named successor, may do."""
         for name in (*OUTSIDERS, *HOUSEHOLDS, NEWCOMER):
-            if self.twin.address(name) != self.records.owner:
+            if self.lockstep.address(name) != self.records.owner:
                 for call in (
                     Call("authorize", (name, MOST_CAPACITY), name),
                     Call("authorize", (NEWCOMER, CAPACITY), name),
@@ -640,7 +642,7 @@ class Attackers(MarketMachine):
                     Call("transfer_ownership", (name,), name),
                 ):
                     yield Attack(call, "ownable: caller is not the owner")
-            if self.twin.address(name) != self.records.pending:
+            if self.lockstep.address(name) != self.records.pending:
                 yield Attack(Call("accept_ownership", (), name), "ownable_2step: caller is not the new owner")
 
     def early_settlers(self) -> Iterator[Attack]:
@@ -648,7 +650,7 @@ class Attackers(MarketMachine):
         places = [(name, period) for name, period in self.places() if self.phase(period) == SETTLING]
         due = [place for place in places if self.is_due(*place)]
         for sender in (STRANGER, "supplier", *HOUSEHOLDS):
-            if self.twin.address(sender) == self.records.owner:
+            if self.lockstep.address(sender) == self.records.owner:
                 continue
             for number, status in sorted(self.records.statuses.items()):
                 if status == MATCHED and self.phase_of(number) == SETTLING:
@@ -657,7 +659,7 @@ class Attackers(MarketMachine):
                 yield Attack(Call("settle_account", place, sender), "settlement: owner only")
 
     def meddlers(self) -> Iterator[Attack]:
-        """Somebody takes back another's quote."""
+        """Somebody withdraws another's quote."""
         for number in sorted(self.records.terms):
             for name in ("owner", STRANGER, *HOUSEHOLDS):
                 if name != self.prosumer(number):
@@ -677,7 +679,7 @@ class Attackers(MarketMachine):
             if status == VALID:
                 yield Attack(Call("settle_quote", (number,), owner), "quotes: not matched")
         for name, period in self.places():
-            user = self.twin.address(name)
+            user = self.lockstep.address(name)
             call = Call("settle_account", (name, period), owner)
             if not self.phase(period) & (SETTLING | CLOSING):
                 yield Attack(call, "clock: wrong phase")
@@ -689,18 +691,18 @@ class Attackers(MarketMachine):
 
     def squatters(self) -> Iterator[Attack]:
         """Somebody registers with a pairing that its meter did not sign for it, here."""
-        twin = self.twin
+        lockstep = self.lockstep
         for name in (NEWCOMER, STRANGER):
-            if twin.address(name) in self.records.registered:
+            if lockstep.address(name) in self.records.registered:
                 continue
             other = STRANGER if name == NEWCOMER else NEWCOMER
             profile = name.encode().ljust(32, b".")
             wrong = (
-                twin.pairing(other, profile, meter_of=UNPAIRED),
-                twin.pairing(name, bytes(32), meter_of=UNPAIRED),
-                twin.pairing(name, profile, meter_of=other),
-                twin.pairing(name, profile, meter_of=UNPAIRED, chain=twin.chain + 1),
-                twin.pairing(name, profile, meter_of=UNPAIRED, market=str(twin.token.address)),
+                lockstep.pairing(other, profile, meter_of=UNPAIRED),
+                lockstep.pairing(name, bytes(32), meter_of=UNPAIRED),
+                lockstep.pairing(name, profile, meter_of=other),
+                lockstep.pairing(name, profile, meter_of=UNPAIRED, chain=lockstep.chain + 1),
+                lockstep.pairing(name, profile, meter_of=UNPAIRED, market=str(lockstep.token.address)),
             )
             for signed in wrong:
                 call = Call("register", (profile, meter(UNPAIRED).address, signed), name)
@@ -709,7 +711,7 @@ class Attackers(MarketMachine):
     def meter_thieves(self) -> Iterator[Attack]:
         """A meter that serves a user already is paired again, or a user takes another meter."""
         for name in (NEWCOMER, STRANGER, "owner"):
-            if self.twin.address(name) not in self.records.registered:
+            if self.lockstep.address(name) not in self.records.registered:
                 for victim in HOUSEHOLDS:
                     yield Attack(self.registration(name, meter_of=victim), "accounts: meter already paired")
                 nobody = self.registration(name)._replace(args=(bytes(32), ZERO, b"\1" * 65))
@@ -727,10 +729,10 @@ class Attackers(MarketMachine):
                 yield Attack(Call("submit_bid", (number, b"\2" * 32), self.name(user)), "bids: already bid")
 
     def second_quotes(self) -> Iterator[Attack]:
-        """A prosumer quotes for a period again, whether its first quote stands or was taken back."""
+        """A prosumer quotes for a period again, whether its first quote stands or was withdrawn."""
         for user, period in sorted(self.records.quoted):
             if self.phase(period) == BIDDING and self.can_trade(self.name(user)):
-                price = self.twin.tariff.highest_price
+                price = self.lockstep.tariff.highest_price
                 yield Attack(Call("submit_quote", (period, 1, price), self.name(user)), "quotes: already quoted")
 
     def second_matchings(self) -> Iterator[Attack]:
@@ -800,7 +802,7 @@ class Attackers(MarketMachine):
     def judge(self, kind: str, reason: str, outcome: Outcome) -> None:
         """An attack must have been refused for its reason."""
         failed = not outcome.accepted and outcome.reason == reason
-        tried = {"kind": kind, "call": self.twin.trace[-1], "reason": outcome.reason, "expected": reason}
+        tried = {"kind": kind, "call": self.lockstep.trace[-1], "reason": outcome.reason, "expected": reason}
         match kind:
             case "stranger":
                 holds("C4-ATTACK-1", failed, **tried)

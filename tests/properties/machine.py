@@ -19,12 +19,11 @@ from typing import Any, NamedTuple
 from hypothesis.errors import UnsatisfiedAssumption
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from verification.harness import counters as evidence
-from verification.harness import presets as seasons
+from verification.harness import counters, presets
 from verification.harness.choices import Choose, drawn
 from verification.harness.context import event, note
-from verification.harness.enabled import Possible
-from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MOST_CAPACITY, NEWCOMER, STRANGER, Outcome, Twin
+from verification.harness.enabled_actions import EnabledActions
+from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MOST_CAPACITY, NEWCOMER, STRANGER, Lockstep, Outcome
 from verification.harness.symbolic import salt_of, seal_bytes
 from wattproof.terms.model import Phase, QuoteStatus
 
@@ -102,51 +101,51 @@ def edge_exports(volume: int, sold: int) -> list[int]:
 class MarketMachine(RuleBasedStateMachine):
     """Random histories of a market, in lockstep with the model. Subclasses add what they watch for."""
 
-    season_names: tuple[str, ...] = ("fresh",)
-    """Where a history may begin; see `seasons`."""
+    preset_names: tuple[str, ...] = ("fresh",)
+    """Where a history may begin; see `presets`."""
 
     strict = False
     """Whether a disagreement with the model ends a history at once, or only when the machine's own invariants held."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.twin: Twin = None  # type: ignore[assignment]
+        self.lockstep: Lockstep = None  # type: ignore[assignment]
         self.sealed: dict[tuple[int, str], tuple[int, int]] = {}
         self.steps: list[tuple[str, dict[str, Any]]] = []
         self.moves: Counter[str] = Counter()
-        self._possible: Possible | None = None
+        self._enabled: EnabledActions | None = None
         self._branch: Any = None
         self._branched_at = 0
         self._pending = 0
         self._since = time.process_time_ns()
-        evidence.begin_example()
-        evidence.tallies["histories"] += 1
-        evidence.tallies[f"histories of {type(self).__name__}"] += 1
+        counters.begin_example()
+        counters.tallies["histories"] += 1
+        counters.tallies[f"histories of {type(self).__name__}"] += 1
 
     # ---- life of a history -------------------------------------------------------------
 
-    @initialize(season=drawn(lambda self, choose: choose.one(self.season_names)))
+    @initialize(preset=drawn(lambda self, choose: choose.one(self.preset_names)))
     @step
-    def begin(self, season: str) -> None:
+    def begin(self, preset: str) -> None:
         """Branches off a prepared market; what happens from here on is undone at the end."""
-        self.branch_off(season)
+        self.branch_off(preset)
 
-    def branch_off(self, season: str) -> None:
+    def branch_off(self, preset: str) -> None:
         """Begins the history in that preset."""
-        event(f"season: {season}")
-        evidence.tallies[f"season {season}"] += 1
+        event(f"preset: {preset}")
+        counters.tallies[f"preset {preset}"] += 1
         before = time.process_time_ns()
-        market = seasons.prepared(season)
-        self._since += time.process_time_ns() - before  # A season is played once, for all histories of a process.
+        market = presets.prepared(preset)
+        self._since += time.process_time_ns() - before  # A preset is played once, for all histories of a process.
         self._branch = market.branch()
-        self.twin = evidence.cast = self._branch.__enter__()
-        self._branched_at = len(self.twin.calls)
-        self.twin.machine = type(self).__name__
-        self.twin.strict = self.strict
-        self.sealed = dict(getattr(self.twin, "sealed", {}))
-        first = (self.twin.now + 2 * self.twin.tariff.window) // self.twin.tariff.period_length + 1
+        self.lockstep = counters.harness = self._branch.__enter__()
+        self._branched_at = len(self.lockstep.calls)
+        self.lockstep.machine = type(self).__name__
+        self.lockstep.strict = self.strict
+        self.sealed = dict(getattr(self.lockstep, "sealed", {}))
+        first = (self.lockstep.now + 2 * self.lockstep.tariff.window) // self.lockstep.tariff.period_length + 1
         for period in range(first, first + PERIODS):
-            self.twin.watch(period)
+            self.lockstep.watch(period)
         self.opened()
 
     def opened(self) -> None:
@@ -154,19 +153,19 @@ class MarketMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Compares the whole state once more, unless something failed already, and undoes the history."""
-        evidence.tallies["microseconds"] += (time.process_time_ns() - self._since) // 1000
+        counters.tallies["microseconds"] += (time.process_time_ns() - self._since) // 1000
         failed = sys.exception()
         if failed is not None and not isinstance(failed, UnsatisfiedAssumption):
             self.failed(failed)
         if self._branch is None:
             return
-        evidence.lengths[str(len(self.twin.calls) - self._branched_at)] += 1
+        counters.lengths[str(len(self.lockstep.calls) - self._branched_at)] += 1
         try:
             # What failed first is what is told; a history that was cut short has no end to look at.
             if not isinstance(sys.exception(), AssertionError | UnsatisfiedAssumption):
                 self.compare(everything=True)
                 self.closed()
-                self.twin.agreed()
+                self.lockstep.agreed()
         except AssertionError as failure:
             self.failed(failure)
             raise
@@ -177,8 +176,8 @@ class MarketMachine(RuleBasedStateMachine):
     def failed(self, failure: BaseException) -> None:
         """Tells with a failure what led to it."""
         failure.steps = list(self.steps)  # type: ignore[attr-defined]
-        if isinstance(failure, AssertionError) and self.twin is not None:
-            evidence.tell(failure, self.twin.story(), self.twin.beginning)
+        if isinstance(failure, AssertionError) and self.lockstep is not None:
+            counters.tell(failure, self.lockstep.story(), self.lockstep.beginning)
 
     def closed(self) -> None:
         """Called at the end of a history that did not fail; for subclasses."""
@@ -187,39 +186,39 @@ class MarketMachine(RuleBasedStateMachine):
 
     def do(self, function: str, *args: Any, sender: str) -> Outcome:
         """One call of contract and model, compared; then the whole state, if it was accepted."""
-        evidence.tallies["steps"] += 1
+        counters.tallies["steps"] += 1
         try:
             outcome = self.act(function, args, sender)
         except AssertionError as failure:
             self.failed(failure)
             raise
-        note(self.twin.trace[-1] + ("" if outcome.accepted else f"   # refused: {outcome.reason}"))
+        note(self.lockstep.trace[-1] + ("" if outcome.accepted else f"   # refused: {outcome.reason}"))
         event(f"{function}: {'accepted' if outcome.accepted else 'refused'}")
         self._pending += 1
-        if outcome.accepted and self._pending >= seasons.compare_every():
+        if outcome.accepted and self._pending >= presets.compare_every():
             self.compare()
         return outcome
 
     def compare(self, everything: bool = False) -> None:
         """Compares the whole state with the model's; what is over only where `everything` is."""
         self._pending = 0
-        if not Twin.comparing:
+        if not Lockstep.comparing:
             return
         try:
-            self.twin.compare(everything)
+            self.lockstep.compare(everything)
         except AssertionError as failure:
             self.failed(failure)
             raise
 
     def act(self, function: str, args: tuple[Any, ...], sender: str) -> Outcome:
         """The call itself; subclasses look at the state before and after it, with `observe`."""
-        return self.twin.call(function, *args, sender=sender)
+        return self.lockstep.call(function, *args, sender=sender)
 
     def bid(self, quote_id: int, bidder: str, price: int, volume: int) -> Outcome:
         """`bidder` seals a bid; what is in it is remembered for the reveal."""
-        address = self.twin.address(bidder)
+        address = self.lockstep.address(bidder)
         seal = seal_bytes(
-            (self.twin.chain, self.twin.target, quote_id, address, price, volume, salt_of(quote_id, bidder))
+            (self.lockstep.chain, self.lockstep.target, quote_id, address, price, volume, salt_of(quote_id, bidder))
         )
         outcome = self.do("submit_bid", quote_id, seal, sender=bidder)
         if outcome.accepted:
@@ -227,16 +226,16 @@ class MarketMachine(RuleBasedStateMachine):
         return outcome
 
     def read(self, name: str, period: int, exported: int, imported: int, **other: Any) -> Outcome:
-        """A reading of a household is handed in by a stranger; `other` as in `Twin.reading`."""
-        signed = self.twin.reading(name, period, exported, imported, **other)
+        """A reading of a household is handed in by a stranger; `other` as in `Lockstep.reading`."""
+        signed = self.lockstep.reading(name, period, exported, imported, **other)
         return self.do("submit_reading", name, period, exported, imported, signed, sender=STRANGER)
 
     @property
-    def possible(self) -> Possible:
+    def enabled(self) -> EnabledActions:
         """What there is to do just now."""
-        if self._possible is None or not self._possible.holds_for(self.twin, self.sealed):
-            self._possible = Possible(self.twin, self.sealed)
-        return self._possible
+        if self._enabled is None or not self._enabled.holds_for(self.lockstep, self.sealed):
+            self._enabled = EnabledActions(self.lockstep, self.sealed)
+        return self._enabled
 
     # ---- rules: what a history is made of ------------------------------------------------
     #
@@ -247,7 +246,7 @@ class MarketMachine(RuleBasedStateMachine):
     @property
     def begun(self) -> bool:
         """Whether there is a market yet."""
-        return self.twin is not None
+        return self.lockstep is not None
 
     @move(lambda self, choose: self.draw_trade(choose))
     def trade(self, call: Call) -> None:
@@ -283,9 +282,9 @@ class MarketMachine(RuleBasedStateMachine):
 
     def edges_ahead(self) -> list[int]:
         """The seconds still ahead at which a phase of a period in play begins; where there is none, one period on."""
-        twin, tariff, now = self.twin, self.twin.tariff, self.twin.now
+        lockstep, tariff, now = self.lockstep, self.lockstep.tariff, self.lockstep.now
         edges = set()
-        for period in twin.periods:
+        for period in lockstep.periods:
             start, end = period * tariff.period_length, (period + 1) * tariff.period_length
             edges |= {start - 2 * tariff.window, start - tariff.window, start}
             edges |= {end, end + tariff.window, end + 2 * tariff.window}
@@ -294,24 +293,24 @@ class MarketMachine(RuleBasedStateMachine):
     def draw_time(self, choose: Choose) -> Call:
         """A second at which something changes: an edge of a phase, one before or one after it."""
         near, *further = self.edges_ahead()
-        before = [near - 1] if near - 1 > self.twin.now else []
+        before = [near - 1] if near - 1 > self.lockstep.now else []
         return Call("advance", (choose.one([near, near, near, *before, near + 1, *further[:1]]),), "time")
 
     def advance(self, second: int) -> None:
         """Time passes."""
-        self.twin.at(second)
-        note(self.twin.trace[-1])
+        self.lockstep.at(second)
+        note(self.lockstep.trace[-1])
         self.renew()
 
     def renew(self) -> None:
         """Brings the next period into play where all in play are CLOSING (four in a history at most)."""
-        twin = self.twin
-        if len(twin.periods) < 4 and all(twin.phase(period) == Phase.CLOSING for period in twin.periods):
-            twin.watch((twin.now + 2 * twin.tariff.window) // twin.tariff.period_length + 1)
+        lockstep = self.lockstep
+        if len(lockstep.periods) < 4 and all(lockstep.phase(period) == Phase.CLOSING for period in lockstep.periods):
+            lockstep.watch((lockstep.now + 2 * lockstep.tariff.window) // lockstep.tariff.period_length + 1)
 
     def trade_kinds(self) -> dict[str, Decide]:
         """What a trade could do next, each with the decision that makes the call; only what is sensible now."""
-        now = self.possible
+        now = self.enabled
         kinds: dict[str, tuple[Any, Decide]] = {
             "quote": (now.offers, self.draw_quote),
             "invalidate": (now.withdrawals[1:], self.draw_invalidation),
@@ -333,8 +332,8 @@ class MarketMachine(RuleBasedStateMachine):
         return kinds[choose.one(sorted(kinds))](choose)
 
     def draw_quote(self, choose: Choose) -> Call:
-        t = self.twin.tariff
-        name, period = choose.one(self.possible.offers)
+        t = self.lockstep.tariff
+        name, period = choose.one(self.enabled.offers)
         capacity = self.capacity(name)
         volume = choose.edge((1, 2, 19, 20, 21, 99, 100, 101, 1000, capacity), 1, 3000)
         # Mostly as much as the connection carries; then all of it, or a Wh more (T-QUO-4).
@@ -343,16 +342,16 @@ class MarketMachine(RuleBasedStateMachine):
         return Call("submit_quote", (period, volume, price), name)
 
     def draw_invalidation(self, choose: Choose) -> Call:
-        number = choose.one(self.possible.withdrawals)
-        return Call("invalidate_quote", (number,), self.twin.names[self.twin.model.quote(number).prosumer])
+        number = choose.one(self.enabled.withdrawals)
+        return Call("invalidate_quote", (number,), self.lockstep.names[self.lockstep.model.quote(number).prosumer])
 
     def draw_bid(self, choose: Choose) -> Call:
-        number, name = choose.one(self.possible.bids)
-        quote, top = self.twin.model.quote(number), self.twin.tariff.highest_price
+        number, name = choose.one(self.enabled.bids)
+        quote, top = self.lockstep.model.quote(number), self.lockstep.tariff.highest_price
         if (ties := self.ties(number)) and choose.number(0, 2) == 0:
             return Call("bid", (number, name, *choose.one(ties)), name)
         price = choose.one([quote.price, quote.price, min(quote.price + 1, top), top])
-        room = self.possible.room(name, quote.period)
+        room = self.enabled.room(name, quote.period)
         edges = volume_edges(quote.volume) + [wh for wh in (room, room + 1) if 1 <= wh <= quote.volume]
         return Call("bid", (number, name, price, choose.edge(edges, 1, quote.volume)), name)
 
@@ -361,7 +360,7 @@ class MarketMachine(RuleBasedStateMachine):
         rivals = [wish for (quote, _), wish in self.sealed.items() if quote == number]
         if not rivals:
             return []
-        quote, top = self.twin.model.quote(number), self.twin.tariff.highest_price
+        quote, top = self.lockstep.model.quote(number), self.lockstep.tariff.highest_price
         amount, volume = math.prod(rivals[-1]), rivals[-1][1]
         most = min(quote.volume, amount // quote.price)
         least = max(-(-amount // top), 1)
@@ -374,27 +373,27 @@ class MarketMachine(RuleBasedStateMachine):
         return Call("reveal_bid", (number, *self.sealed[place], salt_of(number, name)), name)
 
     def draw_reveal(self, choose: Choose) -> Call:
-        return self.reveal_call(choose.one(self.possible.reveals))
+        return self.reveal_call(choose.one(self.enabled.reveals))
 
     def draw_match(self, choose: Choose) -> Call:
-        return Call("match_bids", (choose.one(self.possible.matches),), choose.one((STRANGER, "owner", HOUSEHOLDS[0])))
+        return Call("match_bids", (choose.one(self.enabled.matches),), choose.one((STRANGER, "owner", HOUSEHOLDS[0])))
 
     def draw_purchase(self, choose: Choose) -> Call:
-        number, name = choose.one(self.possible.purchases)
-        left, least = self.twin.model.remaining(number, self.twin.now), self.possible.least(number)
-        room = self.possible.room(name, self.twin.model.quote(number).period)
+        number, name = choose.one(self.enabled.purchases)
+        left, least = self.lockstep.model.remaining(number, self.lockstep.now), self.enabled.least(number)
+        room = self.enabled.room(name, self.lockstep.model.quote(number).period)
         edges = [wh for wh in (least, least - 1, room, room + 1) if 1 <= wh <= left]
         return Call("buy_surplus", (number, choose.edge(volume_edges(left) + edges, min(least, left), left)), name)
 
     def reading_call(self, name: str, period: int, exported: int, imported: int) -> Call:
         """The call that hands in a household's reading, rightly signed."""
-        signed = self.twin.reading(name, period, exported, imported)
+        signed = self.lockstep.reading(name, period, exported, imported)
         return Call("submit_reading", (name, period, exported, imported, signed), STRANGER)
 
     def draw_reading(self, choose: Choose) -> Call:
-        market = self.twin.model
-        name, period = choose.one(self.possible.readings)
-        address = self.twin.address(name)
+        market = self.lockstep.model
+        name, period = choose.one(self.enabled.readings)
+        address = self.lockstep.address(name)
         quote = market.quote(market.quote_of(address, period))
         position = market.position(address, period)
         # What the connection carries, a Wh more, and what no connection does (T-MET-3).
@@ -406,14 +405,14 @@ class MarketMachine(RuleBasedStateMachine):
         return self.reading_call(name, period, exported, choose.edge([*imports, beyond], 0, 2 * agreed + 10))
 
     def draw_settler(self, choose: Choose) -> str:
-        owner = self.twin.names[self.twin.model.owner]
+        owner = self.lockstep.names[self.lockstep.model.owner]
         return choose.one((owner, owner, owner, STRANGER, HOUSEHOLDS[-1]))
 
     def draw_settle_quote(self, choose: Choose) -> Call:
-        return Call("settle_quote", (choose.one(self.possible.settlements),), self.draw_settler(choose))
+        return Call("settle_quote", (choose.one(self.enabled.settlements),), self.draw_settler(choose))
 
     def draw_settle_account(self, choose: Choose) -> Call:
-        return Call("settle_account", choose.one(self.possible.accounts), self.draw_settler(choose))
+        return Call("settle_account", choose.one(self.enabled.accounts), self.draw_settler(choose))
 
     def draw_batch(self, choose: Choose) -> Call:
         """How `everybody` acts: see there. Mostly for several phases on end, so that trades come to their end."""
@@ -434,34 +433,34 @@ class MarketMachine(RuleBasedStateMachine):
             self._everybody(share, percent, backwards)
 
     def _everybody(self, share: int, percent: int, backwards: bool) -> None:
-        market, twin = self.twin.model, self.twin
-        offers = self.possible.offers
-        quoted = {quote.period for quote in market.quotes[twin.first - 1 :] if quote.status == QuoteStatus.VALID}
+        market, lockstep = self.lockstep.model, self.lockstep
+        offers = self.enabled.offers
+        quoted = {quote.period for quote in market.quotes[lockstep.first - 1 :] if quote.status == QuoteStatus.VALID}
         if offers and offers[0][1] not in quoted:
             name, period = offers[-1] if backwards else offers[0]
             volume = min(100, self.capacity(name))
-            self.do("submit_quote", period, volume, twin.tariff.lowest_price, sender=name)
-        for number, name in self.possible.bids:
+            self.do("submit_quote", period, volume, lockstep.tariff.lowest_price, sender=name)
+        for number, name in self.enabled.bids:
             quote = market.quote(number)
             wish = max(quote.volume // share, 1) if share else quote.volume + 1
             ties = self.ties(number) if backwards else []
             self.bid(number, name, *(ties[0] if ties else (quote.price, wish)))
-        for place in sorted(self.possible.reveals, reverse=backwards):
+        for place in sorted(self.enabled.reveals, reverse=backwards):
             call = self.reveal_call(place)
             self.do(call.function, *call.args, sender=call.sender)
-        for number in self.possible.matches:
+        for number in self.enabled.matches:
             self.do("match_bids", number, sender=STRANGER)
         reports = []
-        for name, period in sorted(set(self.possible.readings), reverse=backwards):
-            address = twin.address(name)
+        for name, period in sorted(set(self.enabled.readings), reverse=backwards):
+            address = lockstep.address(name)
             quote, position = market.quote(market.quote_of(address, period)), market.position(address, period)
             energies = -(-quote.volume * percent // 100), position.agreed * percent // 100
             reports.append(self.reading_call(name, period, *energies))
         self.hand_in(reports, backwards)
-        owner = twin.names[market.owner]
-        for number in sorted(self.possible.settlements, reverse=backwards):
+        owner = lockstep.names[market.owner]
+        for number in sorted(self.enabled.settlements, reverse=backwards):
             self.do("settle_quote", number, sender=owner)
-        self.settle_all(sorted(self.possible.accounts, reverse=backwards), owner, backwards)
+        self.settle_all(sorted(self.enabled.accounts, reverse=backwards), owner, backwards)
 
     def hand_in(self, reports: list[Call], together: bool) -> None:
         """Readings are handed in, each by itself here; `together` in a batch where a machine knows batches."""
@@ -474,11 +473,11 @@ class MarketMachine(RuleBasedStateMachine):
             self.do("settle_account", name, period, sender=owner)
 
     def draw_money(self, choose: Choose) -> Call:
-        market = self.twin.model
-        name = choose.one((*HOUSEHOLDS, "supplier", "owner", STRANGER, *self.possible.debtors * 9))
-        address = self.twin.address(name)
+        market = self.lockstep.model
+        name = choose.one((*HOUSEHOLDS, "supplier", "owner", STRANGER, *self.enabled.debtors * 9))
+        address = self.lockstep.address(name)
         account, outside = market.account(address), market.token.balances.get(address, 0)
-        free, owes = account.balance, name in self.possible.debtors
+        free, owes = account.balance, name in self.enabled.debtors
         # A withdrawal clears first what is owed.
         match choose.one(("clear", "deposit", "withdraw", *(("withdraw",) * 3 if owes else ()))):
             case "deposit":
@@ -496,9 +495,9 @@ class MarketMachine(RuleBasedStateMachine):
         Whoever is let in keeps its capacity or is given more; sometimes that of who is in is raised, or one is tried
         that cannot be given.
         """
-        twin = self.twin
+        lockstep = self.lockstep
         name = choose.one((*HOUSEHOLDS[3:], *HOUSEHOLDS[-2:], NEWCOMER))
-        account, owner = twin.model.account(twin.address(name)), twin.names[twin.model.owner]
+        account, owner = lockstep.model.account(lockstep.address(name)), lockstep.names[lockstep.model.owner]
         usual, odd = ("revoke", "authorize") if account.authorized else ("authorize", "revoke")
         if choose.one((usual, usual, usual, odd)) == "revoke":
             return Call("revoke", (name,), owner)
@@ -513,4 +512,4 @@ class MarketMachine(RuleBasedStateMachine):
 
     def capacity(self, name: str) -> int:
         """What a household's connection carries in a period, in Wh."""
-        return self.twin.model.account(self.twin.address(name)).capacity
+        return self.lockstep.model.account(self.lockstep.address(name)).capacity

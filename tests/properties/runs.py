@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from verification.harness import counters as evidence
+from verification.harness import counters
 from verification.harness.lockstep import (
     CAPACITY,
     HOUSEHOLDS,
@@ -23,7 +23,7 @@ from verification.harness.lockstep import (
     START,
     STRANGER,
     Lens,
-    Twin,
+    Lockstep,
 )
 from verification.harness.state import Asked, Observation, decode
 from verification.harness.symbolic import Signed, meter, seal_bytes
@@ -142,9 +142,9 @@ def merged(
     return order
 
 
-def ended(twin: Twin) -> int:
-    """The second at which the season of a twin ended, by its own trace: the clock is shared with other seasons."""
-    moves = [line for line in twin.trace if line.startswith("clock.now = ")]
+def ended(lockstep: Lockstep) -> int:
+    """The second at which the preset of a lockstep ended, by its own trace: the clock is shared with other presets."""
+    moves = [line for line in lockstep.trace if line.startswith("clock.now = ")]
     return int(moves[-1].split(" = ")[1]) if moves else START
 
 
@@ -206,8 +206,8 @@ def trades(
         bidding.append(step(Phase.BIDDING, "submit_bid", number, Sealed(key, name, *wish), sender=name))
         if draw(st.integers(0, 7)):
             revealing.append(step(Phase.REVEALING, "reveal_bid", number, *wish, salt_of(key, name), sender=name))
-    taken_back = draw(st.integers(0, 14)) == 7
-    if taken_back:
+    withdrawn = draw(st.integers(0, 14)) == 7
+    if withdrawn:
         bidding.append(step(Phase.BIDDING, "invalidate_quote", number, sender=prosumer))
     delays = [Phase.MATCHING] * 3 + ([Phase.DELIVERING, Phase.METERING, Phase.SETTLING] if late else [])
     matched = draw(st.sampled_from(delays))
@@ -291,10 +291,20 @@ class Run:
     finished: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, name: str, twin: Twin, periods: Sequence[int] = ()) -> Run:
-        """A run on the market of a twin, whose model is left alone: only inside a branch that is undone."""
-        token, names, story = str(twin.token.address), dict(twin.addresses), twin.story()
-        run = cls(name, twin.env, twin.market, token, twin.tariff, names, twin.interface, twin.lens, periods)
+    def of(cls, name: str, lockstep: Lockstep, periods: Sequence[int] = ()) -> Run:
+        """A run on the market of a lockstep, whose model is left alone: only inside a branch that is undone."""
+        token, names, story = str(lockstep.token.address), dict(lockstep.addresses), lockstep.story()
+        run = cls(
+            name,
+            lockstep.env,
+            lockstep.market,
+            token,
+            lockstep.tariff,
+            names,
+            lockstep.interface,
+            lockstep.lens,
+            periods,
+        )
         return replace(run, trace=story, beginning=len(story))
 
     @property
@@ -326,7 +336,7 @@ class Run:
                 yield copy
             except AssertionError as failure:
                 if not getattr(failure, "__notes__", None):
-                    evidence.tell(failure, copy.finished or copy.trace, self.beginning)
+                    counters.tell(failure, copy.finished or copy.trace, self.beginning)
                 raise
             self.finished = copy.trace
 
@@ -342,8 +352,8 @@ class Run:
         """A call of any bytes, by an address."""
         self.sent.append(Sent(self.now, sender, self.target, data, value))
         self.answers.append(answer(self.env, self.sent[-1]))
-        if evidence.timing:
-            evidence.mark()
+        if counters.timing:
+            counters.mark()
         return self.answers[-1]
 
     def call(self, function: str, *args: Any, sender: str) -> Answer:
@@ -354,9 +364,9 @@ class Run:
         done = self.raw(self.interface.call(function, *told), self.names[sender])
         if not done.accepted:
             self.trace[-1] = "refuses(" + self.trace[-1].replace("(", ", ", 1)
-        counted = evidence.calls[f"{self.name}.{function}"]
+        counted = counters.calls[f"{self.name}.{function}"]
         counted["accepted" if done.accepted else done.reason or ""] += 1
-        evidence.tallies["calls"] += 1
+        counters.tallies["calls"] += 1
         return done
 
     def resolve(self, arg: Any) -> Any:

@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 import boa
 import pytest
 
-from verification.harness import presets as seasons
+from verification.harness import presets
 from verification.harness.counters import holds
 from verification.harness.lockstep import (
     CAPACITY,
     HOUSEHOLDS,
     MOST_CAPACITY,
     STRANGER,
+    Lockstep,
     Outcome,
-    Twin,
 )
 from verification.harness.symbolic import salt_of, seal_bytes
 from wattproof.market.abi import revert_reason, word
@@ -32,143 +32,145 @@ MOST_TRADES = 256
 PROSUMER, CONSUMER, OTHER = HOUSEHOLDS[:3]
 
 
-class Seasons:
+class Presets:
     """Where these tests begin; they are prepared before them."""
 
-    season_names = ("fresh", "dear")  # in which everybody has the usual capacity
+    preset_names = ("fresh", "dear")  # in which everybody has the usual capacity
 
 
 class Bound(NamedTuple):
     """A bound of a call: the call as made with a value, the values inside and outside, the reason outside."""
 
-    call: Callable[[Twin, int], Outcome]
+    call: Callable[[Lockstep, int], Outcome]
     inside: int
     outside: int
     reason: str
 
 
-def period_of(twin: Twin) -> int:
+def period_of(lockstep: Lockstep) -> int:
     """A period in BIDDING."""
-    return (twin.now + 2 * twin.tariff.window) // twin.tariff.period_length + 1
+    return (lockstep.now + 2 * lockstep.tariff.window) // lockstep.tariff.period_length + 1
 
 
-def quoted(twin: Twin, volume: int = 100, price: int | None = None) -> int:
+def quoted(lockstep: Lockstep, volume: int = 100, price: int | None = None) -> int:
     """The number of a new quote."""
-    price = twin.tariff.lowest_price if price is None else price
-    number = twin.call("submit_quote", period_of(twin), volume, price, sender=PROSUMER).result
+    price = lockstep.tariff.lowest_price if price is None else price
+    number = lockstep.call("submit_quote", period_of(lockstep), volume, price, sender=PROSUMER).result
     assert number is not None
     return number
 
 
-def quoting(**changes: int) -> Callable[[Twin, int], Outcome]:
+def quoting(**changes: int) -> Callable[[Lockstep, int], Outcome]:
     """A quote with one argument of its own choice."""
 
-    def call(twin: Twin, value: int) -> Outcome:
-        args = {"period": period_of(twin), "volume": 100, "price": twin.tariff.lowest_price}
+    def call(lockstep: Lockstep, value: int) -> Outcome:
+        args = {"period": period_of(lockstep), "volume": 100, "price": lockstep.tariff.lowest_price}
         args |= {name: value for name in changes}
-        return twin.call("submit_quote", *args.values(), sender=PROSUMER)
+        return lockstep.call("submit_quote", *args.values(), sender=PROSUMER)
 
     return call
 
 
-def opening(which: str) -> Callable[[Twin, int], Outcome]:
+def opening(which: str) -> Callable[[Lockstep, int], Outcome]:
     """The opening of a bid that was sealed with one value of its own choice, on a quote in the middle of the band."""
 
-    def call(twin: Twin, value: int) -> Outcome:
-        t = twin.tariff
-        number = quoted(twin, price=(t.lowest_price + t.highest_price) // 2)
+    def call(lockstep: Lockstep, value: int) -> Outcome:
+        t = lockstep.tariff
+        number = quoted(lockstep, price=(t.lowest_price + t.highest_price) // 2)
         wish = {"price": t.highest_price, "volume": 100} | {which: value}
         salt = salt_of(number, CONSUMER)
-        fields = (twin.chain, twin.target, number, twin.address(CONSUMER), *wish.values(), salt)
-        twin.call("submit_bid", number, seal_bytes(fields), sender=CONSUMER)
-        twin.at(twin.model.quote(number).period * t.period_length - 2 * t.window)
-        return twin.call("reveal_bid", number, *wish.values(), salt, sender=CONSUMER)
+        fields = (lockstep.chain, lockstep.target, number, lockstep.address(CONSUMER), *wish.values(), salt)
+        lockstep.call("submit_bid", number, seal_bytes(fields), sender=CONSUMER)
+        lockstep.at(lockstep.model.quote(number).period * t.period_length - 2 * t.window)
+        return lockstep.call("reveal_bid", number, *wish.values(), salt, sender=CONSUMER)
 
     return call
 
 
-def buying(twin: Twin, value: int) -> Outcome:
+def buying(lockstep: Lockstep, value: int) -> Outcome:
     """The purchase of surplus of a quote of 100 Wh."""
-    number = on_sale(twin, 100)
-    return twin.call("buy_surplus", number, value, sender=CONSUMER)
+    number = on_sale(lockstep, 100)
+    return lockstep.call("buy_surplus", number, value, sender=CONSUMER)
 
 
-def depositing(twin: Twin, value: int) -> Outcome:
+def depositing(lockstep: Lockstep, value: int) -> Outcome:
     """A deposit after which the market would hold `value`."""
-    twin.give(STRANGER, MONEY)
-    return twin.call("deposit", value - twin.model.held, sender=STRANGER)
+    lockstep.give(STRANGER, MONEY)
+    return lockstep.call("deposit", value - lockstep.model.held, sender=STRANGER)
 
 
-def on_sale(twin: Twin, volume: int) -> int:
+def on_sale(lockstep: Lockstep, volume: int) -> int:
     """The number of a new quote that is matched without bids."""
-    number = quoted(twin, volume)
-    twin.at(twin.model.quote(number).period * twin.tariff.period_length - twin.tariff.window)
-    twin.call("match_bids", number, sender=STRANGER)
+    number = quoted(lockstep, volume)
+    lockstep.at(lockstep.model.quote(number).period * lockstep.tariff.period_length - lockstep.tariff.window)
+    lockstep.call("match_bids", number, sender=STRANGER)
     return number
 
 
-def authorising(revoked: bool = False) -> Callable[[Twin, int], Outcome]:
+def authorising(revoked: bool = False) -> Callable[[Lockstep, int], Outcome]:
     """The authorisation of a household with a capacity of its own choice."""
 
-    def call(twin: Twin, value: int) -> Outcome:
+    def call(lockstep: Lockstep, value: int) -> Outcome:
         if revoked:
-            twin.call("revoke", CONSUMER, sender="owner")
-        return twin.call("authorize", CONSUMER, value, sender="owner")
+            lockstep.call("revoke", CONSUMER, sender="owner")
+        return lockstep.call("authorize", CONSUMER, value, sender="owner")
 
     return call
 
 
-def claiming(buys: bool) -> Callable[[Twin, int], Outcome]:
+def claiming(buys: bool) -> Callable[[Lockstep, int], Outcome]:
     """A bid opened, or a purchase made, by who opened a bid for 100 Wh in the period already."""
 
-    def call(twin: Twin, value: int) -> Outcome:
-        t, period = twin.tariff, period_of(twin)
-        first = twin.call("submit_quote", period, CAPACITY, t.lowest_price, sender=PROSUMER).result or 0
-        second = twin.call("submit_quote", period, CAPACITY, t.lowest_price, sender=OTHER).result or 0
+    def call(lockstep: Lockstep, value: int) -> Outcome:
+        t, period = lockstep.tariff, period_of(lockstep)
+        first = lockstep.call("submit_quote", period, CAPACITY, t.lowest_price, sender=PROSUMER).result or 0
+        second = lockstep.call("submit_quote", period, CAPACITY, t.lowest_price, sender=OTHER).result or 0
         wishes = {first: 100, second: value}
         for number, volume in wishes.items():
-            fields = (twin.chain, twin.target, number, twin.address(CONSUMER), t.lowest_price, volume)
+            fields = (lockstep.chain, lockstep.target, number, lockstep.address(CONSUMER), t.lowest_price, volume)
             seal = seal_bytes((*fields, salt_of(number, CONSUMER)))
-            twin.call("submit_bid", number, seal, sender=CONSUMER)
-        twin.at(period * t.period_length - 2 * t.window)
+            lockstep.call("submit_bid", number, seal, sender=CONSUMER)
+        lockstep.at(period * t.period_length - 2 * t.window)
         opened = {
-            number: twin.call("reveal_bid", number, t.lowest_price, volume, salt_of(number, CONSUMER), sender=CONSUMER)
+            number: lockstep.call(
+                "reveal_bid", number, t.lowest_price, volume, salt_of(number, CONSUMER), sender=CONSUMER
+            )
             for number, volume in wishes.items()
             if number == first or not buys
         }
         if not buys:
             return opened[second]
-        twin.at(period * t.period_length - t.window)
-        twin.call("match_bids", second, sender=STRANGER)
-        return twin.call("buy_surplus", second, value, sender=CONSUMER)
+        lockstep.at(period * t.period_length - t.window)
+        lockstep.call("match_bids", second, sender=STRANGER)
+        return lockstep.call("buy_surplus", second, value, sender=CONSUMER)
 
     return call
 
 
-def in_advance(volume: int) -> Callable[[Twin, int], Outcome]:
+def in_advance(volume: int) -> Callable[[Lockstep, int], Outcome]:
     """A purchase of a quote of `volume` Wh, while MATCHING."""
-    return lambda twin, value: twin.call("buy_surplus", on_sale(twin, volume), value, sender=CONSUMER)
+    return lambda lockstep, value: lockstep.call("buy_surplus", on_sale(lockstep, volume), value, sender=CONSUMER)
 
 
-def of_excess(exported: int) -> Callable[[Twin, int], Outcome]:
+def of_excess(exported: int) -> Callable[[Lockstep, int], Outcome]:
     """A purchase, in METERING, of an export of so much Wh."""
 
-    def call(twin: Twin, value: int) -> Outcome:
-        number = on_sale(twin, 100)
-        period = twin.model.quote(number).period
-        twin.at((period + 1) * twin.tariff.period_length)
-        signed = twin.reading(PROSUMER, period, exported, 0)
-        twin.call("submit_reading", PROSUMER, period, exported, 0, signed, sender=STRANGER)
-        return twin.call("buy_surplus", number, value, sender=CONSUMER)
+    def call(lockstep: Lockstep, value: int) -> Outcome:
+        number = on_sale(lockstep, 100)
+        period = lockstep.model.quote(number).period
+        lockstep.at((period + 1) * lockstep.tariff.period_length)
+        signed = lockstep.reading(PROSUMER, period, exported, 0)
+        lockstep.call("submit_reading", PROSUMER, period, exported, 0, signed, sender=STRANGER)
+        return lockstep.call("buy_surplus", number, value, sender=CONSUMER)
 
     return call
 
 
-def bounds(twin: Twin) -> list[Bound]:
+def bounds(lockstep: Lockstep) -> list[Bound]:
     """Every bound of an argument, in the words of annex A."""
-    t = twin.tariff
+    t = lockstep.tariff
     middle = (t.lowest_price + t.highest_price) // 2
-    far = (twin.now + WEEK) // t.period_length
+    far = (lockstep.now + WEEK) // t.period_length
     return [
         Bound(quoting(period=0), far, far + 1, "quotes: period too far ahead"),
         Bound(quoting(volume=0), 1, 0, "quotes: volume out of bounds"),
@@ -201,20 +203,20 @@ def bounds(twin: Twin) -> list[Bound]:
 @pytest.mark.invariant("C2-BOUND-1")
 def test_every_bound_of_a_call() -> None:
     """C2-BOUND-1: beyond the bound the call is refused for it, at the bound it is not, at any second of a period."""
-    for season in Seasons.season_names:
+    for preset in Presets.preset_names:
         for later in (0, 1, 599, 1799):
-            for which in range(len(bounds(seasons.prepared(season)))):
+            for which in range(len(bounds(presets.prepared(preset)))):
                 for beyond in (False, True):
-                    meet(season, later, which, beyond)
+                    meet(preset, later, which, beyond)
 
 
-def meet(season: str, later: int, which: int, beyond: bool) -> None:
-    """Goes to one bound, `later` seconds after the end of the season, or one step beyond it."""
-    with seasons.prepared(season).branch() as twin:
-        twin.at(twin.now + later)
-        bound = bounds(twin)[which]
+def meet(preset: str, later: int, which: int, beyond: bool) -> None:
+    """Goes to one bound, `later` seconds after the end of the preset, or one step beyond it."""
+    with presets.prepared(preset).branch() as lockstep:
+        lockstep.at(lockstep.now + later)
+        bound = bounds(lockstep)[which]
         value = bound.outside if beyond else bound.inside
-        outcome = bound.call(twin, value)
+        outcome = bound.call(lockstep, value)
         refused = outcome.reason == bound.reason
         holds("C2-BOUND-1", refused == beyond, value=value, reason=outcome.reason, bound=bound.reason)
 
@@ -225,14 +227,14 @@ def test_no_reading_is_out_of_bounds() -> None:
     figures = (0, 1, CAPACITY - 1, CAPACITY, CAPACITY + 1, MOST_CAPACITY, MOST_CAPACITY + 1, 2**48, 2**255, 2**256 - 1)
     for exported in figures:
         for imported in (0, CAPACITY, CAPACITY + 1, 2**256 - 1):
-            with seasons.prepared("fresh").branch() as twin:
-                twin.strict = False  # The model is told, but does not speak first.
-                period = period_of(twin)
-                twin.watch(period)
-                twin.at((period + 1) * twin.tariff.period_length)
-                signed = twin.reading(CONSUMER, period, exported, imported)
-                told = twin.call("submit_reading", CONSUMER, period, exported, imported, signed, sender=STRANGER)
-                row = twin.observe().readings[twin.address(CONSUMER), period]
+            with presets.prepared("fresh").branch() as lockstep:
+                lockstep.strict = False  # The model is told, but does not speak first.
+                period = period_of(lockstep)
+                lockstep.watch(period)
+                lockstep.at((period + 1) * lockstep.tariff.period_length)
+                signed = lockstep.reading(CONSUMER, period, exported, imported)
+                told = lockstep.call("submit_reading", CONSUMER, period, exported, imported, signed, sender=STRANGER)
+                row = lockstep.observe().readings[lockstep.address(CONSUMER), period]
                 counts = (1, min(exported, CAPACITY), min(imported, CAPACITY))
                 holds("C2-BOUND-4", told.accepted and row == counts, reason=told.reason, row=row, counts=counts)
 
@@ -276,61 +278,61 @@ FULL_EXPORT = 64 * 8_257
 """Wh of which `FULL_VOLUME` being sold leaves the same again."""
 
 
-def full_quote(twin: Twin) -> int:
+def full_quote(lockstep: Lockstep) -> int:
     """The number of a quote that gets all the trades that it can have, in METERING: 128 bids, 64 purchases, 64 more.
 
     What is left is looked at before every purchase, and nothing is left in the end.
     """
-    t, period = twin.tariff, period_of(twin)
+    t, period = lockstep.tariff, period_of(lockstep)
     crowd = [f"bidder_{number}" for number in range(CROWD)]
     for name in crowd:
-        twin.enrol(name, 1_000, watch=False)
+        lockstep.enrol(name, 1_000, watch=False)
     for name in HOUSEHOLDS:
-        twin.call("authorize", name, MOST_CAPACITY, sender="owner")
-    number = quoted(twin, FULL_VOLUME)
-    fields = (twin.chain, twin.target, number)
+        lockstep.call("authorize", name, MOST_CAPACITY, sender="owner")
+    number = quoted(lockstep, FULL_VOLUME)
+    fields = (lockstep.chain, lockstep.target, number)
     for name in crowd:
-        seal = seal_bytes((*fields, twin.address(name), t.lowest_price, 1, salt_of(number, name)))
-        twin.call("submit_bid", number, seal, sender=name)
-    twin.at(period * t.period_length - 2 * t.window)
+        seal = seal_bytes((*fields, lockstep.address(name), t.lowest_price, 1, salt_of(number, name)))
+        lockstep.call("submit_bid", number, seal, sender=name)
+    lockstep.at(period * t.period_length - 2 * t.window)
     for name in crowd:
-        twin.call("reveal_bid", number, t.lowest_price, 1, salt_of(number, name), sender=name)
-    twin.at(period * t.period_length - t.window)
-    twin.call("match_bids", number, sender=STRANGER)
-    bought_up(twin, number, FULL_VOLUME, CROWD)
-    twin.at((period + 1) * t.period_length)
-    signed = twin.reading(PROSUMER, period, FULL_EXPORT, 0)
-    twin.call("submit_reading", PROSUMER, period, FULL_EXPORT, 0, signed, sender=STRANGER)
-    bought_up(twin, number, FULL_EXPORT, FULL_VOLUME)
+        lockstep.call("reveal_bid", number, t.lowest_price, 1, salt_of(number, name), sender=name)
+    lockstep.at(period * t.period_length - t.window)
+    lockstep.call("match_bids", number, sender=STRANGER)
+    bought_up(lockstep, number, FULL_VOLUME, CROWD)
+    lockstep.at((period + 1) * t.period_length)
+    signed = lockstep.reading(PROSUMER, period, FULL_EXPORT, 0)
+    lockstep.call("submit_reading", PROSUMER, period, FULL_EXPORT, 0, signed, sender=STRANGER)
+    bought_up(lockstep, number, FULL_EXPORT, FULL_VOLUME)
     return number
 
 
-def bought_up(twin: Twin, number: int, offered: int, sold: int) -> None:
+def bought_up(lockstep: Lockstep, number: int, offered: int, sold: int) -> None:
     """Buys what is left of a quote by the least that can be bought, again and again."""
     while left := offered - sold:
-        holds("C2-BOUND-3", remaining(twin, number) == left, left=left, remaining=remaining(twin, number))
+        holds("C2-BOUND-3", remaining(lockstep, number) == left, left=left, remaining=remaining(lockstep, number))
         volume = min(left, offered // 64)
-        outcome = twin.call("buy_surplus", number, volume, sender=HOUSEHOLDS[1 + left % 5])
+        outcome = lockstep.call("buy_surplus", number, volume, sender=HOUSEHOLDS[1 + left % 5])
         holds("C2-BOUND-3", outcome.accepted, left=left, reason=outcome.reason)
         sold += volume
-    holds("C2-BOUND-3", remaining(twin, number) == 0, left=remaining(twin, number))
+    holds("C2-BOUND-3", remaining(lockstep, number) == 0, left=remaining(lockstep, number))
 
 
 @pytest.mark.invariant("C2-BOUND-3")
 def test_the_last_trade_of_a_quote() -> None:
     """C2-BOUND-3: by the least purchases a quote comes to 256 trades just as all of it is sold, and they all settle."""
-    with seasons.prepared("fresh").branch() as twin:
-        number = full_quote(twin)
-        trades = len(twin.market.trades(number))
+    with presets.prepared("fresh").branch() as lockstep:
+        number = full_quote(lockstep)
+        trades = len(lockstep.market.trades(number))
         holds("C2-BOUND-3", trades == MOST_TRADES, trades=trades)
-        outcome = twin.call("buy_surplus", number, 1, sender=CONSUMER)
+        outcome = lockstep.call("buy_surplus", number, 1, sender=CONSUMER)
         holds("C2-BOUND-3", outcome.reason == "surplus: too many trades", reason=outcome.reason)
-        period, t = twin.model.quote(number).period, twin.tariff
-        twin.at((period + 1) * t.period_length + t.window)
-        holds("C2-BOUND-3", twin.call("settle_quote", number, sender="owner").accepted)
-        twin.compare()
+        period, t = lockstep.model.quote(number).period, lockstep.tariff
+        lockstep.at((period + 1) * t.period_length + t.window)
+        holds("C2-BOUND-3", lockstep.call("settle_quote", number, sender="owner").accepted)
+        lockstep.compare()
 
 
-def remaining(twin: Twin, number: int) -> Any:
+def remaining(lockstep: Lockstep, number: int) -> Any:
     """What the market says is left of a quote."""
-    return twin.market.remaining(number)
+    return lockstep.market.remaining(number)

@@ -18,10 +18,9 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from tests.properties.machine import MarketMachine, step
 from tests.properties.runs import Answer, Run, Sent, Step, answer, begins, ended, trades
-from verification.harness import counters as evidence
-from verification.harness import presets as seasons
+from verification.harness import counters, presets
 from verification.harness.counters import holds
-from verification.harness.lockstep import HOUSEHOLDS, STRANGER, TARIFF, Outcome, Twin
+from verification.harness.lockstep import HOUSEHOLDS, STRANGER, TARIFF, Lockstep, Outcome
 from wattproof.evm.engine import available, lean_reverts, make_env, storage_dump
 
 if "revm" not in available():
@@ -47,25 +46,25 @@ def pair() -> list[tuple[Any, Run]]:
         for name in ENGINES:
             env = make_env(name)
             with boa.swap_env(env), lean_reverts():
-                twin = seasons.prepared("fresh")
-                _pair.append((env, Run.of("Engines", twin)))
+                lockstep = presets.prepared("fresh")
+                _pair.append((env, Run.of("Engines", lockstep)))
     return _pair
 
 
 @contextmanager
 def branches() -> Iterator[tuple[Run, Run]]:
-    """Both markets, at the second at which the season ended; what happens to them is undone."""
+    """Both markets, at the second at which the preset ended; what happens to them is undone."""
     (_, fast), (_, slow) = pair()
     with lean_reverts(), fast.branch() as one, slow.branch() as other:
-        one.env.timestamp = other.env.timestamp = ended(season())
-        evidence.tallies["histories"] += 1
+        one.env.timestamp = other.env.timestamp = ended(preset())
+        counters.tallies["histories"] += 1
         yield one, other
 
 
-def season() -> Twin:
-    """The season in which all histories begin, on revm."""
+def preset() -> Lockstep:
+    """The preset in which all histories begin, on revm."""
     with boa.swap_env(pair()[0][0]):
-        return seasons.prepared("fresh")
+        return presets.prepared("fresh")
 
 
 def compare(one: Run, other: Run, sent: Sequence[Sent], answers: Sequence[Answer]) -> None:
@@ -80,7 +79,7 @@ def compare(one: Run, other: Run, sent: Sequence[Sent], answers: Sequence[Answer
     for target in (one.target, one.token):
         dumps = storage_dump(one.env, target), storage_dump(other.env, target)
         holds("C5-ENGINE-5", dumps[0] == dumps[1], target=target, differ=_differ(*dumps))
-    evidence.tallies["replayed"] += len(sent)
+    counters.tallies["replayed"] += len(sent)
 
 
 def _differ(one: dict[int, int], other: dict[int, int]) -> dict[str, tuple[int, int]]:
@@ -118,7 +117,7 @@ def spoilt(data: bytes, how: str, place: int) -> tuple[bytes, int]:
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[list[Step], dict[int, tuple[str, int]]]:
     """Two quotes, in order of time, and which of their calls are repeated in a spoilt form."""
-    first = (ended(season()) + 2 * TARIFF.window) // TARIFF.period_length + 1
+    first = (ended(preset()) + 2 * TARIFF.window) // TARIFF.period_length + 1
     names = draw(st.permutations(HOUSEHOLDS))
     plans = []
     for key, seller, period in (("A", names[0], first), ("B", names[1], first + draw(st.integers(0, 3)))):
@@ -163,21 +162,21 @@ class Engines(MarketMachine):
         """Begins on this module's own revm, whose addresses are those of its py-evm."""
         with boa.swap_env(pair()[0][0]):
             self.branch_off("fresh")
-        self.twin.at(ended(season()))
+        self.lockstep.at(ended(preset()))
 
     def act(self, function: str, args: tuple[Any, ...], sender: str) -> Outcome:
         """Makes the call in a branch first, to keep all its bytes; then in lockstep."""
-        twin = self.twin
-        told = [twin.address(arg) if isinstance(arg, str) and not arg.startswith("0x") else arg for arg in args]
-        data = twin.interface.call(function, *(arg.bytes() if hasattr(arg, "bytes") else arg for arg in told))
-        self.send(data, twin.address(sender), 0)
+        lockstep = self.lockstep
+        told = [lockstep.address(arg) if isinstance(arg, str) and not arg.startswith("0x") else arg for arg in args]
+        data = lockstep.interface.call(function, *(arg.bytes() if hasattr(arg, "bytes") else arg for arg in told))
+        self.send(data, lockstep.address(sender), 0)
         return super().act(function, args, sender)
 
     def send(self, data: bytes, sender: str, value: int) -> None:
         """Notes what comes of a call, in a branch."""
-        sent = Sent(self.twin.now, sender, self.twin.target, data, value)
-        with self.twin.env.anchor():
-            self.answers.append(answer(self.twin.env, sent))
+        sent = Sent(self.lockstep.now, sender, self.lockstep.target, data, value)
+        with self.lockstep.env.anchor():
+            self.answers.append(answer(self.lockstep.env, sent))
         self.sent.append(sent)
 
     @precondition(lambda self: self.begun and self.sent)
@@ -186,7 +185,7 @@ class Engines(MarketMachine):
     def spoil(self, how: str, place: int) -> None:
         """The last call once more, spoilt so that nobody can accept it."""
         data, value = spoilt(self.sent[-1].data or bytes(4), how, place)
-        self.send(data, self.twin.address(STRANGER), value)
+        self.send(data, self.lockstep.address(STRANGER), value)
         if self.answers[-1].accepted:  # A selector or the padding of a signature may be spoilt to no effect.
             self.sent.pop()
             self.answers.pop()
@@ -195,11 +194,11 @@ class Engines(MarketMachine):
         """Replays the history on py-evm."""
         if not self.sent:
             return
-        twin = self.twin
+        lockstep = self.lockstep
         slow = pair()[1][1]
         with lean_reverts(), slow.branch() as other:
-            other.env.timestamp = ended(season())
-            compare(Run.of("Engines", twin), other, self.sent, self.answers)
+            other.env.timestamp = ended(preset())
+            compare(Run.of("Engines", lockstep), other, self.sent, self.answers)
 
 
 TestEngines = Engines.TestCase

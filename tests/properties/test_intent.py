@@ -10,7 +10,18 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.properties.books import MATCHED, NOBODY, VALID, Books, Day, Offer, Stall, Step, collateral_of, whole_day
+from tests.properties.ghost_ledger import (
+    MATCHED,
+    NOBODY,
+    VALID,
+    Day,
+    GhostLedger,
+    Offer,
+    SellOrder,
+    Step,
+    collateral_of,
+    whole_day,
+)
 from tests.properties.machine import Call
 from verification.harness.choices import Choose
 from verification.harness.counters import holds
@@ -23,10 +34,10 @@ OUTSIDE = ("deposit", "withdraw")
 RESERVING = ("submit_quote", "reveal_bid", "buy_surplus")
 
 
-class Intent(Books):
+class Intent(GhostLedger):
     """No history makes anybody pay more, sell for less or trade more than it signed."""
 
-    season_names = ("fresh", "no fee", "dear", "poor", "narrow", "seasoned", "waivers", "arrears", "narrow")
+    preset_names = ("fresh", "no fee", "dear", "poor", "narrow", "experienced", "waivers", "arrears", "narrow")
 
     def opened(self) -> None:
         """Begins to add up what each period brings each user."""
@@ -83,7 +94,7 @@ class Intent(Books):
             most = -self._brought_in(step) if user == step.sender else 0
             if user == party:
                 return most + max(-owed, 0)
-            return most + (max(owed, 0) if user == self.twin.address("supplier") else 0)
+            return most + (max(owed, 0) if user == self.lockstep.address("supplier") else 0)
         if step.function == "settle_quote" and step.args[0] in self.offers:
             offer = self.offers[step.args[0]]
             return step.before.accounts[user].reserved if user in {offer.prosumer, *offer.buyers()} else 0
@@ -122,7 +133,7 @@ class Intent(Books):
 
     def _clears_debts_only(self, step: Step) -> None:
         """T-MON-7, T-MON-8: clearing moves money against the debt, never beyond it, and no escrow."""
-        party, supplier, owed = self._party(step), self.twin.address("supplier"), self._owed(step)
+        party, supplier, owed = self._party(step), self.lockstep.address("supplier"), self._owed(step)
         now = step.after.accounts.get(party, NOBODY).grid_account
         paid, outside = owed - now, self._brought_in(step)
         right = 0 <= paid <= owed or owed <= paid <= 0
@@ -145,7 +156,7 @@ class Intent(Books):
 
     def _settled_as_signed(self, step: Step, offer: Offer) -> None:
         """T-GUA-1, T-GUA-2, T-SET-9 by the money that moved."""
-        fee, trades = self.twin.tariff.service_fee, step.named("TradeSettled")
+        fee, trades = self.lockstep.tariff.service_fee, step.named("TradeSettled")
         parts = [(self.people.get(trade["buyer"]), trade["delivered"]) for trade in trades]
         holds("C1-PAY-2", len(parts) == len(offer.deals), signed=offer.deals, settled=parts)
         most: defaultdict[str, int] = defaultdict(int)
@@ -167,7 +178,7 @@ class Intent(Books):
         short = sum(
             (deal.volume - trade["delivered"]) * deal.price for deal, trade in zip(offer.deals, trades, strict=True)
         )
-        earned, least = step.worth(offer.prosumer), delivered * (offer.price - self.twin.tariff.service_fee)
+        earned, least = step.worth(offer.prosumer), delivered * (offer.price - self.lockstep.tariff.service_fee)
         lost = least - earned
         holds("C1-SELL-1", lost <= 0, when=offer.deals and not defaulted, earned=earned, least=least)
         tenth = 10 * lost <= short
@@ -182,7 +193,7 @@ class Intent(Books):
 
     def _invoiced_as_metered(self, step: Step, user: str, period: int) -> None:
         """T-ACC-6 to T-ACC-8, T-MET-7: the invoice follows one's own meter, or one's own purchases."""
-        t = self.twin.tariff
+        t = self.lockstep.tariff
         reading = self.readings.get((user, period))
         exported, imported = reading if reading else (0, self.bought(user, period))
         booked = sum(fields["amount"] for fields in step.named("AccountSettled"))
@@ -193,7 +204,7 @@ class Intent(Books):
 
     def _pair_gains_by_energy_only(self, user: str, period: int) -> None:
         """T-GUA-3, T-GUA-4 for two at once: what a pair gains against the grid is the spread on energy that flowed."""
-        t, partners = self.twin.tariff, self._partners(user, period)
+        t, partners = self.lockstep.tariff, self._partners(user, period)
         partner = next(iter(partners)) if len(partners) == 1 else user
         places = ((user, period), (partner, period))
         done = all(place in self.readings and place in self.closed_accounts for place in places)
@@ -216,7 +227,7 @@ class Intent(Books):
 
     def inspect(self, seen: Observation) -> None:
         """What holds of everybody at every moment."""
-        fee = self.twin.tariff.service_fee
+        fee = self.lockstep.tariff.service_fee
         escrow: defaultdict[str, int] = defaultdict(int)
         signed: defaultdict[tuple[str, int], int] = defaultdict(int)
         for offer in self.offers.values():
@@ -225,7 +236,7 @@ class Intent(Books):
             for deal in offer.deals[offer.winners :]:
                 signed[deal.buyer, offer.period] += deal.volume
             if offer.status in (VALID, MATCHED):
-                escrow[offer.prosumer] += collateral_of(self.twin.tariff, offer.volume)
+                escrow[offer.prosumer] += collateral_of(self.lockstep.tariff, offer.volume)
             for bid in offer.opened if offer.status == VALID else ():
                 escrow[bid.bidder] += bid.volume * (bid.price + fee)
             for deal in offer.deals if offer.status == MATCHED else ():
@@ -261,81 +272,83 @@ class Intent(Books):
 
     # ---- attackers ---------------------------------------------------------------------------
 
-    def meddle(self, when: str, stalls: dict[int, Stall]) -> None:
+    def meddle(self, when: str, orders: dict[int, SellOrder]) -> None:
         """In every day a thief copies a seal and a forger makes up a reading."""
-        for number, stall in stalls.items():
+        for number, order in orders.items():
             if when == "bidding":
-                self._steal(number, stall)
+                self._steal(number, order)
             elif when == "revealing":
-                self._open_stolen(number, stall)
+                self._open_stolen(number, order)
             elif when == "metering":
-                self._forge(number, stall)
-                self._admit(number, stall, "revoke")
+                self._forge(number, order)
+                self._admit(number, order, "revoke")
             elif when == "settled":
-                self._admit(number, stall, "authorize")
+                self._admit(number, order, "authorize")
 
-    def _victim_and_thief(self, number: int, stall: Stall) -> tuple[str, str] | None:
-        victims = [wish.bidder for wish in stall.wishes if (number, wish.bidder) in self.sealed]
-        busy = {stall.prosumer, *(wish.bidder for wish in stall.wishes)}
+    def _victim_and_thief(self, number: int, order: SellOrder) -> tuple[str, str] | None:
+        victims = [wish.bidder for wish in order.wishes if (number, wish.bidder) in self.sealed]
+        busy = {order.prosumer, *(wish.bidder for wish in order.wishes)}
         thieves = [name for name in HOUSEHOLDS if name not in busy]
         return (victims[0], thieves[0]) if victims and thieves else None
 
     def _seal(self, number: int, bidder: str) -> bytes:
         price, volume = self.sealed[number, bidder]
-        fields = (number, self.twin.address(bidder), price, volume, salt_of(number, bidder))
-        return seal_bytes((self.twin.chain, self.twin.target, *fields))
+        fields = (number, self.lockstep.address(bidder), price, volume, salt_of(number, bidder))
+        return seal_bytes((self.lockstep.chain, self.lockstep.target, *fields))
 
-    def _steal(self, number: int, stall: Stall) -> None:
+    def _steal(self, number: int, order: SellOrder) -> None:
         """Somebody hands in another's seal as its own, as anybody can who watches the chain."""
-        if pair := self._victim_and_thief(number, stall):
+        if pair := self._victim_and_thief(number, order):
             victim, thief = pair
             if self.do("submit_bid", number, self._seal(number, victim), sender=thief).accepted:
                 self.stolen[number, thief] = victim
 
-    def _open_stolen(self, number: int, stall: Stall) -> None:
+    def _open_stolen(self, number: int, order: SellOrder) -> None:
         """T-BID-4, T-BID-9: even with the victim's price, volume and salt a thief opens nothing; the victim does."""
         for (stolen, thief), victim in tuple(self.stolen.items()):
             if stolen == number:
                 opening = (*self.sealed[number, victim], salt_of(number, victim))
                 outcome = self.do("reveal_bid", number, *opening, sender=thief)
                 holds("C1-THIEF-1", not outcome.accepted, thief=thief, victim=victim)
-                account = self.seen.accounts[self.twin.address(victim)]
-                cost = opening[1] * (opening[0] + self.twin.tariff.service_fee)
+                account = self.seen.accounts[self.lockstep.address(victim)]
+                cost = opening[1] * (opening[0] + self.lockstep.tariff.service_fee)
                 able = account.authorized and account.grid_account >= 0 and account.balance >= cost
                 offer = self.offers[number]
-                able = able and offer.status == VALID and offer.price <= opening[0] <= self.twin.tariff.highest_price
-                claimed = self.claimed(self.twin.address(victim), offer.period)
+                able = (
+                    able and offer.status == VALID and offer.price <= opening[0] <= self.lockstep.tariff.highest_price
+                )
+                claimed = self.claimed(self.lockstep.address(victim), offer.period)
                 able = able and claimed + opening[1] <= account.capacity
                 outcome = self.do("reveal_bid", number, *opening, sender=victim)
                 holds("C1-THIEF-2", outcome.accepted, when=able, victim=victim, reason=outcome.reason)
 
-    def _forge(self, number: int, stall: Stall) -> None:
+    def _forge(self, number: int, order: SellOrder) -> None:
         """T-MET-4, T-REG-7: a reading that one's own meter did not sign, for this market, charges nobody."""
-        twin, period = self.twin, self.offers[number].period
-        name = stall.prosumer
+        lockstep, period = self.lockstep, self.offers[number].period
+        name = order.prosumer
         other = next(household for household in HOUSEHOLDS if household != name)
         forgeries = (
-            twin.reading(name, period, 0, 10**6, meter_of=other),
-            twin.reading(other, period, 0, 10**6),
-            twin.reading(name, period, 0, 10**6 + 1),
-            twin.reading(name, period, 0, 10**6, market=twin.address(STRANGER)),
-            twin.reading(name, period, 0, 10**6, chain=twin.chain + 1),
+            lockstep.reading(name, period, 0, 10**6, meter_of=other),
+            lockstep.reading(other, period, 0, 10**6),
+            lockstep.reading(name, period, 0, 10**6 + 1),
+            lockstep.reading(name, period, 0, 10**6, market=lockstep.address(STRANGER)),
+            lockstep.reading(name, period, 0, 10**6, chain=lockstep.chain + 1),
         )
-        forged = forgeries[(number + stall.volume) % len(forgeries)]
+        forged = forgeries[(number + order.volume) % len(forgeries)]
         outcome = self.do("submit_reading", name, period, 0, 10**6, forged, sender=STRANGER)
         holds("C1-METER-2", not outcome.accepted, user=name, signed=forged)
 
-    def _admit(self, number: int, stall: Stall, function: str) -> None:
+    def _admit(self, number: int, order: SellOrder, function: str) -> None:
         """T-REG-17, T-MET-15: one seller in three is put out before its meter reports, and let in again at the end."""
         if number % 3 == 2:
-            owner = self.twin.names.get(self.twin.model.owner, "owner")
-            capacity = (self.capacity(stall.prosumer),) if function == "authorize" else ()
-            self.do(function, stall.prosumer, *capacity, sender=owner)
+            owner = self.lockstep.names.get(self.lockstep.model.owner, "owner")
+            capacity = (self.capacity(order.prosumer),) if function == "authorize" else ()
+            self.do(function, order.prosumer, *capacity, sender=owner)
 
     def draw_pair(self) -> st.SearchStrategy[Day]:
         """A day on which one household buys all that another sells."""
         pairs = st.permutations(HOUSEHOLDS).map(lambda names: tuple(names[:2]))
-        return st.tuples(pairs, self.draw_day(most_stalls=1)).map(lambda drawn: _between(*drawn))
+        return st.tuples(pairs, self.draw_day(most_orders=1)).map(lambda drawn: _between(*drawn))
 
     def draw_trading_day(self, choose: Choose) -> Call:
         """As in the base; one time in four two households trade with each other only."""
@@ -346,10 +359,10 @@ class Intent(Books):
 
 def _between(pair: tuple[str, str], day: Day) -> Day:
     """That day, with nobody in it but these two."""
-    stall = day.stalls[0]
-    wishes = (stall.wishes[0]._replace(bidder=pair[1]),)
-    purchases = tuple(purchase._replace(buyer=pair[1]) for purchase in stall.purchases)
-    return day._replace(stalls=(stall._replace(prosumer=pair[0], wishes=wishes, purchases=purchases),))
+    order = day.orders[0]
+    wishes = (order.wishes[0]._replace(bidder=pair[1]),)
+    purchases = tuple(purchase._replace(buyer=pair[1]) for purchase in order.purchases)
+    return day._replace(orders=(order._replace(prosumer=pair[0], wishes=wishes, purchases=purchases),))
 
 
 TestIntent = Intent.TestCase

@@ -9,19 +9,19 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from tests.properties.books import MATCHED, TIMES, VALID, Books
+from tests.properties.ghost_ledger import MATCHED, TIMES, VALID, GhostLedger
 from tests.properties.machine import Call, step
-from verification.harness import counters as evidence
+from verification.harness import counters
 from verification.harness.choices import Choose
 from verification.harness.context import event
 from verification.harness.counters import holds
-from verification.harness.lockstep import STRANGER, Twin
+from verification.harness.lockstep import STRANGER, Lockstep
 
 
-class Liveness(Books):
+class Liveness(GhostLedger):
     """From every state the market can be drained to a token balance of zero."""
 
-    season_names = ("fresh", "no fee", "arrears", "dear", "poor", "narrow", "by price", "waivers", "full book")
+    preset_names = ("fresh", "no fee", "arrears", "dear", "poor", "narrow", "by price", "waivers", "full book")
 
     def draw_trading_day(self, choose: Choose) -> Call:
         """As in the base; every other day breaks off somewhere."""
@@ -44,7 +44,7 @@ class Liveness(Books):
 
     def _drain(self, supplier_leaves: bool) -> None:
         event("drained")
-        with self.twin.branch() as branch:
+        with self.lockstep.branch() as branch:
             branch.users.extend(address for address in branch.names if address not in branch.watched)
             self._tally(branch)
             self._let_time_pass(branch)
@@ -53,7 +53,7 @@ class Liveness(Books):
             self._pay_out(branch, supplier_leaves)
             self._pay_what_is_owed(branch)
 
-    def _tally(self, branch: Twin) -> None:
+    def _tally(self, branch: Lockstep) -> None:
         """Counts the hard cases, for the report."""
         seen = branch.observe()
         cases = {
@@ -71,18 +71,18 @@ class Liveness(Books):
             "a creditor of the supplier": any(account.grid_account > 0 for account in seen.accounts.values()),
             "a supplier without money": not seen.accounts[branch.address("supplier")].balance,
         }
-        evidence.tallies["drained"] += 1
+        counters.tallies["drained"] += 1
         for name, present in cases.items():
-            evidence.tallies[f"drained with {name}"] += present
+            counters.tallies[f"drained with {name}"] += present
 
-    def _let_time_pass(self, branch: Twin) -> None:
+    def _let_time_pass(self, branch: Lockstep) -> None:
         """Until every period is CLOSING: nothing depends on the owner any more (T-TIME-8)."""
         tariff = branch.tariff
         last = max((offer.period for offer in self.offers.values()), default=0)
         end = (max(last, *branch.periods) + 1) * tariff.period_length + 2 * tariff.window
         branch.at(max(end, branch.now))
 
-    def _finish_quotes(self, branch: Twin) -> None:
+    def _finish_quotes(self, branch: Lockstep) -> None:
         """T-MAT-1, T-SET-1, T-GUA-9: a stranger has every quote matched and settled."""
         for number, offer in self.offers.items():
             if offer.status == VALID:
@@ -92,7 +92,7 @@ class Liveness(Books):
                 outcome = branch.call("settle_quote", number, sender=STRANGER)
                 holds("C3-LIVE-3", outcome.accepted, quote=number, reason=outcome.reason)
 
-    def _finish_accounts(self, branch: Twin) -> None:
+    def _finish_accounts(self, branch: Lockstep) -> None:
         """T-ACC-1 to T-ACC-4: a stranger settles every account that has anything to settle; no escrow is left."""
         seen = branch.observe()
         for (user, period), row in seen.positions.items():
@@ -104,7 +104,7 @@ class Liveness(Books):
         left = {user: account for user, account in seen.accounts.items() if account.reserved}
         holds("C3-LIVE-5", not left, reserved=left)
 
-    def _pay_out(self, branch: Twin, supplier_leaves: bool) -> None:
+    def _pay_out(self, branch: Lockstep, supplier_leaves: bool) -> None:
         """T-GUA-6, T-MON-12, T-MON-15: all accounts are cleared and withdraw; nothing stays behind."""
         supplier, seen = branch.address("supplier"), branch.observe()
         if supplier_leaves:
@@ -125,7 +125,7 @@ class Liveness(Books):
         left = {user: account for user, account in seen.accounts.items() if account.balance or account.reserved}
         holds("C3-LIVE-1", seen.tokens == 0 and not left, tokens=seen.tokens, left=left)
 
-    def _pay_what_is_owed(self, branch: Twin) -> None:
+    def _pay_what_is_owed(self, branch: Lockstep) -> None:
         """T-MON-7, T-MON-9, T-MON-17: a debt outlives the drain, and whoever pays it later is even at once."""
         seen = branch.observe()
         owed = {user: account.grid_account for user, account in seen.accounts.items() if account.grid_account > 0}

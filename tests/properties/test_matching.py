@@ -1,6 +1,6 @@
 """Criterion 3, the auction: matching is the ranking, what is left is for sale, and the totals add up.
 
-The ranking is reckoned from what was opened and from the standing seen before the matching, by sorting; the contract
+The ranking is computed from what was opened and from the standing seen before the matching, by sorting; the contract
 sorts packed numbers.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any, NamedTuple
 
-from tests.properties.books import (
+from tests.properties.ghost_ledger import (
     CONFIRMED,
     CREATED,
     INVALID,
@@ -18,10 +18,10 @@ from tests.properties.books import (
     REJECTED,
     RESERVED,
     VALID,
-    Books,
+    GhostLedger,
     Offer,
     Opened,
-    Stall,
+    SellOrder,
     Step,
     losers,
     ranked,
@@ -60,10 +60,10 @@ class Sale(NamedTuple):
     claim: Claim
 
 
-class Matching(Books):
+class Matching(GhostLedger):
     """The auction of a quote and the sale of its surplus."""
 
-    season_names = ("fresh", "seasoned", "full book", "no fee", "dear", "poor", "by price", "narrow", "by price")
+    preset_names = ("fresh", "experienced", "full book", "no fee", "dear", "poor", "by price", "narrow", "by price")
 
     # ---- every call ----------------------------------------------------------------------
 
@@ -73,7 +73,7 @@ class Matching(Books):
         if function == "match_bids":
             due = offer is not None and offer.status == VALID
             due = due and self.stage(offer.period) not in Phase.BIDDING | Phase.REVEALING
-            return due, ranked(offer, self.twin.tariff, before) if due else []
+            return due, ranked(offer, self.lockstep.tariff, before) if due else []
         if function == "buy_surplus":
             return self._sale(offer, args[1], sender, before)
         if function == "reveal_bid":
@@ -91,7 +91,7 @@ class Matching(Books):
         claim = self._claim(offer, volume, buyer, before)
         if offer is None or claim is None:
             return None
-        account, fee, stage = before.accounts[buyer], self.twin.tariff.service_fee, self.stage(offer.period)
+        account, fee, stage = before.accounts[buyer], self.lockstep.tariff.service_fee, self.stage(offer.period)
         metered = stage == Phase.METERING and (offer.prosumer, offer.period) in self.readings
         in_time = stage == Phase.MATCHING or metered
         within = offer.status == MATCHED and 0 < volume <= self.left(offer) and len(offer.deals) < MOST_TRADES
@@ -134,7 +134,7 @@ class Matching(Books):
         told = lost + [bidder for bidder, _ in won]
         winners = order[: len(served(order, offer.volume))]
         wanted = [int(bid.bidder, 16) for bid in (*losers(offer.opened, order, offer.volume), *winners)]
-        several, by_price = len(order) > 1, self.twin.tariff.rank_by_price
+        several, by_price = len(order) > 1, self.lockstep.tariff.rank_by_price
         holds("C3-MATCH-1", told == wanted, when=several and not by_price, told=told, ranking=order)
         holds("C3-MATCH-8", told == wanted, when=several and by_price, told=told, ranking=order)
         self._served_by_price(step, offer, won, lost)
@@ -152,12 +152,12 @@ class Matching(Books):
 
     def _served_by_price(self, step: Step, offer: Offer, won: list[tuple[int, int]], lost: list[int]) -> None:
         """T-MAT-11: nobody is served before who pays more for each Wh, its standing weighed in."""
-        if not self.twin.tariff.rank_by_price:
+        if not self.lockstep.tariff.rank_by_price:
             return
         worth = {}
         for bid in offer.opened:
             tier = tier_of(step.before.accounts.get(bid.bidder, NOBODY).performances)
-            worth[int(bid.bidder, 16)] = bid.price * (10_000 + self.twin.tariff.priority_step * tier)
+            worth[int(bid.bidder, 16)] = bid.price * (10_000 + self.lockstep.tariff.priority_step * tier)
         served = [worth.get(bidder, 0) for bidder, _ in won]
         best = max((worth.get(bidder, 0) for bidder in lost), default=0)
         falling = served == sorted(served, reverse=True) and best <= min(served, default=0)
@@ -176,7 +176,7 @@ class Matching(Books):
         back: defaultdict[str, int] = defaultdict(int)
         for bid in order:
             unfilled = bid.volume - won.get(int(bid.bidder, 16), 0)
-            back[bid.bidder] += unfilled * (bid.price + self.twin.tariff.service_fee)
+            back[bid.bidder] += unfilled * (bid.price + self.lockstep.tariff.service_fee)
         for user in step.after.accounts:
             due = (back[user], -back[user], 0)
             holds("C3-MATCH-4", step.moved(user) == due, when=due[0] or any(step.moved(user)), user=user, due=due)
@@ -192,7 +192,7 @@ class Matching(Books):
 
     def _bought(self, step: Step, offer: Offer, volume: int) -> None:
         """T-SUR-3, T-SUR-8: the quote's price and the fee are set aside, whole."""
-        cost = volume * (offer.price + self.twin.tariff.service_fee)
+        cost = volume * (offer.price + self.lockstep.tariff.service_fee)
         holds("C3-SURPLUS-4", step.moved(step.sender) == (-cost, cost, 0), cost=cost, moved=step.moved(step.sender))
 
     # ---- every state -----------------------------------------------------------------------
@@ -238,21 +238,21 @@ class Matching(Books):
                 due = REJECTED if offer.status == INVALID else RESERVED if bidder in opened else CREATED
                 holds("C3-BID-1", bid is None or bid.status == due, when=bid, bidder=bidder, bid=bid, due=due)
 
-    def _sell(self, stalls: dict[int, Stall], when: str) -> None:
+    def _sell(self, orders: dict[int, SellOrder], when: str) -> None:
         """After the matching those who lost everything try to buy elsewhere a Wh more than their connections carry."""
-        for number in stalls if when == "matching" else ():
+        for number in orders if when == "matching" else ():
             offer = self.offers[number]
             offers = [other for other in self.offers.values() if other.period == offer.period]
             losers = {bid.bidder for other in offers for bid in other.opened}
             for user in sorted(losers - {offer.prosumer}):
-                room = self.room(self.twin.names[user], offer.period)
+                room = self.room(self.lockstep.names[user], offer.period)
                 if not self.bought(user, offer.period) and self.least(offer) <= room + 1 <= self.left(offer):
-                    self.do("buy_surplus", number, room + 1, sender=self.twin.names[user])
-        super()._sell(stalls, when)
+                    self.do("buy_surplus", number, room + 1, sender=self.lockstep.names[user])
+        super()._sell(orders, when)
 
-    def meddle(self, when: str, stalls: dict[int, Stall]) -> None:
+    def meddle(self, when: str, orders: dict[int, SellOrder]) -> None:
         """In every day somebody tries to have a quote matched while bids can still be handed in or opened."""
-        for number in stalls if when in ("bidding", "revealing") else ():
+        for number in orders if when in ("bidding", "revealing") else ():
             self.do("match_bids", number, sender=STRANGER)
 
 

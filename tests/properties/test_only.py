@@ -12,7 +12,7 @@ from typing import Any
 import boa
 
 from tests.properties.attackers import SETTLING, STRANGER, Attackers, Records
-from tests.properties.frames import Change, Made, address_of, allowed, changes, outside, time_frame
+from tests.properties.frame_conditions import Change, Made, address_of, allowed, changes, outside, time_frame
 from tests.properties.machine import EVERYBODY, Call, move
 from verification.harness.choices import Choose
 from verification.harness.context import note
@@ -50,7 +50,7 @@ def shown(found: list[Change]) -> list[str]:
 class Only(Attackers):
     """Nothing but what the clauses name happens, whoever calls whatever."""
 
-    season_names = ("fresh", "no fee", "dear", "poor", "narrow", "by price", "waivers", "arrears")
+    preset_names = ("fresh", "no fee", "dear", "poor", "narrow", "by price", "waivers", "arrears")
 
     def opened(self) -> None:
         """Notes what everybody has outside the market."""
@@ -58,7 +58,7 @@ class Only(Attackers):
         seen = self.look()
         self.purses = {user: self.purse(user) for user in seen.accounts}
         self.held, self.donated = seen.tokens, 0
-        self._last: tuple[int, Observation] = (self.twin.now, seen)
+        self._last: tuple[int, Observation] = (self.lockstep.now, seen)
 
     # ---- one move more: donations ----------------------------------------------------------
 
@@ -74,16 +74,16 @@ class Only(Attackers):
             super().perform(call)
             return
         (amount,) = call.args
-        giver = self.twin.address(STRANGER)
+        giver = self.lockstep.address(STRANGER)
         if self.purse(giver) < amount:
             return
         self.watch_time()
-        with boa.swap_env(self.twin.env):
-            self.twin.token.transfer(self.twin.target, amount, sender=giver)
-        self.twin.model.token.transfer(giver, self.twin.target, amount)
-        self.twin._seen = None
-        self.twin.trace.append(f"token.transfer(market.address, {amount}, sender=stranger)")
-        note(self.twin.trace[-1])
+        with boa.swap_env(self.lockstep.env):
+            self.lockstep.token.transfer(self.lockstep.target, amount, sender=giver)
+        self.lockstep.model.token.transfer(giver, self.lockstep.target, amount)
+        self.lockstep._seen = None
+        self.lockstep.trace.append(f"token.transfer(market.address, {amount}, sender=stranger)")
+        note(self.lockstep.trace[-1])
         before, after = self._last[1], self.look_again()
         self.donated += amount
         self.purses[giver] -= amount
@@ -91,7 +91,7 @@ class Only(Attackers):
         arrived = [(change.section, change.after - change.before) for change in found]
         holds("C4-DONATE-1", arrived == [("tokens", amount)], found=shown(found))
         self.watch_state(after)
-        self._last = (self.twin.now, after)
+        self._last = (self.lockstep.now, after)
 
     # ---- every call ------------------------------------------------------------------------
 
@@ -104,18 +104,18 @@ class Only(Attackers):
         outcome = super().act(function, args, sender)
         after = self.look_again()
         found = changes(before, after) if after is not before else []
-        self._last = (self.twin.now, after)
+        self._last = (self.lockstep.now, after)
         if not outcome.accepted:
-            holds("C4-REFUSE-1", not found, call=self.twin.trace[-1], reason=outcome.reason, found=shown(found))
+            holds("C4-REFUSE-1", not found, call=self.lockstep.trace[-1], reason=outcome.reason, found=shown(found))
             return outcome
         self.watch_repetition(call, again)
-        holds("C4-READ-2", entitled, when=call.function == "submit_reading", call=self.twin.trace[-1])
+        holds("C4-READ-2", entitled, when=call.function == "submit_reading", call=self.lockstep.trace[-1])
         self.watch_outsiders(call, before, after, outsider)
         self.watch_roles(call, before, after, records)
         self.watch_steps(call, found)
         if call.function == "reveal_bid":
             opened = after.bids.get((call.args[0], call.sender))
-            holds("C4-SEAL-3", opened is not None and opened.seal == 0, call=self.twin.trace[-1], bid=opened)
+            holds("C4-SEAL-3", opened is not None and opened.seal == 0, call=self.lockstep.trace[-1], bid=opened)
         self.watch_winners(call, after)
         self.watch_flows(call, before, after, outcome)
         self.watch_energy(call, before, after, outcome)
@@ -134,21 +134,21 @@ class Only(Attackers):
             period = plain[1]
         elif plain and plain[0] in self.records.terms:
             period = self.records.terms[plain[0]][1]
-        phase = self.phase(period) if period in self.twin.periods else 0
+        phase = self.phase(period) if period in self.lockstep.periods else 0
         buyers = self.records.buyers.get(plain[0], ()) if plain and isinstance(plain[0], int) else ()
-        address, supplier = self.twin.address(sender), self.twin.address("supplier")
+        address, supplier = self.lockstep.address(sender), self.lockstep.address("supplier")
         return Made(function, plain, address, supplier, period, phase, tuple(buyers))
 
     def watch_time(self) -> None:
         """Since the last call only time has passed, if that."""
         second, before = self._last
-        if second == self.twin.now and len(before.periods) == len(self.twin.periods):
+        if second == self.lockstep.now and len(before.periods) == len(self.lockstep.periods):
             return
         after = self.look()
         known = [c for c in changes(before, after) if self._was_known(c, before)]
         found = outside(time_frame(before), known)
-        holds("C4-FRAME-11", not found, after=self.twin.trace[-1], found=shown(found))
-        self._last = (self.twin.now, after)
+        holds("C4-FRAME-11", not found, after=self.lockstep.trace[-1], found=shown(found))
+        self._last = (self.lockstep.now, after)
 
     def _was_known(self, change: Change, before: Observation) -> bool:
         """Whether the period of a change was watched before already."""
@@ -205,21 +205,21 @@ class Only(Attackers):
             and call.function not in OPEN_TO_ALL
             and call.sender not in (address_of(before.owner), call.supplier)
         )
-        holds("C4-OUTSIDER-1", not moved, when=apart, call=self.twin.trace[-1], moved=[self.name(u) for u in moved])
+        holds("C4-OUTSIDER-1", not moved, when=apart, call=self.lockstep.trace[-1], moved=[self.name(u) for u in moved])
         for user in after.accounts.keys() - self.records.known:
             account = after.accounts[user]
             bare = not any((account.reserved, account.grid_account, *account[6:10]))
-            holds("C4-OUTSIDER-2", bare, call=self.twin.trace[-1], who=self.name(user), account=account)
+            holds("C4-OUTSIDER-2", bare, call=self.lockstep.trace[-1], who=self.name(user), account=account)
 
     def watch_repetition(self, call: Made, again: bool) -> None:
         """What can be done once was not done before."""
         once = ("submit_bid", "reveal_bid", "submit_quote", "match_bids")
         once += ("settle_quote", "settle_account", "submit_reading", "register")
-        holds("C4-ONCE-6", not again, when=call.function in once, call=self.twin.trace[-1])
+        holds("C4-ONCE-6", not again, when=call.function in once, call=self.lockstep.trace[-1])
 
     def watch_roles(self, call: Made, before: Observation, after: Observation, records: Records) -> None:
         """Who may call what; who is in; who the owner is."""
-        line, owner = self.twin.trace[-1], address_of(before.owner)
+        line, owner = self.lockstep.trace[-1], address_of(before.owner)
         ours = call.function in ("authorize", "revoke", "transfer_ownership")
         holds("C4-ROLE-1", call.sender == owner, when=ours, call=line)
         settles = call.function in ("settle_quote", "settle_account")
@@ -237,7 +237,7 @@ class Only(Attackers):
 
     def watch_steps(self, call: Made, found: list[Change]) -> None:
         """Statuses, seals, counters, readings and identities move forwards only, one step, by their own call."""
-        line = self.twin.trace[-1]
+        line = self.lockstep.trace[-1]
         for change in found:
             step, field = (change.before, change.after), change.field
             if change.section == "quotes" and field == "status":
@@ -281,13 +281,13 @@ class Only(Attackers):
             return
         ends = {user: bid for (number, user), bid in after.bids.items() if number == call.args[0] and bid.status}
         decided = all((bid.status, bid.filled > 0) in ((4, True), (8, False)) for bid in ends.values())
-        holds("C4-STATUS-4", decided, when=ends, call=self.twin.trace[-1], bids=ends)
+        holds("C4-STATUS-4", decided, when=ends, call=self.lockstep.trace[-1], bids=ends)
 
     # ---- money -------------------------------------------------------------------------------
 
     def watch_flows(self, call: Made, before: Observation, after: Observation, outcome: Outcome) -> None:
         """Whose money moved: in the market, outside, and on the invoice accounts."""
-        line, me = self.twin.trace[-1], call.sender
+        line, me = self.lockstep.trace[-1], call.sender
         paid = {"deposit": 1, "withdraw": -1}.get(call.function, 0) * (call.args[0] if call.args else 0)
         if call.function not in ("deposit", "withdraw"):
             paid = 0
@@ -307,7 +307,7 @@ class Only(Attackers):
         if call.function == "settle_quote":
             prosumer = self.records.terms[call.args[0]][0]
             delivered = self.delivered(after, prosumer, call.period) - self.delivered(before, prosumer, call.period)
-            most = 2 * self.twin.tariff.service_fee * delivered
+            most = 2 * self.lockstep.tariff.service_fee * delivered
         plain = owner not in self.records.registered and (me != owner or not paid)
         holds("C4-OWNER-1", gains.get(owner, 0) <= most, when=plain, call=line, gain=gains.get(owner), most=most)
 
@@ -327,10 +327,10 @@ class Only(Attackers):
         other = after.accounts[call.supplier].balance - before.accounts[call.supplier].balance
         even = owed + free == 0 and other == owed
         moved = {"invoice": owed, "user": free, "supplier": other}
-        holds("C4-CLEAR-1", even, call=self.twin.trace[-1], **moved)
+        holds("C4-CLEAR-1", even, call=self.lockstep.trace[-1], **moved)
         due = old.grid_account + booked
         shrinks = 0 <= new.grid_account <= due if due >= 0 else due <= new.grid_account <= 0
-        holds("C4-CLEAR-2", shrinks, when=due != 0, call=self.twin.trace[-1], due=due, left=new.grid_account)
+        holds("C4-CLEAR-2", shrinks, when=due != 0, call=self.lockstep.trace[-1], due=due, left=new.grid_account)
 
     @staticmethod
     def wealth(seen: Observation, user: str) -> int:
@@ -369,11 +369,11 @@ class Only(Attackers):
         sold, buyers = after.quotes[number].sold, len(self.records.buyers.get(number, ()))
         same = [sum(told)] == total and sum(told) == received == given and len(told) == buyers
         facts = {"buyers": told, "quote": total, "received": received, "delivered": given, "trades made": buyers}
-        holds("C4-ENERGY-1", same and given <= sold, when=sold > 0, call=self.twin.trace[-1], **facts)
+        holds("C4-ENERGY-1", same and given <= sold, when=sold > 0, call=self.lockstep.trace[-1], **facts)
 
     def watch_silence(self, call: Made, before: Observation, after: Observation) -> None:
         """A silent meter brings its user nothing."""
-        line = self.twin.trace[-1]
+        line = self.lockstep.trace[-1]
         if call.function == "settle_quote":
             user = self.records.terms[call.args[0]][0]
         elif call.function == "settle_account":
@@ -399,7 +399,7 @@ class Only(Attackers):
         """A call changes only what its clauses name."""
         beyond = outside(allowed(call, before), found)
         good = not beyond
-        seen = {"call": self.twin.trace[-1], "beyond": shown(beyond)}
+        seen = {"call": self.lockstep.trace[-1], "beyond": shown(beyond)}
         match call.function:
             case "register" | "authorize" | "revoke":
                 holds("C4-FRAME-1", good, **seen)
@@ -426,7 +426,7 @@ class Only(Attackers):
 
     def watch_state(self, seen: Observation) -> None:
         """What holds of every state: the books balance, energy is conserved, meters are nobody else's."""
-        line = self.twin.trace[-1]
+        line = self.lockstep.trace[-1]
         owned = sum(account.balance + account.reserved for account in seen.accounts.values())
         extra = seen.tokens - owned
         holds("C4-TOKEN-1", extra == self.donated, after=line, tokens=seen.tokens, owned=owned, donated=self.donated)
@@ -458,13 +458,13 @@ class Only(Attackers):
         """At the end of every history: nobody's wallet moved unseen, and the tariff is what it was."""
         for user, purse in self.purses.items():
             holds("C4-FLOW-3", self.purse(user) == purse, who=self.name(user), purse=self.purse(user), expected=purse)
-        tariff, market = self.twin.tariff, self.twin.market
+        tariff, market = self.lockstep.tariff, self.lockstep.market
         fixed = (market.SBP(), market.SSP(), market.SERVICE_FEE(), market.PERIOD_LENGTH(), market.WINDOW())
         agreed = (tariff.sbp, tariff.ssp, tariff.service_fee, tariff.period_length, tariff.window)
         parties = (str(market.TOKEN()), str(market.SUPPLIER()))
         ranking = (market.PRIORITY_STEP(), market.RANK_BY_PRICE())
         parties += ranking
-        named = (str(self.twin.token.address), self.twin.address("supplier"))
+        named = (str(self.lockstep.token.address), self.lockstep.address("supplier"))
         named += (tariff.priority_step, tariff.rank_by_price)
         holds("C4-TARIFF-1", fixed + parties == agreed + named, now=fixed + parties, agreed=agreed + named)
 
@@ -472,7 +472,7 @@ class Only(Attackers):
 class Refusals(Attackers):
     """Mostly attackers and wild calls: every refusal leaves the market's storage as it was, byte for byte."""
 
-    season_names = ("fresh", "arrears", "narrow")
+    preset_names = ("fresh", "arrears", "narrow")
 
     def opened(self) -> None:
         """No digest is known yet."""
@@ -486,11 +486,11 @@ class Refusals(Attackers):
 
     def draw_wild(self, choose: Choose) -> Call:
         """Any call of anybody with numbers that are often near something."""
-        twin, people = self.twin, EVERYBODY
+        lockstep, people = self.lockstep, EVERYBODY
         quote_id = choose.number(0, len(self.records.terms) + 1)
-        period = choose.one((*twin.periods, twin.periods[0] - 1, 0, 2**256 - 1))
+        period = choose.one((*lockstep.periods, lockstep.periods[0] - 1, 0, 2**256 - 1))
         amount = choose.edge((0, 1, 20, 2**24, 2**255, 2**256 - 1), 0, 10**9)
-        price = choose.one((0, twin.tariff.lowest_price - 1, twin.tariff.lowest_price, 2**256 - 1))
+        price = choose.one((0, lockstep.tariff.lowest_price - 1, lockstep.tariff.lowest_price, 2**256 - 1))
         shapes: dict[str, tuple[Any, ...]] = {
             "authorize": (choose.one(people), amount),
             "revoke": (choose.one(people),),
@@ -521,21 +521,21 @@ class Refusals(Attackers):
             self._digest = None
             super().perform(call)
             return
-        env, accepted = self.twin.env, self._accepted
-        before = self._digest or state_digest(env, self.twin.target)
+        env, accepted = self.lockstep.env, self._accepted
+        before = self._digest or state_digest(env, self.lockstep.target)
         tokens = self.tokens()
         super().perform(call)
         if self._accepted != accepted:
             self._digest = None
             return
-        self._digest = state_digest(env, self.twin.target)
-        holds("C4-REFUSE-2", self._digest == before, calls=self.twin.trace[-20:])
-        holds("C4-REFUSE-3", self.tokens() == tokens, calls=self.twin.trace[-20:])
+        self._digest = state_digest(env, self.lockstep.target)
+        holds("C4-REFUSE-2", self._digest == before, calls=self.lockstep.trace[-20:])
+        holds("C4-REFUSE-3", self.tokens() == tokens, calls=self.lockstep.trace[-20:])
 
     def tokens(self) -> list[int]:
         """Everybody's tokens, those of the market and the supply, and the market's ether."""
-        people = [self.purse(user) for user in (*self.twin.watched, self.twin.target)]
-        return [*people, self.twin.token.totalSupply(), self.twin.env.get_balance(self.twin.target)]
+        people = [self.purse(user) for user in (*self.lockstep.watched, self.lockstep.target)]
+        return [*people, self.lockstep.token.totalSupply(), self.lockstep.env.get_balance(self.lockstep.target)]
 
     def act(self, function: str, args: tuple[Any, ...], sender: str) -> Outcome:
         """Counts the calls that were accepted."""

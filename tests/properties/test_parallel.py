@@ -30,51 +30,50 @@ from tests.properties.runs import (
     salt_of,
     trades,
 )
-from verification.harness import counters as evidence
-from verification.harness import presets as seasons
+from verification.harness import counters, presets
 from verification.harness.counters import holds
-from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, STRANGER, Lens, Twin
+from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, STRANGER, Lens, Lockstep
 from verification.harness.symbolic import Signed, meter, seal_bytes
 from wattproof.market.clock import Clock
 from wattproof.market.deployment import Tariff, deploy_market
 from wattproof.terms.model import Phase
 
-SEASONS = ("fresh", "no fee")
+PRESETS = ("fresh", "no fee")
 """Where histories begin: with a fee, and without one. Nobody holds a waiver, owes anything or stands on a tier."""
 
-RANKED = (*SEASONS, "seasoned", "by price")
+RANKED = (*PRESETS, "experienced", "by price")
 """Where auctions begin: with tiers, too, and ranked by price."""
 
 
 @pytest.fixture(autouse=True)
 def _markets(_property_engine: None) -> None:
     """Opens the markets outside every example: what happens inside one is undone after it."""
-    for season in RANKED:
-        seasons.prepared(season)
+    for preset in RANKED:
+        presets.prepared(preset)
     neighbours()
 
 
 @contextmanager
-def opened(name: str, season: str, periods: int) -> Iterator[Run]:
-    """A run that begins in that season and is undone at the end, with that many quotable periods watched."""
-    twin = seasons.prepared(season)
-    evidence.tallies["histories"] += 1
-    first = next_period(twin)
-    with Run.of(name, twin, range(first, first + periods)).branch() as run:
-        run.env.timestamp = ended(twin)
+def opened(name: str, preset: str, periods: int) -> Iterator[Run]:
+    """A run that begins in that preset and is undone at the end, with that many quotable periods watched."""
+    lockstep = presets.prepared(preset)
+    counters.tallies["histories"] += 1
+    first = next_period(lockstep)
+    with Run.of(name, lockstep, range(first, first + periods)).branch() as run:
+        run.env.timestamp = ended(lockstep)
         run.since = max(run.observe().quote_count, 1)
         yield run
 
 
-def next_period(twin: Twin) -> int:
-    """The first period that can be quoted once a season has ended."""
-    return (ended(twin) + 2 * twin.tariff.window) // twin.tariff.period_length + 1
+def next_period(lockstep: Lockstep) -> int:
+    """The first period that can be quoted once a preset has ended."""
+    return (ended(lockstep) + 2 * lockstep.tariff.window) // lockstep.tariff.period_length + 1
 
 
-def tariff_of(season: str) -> tuple[Tariff, int]:
-    """The tariff of a season, and its first period that can be quoted."""
-    twin = seasons.prepared(season)
-    return twin.tariff, next_period(twin)
+def tariff_of(preset: str) -> tuple[Tariff, int]:
+    """The tariff of a preset, and its first period that can be quoted."""
+    lockstep = presets.prepared(preset)
+    return lockstep.tariff, next_period(lockstep)
 
 
 def finale(*parts: Trade) -> list[Step]:
@@ -89,7 +88,7 @@ def played(run: Run, steps: Sequence[Step]) -> tuple[list[Any], dict[Any, Any]]:
     with run.branch() as copy:
         outcomes = copy.play(steps)
         copy.at(max(ends(Step(Phase.SETTLING, period, "", (), ""), run.tariff) for period in run.periods))
-        evidence.tallies["runs"] += 1
+        counters.tallies["runs"] += 1
         return outcomes, copy.state()
 
 
@@ -104,8 +103,8 @@ def pairs(draw: st.DrawFn) -> tuple[str, Trade, Trade, list[Callable[[], bool]]]
     and either no fee is charged or nobody falls short (waivers). Nobody comes near a tier, and who owes the supplier
     pays at once.
     """
-    season = draw(st.sampled_from(SEASONS))
-    tariff, first = tariff_of(season)
+    preset = draw(st.sampled_from(PRESETS))
+    tariff, first = tariff_of(preset)
     periods = draw(st.sampled_from([(0, 0), (0, 1), (0, 3), (1, 0)]))
     names = draw(st.permutations(HOUSEHOLDS))
     shared = draw(st.booleans())
@@ -140,14 +139,14 @@ def pairs(draw: st.DrawFn) -> tuple[str, Trade, Trade, list[Callable[[], bool]]]
         )
     )
     coin = random.Random(draw(st.integers(0, 2**32)))
-    return season, one, two, [lambda: True, lambda: False, lambda: coin.random() < 0.5]
+    return preset, one, two, [lambda: True, lambda: False, lambda: coin.random() < 0.5]
 
 
 @given(pairs())
 def test_histories_commute(pair: tuple[str, Trade, Trade, list[Callable[[], bool]]]) -> None:
     """T-GUA-8: one before the other, the other before the one, and mixed, as far as time lets them."""
-    season, one, two, ways = pair
-    with opened("Commuting", season, 4) as run:
+    preset, one, two, ways = pair
+    with opened("Commuting", preset, 4) as run:
         results = []
         for first in ways:
             order = merged(one.steps(), two.steps(), run.now, run.tariff, first)
@@ -165,8 +164,8 @@ def test_histories_commute(pair: tuple[str, Trade, Trade, list[Callable[[], bool
 @given(pairs())
 def test_a_history_is_the_same_alone(pair: tuple[str, Trade, Trade, list[Callable[[], bool]]]) -> None:
     """T-GUA-8: what becomes of a quote and of those who only deal in it does not show that there is another one."""
-    season, one, two, ways = pair
-    with opened("Alone", season, 4) as run:
+    preset, one, two, ways = pair
+    with opened("Alone", preset, 4) as run:
         order = merged(one.steps(), two.steps(), run.now, run.tariff, ways[2])
         outcomes, state = played(run, [step for _, step in order])
         mine = [o for (of_one, _), o in zip(order, outcomes, strict=True) if of_one]
@@ -197,17 +196,17 @@ def neighbours() -> tuple[Run, Run]:
     for env, one, two in _twins:
         if env is boa.env:
             return one, two
-    twin = Twin.fresh(funds=10**9)
-    one = Run.of("Neighbour", twin)
+    lockstep = Lockstep.fresh(funds=10**9)
+    one = Run.of("Neighbour", lockstep)
     tariff = Tariff(sbp=5, ssp=20, service_fee=2, period_length=1800, window=600, priority_step=0)
     market = deploy_market(one.token, one.names["supplier"], tariff, one.names["owner"])
     two = Run("Neighbour", one.env, market, one.token, tariff, one.names, one.interface, Lens(market.lens))
     for name in (*HOUSEHOLDS, "supplier", STRANGER):
-        twin.token.approve(two.target, 2**256 - 1, sender=one.names[name])
+        lockstep.token.approve(two.target, 2**256 - 1, sender=one.names[name])
     for name in HOUSEHOLDS:
         two.enrol(name, 10**9 // 2)
     two.call("deposit", 10**8, sender="supplier")
-    first = next_period(twin)
+    first = next_period(lockstep)
     one.periods, two.periods = range(first, first + 2), range(first, first + 2)
     _twins.append((boa.env, one, two))
     return one, two
@@ -237,10 +236,10 @@ def neighbourhoods(draw: st.DrawFn) -> tuple[list[Step], list[Step], list[bool]]
 
 @given(neighbourhoods())
 def test_markets_are_isolated(plan: tuple[list[Step], list[Step], list[bool]]) -> None:
-    """T-MON-1, T-MON-23, T-PARTY-18: a market keeps no books but its own, whatever its twin on the same token does."""
+    """T-MON-1, T-MON-23, T-PARTY-18: a market keeps no books but its own, whatever another on the same token does."""
     here, there, coins = plan
     one, two = neighbours()
-    evidence.tallies["histories"] += 1
+    counters.tallies["histories"] += 1
     alone, state = played(one, here)
     everybody = [one.names[name] for name in one.watched]
     purse = [*everybody, one.target, two.target]
@@ -283,7 +282,7 @@ _SIGNED_FOR = ("another market", "another chain", "the token")
 def test_signatures_do_not_travel(name: str, wrong: str, exported: int, imported: int) -> None:
     """T-REG-7: what a meter signed for another market or chain is worth nothing; what it signed here is taken."""
     one, two = neighbours()
-    evidence.tallies["histories"] += 1
+    counters.tallies["histories"] += 1
     market = {"another market": two.target, "the token": one.token}.get(wrong, one.target)
     chain = one.chain + (wrong == "another chain")
     period = one.periods[0]
@@ -321,7 +320,7 @@ def test_signatures_do_not_travel(name: str, wrong: str, exported: int, imported
 def test_seals_do_not_travel(wrong: str, volume: int, price: int, who: list[str]) -> None:
     """T-BID-4: a bid copied from another market, chain, quote or bidder can be handed in, but never opened."""
     one, two = neighbours()
-    evidence.tallies["histories"] += 1
+    counters.tallies["histories"] += 1
     prosumer, bidder, victim, second = who[:4]
     period, salt = one.periods[0], salt_of("A", bidder)
     with one.branch() as run:
@@ -366,7 +365,7 @@ WISHES = ((10, 12), (12, 10), (8, 15), (15, 8), (10, 12), (9, 12), (9, 40), (17,
 @st.composite
 def books(draw: st.DrawFn) -> tuple[str, int, int, dict[str, tuple[int, int]], list[list[str]]]:
     """A quote's volume, period offset, sealed bids, and orders: submissions, reveals, and another one of each."""
-    season = draw(st.sampled_from(RANKED))
+    preset = draw(st.sampled_from(RANKED))
     wish = st.sampled_from(WISHES) | st.tuples(st.integers(8, 17), st.integers(1, 40))
     names = draw(st.lists(st.sampled_from(HOUSEHOLDS[1:]), unique=True, min_size=2))
     if draw(st.booleans()):
@@ -375,7 +374,7 @@ def books(draw: st.DrawFn) -> tuple[str, int, int, dict[str, tuple[int, int]], l
         bids = {name: draw(wish) for name in names}
     volume = draw(st.sampled_from([40, 41, 50, 90, 400]))
     orders = [draw(st.permutations(names)) for _ in range(4)]
-    return season, volume, draw(st.integers(0, 1)), bids, orders
+    return preset, volume, draw(st.integers(0, 1)), bids, orders
 
 
 def _auction(
@@ -392,7 +391,7 @@ def _auction(
     steps.append(Step(Phase.MATCHING, period, "match_bids", (number,), STRANGER))
     with run.branch() as copy:
         outcomes = copy.play(steps)
-        evidence.tallies["runs"] += 1
+        counters.tallies["runs"] += 1
         called = {int(address, 16): name for name, address in copy.names.items()}
         matched = []
         for event, fields in outcomes[-1][2] if outcomes[-1][0] == "accepted" else ():
@@ -412,8 +411,8 @@ def test_the_order_of_bids_does_not_matter(
     book: tuple[str, int, int, dict[str, tuple[int, int]], list[list[str]]],
 ) -> None:
     """T-MAT-2 to T-MAT-5, T-MAT-11: submissions never matter; reveals only among bids of equal rank and volume."""
-    season, volume, offset, bids, (sealed, opened_first, resealed, reopened) = book
-    with opened("Bidders", season, 2) as run:
+    preset, volume, offset, bids, (sealed, opened_first, resealed, reopened) = book
+    with opened("Bidders", preset, 2) as run:
         period = run.periods[offset]
         matched, state = _auction(run, volume, period, bids, sealed, opened_first)
         again, end = _auction(run, volume, period, bids, resealed, opened_first)
@@ -456,8 +455,8 @@ def test_the_order_of_bids_does_not_matter(
 @st.composite
 def days(draw: st.DrawFn) -> tuple[str, list[Trade], dict[str, list[int]], list[str]]:
     """Several quotes of one period, orders for each batch of calls, and callers."""
-    season = draw(st.sampled_from(SEASONS))
-    tariff, first = tariff_of(season)
+    preset = draw(st.sampled_from(PRESETS))
+    tariff, first = tariff_of(preset)
     names = draw(st.permutations(HOUSEHOLDS))
     count = draw(st.integers(2, 3))
     sellers, buyers = names[:count], names
@@ -480,13 +479,13 @@ def days(draw: st.DrawFn) -> tuple[str, list[Trade], dict[str, list[int]], list[
         parts.append(part)
     seeds = {batch: draw(st.integers(0, 2**32)) for batch in ("matching", "metering", "settling", "accounts")}
     callers = [draw(st.sampled_from((*HOUSEHOLDS, "owner", "supplier", STRANGER))) for _ in range(5)]
-    return season, parts, seeds, callers
+    return preset, parts, seeds, callers
 
 
 @given(days())
 def test_the_order_of_open_calls_does_not_matter(day: tuple[str, list[Trade], dict[str, int], list[str]]) -> None:
     """T-GUA-8, T-MET-5, T-TIME-8: of matchings, readings, settlements, nor who makes them."""
-    season, parts, seeds, callers = day
+    preset, parts, seeds, callers = day
     fixed = [step for part in parts for step in part.bidding], [step for part in parts for step in part.revealing]
     buying = sorted((step for part in parts for step in part.buying), key=lambda step: step.phase)
     batches = {
@@ -501,7 +500,7 @@ def test_the_order_of_open_calls_does_not_matter(day: tuple[str, list[Trade], di
         order = [*fixed[0], *fixed[1], *now["matching"], *buying, *now["metering"], *now["settling"], *now["accounts"]]
         return order
 
-    with opened("Batches", season, 1) as run:
+    with opened("Batches", preset, 1) as run:
         base, state = played(run, steps())
 
         def varied(batch: str, order: list[Step]) -> tuple[bool, bool, dict[str, str]]:
@@ -559,8 +558,8 @@ def test_gifts_belong_to_nobody(
     money: list[tuple[int, str, str, int]],
 ) -> None:
     """T-MON-22, T-MON-23: tokens sent without a deposit, and ether forced in, change no account and block no payout."""
-    season, one, two, ways = pair
-    with opened("Gifts", season, 4) as run:
+    preset, one, two, ways = pair
+    with opened("Gifts", preset, 4) as run:
         steps = [step for _, step in merged(one.steps(), two.steps(), run.now, run.tariff, ways[2])] + finale(one, two)
         for place, call, name, amount in money:
             here = steps[place % len(steps)]

@@ -15,7 +15,7 @@ from hypothesis import given, note, target
 from tests.properties.profit import bounds
 from tests.properties.profit.arena import ANNA, BEN, OWNER, REVOKED, STRANGER, SUPPLIER, TARIFFS, Facts, arena
 from tests.properties.profit.moves import Coalition, all_facts, coalitions
-from verification.harness import counters as evidence
+from verification.harness import counters
 from verification.harness.counters import holds
 
 
@@ -45,7 +45,7 @@ def attack(facts: Facts, coalition: Coalition) -> None:
     for invariant, distance in nearest.items():
         target(distance, label=invariant)
     for line in found:
-        evidence.attacked(line.invariant, line.victim, line.loss, line.bound, story)
+        counters.attacked(line.invariant, line.victim, line.loss, line.bound, story)
         holds(line.invariant, line.loss <= line.bound, victim=line.victim, lost=line.loss, bound=line.bound)
 
 

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from hypothesis import event, settings
 from hypothesis import strategies as st
 
-from tests.properties.books import MATCHED, VALID, Books, Day, Offer, Stall
-from verification.harness import counters as evidence
+from tests.properties.ghost_ledger import MATCHED, VALID, Day, GhostLedger, Offer, SellOrder
+from verification.harness import counters
 from verification.harness.counters import holds
-from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Outcome, Twin
+from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Lockstep, Outcome
 from verification.harness.state import Account
 from wattproof.terms.model import Phase
 
@@ -32,56 +32,56 @@ class End(NamedTuple):
     waived: bool
 
 
-class Selfish(Books):
+class Selfish(GhostLedger):
     """Histories in which somebody looks for its own advantage."""
 
-    season_names = ("fresh", "no fee", "dear", "waivers", "narrow", "by price")
+    preset_names = ("fresh", "no fee", "dear", "waivers", "narrow", "by price")
 
     def opened(self) -> None:
         """Counts the comparisons: each day looks at other households."""
         self._turn = 0
         super().opened()
 
-    def draw_day(self, most_stalls: int = 2) -> st.SearchStrategy[Day]:
+    def draw_day(self, most_orders: int = 2) -> st.SearchStrategy[Day]:
         """As in the base, but the first bid is opened, for half at most, and the first purchase is not late."""
-        return super().draw_day(most_stalls).map(_with_a_rest)
+        return super().draw_day(most_orders).map(_with_a_rest)
 
     # ---- silence ---------------------------------------------------------------------------
 
-    def _report(self, day: Day, stalls: dict[int, Stall]) -> None:
+    def _report(self, day: Day, orders: dict[int, SellOrder]) -> None:
         """Before the meters report: what would one of the households have by silence?"""
-        reports, name = self.reports(day, stalls), HOUSEHOLDS[self._turn % len(HOUSEHOLDS)]
+        reports, name = self.reports(day, orders), HOUSEHOLDS[self._turn % len(HOUSEHOLDS)]
         told = {other: energies for other, *energies in reports}
-        place = (self.twin.address(name), day.period)
+        place = (self.lockstep.address(name), day.period)
         if place not in self.readings and self.stage(day.period) == Phase.METERING:
             # Whoever is to be silent by the day's plan has used something, too.
             truth = told.get(name) or [self.quoted(*place), 3 * self.bought(*place) + 100]
             self._silent_or_not(name, day.period, truth, [report for report in reports if report[0] != name])
         self._turn += 1
-        super()._report(day, stalls)
+        super()._report(day, orders)
 
     def _silent_or_not(self, name: str, period: int, truth: list[int], others: list[tuple[str, int, int]]) -> None:
         """T-GUA-13: the true reading, and what it says beyond the market's figures billed at SSP, against none."""
         event("a silence compared")
-        tariff, ends = self.twin.tariff, []
+        tariff, ends = self.lockstep.tariff, []
         for reading in (truth, None):
-            with self.twin.branch() as branch:
+            with self.lockstep.branch() as branch:
                 before = branch.observe().accounts[branch.address(name)]
                 for other, *energies in [*others, *([(name, *reading)] if reading else [])]:
                     signed = branch.reading(other, period, *energies)
                     branch.call("submit_reading", other, period, *energies, signed, sender=STRANGER)
                 ends.append(self._over(branch, name, period, before))
         spoke, silent = ends
-        bought = self.bought(self.twin.address(name), period)
+        bought = self.bought(self.lockstep.address(name), period)
         billed = [max(truth[1] - counted, 0) * tariff.ssp for counted in (spoke.imported, bought)]
         least, most = spoke.worth - billed[0], silent.worth - billed[1]
         plain = not spoke.waived and not silent.waived
         told = {"user": name, "truth": truth, "by_the_reading": least, "by_silence": most}
         holds("C3-SILENCE-1", least >= most, when=plain, **told)
         gains = spoke.exported + silent.exported + bought + truth[1]
-        evidence.tallies["silences compared"] += bool(gains)
+        counters.tallies["silences compared"] += bool(gains)
 
-    def _over(self, branch: Twin, name: str, period: int, before: Account) -> End:
+    def _over(self, branch: Lockstep, name: str, period: int, before: Account) -> End:
         """Lets a period end: a stranger has its quotes matched and settled, and then this household's account."""
         tariff, user = branch.tariff, branch.address(name)
         branch.at((period + 1) * tariff.period_length + 2 * tariff.window)
@@ -116,12 +116,12 @@ class Selfish(Books):
 
     def _exported_then(self, offer: Offer) -> int:
         """What the prosumer's meter will say of a quote, in Wh: mostly less than what is sold."""
-        won, sold, step = offer.won, offer.sold, len(self.twin.calls)
+        won, sold, step = offer.won, offer.sold, len(self.lockstep.calls)
         return max((won - 1, (won + 1) // 2, won, (won + sold) // 2, sold - 1, won + 1, 0, offer.volume)[step % 8], 0)
 
     def _settled(self, number: int, offer: Offer, exported: int) -> tuple[list[tuple[int, int]], dict[str, Account]]:
         """In a branch: the trades of a quote with what each receives, and everybody's account after its settlement."""
-        with self.twin.branch() as branch:
+        with self.lockstep.branch() as branch:
             tariff, period = branch.tariff, offer.period
             name = branch.names[offer.prosumer]
             branch.at(max((period + 1) * tariff.period_length, branch.now))
@@ -138,20 +138,20 @@ class Selfish(Books):
         same = with_it[0][: len(shares)] == shares
         short = sum(part for _, part in with_it[0]) < offer.sold
         holds("C3-PURCHASE-1", same, when=shares and short, without=shares, with_it=with_it[0])
-        parties = {self.twin.address(buyer), offer.prosumer, self.twin.model.owner}
+        parties = {self.lockstep.address(buyer), offer.prosumer, self.lockstep.model.owner}
         moved = [user for user in accounts.keys() - parties if accounts[user] != with_it[1][user]]
-        holds("C3-PURCHASE-2", not moved, moved=[self.twin.names[user] for user in moved])
+        holds("C3-PURCHASE-2", not moved, moved=[self.lockstep.names[user] for user in moved])
 
     # ---- the hog ---------------------------------------------------------------------------
 
-    def _sell(self, stalls: dict[int, Stall], when: str) -> None:
+    def _sell(self, orders: dict[int, SellOrder], when: str) -> None:
         """After the purchases of the day a hog comes, on every other day: before the delivery or after the reading."""
-        super()._sell(stalls, when)
+        super()._sell(orders, when)
         if (when, self._turn % 4) not in (("matching", 0), ("afterwards", 2)):
             return
-        for number, stall in stalls.items():
+        for number, order in orders.items():
             offer = self.offers.get(number)
-            hogs = [name for name in HOUSEHOLDS if name != stall.prosumer and name in self.possible.traders]
+            hogs = [name for name in HOUSEHOLDS if name != order.prosumer and name in self.enabled.traders]
             if offer and offer.status == MATCHED and self.left(offer) and hogs:
                 self.hog(number, hogs[number % len(hogs)])
 
@@ -178,17 +178,17 @@ class Selfish(Books):
 
     def _whole_is_for_sale(self, number: int, offer: Offer) -> None:
         """T-GUA-15: what is left is shown, and can be bought whole by who has the money and the capacity."""
-        left, fee = self.left(offer), self.twin.tariff.service_fee
+        left, fee = self.left(offer), self.lockstep.tariff.service_fee
         within = len(offer.deals) <= min(offer.winners + 128, MOST_TRADES)
         shown = self.seen.remaining.get(number)
         holds("C3-TRADES-1", within and shown == left, trades=len(offer.deals), left=left, remaining=shown)
         for name in HOUSEHOLDS if left else ():
-            user = self.twin.address(name)
+            user = self.lockstep.address(name)
             account = self.seen.accounts[user]
             able = account.authorized and account.grid_account >= 0 and user != offer.prosumer
             able = able and account.balance >= left * (offer.price + fee)
             if able and self.claimed(user, offer.period) + left <= account.capacity:
-                with self.twin.branch() as branch:
+                with self.lockstep.branch() as branch:
                     outcome = branch.call("buy_surplus", number, left, sender=name)
                 holds("C3-TRADES-2", outcome.accepted, left=left, trades=len(offer.deals), reason=outcome.reason)
                 break
@@ -196,17 +196,17 @@ class Selfish(Books):
 
 def _with_a_rest(day: Day) -> Day:
     """That day, with something won and something left of every quote."""
-    stalls = []
-    for stall in day.stalls:
-        wish, *wishes = stall.wishes
+    orders = []
+    for order in day.orders:
+        wish, *wishes = order.wishes
         wish = wish._replace(percent=min(wish.percent % 101, 50), above=max(wish.above, 0), opened=True)
         rest = [other._replace(percent=min(other.percent, 20)) for other in wishes]
         bought = [
             purchase._replace(when="matching") if not place else purchase
-            for place, purchase in enumerate(stall.purchases)
+            for place, purchase in enumerate(order.purchases)
         ]
-        stalls.append(stall._replace(wishes=(wish, *rest), purchases=tuple(bought)))
-    return day._replace(stalls=tuple(stalls))
+        orders.append(order._replace(wishes=(wish, *rest), purchases=tuple(bought)))
+    return day._replace(orders=tuple(orders))
 
 
 TestSelfish = Selfish.TestCase

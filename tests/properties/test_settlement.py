@@ -1,6 +1,6 @@
 """Criterion 3, settlement: who pays whom, what stays on record, and that trading is never worse than the grid.
 
-Each check reckons one thing from the rules and takes what leads up to it from the events, so that a fault shows where
+Each check computes one thing from the rules and takes what leads up to it from the events, so that a fault shows where
 it is: the parts from the reading, the payments from the parts, the fees from the parts and the standing before.
 """
 
@@ -9,8 +9,18 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Any, NamedTuple
 
-from tests.properties.books import MATCHED, NOBODY, Books, Offer, Stall, Step, collateral_of, discounted, tier_of
-from tests.properties.books import parts as parts_of
+from tests.properties.ghost_ledger import (
+    MATCHED,
+    NOBODY,
+    GhostLedger,
+    Offer,
+    SellOrder,
+    Step,
+    collateral_of,
+    discounted,
+    tier_of,
+)
+from tests.properties.ghost_ledger import parts as parts_of
 from verification.harness.counters import holds
 from verification.harness.lockstep import STRANGER
 from verification.harness.state import Account, Observation
@@ -28,10 +38,12 @@ class Part(NamedTuple):
     compensation: int
 
 
-class Settlement(Books):
+class Settlement(GhostLedger):
     """Settlement of quotes and of accounts."""
 
-    season_names = (*("fresh", "seasoned", "no fee", "seasoned", "dear", "waivers", "seasoned", "arrears", "narrow"),)
+    preset_names = (
+        *("fresh", "experienced", "no fee", "experienced", "dear", "waivers", "experienced", "arrears", "narrow"),
+    )
 
     def opened(self) -> None:
         """Begins to add up what trading costs and brings each user in each period, and what it sends and gets."""
@@ -148,7 +160,7 @@ class Settlement(Books):
 
     def _charged(self, step: Step, offer: Offer, parts: list[Part], total: dict[str, int]) -> None:
         """T-SET-11 to T-SET-18: fees and waivers, trade by trade, then the prosumer's."""
-        tariff, accounts = self.twin.tariff, step.before.accounts
+        tariff, accounts = self.lockstep.tariff, step.before.accounts
         waivers = defaultdict(int, {user: account.waivers for user, account in accounts.items()})
 
         def fee(user: str, volume: int) -> int:
@@ -182,7 +194,7 @@ class Settlement(Books):
 
     def _money_moved(self, step: Step, offer: Offer, parts: list[Part], total: dict[str, int]) -> None:
         """T-UNIT-5, T-SET-6, T-SET-10, T-SET-19: the accounts move by what was announced, to the last unit."""
-        tariff = self.twin.tariff
+        tariff = self.lockstep.tariff
         free: Counter[str] = Counter()
         reserved: Counter[str] = Counter()
         for deal, part in zip(offer.deals, parts, strict=True):
@@ -249,7 +261,7 @@ class Settlement(Books):
 
     def _invoiced(self, step: Step, user: str, period: int) -> None:
         """T-ACC-6 to T-ACC-13, T-MET-7 to T-MET-10, T-STD-7 to T-STD-9."""
-        place, t = (user, period), self.twin.tariff
+        place, t = (user, period), self.lockstep.tariff
         reading, bought = self.readings.get(place), self.bought(user, period)
         exported, imported = reading if reading else (0, bought)
         received, delivered = self.received[place], self.delivered[place]
@@ -267,7 +279,7 @@ class Settlement(Books):
 
     def _cleared(self, step: Step, user: str, old: Account, new: Account, due: int) -> None:
         """T-MON-8, T-MON-11, T-ACC-9: what was booked is cleared as far as the payer's free money goes."""
-        supplier = self.twin.address("supplier")
+        supplier = self.lockstep.address("supplier")
         owed = old.grid_account + due
         payer = step.before.accounts.get(supplier if owed > 0 else user, NOBODY)
         paid = min(abs(owed), payer.balance) * (1 if owed > 0 else -1)
@@ -292,7 +304,7 @@ class Settlement(Books):
         self, place: tuple[str, int], exported: int, imported: int, fed_in: int, grid: int
     ) -> None:
         """T-GUA-3 to T-GUA-5: the period's bill, compared with the same meter's bill without the market."""
-        t, read = self.twin.tariff, place in self.readings
+        t, read = self.lockstep.tariff, place in self.readings
         bill = self.spent[place] - grid
         used = read and self.received[place] > 0 and imported >= self.received[place]
         holds("C3-RATIONAL-1", bill <= imported * t.ssp, when=used, place=place, bill=bill, imported=imported)
@@ -315,19 +327,19 @@ class Settlement(Books):
             right = (row.received, row.delivered) == due
             holds("C3-ACCOUNT-2", right, when=any(due) or not right, place=place, position=row, due=due)
 
-    def meddle(self, when: str, stalls: dict[int, Stall]) -> None:
+    def meddle(self, when: str, orders: dict[int, SellOrder]) -> None:
         """In every day settlements are tried too early, out of turn, and by who may not; then once more."""
-        owner = self.twin.names.get(self.twin.model.owner, "owner")
-        for number, stall in stalls.items():
+        owner = self.lockstep.names.get(self.lockstep.model.owner, "owner")
+        for number, order in orders.items():
             period = self.offers[number].period
             if when == "metering":
                 self.do("settle_quote", number, sender=owner)
             elif when == "settling":
-                self.do("settle_account", stall.prosumer, period, sender=owner)
+                self.do("settle_account", order.prosumer, period, sender=owner)
                 self.do("settle_quote", number, sender=STRANGER)
             elif when == "settled":
                 self.do("settle_quote", number, sender=owner)
-                self.do("settle_account", stall.prosumer, period, sender=STRANGER)
+                self.do("settle_account", order.prosumer, period, sender=STRANGER)
 
 
 TestSettlement = Settlement.TestCase

@@ -20,11 +20,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from vyper.compiler.output import build_abi_output
 
-from verification.harness import counters as evidence
-from verification.harness import presets as seasons
+from verification.harness import counters, presets
 from verification.harness.choices import Choose, drawn
 from verification.harness.counters import holds
-from verification.harness.lockstep import Twin
+from verification.harness.lockstep import Lockstep
 from wattproof.evm.engine import state_digest
 from wattproof.market.abi import word
 from wattproof.market.deployment import contracts_dir, deployer
@@ -34,9 +33,9 @@ SEASON = "waivers"
 
 
 class Surface:
-    """Names the season, so that it is prepared before the tests."""
+    """Names the preset, so that it is prepared before the tests."""
 
-    season_names = (SEASON,)
+    preset_names = (SEASON,)
 
 
 def _kind(argument: dict[str, Any]) -> str:
@@ -73,16 +72,16 @@ FED = [name for name in CALLS if functions()[name]]
 ADDRESSED = [name for name in CALLS if "address" in functions()[name]]
 
 
-def calldata(twin: Twin, name: str, fill: int = 1) -> bytes:
+def calldata(lockstep: Lockstep, name: str, fill: int = 1) -> bytes:
     """A well-formed call: addresses of households, small numbers, a signature of 65 bytes."""
     values = {
-        "address": twin.address("sunny"),
+        "address": lockstep.address("sunny"),
         "uint256": fill,
         "bytes32": word(fill),
         "bytes": bytes([27]) * 65,
-        "address[]": [twin.address("sunny")],
+        "address[]": [lockstep.address("sunny")],
         "uint256[]": [fill],
-        "(address,uint256,uint256,bytes)[]": [(twin.address("sunny"), fill, fill, bytes([27]) * 65)],
+        "(address,uint256,uint256,bytes)[]": [(lockstep.address("sunny"), fill, fill, bytes([27]) * 65)],
     }
     kinds = functions()[name]
     return selector(name, kinds) + encode(kinds, [values[kind] for kind in kinds])
@@ -91,22 +90,24 @@ def calldata(twin: Twin, name: str, fill: int = 1) -> bytes:
 class Probe:
     """A market on which raw data is tried; what is tried must change nothing."""
 
-    def __init__(self, twin: Twin) -> None:
-        self.twin = twin
+    def __init__(self, lockstep: Lockstep) -> None:
+        self.lockstep = lockstep
         self.before = self.state()
 
     def state(self) -> tuple[Any, ...]:
         """Storage, ether and tokens of the market."""
-        env, target = self.twin.env, self.twin.target
-        return state_digest(env, target), env.get_balance(target), self.twin.token.balanceOf(target)
+        env, target = self.lockstep.env, self.lockstep.target
+        return state_digest(env, target), env.get_balance(target), self.lockstep.token.balanceOf(target)
 
     def send(self, data: bytes, sender: str = "owner", value: int = 0) -> tuple[bool, bytes]:
         """Whether a call was refused, and what it answered."""
-        who = self.twin.address(sender)
+        who = self.lockstep.address(sender)
         if value:
-            self.twin.env.set_balance(who, value)
-        computation = self.twin.env.execute_code(to_address=self.twin.target, sender=who, data=data, value=value)
-        evidence.tallies["raw calls"] += 1
+            self.lockstep.env.set_balance(who, value)
+        computation = self.lockstep.env.execute_code(
+            to_address=self.lockstep.target, sender=who, data=data, value=value
+        )
+        counters.tallies["raw calls"] += 1
         return computation.is_error, bytes(computation.output)
 
     @property
@@ -130,8 +131,8 @@ PEOPLE = st.sampled_from(("owner", "supplier", "stranger", "sunny"))
 def test_unknown_selectors_are_refused(first: bytes, rest: bytes, value: int, sender: str) -> None:
     """T-MON-22: a call that is not in the interface reverts without a reason and changes nothing."""
     known = first in selectors()
-    with seasons.prepared(SEASON).branch() as twin:
-        probe = Probe(twin)
+    with presets.prepared(SEASON).branch() as lockstep:
+        probe = Probe(lockstep)
         refused, answer = probe.send(first + rest, sender, value) if not known else (True, b"")
         holds("C4-SURFACE-1", refused and not answer and probe.untouched, when=not known, data=first + rest)
 
@@ -141,12 +142,12 @@ def test_no_other_selector_hides_in_the_bytecode() -> None:
 
     A dispatcher can only tell a selector by comparing it with a constant, and that constant is in the code.
     """
-    with seasons.prepared(SEASON).branch() as twin:
-        code = twin.env.get_code(twin.target)
+    with presets.prepared(SEASON).branch() as lockstep:
+        code = lockstep.env.get_code(lockstep.target)
         windows = {bytes(code[at : at + 4]) for at in range(len(code) - 3)}
         present = {found for found in selectors() if found in windows or found.startswith(b"\0")}
         holds("C4-SURFACE-2", present == set(selectors()), missing=set(selectors()) - present)
-        probe = Probe(twin)
+        probe = Probe(lockstep)
         answered = [
             data.hex() for data in sorted(windows - selectors().keys()) if probe.send(data + bytes(320)) != (True, b"")
         ]
@@ -158,8 +159,8 @@ def test_no_other_selector_hides_in_the_bytecode() -> None:
 @example(data=b"", value=1, sender="stranger")
 def test_no_default_function(data: bytes, value: int, sender: str) -> None:
     """T-MON-22: no data, or less than a selector, reverts, with ether and without."""
-    with seasons.prepared(SEASON).branch() as twin:
-        probe = Probe(twin)
+    with presets.prepared(SEASON).branch() as lockstep:
+        probe = Probe(lockstep)
         refused, answer = probe.send(data, sender, value)
         holds("C4-SURFACE-3", refused and not answer and probe.untouched, data=data, value=value)
 
@@ -175,9 +176,9 @@ def test_short_calldata_is_refused(name: str, sender: str, fill: int) -> None:
 
     What is missing of a signature, which comes after them, reads as zeros, and those are no signature of anybody.
     """
-    with seasons.prepared(SEASON).branch() as twin:
-        probe = Probe(twin)
-        whole = calldata(twin, name, fill)
+    with presets.prepared(SEASON).branch() as lockstep:
+        probe = Probe(lockstep)
+        whole = calldata(lockstep, name, fill)
         for length in range(4, _head(name)):
             refused, answer = probe.send(whole[:length], sender)
             holds("C4-SURFACE-4", refused and not answer, call=name, length=length)
@@ -190,9 +191,9 @@ def test_short_calldata_is_refused(name: str, sender: str, fill: int) -> None:
 @given(name=st.sampled_from(ADDRESSED), bit=st.integers(160, 255), sender=PEOPLE, fill=st.sampled_from((0, 1)))
 def test_dirty_addresses_are_refused(name: str, bit: int, sender: str, fill: int) -> None:
     """T-MON-22: an address with any higher bit set is out of its type's range, in every argument of every function."""
-    with seasons.prepared(SEASON).branch() as twin:
-        probe = Probe(twin)
-        data = calldata(twin, name, fill)
+    with presets.prepared(SEASON).branch() as lockstep:
+        probe = Probe(lockstep)
+        data = calldata(lockstep, name, fill)
         for position, kind in enumerate(functions()[name]):
             if kind == "address":
                 at = 4 + 32 * position
@@ -208,10 +209,10 @@ def test_dirty_addresses_are_refused(name: str, bit: int, sender: str, fill: int
 )
 def test_longer_signatures_are_refused(name: str, length: int) -> None:
     """T-REG-8, T-MON-22: bytes beyond the type's length are out of range; they are not cut to fit."""
-    with seasons.prepared(SEASON).branch() as twin:
-        probe = Probe(twin)
+    with presets.prepared(SEASON).branch() as lockstep:
+        probe = Probe(lockstep)
         at = _head(name)
-        whole = calldata(twin, name)
+        whole = calldata(lockstep, name)
         refused, answer = probe.send(whole[:at] + word(length) + whole[at + 32 :] + bytes(min(length, 200)))
         holds("C4-SURFACE-6", refused and not answer and probe.untouched, call=name, length=length)
 
@@ -219,10 +220,10 @@ def test_longer_signatures_are_refused(name: str, length: int) -> None:
 @given(value=st.integers(1, 10**18), sender=PEOPLE, fill=st.sampled_from((0, 1)))
 def test_no_ether_with_any_call(value: int, sender: str, fill: int) -> None:
     """T-MON-22: no function of the interface, call or view, takes ether."""
-    with seasons.prepared(SEASON).branch() as twin:
-        probe = Probe(twin)
+    with presets.prepared(SEASON).branch() as lockstep:
+        probe = Probe(lockstep)
         for name in CALLS:
-            refused, answer = probe.send(calldata(twin, name, fill), sender, value)
+            refused, answer = probe.send(calldata(lockstep, name, fill), sender, value)
             holds("C4-SURFACE-7", refused and not answer, call=name, value=value)
         holds("C4-SURFACE-7", probe.untouched)
 
@@ -259,8 +260,8 @@ def test_a_lens_can_do_nothing() -> None:
     """T-PARTY-18: the views of a lens are the published ones, and no instruction of it changes anything."""
     views = functions("MarketLens")
     holds("C4-SURFACE-9", views == interface("IMarketLens"), abi=views, published=interface("IMarketLens"))
-    twin = seasons.prepared(SEASON)
-    code = bytes(twin.env.get_code(twin.lens.address))
+    lockstep = presets.prepared(SEASON)
+    code = bytes(lockstep.env.get_code(lockstep.lens.address))
     end = code.rindex(FAILURE) + len(FAILURE)
     found = sorted({CHANGING[opcode] for _, opcode in instructions(code[:end]) if opcode in CHANGING})
     holds("C4-SURFACE-9", not found, found=found)
@@ -310,8 +311,8 @@ def test_forbidden_opcodes_are_not_in_the_bytecode() -> None:
     The code on the chain is instructions, then the dispatcher's table of offsets, then the immutables; there is no
     metadata in it. That the rest is that table is checked, too: each entry is a place that can be jumped to.
     """
-    twin = seasons.prepared(SEASON)
-    code = bytes(twin.env.get_code(twin.target))
+    lockstep = presets.prepared(SEASON)
+    code = bytes(lockstep.env.get_code(lockstep.target))
     end = code.rindex(FAILURE) + len(FAILURE)
     compiled = len(deployer("EnergyMarket").compiler_data.bytecode_runtime)
     program = instructions(code[:end])
@@ -362,7 +363,7 @@ class Credit(RuleBasedStateMachine):
         self.credits = dict.fromkeys(self.who, 0)
         self.allowed: Counter[tuple[str, str]] = Counter()
         self.nonces = dict.fromkeys(self.who, 0)
-        evidence.tallies["histories"] += 1
+        counters.tallies["histories"] += 1
 
     def teardown(self) -> None:
         self._anchor.__exit__(None, None, None)
@@ -379,14 +380,14 @@ class Credit(RuleBasedStateMachine):
     def call(self, move: tuple[Any, ...]) -> None:
         """One call of the token."""
         kind, who, other, third, amount, turn = move
-        evidence.tallies["steps"] += 1
+        counters.tallies["steps"] += 1
         kinds, args, value, fine = self.planned(kind, who, other, third, amount, turn)
         name = sorted(HIDDEN)[amount % len(HIDDEN)] if kind == "hidden" else kind
         data = b"" if kind == "ether" else selector(name, kinds) + encode(kinds, args)
         looks = not fine and turn < 2  # A digest costs as much as a hundred calls.
         digest, purse = looks and state_digest(boa.env, self.target), boa.env.get_balance(self.who[who])
         made = boa.env.execute_code(to_address=self.target, sender=self.who[who], data=data, value=value)
-        evidence.calls[f"Credit.{kind}"]["accepted" if made.is_success else "refused"] += 1
+        counters.calls[f"Credit.{kind}"]["accepted" if made.is_success else "refused"] += 1
         told = {"move": move, "accepted": made.is_success}
         holds("C4-CREDIT-2", made.is_success == fine, **told)
         if made.is_success:

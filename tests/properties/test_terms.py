@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.properties.machine import EVERYBODY, Call, MarketMachine, around, move
-from verification.harness import presets as seasons
+from verification.harness import presets
 from verification.harness.choices import Choose
 from verification.harness.counters import holds
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, START, STRANGER
@@ -56,37 +56,37 @@ class Terms(MarketMachine):
     """Contract and model agree on everything that comes of any call."""
 
     strict = True
-    season_names = (
+    preset_names = (
         *("fresh", "no fee", "dear", "poor", "narrow", "by price"),
-        *("seasoned", "waivers", "arrears", "full book", "arrears", "narrow"),
+        *("experienced", "waivers", "arrears", "full book", "arrears", "narrow"),
     )
 
     def a_quote(self, choose: Choose) -> int:
         """A quote that exists or almost does."""
-        count = self.twin.model.quote_count()
+        count = self.lockstep.model.quote_count()
         return choose.one([*range(1, count + 1)] * 4 + [0, count + 1, MAX])
 
     def a_period(self, choose: Choose) -> int:
         """A period in play, one beside them, one at the horizon, or an impossible one."""
-        twin = self.twin
-        length = twin.tariff.period_length
-        horizon = (twin.now + 7 * 86_400) // length
-        return choose.one([*twin.periods * 4, twin.periods[0] - 1, horizon, horizon + 1, 0, MAX // length, MAX])
+        lockstep = self.lockstep
+        length = lockstep.tariff.period_length
+        horizon = (lockstep.now + 7 * 86_400) // length
+        return choose.one([*lockstep.periods * 4, lockstep.periods[0] - 1, horizon, horizon + 1, 0, MAX // length, MAX])
 
     def a_signature(self, choose: Choose, kind: str, name: str, fields: tuple[Any, ...]) -> Signed:
         """A signature over `fields`, or one that is wrong in one respect."""
-        twin = self.twin
-        right = Signed(name, kind, fields, twin.target, twin.chain)
+        lockstep = self.lockstep
+        right = Signed(name, kind, fields, lockstep.target, lockstep.chain)
         wrong = choose.number(0, 13)
         match wrong:
             case 1:
                 return replace(right, meter="rainy" if name != "rainy" else "sunny")
             case 2:
-                return replace(right, chain=twin.chain + 1)
+                return replace(right, chain=lockstep.chain + 1)
             case 3:
-                return replace(right, market=str(twin.token.address))
+                return replace(right, market=str(lockstep.token.address))
             case 4:
-                return replace(right, fields=(twin.address(STRANGER), *fields[1:]))
+                return replace(right, fields=(lockstep.address(STRANGER), *fields[1:]))
             case 5 | 6 | 7 | 8:
                 return replace(right, form=FORMS[wrong - 4])
         return right
@@ -95,27 +95,27 @@ class Terms(MarketMachine):
         who = choose.one((NEWCOMER, NEWCOMER, "mild", STRANGER, "owner", "sunny", "supplier"))
         paired = choose.one((NEWCOMER, NEWCOMER, "mild", "cloudy"))
         profile = choose.one((who.encode().ljust(32, b"."), bytes(32)))
-        signed = self.a_signature(choose, "Pairing", paired, (self.twin.address(who), profile))
+        signed = self.a_signature(choose, "Pairing", paired, (self.lockstep.address(who), profile))
         address = ZERO if choose.number(0, 6) == 6 else meter(paired).address
         return Call("register", (profile, address, signed), who)
 
     def draw_wild(self, choose: Choose) -> Call:
         """Any entry point with anything."""
-        t = self.twin.tariff
+        t = self.lockstep.tariff
         function = choose.one(ENTRY_POINTS)
         anybody = choose.one(EVERYBODY)
         trader = choose.one((*HOUSEHOLDS, *HOUSEHOLDS, NEWCOMER, STRANGER, "supplier"))
         match function:
             case "authorize":
-                present = self.twin.model.account(self.twin.address(anybody)).capacity
+                present = self.lockstep.model.account(self.lockstep.address(anybody)).capacity
                 return Call(function, (anybody, self.draw_capacity(choose, present)), choose.one(OWNERS))
             case "revoke":
                 return Call(function, (anybody,), choose.one(OWNERS))
             case "transfer_ownership":
-                owner = self.twin.names[self.twin.model.owner]
+                owner = self.lockstep.names[self.lockstep.model.owner]
                 return Call(function, (choose.one((STRANGER, "owner", "sunny", ZERO)),), choose.one((owner, *OWNERS)))
             case "accept_ownership":
-                successor = self.twin.names.get(self.twin.model.pending_owner)
+                successor = self.lockstep.names.get(self.lockstep.model.pending_owner)
                 return Call(function, (), successor if successor and choose.number(0, 3) else anybody)
             case "deposit" | "withdraw":
                 return Call(function, (number(choose, 1000),), anybody)
@@ -148,11 +148,11 @@ class Terms(MarketMachine):
 
     def draw_odd_reading(self, choose: Choose) -> Call:
         """A reading that may be of anybody, for any period, of any size, with any signature."""
-        metering = [period for period in self.twin.periods if self.twin.phase(period) == Phase.METERING]
+        metering = [period for period in self.lockstep.periods if self.lockstep.phase(period) == Phase.METERING]
         period = choose.one(metering) if metering and choose.number(0, 3) else self.a_period(choose)
         name = choose.one((*HOUSEHOLDS, NEWCOMER))
         exported, imported = choose.one(ENERGIES), choose.one(ENERGIES)
-        signed = self.a_signature(choose, "Reading", name, (self.twin.address(name), period, exported, imported))
+        signed = self.a_signature(choose, "Reading", name, (self.lockstep.address(name), period, exported, imported))
         return Call("submit_reading", (name, period, exported, imported, signed), STRANGER)
 
     def draw_reading(self, choose: Choose) -> Call:
@@ -165,26 +165,26 @@ class Terms(MarketMachine):
 
     def draw_readings(self, choose: Choose) -> Call:
         """A batch of readings of one period, good ones and bad ones mixed; the same household may come twice."""
-        metering = [period for period in self.twin.periods if self.twin.phase(period) == Phase.METERING]
+        metering = [period for period in self.lockstep.periods if self.lockstep.phase(period) == Phase.METERING]
         period = choose.one(metering) if metering and choose.number(0, 5) else self.a_period(choose)
         entries = []
         for _ in range(choose.number(0, 5)):
             name = choose.one((*HOUSEHOLDS, NEWCOMER))
             exported, imported = choose.one((0, 1, 20, 100, 1000, 2**24)), choose.one((0, 1, 20, 100, MAX))
-            fields = (self.twin.address(name), period, exported, imported)
+            fields = (self.lockstep.address(name), period, exported, imported)
             entries.append((name, exported, imported, self.a_signature(choose, "Reading", name, fields)))
         return Call("submit_readings", (period, entries), choose.one((STRANGER, "owner", "sunny")))
 
     def draw_accounts(self, choose: Choose) -> Call:
         """A batch of accounts of one period, whether they can be settled or not; the same one may come twice."""
-        ready = [period for _, period in self.possible.accounts]
+        ready = [period for _, period in self.enabled.accounts]
         period = choose.one(ready) if ready and choose.number(0, 5) else self.a_period(choose)
         users = [choose.one((*HOUSEHOLDS, NEWCOMER, "supplier")) for _ in range(choose.number(0, 6))]
         return Call("settle_accounts", (period, users), choose.one(("owner", "owner", STRANGER)))
 
     def hand_in(self, reports: list[Call], together: bool) -> None:
         """A batch for each period, every third time that it is asked for and there is more than one reading."""
-        if not together or len(reports) < 2 or len(self.twin.calls) % 3:
+        if not together or len(reports) < 2 or len(self.lockstep.calls) % 3:
             return super().hand_in(reports, together)
         for period in sorted({call.args[1] for call in reports}):
             entries = [(name, *rest) for name, when, *rest in (call.args for call in reports) if when == period]
@@ -192,7 +192,7 @@ class Terms(MarketMachine):
 
     def settle_all(self, accounts: list[tuple[str, int]], owner: str, together: bool) -> None:
         """A batch for each period, every third time that it is asked for and there is more than one account."""
-        if not together or len(accounts) < 2 or len(self.twin.calls) % 3:
+        if not together or len(accounts) < 2 or len(self.lockstep.calls) % 3:
             return super().settle_all(accounts, owner, together)
         for period in sorted({period for _, period in accounts}):
             self.do("settle_accounts", period, [name for name, when in accounts if when == period], sender=owner)
@@ -219,7 +219,7 @@ class Terms(MarketMachine):
         """As everybody's; one in four is out of bounds."""
         if choose.number(0, 3) < 3:
             return super().draw_bid(choose)
-        return self.odd_seal(choose, *choose.one(self.possible.bids))
+        return self.odd_seal(choose, *choose.one(self.enabled.bids))
 
     def draw_batch(self, choose: Choose) -> Call:
         """As every machine's; bids one Wh larger than what is quoted, or readings out of bounds, one in eight each.
@@ -227,8 +227,8 @@ class Terms(MarketMachine):
         Now and then it is a batch of readings or accounts, where one has something to do.
         """
         batches = [
-            *[self.draw_readings] * bool(self.possible.readings),
-            *[self.draw_accounts] * bool(self.possible.accounts),
+            *[self.draw_readings] * bool(self.enabled.readings),
+            *[self.draw_accounts] * bool(self.enabled.accounts),
         ]
         if batches and choose.yes():
             return choose.one(batches)(choose)
@@ -245,12 +245,12 @@ class Terms(MarketMachine):
 
     def odd_seal(self, choose: Choose, number_: int, name: str) -> Call:
         """A bid at or beyond one bound of price or volume: what is sealed shows only when it is opened."""
-        twin, top = self.twin, self.twin.tariff.highest_price
-        quote = twin.model.quote(number_)
+        lockstep, top = self.lockstep, self.lockstep.tariff.highest_price
+        quote = lockstep.model.quote(number_)
         price, wish = quote.price, quote.volume
         odd = ((price, wish + 1), (top, wish + 1), (price, 0), (price - 1, 1), (top, wish), (top + 1, 1))
         price, wish = choose.one([(max(price, 0), wish) for price, wish in odd])
-        fields = (twin.chain, twin.target, number_, twin.address(name), price, wish, salt_of(number_, name))
+        fields = (lockstep.chain, lockstep.target, number_, lockstep.address(name), price, wish, salt_of(number_, name))
         return Call("odd seal", (number_, price, wish, seal_bytes(fields)), name)
 
     @move(lambda self, choose: self.draw_wild(choose), most=4)
@@ -343,8 +343,8 @@ def test_phase_of_any_period_on_any_clock(length: int, window: int, period: int)
     salt=st.binary(min_size=32, max_size=32),
 )
 def test_seal(quote_id: int, price: int, volume: int, salt: bytes) -> None:
-    """C2-SEAL-1: `seal_of` answers the hash of T-BID-4, reckoned here without the contract."""
-    twin = seasons.prepared("fresh")
-    fields = (twin.chain, twin.target, quote_id, twin.address("misty"), price, volume, salt)
-    seen = twin.market.seal_of(quote_id, twin.address("misty"), price, volume, salt)
+    """C2-SEAL-1: `seal_of` answers the hash of T-BID-4, computed here without the contract."""
+    lockstep = presets.prepared("fresh")
+    fields = (lockstep.chain, lockstep.target, quote_id, lockstep.address("misty"), price, volume, salt)
+    seen = lockstep.market.seal_of(quote_id, lockstep.address("misty"), price, volume, salt)
     holds("C2-SEAL-1", seen == seal_bytes(fields), contract=seen.hex())

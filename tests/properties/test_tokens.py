@@ -1,7 +1,7 @@
 """Criterion 5: hostile and odd tokens. They may refuse, lie or call back; only the caller's own books change by it.
 
 `FickleToken` misbehaves in what it answers, moves and reports, `HostileToken` (of the unit tests) calls back. What must
-come of a call is reckoned here from what the token was told to do; the model has no part in it.
+come of a call is computed here from what the token was told to do; the model has no part in it.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ from tests.properties.runs import (
 )
 from tests.properties.tokens import deployer
 from tests.support.tokens import deployer as unit_deployer
-from verification.harness import counters as evidence
-from verification.harness import presets as seasons
+from verification.harness import counters, presets
 from verification.harness.counters import holds
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, START, STRANGER, TARIFF, Lens
 from verification.harness.symbolic import Signed, meter
@@ -63,8 +62,8 @@ def markets() -> tuple[Run, Any, Run, Any]:
     for env, *known in _opened:
         if env is boa.env:
             return tuple(known)  # type: ignore[return-value]
-    twin = seasons.prepared("fresh")
-    base = Run.of("Fickle", twin, range(FIRST, FIRST + 2))
+    lockstep = presets.prepared("fresh")
+    base = Run.of("Fickle", lockstep, range(FIRST, FIRST + 2))
     people = (*HOUSEHOLDS, "supplier", STRANGER)
 
     def opened(name: str, token: Any, owner: str, give: Callable[[str], None]) -> Run:
@@ -189,7 +188,7 @@ class Ledger:
 def test_books_follow_what_the_token_reports(calls: list[tuple[str, str, int, Whim]]) -> None:
     """T-MON-1, T-MON-2, T-MON-18 to T-MON-20, T-MON-23, T-GUA-7: call by call, over everybody's books."""
     odd, token, _, _ = markets()
-    evidence.tallies["histories"] += 1
+    counters.tallies["histories"] += 1
     with odd.branch() as run:
         run.env.timestamp = START
         before = run.state()
@@ -249,7 +248,7 @@ def test_a_trade_outlives_its_token(story: tuple[Trade, int, list[str], list[tup
     """T-GUA-7, T-GUA-9, T-MON-21: no call but `deposit` and `withdraw` needs the token, and both come back with it."""
     trade, place, fates, tries = story
     odd, token, _, _ = markets()
-    evidence.tallies["histories"] += 1
+    counters.tallies["histories"] += 1
     steps = trade.steps()
     place %= len(steps)
     with odd.branch() as run:
@@ -430,7 +429,7 @@ def _prepare(run: Run, name: str, phase: Phase) -> tuple[str, bytes]:
 def test_nobody_comes_back_in(name: str, move: str, amount: int, insists: bool) -> None:
     """T-MON-21: a call that the token could make at any other time is refused while the market waits for it."""
     _, _, evil, token = markets()
-    evidence.tallies["histories"] += 1
+    counters.tallies["histories"] += 1
     with evil.branch() as run:
         run.env.timestamp = START
         _, data = _prepare(run, name, BACK[name][0])
@@ -460,7 +459,7 @@ def test_nobody_comes_back_in(name: str, move: str, amount: int, insists: bool) 
 def test_nobody_looks_in(name: str, move: str, amount: int, when: str) -> None:
     """T-MON-21: no view shows a half-done call; those of what never changes may answer, and answer the same as ever."""
     _, _, evil, token = markets()
-    evidence.tallies["histories"] += 1
+    counters.tallies["histories"] += 1
     with evil.branch() as run:
         run.env.timestamp = START
         asked, data = _prepare(run, name, Phase.MATCHING)
@@ -489,7 +488,7 @@ def test_nobody_looks_in(name: str, move: str, amount: int, when: str) -> None:
 def test_no_token_no_money(move: str, amount: int, gift: bool) -> None:
     """T-MON-18, T-MON-20: an address without a program answers nothing to everything, and that is not a yes."""
     odd, _, _, _ = markets()
-    evidence.tallies["histories"] += 1
+    counters.tallies["histories"] += 1
     with boa.env.anchor():
         nothing = str(boa.env.generate_address("nothing"))
         market = deploy_market(nothing, odd.names["supplier"], TARIFF, odd.names["owner"])

@@ -27,7 +27,7 @@ def snapshot(test: str, worst: dict[str, Any], **checked: int) -> dict[str, Any]
     """What a process leaves behind that ran one search."""
     counted = {name.replace("_", "-"): number for name, number in checked.items()}
     ran = {"outcome": "passed", "seconds": 1.0, "examples": 60, "checked": counted}
-    return {"tests": {test: ran}, "seasons": {}, "failures": [], "attacks": worst, "current": ""}
+    return {"tests": {test: ran}, "presets": {}, "failures": [], "attacks": worst, "current": ""}
 
 
 SNAPSHOTS = [

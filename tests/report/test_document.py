@@ -133,14 +133,14 @@ def test_a_second_run_says_the_same_up_to_times(
 
 def test_snapshots_add_up_and_seasons_count_once() -> None:
     test = {"outcome": "passed", "seconds": 1.0, "examples": 3, "checked": {"C1-A-1": 2}}
-    season = {"checked": {"C2-A-1": 5}, "calls": {"Twin.clear": {"accepted": 1}}}
+    preset = {"checked": {"C2-A-1": 5}, "calls": {"Lockstep.clear": {"accepted": 1}}}
     parts = [
-        {"tests": {"x": test}, "seasons": {"fresh": season}, "failures": [], "current": ""},
-        {"tests": {"y": test}, "seasons": {"fresh": season}, "failures": [], "current": "y"},
+        {"tests": {"x": test}, "presets": {"fresh": preset}, "failures": [], "current": ""},
+        {"tests": {"y": test}, "presets": {"fresh": preset}, "failures": [], "current": "y"},
     ]
     total = merged(parts)
     assert total["checked"] == {"C1-A-1": 4, "C2-A-1": 5}
-    assert total["calls"] == {"Twin.clear": {"accepted": 1}}
+    assert total["calls"] == {"Lockstep.clear": {"accepted": 1}}
     assert total == merged(parts[::-1])
 
 

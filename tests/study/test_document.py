@@ -210,7 +210,7 @@ def test_a_name_that_was_not_played_is_refused(tmp_path: Path, played: dict[str,
 
 
 def test_verdicts_follow_the_numbers(played: dict[str, Any]) -> None:
-    """A claim's answer is reckoned: other results, another answer."""
+    """A claim's answer is computed: other results, another answer."""
     changed = json.loads(json.dumps(played))
     changed["day"]["savers"] = 0
     assert document.claims(changed)["everyone"].startswith("**No.**")

@@ -106,7 +106,7 @@ class Stage:
         return self.market.submit_quote(self.period if period is None else period, volume, price, sender=seller.address)
 
     def seal(self, quote_id: int, bidder: Household, price: int, volume: int, salt: bytes = SALT) -> bytes:
-        """The seal of a bid, reckoned by the market."""
+        """The seal of a bid, computed by the market."""
         return self.market.seal_of(quote_id, bidder.address, price, volume, salt)
 
     def bid(self, quote_id: int, bidder: Household, price: int, volume: int, salt: bytes = SALT) -> None:
@@ -159,7 +159,7 @@ class Stage:
             self.market.settle_account(household.address, period, sender=self.owner)
         return quote_id
 
-    def season(self, performances: int) -> None:
+    def earn(self, performances: int) -> None:
         """Gives prosumer and consumer `performances` good performances each, by playing as many small trades.
 
         Time moves on; the stage's period becomes one that can be quoted.

@@ -281,7 +281,7 @@ def test_policy_4_good_performances_lower_the_fee(stage: Stage) -> None:
     """
     seen = []
     for more in (0, 5, 5, 10):
-        stage.season(more)
+        stage.earn(more)
         with boa.env.anchor():
             period = stage.period
             trade = play(stage, 1000)
@@ -299,7 +299,7 @@ def test_policy_4_good_performances_lower_the_fee(stage: Stage) -> None:
 
 def test_policy_4_a_default_takes_nothing_away(stage: Stage) -> None:
     """T-STD-1, T-STD-10: five good performances and a default on either side: still 20 % off."""
-    stage.season(5)
+    stage.earn(5)
     spoilt = play(stage, 800, 500)
     assert (spoilt.buyer_record, spoilt.seller_record) == ("default", "default")
     assert spoilt.seller_fee == 1_280  # 800 * 2 less 20 %
@@ -321,7 +321,7 @@ def test_policy_4_good_performers_trade_more_often(stage: Stage, newcomer_bids: 
 
     After five good performances the consumer's 80 count like 84, and who opened first wins where both are level.
     """
-    stage.season(5)
+    stage.earn(5)
     quote_id = stage.quote(1000, 70)
     stage.auction(quote_id, (stage.neighbour, newcomer_bids, 1000), (stage.consumer, 80, 1000))
 

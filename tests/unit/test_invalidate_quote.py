@@ -55,7 +55,7 @@ def test_gives_back_exactly_what_was_reserved() -> None:
 
 
 def test_leaves_other_quotes_alone(stage: Stage) -> None:
-    """T-QUO-16: 1000 of 1200 Wh of supply are taken back; another period's and another's collateral stay."""
+    """T-QUO-16: 1000 of 1200 Wh of supply are withdrawn; another period's and another's collateral stay."""
     quote_id = stage.quote(1_000)
     later = stage.quote(30, period=stage.period + 1)
     others = stage.quote(200, prosumer=stage.consumer)

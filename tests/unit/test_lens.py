@@ -59,7 +59,7 @@ def is_older(stage: Stage) -> bool:
 class Evening:
     """One period of the stage, played by hand in steps: three quotes, bids of each fate, purchases, settlement.
 
-    `until` plays the steps up to one, that one included. What each comes to is reckoned where it is tested.
+    `until` plays the steps up to one, that one included. What each comes to is computed where it is tested.
     """
 
     STEPS = ("quoted", "sealed", "opened", "matched", "bought", "metered", "settled")
@@ -94,7 +94,7 @@ class Evening:
         assert self.stage.quote(200, 100, self.stage.consumer) == 3
 
     def sealed(self) -> None:
-        """Bids on all three, then the third is taken back. The neighbour's are never opened."""
+        """Bids on all three, then the third is withdrawn. The neighbour's are never opened."""
         stage = self.stage
         for bid in self.to_open:
             stage.bid(*bid)
@@ -287,7 +287,7 @@ def test_answers_every_view(stage: Stage) -> None:
         "quote": ((1,), (stage.prosumer.address, period, 1_000, 100, NOON, 1_000, SETTLED)),
         "quote_count": ((), 3),
         "quote_of": ((stage.neighbour.address, period), 2),
-        "supply": ((period,), 1_500),  # without the 200 Wh taken back
+        "supply": ((period,), 1_500),  # without the 200 Wh withdrawn
         "demand": ((period,), 1_950),  # 900 + 700 + 50 + 200 + 100 Wh
         "bid": ((1, consumer), (NOTHING, 120, 700, 100, CONFIRMED)),
         "seal_of": ((1, consumer, 120, 700, SALT), seal),
@@ -430,7 +430,7 @@ def test_tells_quotes_through_their_lives(stage: Stage) -> None:
 
 
 def test_tells_bids_through_their_lives(stage: Stage) -> None:
-    """T-BID-7: sealed, opened, won, lost; never opened, or on a quote that was taken back."""
+    """T-BID-7: sealed, opened, won, lost; never opened, or on a quote that was withdrawn."""
     evening = Evening(stage).until("quoted")
     lens, consumer, neighbour = stage.market.lens, stage.consumer, stage.neighbour
     assert lens.bid(1, consumer.address) == (NOTHING, 0, 0, 0, 0)
@@ -602,7 +602,7 @@ def test_tells_positions_through_an_evening(stage: Stage) -> None:
             "consumer": (0, 0, 0, 0, 1, False),
             "neighbour": (0, 0, 0, 0, 1, False),
         },
-        # A seal is no stake, and the consumer's quote is taken back.
+        # A seal is no stake, and the consumer's quote is withdrawn.
         "sealed": {
             "prosumer": (0, 0, 0, 0, 1, False),
             "neighbour": (0, 0, 0, 0, 1, False),

@@ -306,7 +306,7 @@ def test_who_fell_into_arrears_meanwhile_still_wins_and_is_not_cleared(stage: St
 def graded(request: pytest.FixtureRequest, stage: Stage) -> Stage:
     """A market with the priority step of the parameter, whose consumer has tier 1 and whose neighbour has tier 0."""
     graded = Stage(dataclasses.replace(TARIFF, priority_step=request.param))
-    graded.season(5)
+    graded.preset(5)
     assert graded.account(graded.consumer).tier == 1
     assert graded.account(graded.neighbour).tier == 0
     graded.clock.now = NOON  # the time is every test's
@@ -357,8 +357,8 @@ def test_a_weighted_tie_goes_to_the_larger_volume(graded: Stage) -> None:
 
 def test_standing_is_that_of_the_moment_of_the_matching(stage: Stage) -> None:
     """T-MAT-3: the fifth good performance comes after the reveal and turns the order."""
-    stage = copy.copy(stage)  # a season changes its period
-    stage.season(4)
+    stage = copy.copy(stage)  # a preset changes its period
+    stage.earn(4)
     assert stage.standing(stage.consumer) == (4, 0, 0, 0)
     period, later = stage.period, stage.period + 2
     fifth = stage.quote(volume=1, price=100, period=period)

@@ -1,4 +1,4 @@
-"""The model of the terms, by hand-worked examples: every expected number is literal, reckoned on paper."""
+"""The model of the terms, by hand-worked examples: every expected number is literal, computed on paper."""
 
 from copy import deepcopy
 
@@ -789,16 +789,16 @@ def test_who_is_not_authorised_is_read_where_it_has_business_only() -> None:
     assert market.reading("withdrawn", PERIOD) == (True, 500, 70)
 
 
-@pytest.mark.parametrize(("taken_back", "counted"), [(False, 100), (True, 0)])
-def test_a_revoked_seller_exported_what_it_quoted_at_most(taken_back: bool, counted: int) -> None:
-    """T-MET-15: a quote that was taken back counts for nothing, though the user has a stake in another one."""
+@pytest.mark.parametrize(("withdrawn", "counted"), [(False, 100), (True, 0)])
+def test_a_revoked_seller_exported_what_it_quoted_at_most(withdrawn: bool, counted: int) -> None:
+    """T-MET-15: a quote that was withdrawn counts for nothing, though the user has a stake in another one."""
     market = new_market()
     join(market, "seller", 20_000)
     join(market, "other", 20_000)
     quote(market, 100, 10, "seller")
     quote(market, 100, 10, "other")
     bid(market, "seller", 100, 10, 2)
-    if taken_back:
+    if withdrawn:
         market.invalidate_quote(1, sender="seller", now=BIDDING)
     reveal(market, "seller", 100, 10, 2)
     market.revoke("seller", sender="owner", now=METERING)

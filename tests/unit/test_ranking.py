@@ -337,7 +337,7 @@ def test_many_small_bids_at_a_high_price_beat_a_large_one(stage: Stage, by_price
 def test_standing_weighs_the_unit_price(price: int, expected: str) -> None:
     """T-MAT-3, T-MAT-11: with 5 good performances the consumer's 100 count as 105; at the tie it opened first."""
     stage = Stage(dataclasses.replace(TARIFF, rank_by_price=True))
-    stage.season(5)
+    stage.earn(5)
     assert stage.standing(stage.consumer) == (5, 0, 0, 1)
     quote_id = stage.quote(1000, 62)
     stage.auction(quote_id, (stage.consumer, 100, 10), (stage.neighbour, price, 10))

@@ -139,11 +139,11 @@ def test_accepts_any_profile(stage: Stage, newcomer: Household, profile: bytes) 
 
 def test_accepts_one_profile_for_two_users(stage: Stage, newcomer: Household) -> None:
     """T-REG-3: only the meter is one user's own."""
-    twin = Household("twin", stage.stranger, newcomer.meter, stage.prosumer.profile)
+    lockstep = Household("lockstep", stage.stranger, newcomer.meter, stage.prosumer.profile)
 
-    register(stage, twin, pairing(stage, twin))
+    register(stage, lockstep, pairing(stage, lockstep))
 
-    assert stage.account(twin).profile == stage.account(stage.prosumer).profile
+    assert stage.account(lockstep).profile == stage.account(stage.prosumer).profile
 
 
 def test_accepts_a_meter_that_is_the_user(stage: Stage) -> None:

@@ -86,7 +86,7 @@ def test_adds_up_over_bidders_and_quotes(stage: Stage) -> None:
 
 
 def test_opens_what_was_sealed_at_home(stage: Stage) -> None:
-    """T-BID-4: the seal reckoned without asking the market."""
+    """T-BID-4: the seal computed without asking the market."""
     quote_id = stage.quote()
     fields = [boa.env.evm.patch.chain_id, stage.market.address, 1, stage.consumer.address, 120, 30, b"\x07" * 32]
     seal = keccak(encode(["uint256", "address", "uint256", "address", "uint256", "uint256", "bytes32"], fields))
@@ -485,8 +485,8 @@ def test_names_the_first_thing_wrong_with_what_was_sealed(stage: Stage, price: i
 def test_names_the_first_of_several_reasons(stage: Stage) -> None:
     """T-PARTY-16: from the last reason to the first, one more thing wrong each time."""
     quote_id = stage.quote()
-    taken_back = stage.quote(prosumer=stage.neighbour)
-    stage.market.invalidate_quote(taken_back, sender=stage.neighbour.address)
+    withdrawn = stage.quote(prosumer=stage.neighbour)
+    stage.market.invalidate_quote(withdrawn, sender=stage.neighbour.address)
     stage.to("REVEALING")
 
     with stage.refuses(NOTHING):  # and the seal, volume and price
@@ -495,7 +495,7 @@ def test_names_the_first_of_several_reasons(stage: Stage) -> None:
     with stage.refuses(WRONG_PHASE):  # and nothing to open
         stage.reveal(quote_id, stage.consumer, 0, 0)
     with stage.refuses(NOT_VALID):  # and the phase
-        stage.reveal(taken_back, stage.consumer, 0, 0)
+        stage.reveal(withdrawn, stage.consumer, 0, 0)
     with stage.refuses(NOT_AUTHORISED):  # and unknown
         stage.market.reveal_bid(3, 0, 0, SALT, sender=stage.stranger)
 

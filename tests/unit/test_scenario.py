@@ -1,4 +1,4 @@
-"""The trading day (`wattproof.simulation.trading_day`) on small communities, with bills reckoned by hand."""
+"""The trading day (`wattproof.simulation.trading_day`) on small communities, with bills computed by hand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TARIFF = Tariff(sbp=60, ssp=180, service_fee=2, priority_step=500)
 """Small round prices in base units per Wh; the price band is [62, 178]."""
 
 FASTEST = available()[-1]
-"""What the hand-reckoned days run on; that both engines agree is a test of its own."""
+"""What the hand-computed days run on; that both engines agree is a test of its own."""
 
 HEADER = "period,household,load_wh,pv_wh,forecast_load_wh,forecast_pv_wh"
 WIRED = f"{HEADER},capacity_wh"
@@ -47,7 +47,7 @@ def costs(day: TradingDay, name: str) -> tuple[int, int, int]:
     return bill.grid_alone, bill.market, bill.saving
 
 
-# ---- bills reckoned by hand ------------------------------------------------------------------
+# ---- bills computed by hand ------------------------------------------------------------------
 
 
 def test_more_demand_than_supply(tmp_path: Path) -> None:
@@ -380,12 +380,12 @@ def test_a_bill_that_differs_from_the_market_ends_the_run(tmp_path: Path) -> Non
         list(day)
 
 
-# ---- what a settlement comes to, reckoned a second time ----------------------------------------
+# ---- what a settlement comes to, computed a second time ----------------------------------------
 
 
 def settled_books() -> tuple[Books, list[Event]]:
     """Books of a quote of 100 Wh at 70, of which ann won 50 at 100 and bob 30 at 80, and cat bought 20; 90 Wh came.
-    With them, the events of its settlement, reckoned by hand."""
+    With them, the events of its settlement, computed by hand."""
     books = Books(TARIFF, "owner", "supplier", {name: name for name in ("sun", "ann", "bob", "cat")})
     for name in books.names:
         books.enter(
@@ -607,7 +607,7 @@ def test_memory_on_pyevm_does_not_grow_with_the_periods(tmp_path: Path, monkeypa
         blocks.append(sys.getallocatedblocks())
         stored.append(len(day.footprint.slots or ()))
 
-    # The chain keeps every reading and trade, on disk: nine words a period. Without `Footprint` a period adds 700 to
+    # The chain keeps every reading and trade, on disk: nine words a period. Without `StatePruning` a period adds 700 to
     # 970 blocks of memory.
     assert stored[7] - stored[3] >= 4 * 9
     assert blocks[7] - blocks[3] < 4 * 150

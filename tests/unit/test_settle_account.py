@@ -657,7 +657,7 @@ def test_arrears_stop_new_business_and_withdrawals(stage: Stage) -> None:
 
 
 def test_arrears_do_not_touch_what_is_reserved(stage: Stage) -> None:
-    """T-MON-4, T-MON-12, T-QUO-14: a quote can still be taken back, and then anybody can have the supplier paid."""
+    """T-MON-4, T-MON-12, T-QUO-14: a quote can still be withdrawn, and then anybody can have the supplier paid."""
     debtor = stage.household("debtor", funds=1_800)
     quote_id = stage.quote(100, 100, prosumer=debtor, period=stage.period + 4)  # 10 % of 100 * 180
     stage.to("METERING")

@@ -235,8 +235,8 @@ def test_refuses_a_second_bid(stage: Stage, seal: bytes) -> None:
 def test_names_the_first_of_several_reasons(stage: Stage) -> None:
     """T-PARTY-16: annex A from the last reason to the first, one more thing wrong each time."""
     quote_id = stage.quote()
-    taken_back = stage.quote(prosumer=stage.consumer)
-    stage.market.invalidate_quote(taken_back, sender=stage.consumer.address)
+    withdrawn = stage.quote(prosumer=stage.consumer)
+    stage.market.invalidate_quote(withdrawn, sender=stage.consumer.address)
     submit(stage, quote_id)
     boa.env.timestamp = stage.period * 1800
 
@@ -245,7 +245,7 @@ def test_names_the_first_of_several_reasons(stage: Stage) -> None:
     with stage.refuses(WRONG_PHASE):  # and its own
         submit(stage, quote_id, sender=stage.prosumer.address)
     with stage.refuses(NOT_VALID):  # and the phase, and its own
-        submit(stage, taken_back)
+        submit(stage, withdrawn)
     with stage.refuses(NOT_AUTHORISED):  # and unknown
         submit(stage, 3, sender=stage.stranger)
 

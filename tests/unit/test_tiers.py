@@ -71,7 +71,7 @@ def history(stage: Stage) -> History:
     probes = {}
     played = 0
     for performances in THRESHOLDS:
-        own.season(performances - played)
+        own.preset(performances - played)
         played = performances
         probes[performances] = probe(own)
     now, own.clock.now = own.clock.now, NOON  # the time is every test's
@@ -119,7 +119,7 @@ def test_tier_and_fee(
 def test_the_performance_that_makes_a_tier_counts_from_the_next_quote_on(
     history: History, performances: int, tier: int
 ) -> None:
-    """T-SET-17, T-SET-18: the prosumer's fee was reckoned before its record, which then lifts it."""
+    """T-SET-17, T-SET-18: the prosumer's fee was computed before its record, which then lifts it."""
     seen = history.probes[performances]
 
     assert seen.before[0] == (performances, 0, 0, tier - 1)
@@ -173,7 +173,7 @@ def test_in_the_fifth_tier_the_reserve_for_the_fee_comes_back(veterans: Stage) -
 def test_a_fee_that_rounds_to_nothing_uses_no_waiver(stage: Stage) -> None:
     """T-SET-14: in tier 3 the fee on 1 Wh is 0.8, so 0; that on 7 Wh is 5.6, so 5, and takes the waiver."""
     stage = copy.copy(stage)
-    stage.season(20)
+    stage.earn(20)
     settled(stage, 95, (stage.consumer, 100))
     assert stage.standing(stage.consumer) == (20, 0, 1, 3)
 

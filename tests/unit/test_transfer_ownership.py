@@ -95,7 +95,7 @@ def test_refuses_everybody_but_the_owner(stage: Stage, successor: str, who: str)
 
 
 def test_refuses_the_owner_of_before(stage: Stage, successor: str) -> None:
-    """T-PARTY-3: what is handed over cannot be taken back."""
+    """T-PARTY-3: what is handed over cannot be withdrawn."""
     stage.market.transfer_ownership(successor, sender=stage.owner)
     stage.market.accept_ownership(sender=successor)
 

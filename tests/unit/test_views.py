@@ -171,7 +171,7 @@ def test_tells_the_phase_at_the_ends_of_time(
 
 
 def seal(*fields: Any) -> bytes:
-    """T-BID-4, reckoned by eth-abi."""
+    """T-BID-4, computed by eth-abi."""
     return keccak(encode(["uint256", "address", "uint256", "address", "uint256", "uint256", "bytes32"], fields))
 
 
@@ -199,7 +199,7 @@ def test_seals_at_the_ends_of_every_range(stage: Stage) -> None:
 
 
 def test_seals_differently_on_another_chain(stage: Stage) -> None:
-    """T-BID-4: the chain's number is asked when the seal is reckoned, so that a fork of the chain has other seals."""
+    """T-BID-4: the chain's number is asked when the seal is computed, so that a fork of the chain has other seals."""
     patch = boa.env.evm.patch
     here = patch.chain_id
     try:
@@ -265,7 +265,7 @@ def test_knows_nothing_of_strangers_and_other_periods(stage: Stage, period: int)
 def test_keeps_supply_and_demand_through_a_whole_history(stage: Stage) -> None:
     """T-QUO-8, T-QUO-16, T-BID-16: what was offered and wanted stays, whatever came of it.
 
-    1000 + 500 + 200 Wh are quoted, 200 taken back; 700 and 900 Wh wanted, 50 of which on the second quote.
+    1000 + 500 + 200 Wh are quoted, 200 withdrawn; 700 and 900 Wh wanted, 50 of which on the second quote.
     """
     market, period = stage.market, stage.period
     ratios = []

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from verification.harness import counters as evidence
+from verification.harness import counters
 from verification.invariants import ROOT, invariants
 from verification.measurements import document, write
 from verification.report import attacks, sources, text
@@ -153,7 +153,7 @@ class Run:
         return Path(f"{self.file}.parts")
 
     def _counted(self) -> dict[str, Any]:
-        return evidence.merge(self._parts)
+        return counters.merge(self._parts)
 
     def _told(self, head: str, found: Found | None = None) -> None:
         found = found or self.found

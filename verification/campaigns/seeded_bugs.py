@@ -32,7 +32,7 @@ import boa
 from verification.campaigns.suite import Suite, Uncollected, collect
 from verification.campaigns.workers import Ended, Pool
 from verification.harness import counters, presets
-from verification.harness.lockstep import Twin
+from verification.harness.lockstep import Lockstep
 from verification.invariants import ROOT
 from verification.measurements import document, write
 from verification.mutation.compiler import compilation, install, parse_ahead
@@ -112,7 +112,7 @@ def _work(bug: Bug, suite: Suite, folder: str, pipe: Connection) -> None:
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (Hypothesis prints what it found)
     if not bug.invariant.startswith("C2") and bug.test != "tests/properties/test_terms.py::TestTerms":
         # The invariant must catch the bug by itself, without the model's help.
-        Twin.comparing = Twin.strict_seasons = False
+        Lockstep.comparing = Lockstep.strict_presets = False
     there = Path(folder, "contracts")
     texts = {path: (there / path.relative_to(CONTRACTS)).read_text() for path in CONTRACTS.rglob("*.vy*")}
     changes = {path.resolve(): text for path, text in texts.items() if text != path.read_text()}

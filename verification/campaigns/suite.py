@@ -72,13 +72,13 @@ class Suite:
     def _add(self, file: str, items: Sequence[pytest.Item]) -> None:
         """The checks of a file of property tests."""
         module: Any = items[0].module  # type: ignore[attr-defined]
-        needed = {name for value in vars(module).values() for name in getattr(value, "season_names", ())}
+        needed = {name for value in vars(module).values() for name in getattr(value, "preset_names", ())}
         shared = any(set(item.fixturenames) - _EVERY_TEST_HAS for item in items)  # type: ignore[attr-defined]
         for name, group in ((file, items),) if shared else ((one.nodeid, [one]) for one in items):
             machine = machine_of(group[0]) if len(group) == 1 else None
-            seasons = getattr(machine, "season_names", None) or sorted(needed) or ("fresh",)
+            presets = getattr(machine, "preset_names", None) or sorted(needed) or ("fresh",)
             marked = (one for item in group for mark in item.iter_markers("invariant") for one in mark.args)
-            check = Check(name.removesuffix("::runTest"), tuple(group), tuple(dict.fromkeys(seasons)), tuple(marked))
+            check = Check(name.removesuffix("::runTest"), tuple(group), tuple(dict.fromkeys(presets)), tuple(marked))
             self.checks[check.name] = check
 
     def run(self, items: Sequence[pytest.Item]) -> None:

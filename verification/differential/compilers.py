@@ -19,7 +19,7 @@ from typing import Any
 
 from rich.console import Console
 
-from verification import measurements as report
+from verification import measurements
 from verification.builds import OLDER, SETTINGS, SHIPPED, Build, DoesNotCompile, Suite, suite
 from verification.differential.histories import History, full_history, random_history
 from verification.differential.replay import Chain, Played, check_equal, check_verdicts, without_places
@@ -104,7 +104,7 @@ def run(histories: int, length: int, seed: int, console: Console) -> dict[str, A
     reasons: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     logs, met, digests = 0, 0, {}
-    with report.progress(console) as bar:
+    with measurements.progress(console) as bar:
         task = bar.add_task("compilers", total=(histories + 1) * len(runs))
         for number in range(histories + 1):
             history = random_history(seed + number, length) if number < histories else full_history()
@@ -148,7 +148,7 @@ def run(histories: int, length: int, seed: int, console: Console) -> dict[str, A
         "refused": dict(reasons.most_common()),
         "digests": digests,
     }
-    return report.document("compilers", seed, started, figures, details)
+    return measurements.document("compilers", seed, started, figures, details)
 
 
 def check_reach(accepted: Counter[str], market: Build) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 
 from rich.console import Console
 
-from verification import measurements as report
+from verification import measurements
 from verification.builds import Suite, suite
 from verification.differential.histories import CHAIN_ID, ETHER, START, Call, History, random_history
 from verification.differential.replay import Chain, Disagreement, Log, Played, State, check_equal, check_verdicts
@@ -47,7 +47,7 @@ SETTINGS = (
 )
 """Arguments of the nodes, besides chain, hard fork and the genesis block's second.
 
-The pool's own check of balances reckons in 128 bits; the histories with the largest prices move more.
+The pool's own check of balances computes in 128 bits; the histories with the largest prices move more.
 """
 
 
@@ -191,7 +191,7 @@ def run(histories: int, length: int, seed: int, console: Console) -> dict[str, A
     chains = {engine: Chain(engine, builds) for engine in available()}
     counts: Counter[str] = Counter()
     ends = {}
-    with report.progress(console) as bar:
+    with measurements.progress(console) as bar:
         task = bar.add_task("nodes", total=histories * (NODES + len(chains)))
         for number in range(histories):
             history = random_history(seed + number, length, views=False)
@@ -210,4 +210,4 @@ def run(histories: int, length: int, seed: int, console: Console) -> dict[str, A
         "last blocks": ends,
         "length": length,
     }
-    return report.document("nodes", seed, started, figures, details, anvil=version)
+    return measurements.document("nodes", seed, started, figures, details, anvil=version)

@@ -12,8 +12,8 @@ from statistics import median
 from typing import Any
 
 from verification.gas.chain import TRANSACTION
-from verification.gas.floor import HOUSEHOLD, STEPS, floor
 from verification.gas.history import MOST_TRADES, Key, Weight
+from verification.gas.lower_bound import HOUSEHOLD, STEPS, floor
 from verification.gas.sizes import Size
 
 TRANSACTION_CAP = 16_777_216
@@ -94,7 +94,7 @@ PLAIN_HALF_HOUR = 570_000
 class Figure:
     """A line of the table, in gas. The parts and the floor belong to the sample in the middle.
 
-    `rest` is reckoning, memory, hashing, and calls to the token and to precompiled contracts.
+    `rest` is computation, memory, hashing, and calls to the token and to precompiled contracts.
     """
 
     step: str

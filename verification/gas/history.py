@@ -353,7 +353,7 @@ class History:
         return left
 
     def _odds_and_ends(self) -> None:
-        """Second quotes, quotes taken back, second purchases, later deposits, withdrawals, the owner's calls."""
+        """Second quotes, quotes withdrawn, second purchases, later deposits, withdrawals, the owner's calls."""
         community = self.community
         consumers = self._consumers[:3]
         period = community.next_period()

@@ -20,7 +20,7 @@ from verification.gas.figures import (
     failures,
     spread,
 )
-from verification.gas.floor import HOUSEHOLD, STEPS, WITHIN
+from verification.gas.lower_bound import HOUSEHOLD, STEPS, WITHIN
 from verification.gas.sizes import BUILDS, Size, too_large
 
 

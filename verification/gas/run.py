@@ -30,12 +30,12 @@ DOCUMENT = ROOT / "docs" / "gas.md"
 """The document whose tables are written from the snapshot."""
 
 
-def unequal(real: History, reckoned: History) -> list[str]:
+def unequal(real: History, computed: History) -> list[str]:
     """Transactions whose gas, calldata or events differ between two chains, in words."""
     found = [
         f"transaction {number}, {name}: {one.gas:,} gas on anvil, {other.gas:,} in this process"
         for number, ((name, one), (_, other)) in enumerate(
-            zip(real.community.receipts, reckoned.community.receipts, strict=True), 1
+            zip(real.community.receipts, computed.community.receipts, strict=True), 1
         )
         if (one.gas, one.calldata, one.logs) != (other.gas, other.calldata, other.logs)
     ]
@@ -43,10 +43,10 @@ def unequal(real: History, reckoned: History) -> list[str]:
 
 
 def measured(console: Console) -> list[Figure]:
-    """The figures of the history on anvil, each transaction equal to its reckoning in this process.
+    """The figures of the history on anvil, each transaction equal to its computation in this process.
 
-    What a transaction spent on storage is known to the reckoning alone. Raises AnvilUnavailable where there is no node,
-    RuntimeError where receipt and reckoning differ.
+    What a transaction spent on storage is known to the computation alone. Raises AnvilUnavailable where there is no
+    node, RuntimeError where receipt and computation differ.
     """
     display = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*display, console=console, transient=True) as progress, node(START) as chain:
@@ -54,15 +54,15 @@ def measured(console: Console) -> list[Figure]:
         real = History(chain, tick=lambda: progress.advance(real_bar))
         real.play()
         bar = progress.add_task("in this process", total=len(real.community.receipts))
-        reckoned = History(InProcess(START), tick=lambda: progress.advance(bar))
-        reckoned.play()
-    if found := unequal(real, reckoned):
-        raise RuntimeError(f"{len(found)} receipts differ from their reckoning, the first: {found[0]}")
+        computed = History(InProcess(START), tick=lambda: progress.advance(bar))
+        computed.play()
+    if found := unequal(real, computed):
+        raise RuntimeError(f"{len(found)} receipts differ from their computation, the first: {found[0]}")
     console.print(
         f"{len(real.community.receipts):,} transactions on anvil {anvil.VERSION} (Prague rules), every receipt "
-        "equal to its reckoning in this process"
+        "equal to its computation in this process"
     )
-    return figures(reckoned.samples)
+    return figures(computed.samples)
 
 
 def run_gas(out: Path, update: bool, docs: bool, console: Console) -> int:

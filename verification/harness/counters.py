@@ -42,7 +42,7 @@ tallies: Counter[str] = Counter()
 """Histories, steps and whatever else a machine counts."""
 
 lengths: Counter[str] = Counter()
-"""How many histories of machines had so many calls, their seasons left out."""
+"""How many histories of machines had so many calls, their presets left out."""
 
 spent: Counter[str] = Counter()
 """Nanoseconds per invariant from the check or the call before it to the end of its own check; only where `timing`."""
@@ -54,7 +54,7 @@ tests: dict[str, dict[str, Any]] = {}
 """Per test what was counted in it, how it ended and, where Hypothesis drew for it, how many examples were valid."""
 
 played: dict[str, dict[str, Any]] = {}
-"""Per season what was counted while it was played. Every process plays those it needs: they count once."""
+"""Per preset what was counted while it was played. Every process plays those it needs: they count once."""
 
 attacks: dict[str, dict[str, Any]] = {}
 """Per invariant on profit the attack that came nearest to its bound: `lost`, `bound`, `victim` and its `story`."""
@@ -62,8 +62,8 @@ attacks: dict[str, dict[str, Any]] = {}
 failures: list[dict[str, Any]] = []
 """What every failed test left behind; see `verification.harness.reproducers`."""
 
-cast: Any = None
-"""The twin of the history that is being played: it knows who is behind an address."""
+harness: Any = None
+"""The lockstep of the history that is being played: it knows who is behind an address."""
 
 example: dict[str, Any] = {}
 """The arguments with which Hypothesis last called a test that is a function."""
@@ -204,8 +204,8 @@ def _add(total: Any, part: Mapping[str, Any], sign: int = 1) -> None:
 
 
 @contextmanager
-def season(name: str) -> Iterator[None]:
-    """What is counted inside goes to the season, not to the test that happens to need it first in its process."""
+def preset(name: str) -> Iterator[None]:
+    """What is counted inside goes to the preset, not to the test that happens to need it first in its process."""
     before = counts()
     try:
         yield
@@ -240,24 +240,24 @@ def snapshot() -> dict[str, Any]:
     if current:
         shown[current] = tests[current] | _less(counts(), _before)
     found = {"failures": list(failures), "attacks": dict(attacks)}
-    return {"tests": shown, "seasons": dict(played), **found, "current": current}
+    return {"tests": shown, "presets": dict(played), **found, "current": current}
 
 
 def merge(folder: Path) -> dict[str, Any]:
     """The sum of the snapshots `*.json` that the processes of a run left in `folder`.
 
-    What was counted in every test and, once, in every season; beside the sums the tests, seasons and failures, and
+    What was counted in every test and, once, in every preset; beside the sums the tests, presets and failures, and
     the worst attack on each invariant.
     """
     total: dict[str, Any] = {name: Counter() for name in _COUNTED}
     total["calls"] = defaultdict(Counter)
-    total |= {"tests": {}, "seasons": {}, "failures": [], "attacks": {}}
+    total |= {"tests": {}, "presets": {}, "failures": [], "attacks": {}}
     for path in sorted(folder.glob("*.json")):
         part = json.loads(path.read_text())
         total["tests"] |= part["tests"]
-        total["seasons"] |= part["seasons"]
+        total["presets"] |= part["presets"]
         total["failures"] += part["failures"]
         keep(total["attacks"], part["attacks"])
-    for part in (*total["tests"].values(), *total["seasons"].values()):
+    for part in (*total["tests"].values(), *total["presets"].values()):
         _add(total, {name: part[name] for name in _COUNTED if name in part})
     return total

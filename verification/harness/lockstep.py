@@ -1,11 +1,11 @@
 """Contract and model side by side: every call goes to both, and they must agree on everything.
 
-`Twin.call` compares acceptance or refusal with its reason, the return value and the events; `Twin.compare` the whole
-state, as the published views tell it. Neither is ever fed with a value of the other.
+`Lockstep.call` compares acceptance or refusal with its reason, the return value and the events; `Lockstep.compare` the
+whole state, as the published views tell it. Neither is ever fed with a value of the other.
 
-What is over by the terms (a quote taken back or settled, with its bids and trades; what a user has of a period whose
-account is settled, or in CLOSING never can be) is compared when it came to its end, and again with everything else at
-the end of the history, not after every call in between: that takes a third of the time.
+Finalised quotes and accounts (a quote withdrawn or settled, with its bids and trades; what a user has of a period whose
+account is settled, or in CLOSING never can be) are compared when they finalise, and again with everything else at the
+end of the history, not after every call in between: that takes a third of the time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import boa
 from eth_utils.crypto import keccak
 
-from verification.harness import counters as evidence
+from verification.harness import counters
 from verification.harness.counters import holds
 from verification.harness.state import Asked, Observation, decode
 from verification.harness.symbolic import SEALED, Signed, meter, seal_bytes
@@ -93,17 +93,17 @@ class Past(NamedTuple):
     outcome: Outcome
 
 
-class Twin:
-    """A market, its model and the names of everybody. Build one with `Twin.fresh`, branch it with `branch`."""
+class Lockstep:
+    """A market, its model and the names of everybody. Build one with `Lockstep.fresh`, branch it with `branch`."""
 
     comparing = True
     """Whether contract and model are compared at all. Only a check of a machine's own invariants turns it off."""
 
-    strict_seasons = True
-    """Whether a disagreement while a season is played spoils the season; see `seasons`."""
+    strict_presets = True
+    """Whether a disagreement while a preset is played spoils the preset; see `presets`."""
 
     def __init__(self, tariff: Tariff) -> None:
-        evidence.cast = self
+        counters.harness = self
         self.env = boa.env
         self.tariff = tariff
         self.env.timestamp = START
@@ -129,33 +129,33 @@ class Twin:
         self.users: list[str] = []
         self.trace: list[str] = []
         self.calls: list[Past] = []
-        self.machine = "Twin"
-        self.strict = Twin.strict_seasons
+        self.machine = "Lockstep"
+        self.strict = Lockstep.strict_presets
         self.divergence: AssertionError | None = None
         self._seen: Any = None
         self._beginning = 0
         self.ended: int | None = None
-        self._season: tuple[int, bytes] | None = None
+        self._preset: tuple[int, bytes] | None = None
         self.first = 1
-        self._over: set[int | tuple[str, int]] = set()
+        self._finalised: set[int | tuple[str, int]] = set()
 
     @classmethod
     def fresh(
         cls, tariff: Tariff = TARIFF, funds: int = 10**9, capacities: Mapping[str, int] = MappingProxyType({})
-    ) -> Twin:
+    ) -> Lockstep:
         """A market in which `HOUSEHOLDS` are registered and authorised, with `funds` base units deposited each.
 
         Whoever is not in `capacities` has `CAPACITY`.
         """
-        twin = cls(tariff)
+        lockstep = cls(tariff)
         for name in HOUSEHOLDS:
-            twin.enrol(name, funds, capacity=capacities.get(name, CAPACITY))
-        twin.enrol(NEWCOMER, 0, register=False)
-        twin.give("supplier", funds)
-        twin.give(STRANGER, funds)
+            lockstep.enrol(name, funds, capacity=capacities.get(name, CAPACITY))
+        lockstep.enrol(NEWCOMER, 0, register=False)
+        lockstep.give("supplier", funds)
+        lockstep.give(STRANGER, funds)
         for name in ("supplier", STRANGER):
-            twin.call("deposit", funds // 2, sender=name)
-        return twin
+            lockstep.call("deposit", funds // 2, sender=name)
+        return lockstep
 
     @property
     def watched(self) -> list[str]:
@@ -230,7 +230,7 @@ class Twin:
         """Makes a call of contract and model, compares all that came of it, and returns what the contract did.
 
         Arguments are ints, bytes, names of people or `Signed`, or lists and tuples of them. Where the two disagree,
-        raises `Violated`; a twin that is not `strict` keeps the first disagreement in `divergence` instead, so that a
+        raises `Violated`; one that is not `strict` keeps the first disagreement in `divergence` instead, so that a
         machine's own invariants speak first.
         """
         who = self.address(sender)
@@ -239,8 +239,8 @@ class Twin:
         data = self.interface.call(function, *(each(arg, _on_chain) for arg in resolved))
         computation = self.env.execute_code(to_address=self.target, sender=who, data=data)
         self._seen = None
-        if evidence.timing:
-            evidence.mark()
+        if counters.timing:
+            counters.mark()
         outcome = self._outcome(computation)
         if not outcome.accepted:
             self.trace[-1] = "refuses(" + self.trace[-1].replace("(", ", ", 1)
@@ -281,7 +281,7 @@ class Twin:
 
     @contextmanager
     def _deferred(self) -> Iterator[None]:
-        """Raises at once where the twin is strict; otherwise keeps the first disagreement for the end."""
+        """Raises at once where the lockstep is strict; otherwise keeps the first disagreement for the end."""
         try:
             yield
         except AssertionError as divergence:
@@ -298,10 +298,10 @@ class Twin:
         return Outcome(True, None, result, tuple(self.model.events))
 
     def _count(self, function: str, outcome: Outcome) -> None:
-        evidence.calls[f"{self.machine}.{function}"]["accepted" if outcome.accepted else outcome.reason or ""] += 1
-        evidence.tallies["calls"] += 1
+        counters.calls[f"{self.machine}.{function}"]["accepted" if outcome.accepted else outcome.reason or ""] += 1
+        counters.tallies["calls"] += 1
         if self.periods:
-            evidence.phases[_PHASES[self.phase(self.periods[0])]] += 1
+            counters.phases[_PHASES[self.phase(self.periods[0])]] += 1
 
     def _line(self, function: str, args: Sequence[Any], sender: str) -> str:
         shown = ", ".join(self._shown(arg) for arg in args)
@@ -350,25 +350,25 @@ class Twin:
     def compare(self, everything: bool = False) -> None:
         """Checks that the views of the contract answer as the model does; `call` says what is raised.
 
-        What was over when it was last compared is left out, unless `everything` is asked for.
+        What was finalised when it was last compared is left out, unless `everything` is asked for.
         """
         if self.divergence is not None:
             return
-        evidence.tallies["states compared"] += 1
+        counters.tallies["states compared"] += 1
         with self._deferred():
             for asked, output in self._answers(everything):
                 wanted = self._model_state(asked)
                 differences = {} if output == wanted else self._differences(asked, output, wanted)
-                # What is over may have gone wrong long before: then it is not the last call that is to blame.
+                # What is finalised may have gone wrong long before: then it is not the last call that is to blame.
                 after = f"this call or one before: {self.trace[-1]}" if everything else self.trace[-1]
                 for part, invariant in STATE.items():
                     differ = {place: told for place, told in differences.items() if place.split("[")[0] == part}
                     holds(invariant, not differ, after=after, **differ)
-            self._note_over()
+            self._note_finalised()
 
     def agreed(self) -> None:
         """Raises the disagreement that was kept, if there is one."""
-        if self.divergence is not None and Twin.comparing:
+        if self.divergence is not None and Lockstep.comparing:
             raise self.divergence
 
     def observe(self) -> Observation:
@@ -382,12 +382,12 @@ class Twin:
         return self._looks(everything)
 
     def _going_on(self) -> list[Asked]:
-        """All that is not over, as questions to the lens: mostly one."""
-        over, periods = self._over, tuple(self.periods)
-        quotes = [number for number in range(self.first, len(self.model.quotes) + 1) if number not in over]
+        """All that is not finalised, as questions to the lens: mostly one."""
+        finalised, periods = self._finalised, tuple(self.periods)
+        quotes = [number for number in range(self.first, len(self.model.quotes) + 1) if number not in finalised]
         asked = []
         for users, bidders in self.parties():
-            places = tuple((user, period) for user in bidders for period in periods if (user, period) not in over)
+            places = tuple((user, period) for user in bidders for period in periods if (user, period) not in finalised)
             for at in range(0, max(len(quotes), 1), 8):
                 asked.append(Asked(users, bidders, tuple(quotes[at : at + 8]), places, periods))
         return asked
@@ -406,19 +406,22 @@ class Twin:
                     found[f"{part}[{place}]"] = f"contract {one}, model {other}"
         return found
 
-    def _note_over(self) -> None:
+    def _note_finalised(self) -> None:
         """Notes what was just compared and can no longer change by the terms."""
-        market, over = self.model, self._over
+        market, finalised = self.model, self._finalised
         for number in range(self.first, len(market.quotes) + 1):
-            if number not in over and market.quotes[number - 1].status in (QuoteStatus.INVALID, QuoteStatus.SETTLED):
-                over.add(number)
+            if number not in finalised and market.quotes[number - 1].status in (
+                QuoteStatus.INVALID,
+                QuoteStatus.SETTLED,
+            ):
+                finalised.add(number)
         for period in self.periods:
             closing = self.phase(period) == model.Phase.CLOSING
             for place in ((user, period) for user in self.users):
-                if place not in over and self._is_over(place, closing):
-                    over.add(place)
+                if place not in finalised and self._is_finalised(place, closing):
+                    finalised.add(place)
 
-    def _is_over(self, place: tuple[str, int], closing: bool) -> bool:
+    def _is_finalised(self, place: tuple[str, int], closing: bool) -> bool:
         """Whether that user's account of that period is settled, or can no longer be (T-ACC-2, T-ACC-3)."""
         position, metered = self.model.positions.get(place), place in self.model.readings
         if position is None:
@@ -437,7 +440,7 @@ class Twin:
     def _looks(self, everything: bool = False) -> list[tuple[Asked, bytes]]:
         """What the lens answers now, sixteen users and eight quotes at a time; asked once between two calls.
 
-        Quotes before `first`, which were settled in the season, are looked at only where `everything` is asked for.
+        Quotes before `first`, which were settled in the preset, are looked at only where `everything` is asked for.
         """
         key = self._moment(everything)
         if self._seen is None or self._seen[0] != key:
@@ -484,34 +487,38 @@ class Twin:
     # ---- branching ---------------------------------------------------------------------
 
     @contextmanager
-    def branch(self) -> Iterator[Twin]:
+    def branch(self) -> Iterator[Lockstep]:
         """A copy to act on; when the block ends, chain and time are as they were.
 
-        All seasons share one chain and so one clock: a branch off a season begins where that season `ended`.
+        All presets share one chain and so one clock: a branch off a preset begins where that preset `ended`.
         """
         with self.env.anchor():
             if self.ended is not None:
                 self.env.timestamp = self.ended
-            twin = copy.copy(self)
-            twin.model = pickle.loads(self._kept())
-            twin.addresses, twin.names = dict(self.addresses), dict(self.names)
-            twin.periods, twin.users, twin.others = list(self.periods), list(self.users), list(self.others)
-            twin.trace, twin.calls, twin._over = list(self.trace), list(self.calls), set(self._over)
-            twin._beginning = len(self.trace) + 1
-            twin.ended = None
-            yield twin
+            lockstep = copy.copy(self)
+            lockstep.model = pickle.loads(self._kept())
+            lockstep.addresses, lockstep.names = dict(self.addresses), dict(self.names)
+            lockstep.periods, lockstep.users, lockstep.others = list(self.periods), list(self.users), list(self.others)
+            lockstep.trace, lockstep.calls, lockstep._finalised = (
+                list(self.trace),
+                list(self.calls),
+                set(self._finalised),
+            )
+            lockstep._beginning = len(self.trace) + 1
+            lockstep.ended = None
+            yield lockstep
 
     def _kept(self) -> bytes:
-        """The model as it is now. Of a season, which has ended, it is kept: many histories begin there."""
+        """The model as it is now. Of a preset, which has ended, it is kept: many histories begin there."""
         if self.ended is None:
             return pickle.dumps(self.model)
-        if self._season is None or self._season[0] != len(self.calls):
-            self._season = len(self.calls), pickle.dumps(self.model)
-        return self._season[1]
+        if self._preset is None or self._preset[0] != len(self.calls):
+            self._preset = len(self.calls), pickle.dumps(self.model)
+        return self._preset[1]
 
     @property
     def beginning(self) -> int:
-        """The line of the story with which the history proper begins, behind its season."""
+        """The line of the story with which the history proper begins, behind its preset."""
         return self._beginning
 
     def story(self) -> list[str]:

@@ -13,8 +13,8 @@ from typing import Any
 import boa
 from boa.environment import Env
 
-from verification.harness import counters as evidence
-from verification.harness.lockstep import HOUSEHOLDS, Twin
+from verification.harness import counters
+from verification.harness.lockstep import HOUSEHOLDS, Lockstep
 from verification.harness.symbolic import salt_of, seal_bytes
 from wattproof.evm.engine import make_env, roomy_env
 from wattproof.evm.revm import RevmEnv
@@ -23,7 +23,7 @@ from wattproof.terms.model import QuoteStatus
 
 _SALT = bytes(32)
 
-_prepared: list[tuple[object, str, Twin]] = []
+_prepared: list[tuple[object, str, Lockstep]] = []
 
 
 def compare_every() -> int:
@@ -32,10 +32,10 @@ def compare_every() -> int:
 
 
 TOLD = 25
-"""Lines of a season that failed that are shown; all of them are written down."""
+"""Lines of a preset that failed that are shown; all of them are written down."""
 
 failures: dict[str, AssertionError] = {}
-"""What went wrong while a season was played. Histories then begin in "fresh", and the run fails in the end."""
+"""What went wrong while a preset was played. Histories then begin in "fresh", and the run fails in the end."""
 
 
 @functools.cache
@@ -44,206 +44,208 @@ def environment(engine: str, oversized: bool = False) -> Env:
     return (roomy_env if oversized else make_env)(engine)
 
 
-def prepared(name: str) -> Twin:
-    """The market of that season on titanoboa's current environment, or the fresh one where that season failed.
+def prepared(name: str) -> Lockstep:
+    """The market of that preset on titanoboa's current environment, or the fresh one where that preset failed.
 
-    A machine can then still find a short history of its own for the fault that broke the season.
+    A machine can then still find a short history of its own for the fault that broke the preset.
     """
-    for env, known, twin in _prepared:
+    for env, known, lockstep in _prepared:
         if env is boa.env and known == name:
-            return twin
+            return lockstep
     try:
-        with evidence.season(name):
-            twin = PRESETS[name]()
-            twin.compare(everything=True)
+        with counters.preset(name):
+            lockstep = PRESETS[name]()
+            lockstep.compare(everything=True)
     except AssertionError as failure:
-        story = evidence.cast.story()
-        evidence.tell(failure, story, max(len(story) - TOLD, 1))
+        story = counters.harness.story()
+        counters.tell(failure, story, max(len(story) - TOLD, 1))
         if name == "fresh":
             raise
         failures[name] = failure
-        twin = copy.copy(prepared("fresh"))
+        lockstep = copy.copy(prepared("fresh"))
     else:
-        twin.ended = twin.now
-        settled = [quote.status == QuoteStatus.SETTLED for quote in twin.model.quotes]
-        twin.first = [*settled, False].index(False) + 1
-    twin.trace.append(f"# ---- here the season {name!r} ends and the history begins")
-    _prepared.append((boa.env, name, twin))
-    return twin
+        lockstep.ended = lockstep.now
+        settled = [quote.status == QuoteStatus.SETTLED for quote in lockstep.model.quotes]
+        lockstep.first = [*settled, False].index(False) + 1
+    lockstep.trace.append(f"# ---- here the preset {name!r} ends and the history begins")
+    _prepared.append((boa.env, name, lockstep))
+    return lockstep
 
 
 def prepare(module: Any) -> None:
     """Plays the presets that a module's machines begin in, outside every example."""
-    machines = [value for value in vars(module).values() if hasattr(value, "season_names")]
-    for name in sorted({season for machine in machines for season in machine.season_names}):
+    machines = [value for value in vars(module).values() if hasattr(value, "preset_names")]
+    for name in sorted({preset for machine in machines for preset in machine.preset_names}):
         prepared(name)
 
 
-def _fresh() -> Twin:
-    return Twin.fresh()
+def _fresh() -> Lockstep:
+    return Lockstep.fresh()
 
 
-def _no_fee() -> Twin:
+def _no_fee() -> Lockstep:
     """A market without fee, and whose order is the paper's plain one."""
-    return Twin.fresh(Tariff(sbp=6, ssp=18, service_fee=0, period_length=1800, window=600, priority_step=0))
+    return Lockstep.fresh(Tariff(sbp=6, ssp=18, service_fee=0, period_length=1800, window=600, priority_step=0))
 
 
-def _dear() -> Twin:
+def _dear() -> Lockstep:
     """Large odd prices, the largest fee that the band allows but one, and the heaviest priority step."""
-    return Twin.fresh(
+    return Lockstep.fresh(
         Tariff(sbp=61, ssp=181, service_fee=59, period_length=1800, window=900, priority_step=10_000), funds=10**12
     )
 
 
-def _poor() -> Twin:
+def _poor() -> Lockstep:
     """Households that can afford a few small trades only."""
-    return Twin.fresh(funds=9_000)
+    return Lockstep.fresh(funds=9_000)
 
 
 NARROW = {"sunny": 150, "bright": 3_000, "breezy": 250, "cloudy": 150, "misty": 64, "rainy": 1}
 """Capacities that bind: in Wh, by household."""
 
 
-def _narrow() -> Twin:
+def _narrow() -> Lockstep:
     """Households whose connections carry little: what they quote, ask for, buy and meter comes to the capacity."""
-    return Twin.fresh(capacities=NARROW)
+    return Lockstep.fresh(capacities=NARROW)
 
 
-def _by_price() -> Twin:
+def _by_price() -> Lockstep:
     """A market that ranks bids by their unit price; its households stand in several tiers."""
-    twin = Twin.fresh(
+    lockstep = Lockstep.fresh(
         Tariff(sbp=6, ssp=18, service_fee=1, period_length=1800, window=600, priority_step=2_500, rank_by_price=True),
         capacities={"bright": 3_000, "rainy": 150},
     )
     goals = {"breezy": 10, "cloudy": 5, "misty": 4}
     for turn in range(10):
-        play_round(twin, "rainy", [name for name, goal in goals.items() if turn < goal])
+        play_round(lockstep, "rainy", [name for name, goal in goals.items() if turn < goal])
     for name, goal in goals.items():
-        assert twin.model.account(twin.address(name)).performances == goal
-    return twin
+        assert lockstep.model.account(lockstep.address(name)).performances == goal
+    return lockstep
 
 
-def _seal(twin: Twin, quote_id: int, bidder: str, price: int, volume: int) -> bytes:
-    return seal_bytes((twin.chain, twin.target, quote_id, twin.address(bidder), price, volume, _SALT))
+def _seal(lockstep: Lockstep, quote_id: int, bidder: str, price: int, volume: int) -> bytes:
+    return seal_bytes((lockstep.chain, lockstep.target, quote_id, lockstep.address(bidder), price, volume, _SALT))
 
 
-def play_round(twin: Twin, prosumer: str, consumers: list[str], exported: int | None = None) -> None:
+def play_round(lockstep: Lockstep, prosumer: str, consumers: list[str], exported: int | None = None) -> None:
     """One period in which `prosumer` sells 20 Wh to each consumer, everybody reports and the owner settles.
 
     `exported` defaults to all that was sold; consumers import what they agreed. Ends in SETTLING.
     """
-    t = twin.tariff
-    period = (twin.now + 2 * t.window) // t.period_length + 1
+    t = lockstep.tariff
+    period = (lockstep.now + 2 * t.window) // t.period_length + 1
     volume = 20 * len(consumers)
-    quote_id = twin.call("submit_quote", period, volume, t.lowest_price, sender=prosumer).result
+    quote_id = lockstep.call("submit_quote", period, volume, t.lowest_price, sender=prosumer).result
     for name in consumers:
-        twin.call("submit_bid", quote_id, _seal(twin, quote_id, name, t.lowest_price, 20), sender=name)
-    twin.at(period * t.period_length - 2 * t.window)
+        lockstep.call("submit_bid", quote_id, _seal(lockstep, quote_id, name, t.lowest_price, 20), sender=name)
+    lockstep.at(period * t.period_length - 2 * t.window)
     for name in consumers:
-        twin.call("reveal_bid", quote_id, t.lowest_price, 20, _SALT, sender=name)
-    twin.at(period * t.period_length - t.window)
-    twin.call("match_bids", quote_id, sender="stranger")
-    twin.at((period + 1) * t.period_length)
+        lockstep.call("reveal_bid", quote_id, t.lowest_price, 20, _SALT, sender=name)
+    lockstep.at(period * t.period_length - t.window)
+    lockstep.call("match_bids", quote_id, sender="stranger")
+    lockstep.at((period + 1) * t.period_length)
     out = volume if exported is None else exported
-    twin.call("submit_reading", prosumer, period, out, 0, twin.reading(prosumer, period, out, 0), sender="stranger")
+    lockstep.call(
+        "submit_reading", prosumer, period, out, 0, lockstep.reading(prosumer, period, out, 0), sender="stranger"
+    )
     for name in consumers:
-        twin.call("submit_reading", name, period, 0, 20, twin.reading(name, period, 0, 20), sender="stranger")
-    twin.at((period + 1) * t.period_length + t.window)
-    twin.call("settle_quote", quote_id, sender="owner")
+        lockstep.call("submit_reading", name, period, 0, 20, lockstep.reading(name, period, 0, 20), sender="stranger")
+    lockstep.at((period + 1) * t.period_length + t.window)
+    lockstep.call("settle_quote", quote_id, sender="owner")
     for name in (prosumer, *consumers):
-        twin.call("settle_account", name, period, sender="owner")
+        lockstep.call("settle_account", name, period, sender="owner")
 
 
-def _seasoned() -> Twin:
+def _experienced() -> Lockstep:
     """Five households stand one good performance below each tier: at 4, 9, 19, 39 and 79; the sixth far above."""
-    twin = Twin.fresh()
+    lockstep = Lockstep.fresh()
     goals = dict(zip(HOUSEHOLDS[:5], (4, 9, 19, 39, 79), strict=True))
     for turn in range(79):
-        play_round(twin, "rainy", [name for name, goal in goals.items() if turn < goal])
+        play_round(lockstep, "rainy", [name for name, goal in goals.items() if turn < goal])
     for name, goal in goals.items():
-        assert twin.model.account(twin.address(name)).performances == goal
-    return twin
+        assert lockstep.model.account(lockstep.address(name)).performances == goal
+    return lockstep
 
 
-def _waivers() -> Twin:
+def _waivers() -> Lockstep:
     """Everybody holds waivers, from shortages inside the tolerance: the prosumers one each, the consumers more."""
-    twin = Twin.fresh()
+    lockstep = Lockstep.fresh()
     for prosumer in HOUSEHOLDS[:3]:
         others = [name for name in HOUSEHOLDS if name != prosumer]
-        play_round(twin, prosumer, others, exported=95)
-    assert all(twin.model.account(twin.address(name)).waivers >= 2 for name in HOUSEHOLDS)
-    return twin
+        play_round(lockstep, prosumer, others, exported=95)
+    assert all(lockstep.model.account(lockstep.address(name)).waivers >= 2 for name in HOUSEHOLDS)
+    return lockstep
 
 
-def _arrears() -> Twin:
+def _arrears() -> Lockstep:
     """Who owes and who is owed, in every way.
 
     The supplier owes sunny and has no money here; cloudy and misty owe the supplier and have none either; rainy owes it
     too, but got its escrow back since, so that its next withdrawal can clear what it owes. Ends in MATCHING.
     """
-    twin = Twin.fresh(funds=30_000)
-    t = twin.tariff
-    period = (twin.now + 2 * t.window) // t.period_length + 1
+    lockstep = Lockstep.fresh(funds=30_000)
+    t = lockstep.tariff
+    period = (lockstep.now + 2 * t.window) // t.period_length + 1
     later = period + 2  # Its REVEALING begins with the SETTLING of `period`.
-    twin.watch(later)
-    twin.at((period + 1) * t.period_length)
+    lockstep.watch(later)
+    lockstep.at((period + 1) * t.period_length)
     for name, out, into in (("sunny", 900, 0), ("cloudy", 0, 5_000), ("misty", 0, 3_000), ("rainy", 0, 5)):
-        twin.call("submit_reading", name, period, out, into, twin.reading(name, period, out, into), sender=name)
-    quote_id = twin.call("submit_quote", later, 10, t.lowest_price, sender="bright").result
+        lockstep.call("submit_reading", name, period, out, into, lockstep.reading(name, period, out, into), sender=name)
+    quote_id = lockstep.call("submit_quote", later, 10, t.lowest_price, sender="bright").result
     bids = (("breezy", t.highest_price), ("rainy", t.lowest_price + 2))
     for name, price in bids:
-        twin.call("submit_bid", quote_id, _seal(twin, quote_id, name, price, 10), sender=name)
-    twin.at(later * t.period_length - 2 * t.window)
+        lockstep.call("submit_bid", quote_id, _seal(lockstep, quote_id, name, price, 10), sender=name)
+    lockstep.at(later * t.period_length - 2 * t.window)
     for name, price in bids:
-        twin.call("reveal_bid", quote_id, price, 10, _SALT, sender=name)
+        lockstep.call("reveal_bid", quote_id, price, 10, _SALT, sender=name)
     for name in ("cloudy", "misty", "rainy", "supplier"):
-        twin.call("withdraw", twin.model.account(twin.address(name)).balance, sender=name)
+        lockstep.call("withdraw", lockstep.model.account(lockstep.address(name)).balance, sender=name)
     debts = {"sunny": 5_400, "cloudy": -90_000, "misty": -54_000, "rainy": -90}
     for name, debt in debts.items():
-        twin.call("settle_account", name, period, sender="owner")
-        assert twin.model.account(twin.address(name)).grid_account == debt
-    twin.at(later * t.period_length - t.window)
-    twin.call("match_bids", quote_id, sender="stranger")
-    assert twin.model.account(twin.address("rainy")).balance == 100
-    return twin
+        lockstep.call("settle_account", name, period, sender="owner")
+        assert lockstep.model.account(lockstep.address(name)).grid_account == debt
+    lockstep.at(later * t.period_length - t.window)
+    lockstep.call("match_bids", quote_id, sender="stranger")
+    assert lockstep.model.account(lockstep.address("rainy")).balance == 100
+    return lockstep
 
 
-def _full_book() -> Twin:
+def _full_book() -> Lockstep:
     """A quote on which 127 bids are opened already and six more are sealed, in REVEALING."""
-    twin = Twin.fresh()
-    t = twin.tariff
-    period = (twin.now + 2 * t.window) // t.period_length + 1
+    lockstep = Lockstep.fresh()
+    t = lockstep.tariff
+    period = (lockstep.now + 2 * t.window) // t.period_length + 1
     crowd = [f"household_{number}" for number in range(127)]
     for name in crowd:
-        twin.enrol(name, 10_000, watch=False)
-    twin.watch(period)
-    quote_id = twin.call("submit_quote", period, 500, t.lowest_price, sender="sunny").result
-    twin.sealed = {}
+        lockstep.enrol(name, 10_000, watch=False)
+    lockstep.watch(period)
+    quote_id = lockstep.call("submit_quote", period, 500, t.lowest_price, sender="sunny").result
+    lockstep.sealed = {}
     for number, name in enumerate(crowd):
         wish = (t.lowest_price + number % 3, 1 + number % 7)
-        twin.call("submit_bid", quote_id, _seal(twin, quote_id, name, *wish), sender=name)
+        lockstep.call("submit_bid", quote_id, _seal(lockstep, quote_id, name, *wish), sender=name)
     for name in HOUSEHOLDS[1:]:
         wish = (t.highest_price, 20)
-        fields = (twin.chain, twin.target, quote_id, twin.address(name), *wish, salt_of(quote_id, name))
-        twin.call("submit_bid", quote_id, seal_bytes(fields), sender=name)
-        twin.sealed[quote_id, name] = wish
-    twin.at(period * t.period_length - 2 * t.window)
+        fields = (lockstep.chain, lockstep.target, quote_id, lockstep.address(name), *wish, salt_of(quote_id, name))
+        lockstep.call("submit_bid", quote_id, seal_bytes(fields), sender=name)
+        lockstep.sealed[quote_id, name] = wish
+    lockstep.at(period * t.period_length - 2 * t.window)
     for number, name in enumerate(crowd):
         wish = (t.lowest_price + number % 3, 1 + number % 7)
-        twin.call("reveal_bid", quote_id, *wish, _SALT, sender=name)
-    return twin
+        lockstep.call("reveal_bid", quote_id, *wish, _SALT, sender=name)
+    return lockstep
 
 
-PRESETS: dict[str, Callable[[], Twin]] = {
+PRESETS: dict[str, Callable[[], Lockstep]] = {
     "fresh": _fresh,
     "no fee": _no_fee,
     "dear": _dear,
     "poor": _poor,
     "narrow": _narrow,
     "by price": _by_price,
-    "seasoned": _seasoned,
+    "experienced": _experienced,
     "waivers": _waivers,
     "arrears": _arrears,
     "full book": _full_book,
 }
-"""Every season, by name."""
+"""Every preset, by name."""

@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 import boa
 from hypothesis.stateful import RuleBasedStateMachine
 
-from verification.harness import presets as seasons
-from verification.harness.lockstep import Twin
+from verification.harness import presets
+from verification.harness.lockstep import Lockstep
 from verification.invariants import ROOT
 from wattproof.evm.engine import EngineUnavailable, make_env
 
@@ -47,20 +47,20 @@ def history(machine: type[Machine], engine: str) -> Iterator[Machine]:
 def example(test: Callable[..., None], engine: str, **arguments: Any) -> None:
     """One call of a property test with these arguments."""
     with playing(engine):
-        seasons.prepare(sys.modules[test.__module__])
+        presets.prepare(sys.modules[test.__module__])
         test.hypothesis.inner_test(**arguments)  # type: ignore[attr-defined]
 
 
-def season(name: str, engine: str) -> None:
-    """The market of a season, played in lockstep with the terms."""
+def preset(name: str, engine: str) -> None:
+    """The market of a preset, played in lockstep with the terms."""
     with playing(engine):
-        strict, Twin.strict_seasons = Twin.strict_seasons, True
+        strict, Lockstep.strict_presets = Lockstep.strict_presets, True
         try:
-            seasons.prepared(name)
+            presets.prepared(name)
         finally:
-            Twin.strict_seasons = strict
-        if name in seasons.failures:
-            raise seasons.failures[name]
+            Lockstep.strict_presets = strict
+        if name in presets.failures:
+            raise presets.failures[name]
 
 
 def test(node: str, engine: str) -> None:

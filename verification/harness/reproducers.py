@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from verification.harness import counters as evidence
-from verification.harness import presets as seasons
+from verification.harness import counters, presets
 from verification.harness.symbolic import SEALED
 
 Steps = list[tuple[str, dict[str, Any]]]
@@ -27,16 +26,16 @@ def keep(item: pytest.Item, when: str, failure: BaseException, engine: str) -> d
 
     `invariant` is None where something else failed than an invariant; `story` the lines for the REPL, the history
     proper from line `beginning` on; `replay` the imports, the lines of a test that fails for the same reason, and how
-    it does so: by `steps`, `arguments`, `season` or, for want of better, the `test` itself.
+    it does so: by `steps`, `arguments`, `preset` or, for want of better, the `test` itself.
     """
     story, beginning = getattr(failure, "told", ([], 0))
-    failed = next((name for name, known in seasons.failures.items() if known is failure), None)
-    said = failure.invariant if isinstance(failure, evidence.Violated) else type(failure).__name__
+    failed = next((name for name, known in presets.failures.items() if known is failure), None)
+    said = failure.invariant if isinstance(failure, counters.Violated) else type(failure).__name__
     message = (str(failure).splitlines() or [""])[0].removeprefix(f"{said}: ")
     return {
         "test": item.nodeid,
         "when": when,
-        "season": failed,
+        "preset": failed,
         "invariant": getattr(failure, "invariant", None),
         "error": f"{said}: {message}"[:1000],
         "details": {name: _named(value)[:1000] for name, value in getattr(failure, "details", {}).items()},
@@ -48,7 +47,7 @@ def keep(item: pytest.Item, when: str, failure: BaseException, engine: str) -> d
 
 def _named(text: str) -> str:
     """A text with people's names for their addresses."""
-    names = {} if evidence.cast is None else evidence.cast.names
+    names = {} if counters.harness is None else counters.harness.names
     return re.sub(r"'?(0x[0-9a-fA-F]{40})'?", lambda found: names.get(found[1], found[0]), text)
 
 
@@ -56,7 +55,7 @@ def _replay(item: pytest.Item, steps: Steps, engine: str, failed: str | None) ->
     writer = Writer()
     if failed is not None:
         writer.use("verification.harness", "replay")
-        return writer.told("season", [f"replay.season({failed!r}, {engine!r})"])
+        return writer.told("preset", [f"replay.preset({failed!r}, {engine!r})"])
     machine = machine_of(item)
     try:
         if machine is not None and steps:
@@ -67,9 +66,9 @@ def _replay(item: pytest.Item, steps: Steps, engine: str, failed: str | None) ->
                 told = (f"{word}={writer.source(value)}" for word, value in arguments.items())
                 lines.append(f"    state.{name}({', '.join(told)})")
             return writer.told("steps", lines)
-        if evidence.example and hasattr(getattr(item, "obj", None), "hypothesis"):
+        if counters.example and hasattr(getattr(item, "obj", None), "hypothesis"):
             dotted = ".".join(item.nodeid.partition("::")[0].removesuffix(".py").split("/"))
-            shown = "".join(f"    {name}={writer.source(value)},\n" for name, value in evidence.example.items())
+            shown = "".join(f"    {name}={writer.source(value)},\n" for name, value in counters.example.items())
             writer.use("verification.harness", "replay")
             test = writer.function(dotted, getattr(item, "originalname", item.name))
             return writer.told("arguments", f"replay.example(\n    {test},\n    {engine!r},\n{shown})".splitlines())
@@ -150,18 +149,18 @@ class Writer:
         return f"{name}({', '.join(f'{field}={self.source(item)}' for field, item in fields)})"
 
     def _text(self, value: str) -> str:
-        twin = evidence.cast
-        if twin is not None and value.startswith("0x"):
-            if value == twin.target:
-                return "state.twin.target"
-            if value == str(twin.token.address):
-                return "str(state.twin.token.address)"
-            if value in twin.names:
-                return f"state.twin.address({twin.names[value]!r})"
+        lockstep = counters.harness
+        if lockstep is not None and value.startswith("0x"):
+            if value == lockstep.target:
+                return "state.lockstep.target"
+            if value == str(lockstep.token.address):
+                return "str(state.lockstep.token.address)"
+            if value in lockstep.names:
+                return f"state.lockstep.address({lockstep.names[value]!r})"
         return repr(str(value))
 
     def _bytes(self, value: bytes) -> str:
-        if value in SEALED and evidence.cast is not None and SEALED[value][1] == evidence.cast.target:
+        if value in SEALED and counters.harness is not None and SEALED[value][1] == counters.harness.target:
             self.use("verification.harness.symbolic", "seal_bytes")
             return f"seal_bytes({self.source(SEALED[value])})"
         return repr(value)

@@ -19,7 +19,7 @@ import z3
 from rich.console import Console
 from z3 import And, Implies, Int, Not, Or
 
-from verification import measurements as report
+from verification import measurements
 from verification.proofs import binding as ties
 from verification.proofs import bytecode
 from verification.proofs import formulas as f
@@ -548,7 +548,7 @@ class Verdict:
     @property
     def holds(self) -> bool:
         """Whether the claim is proved, says something, and would fail if it were wrong."""
-        return (self.proved, self.possible, self.wrong) == ("unsat", "sat", "sat")
+        return (self.proved, self.enabled, self.wrong) == ("unsat", "sat", "sat")
 
 
 def ask(claim: Claim, timeout: int = TIMEOUT) -> Verdict:
@@ -583,7 +583,7 @@ def run(console: Console, timeout: int = TIMEOUT) -> dict[str, Any]:
     """
     started = time.monotonic()
     verdicts = []
-    with report.progress(console) as bar:
+    with measurements.progress(console) as bar:
         task = bar.add_task("proofs", total=len(ties.TIES) + len(CLAIMS))
         ties.check_fingerprints()
         for tie in ties.TIES:
@@ -617,7 +617,7 @@ def run(console: Console, timeout: int = TIMEOUT) -> dict[str, Any]:
                 "says": verdict.claim.says,
                 "clauses": verdict.claim.clauses,
                 "negation": verdict.proved,
-                "assumptions": verdict.possible,
+                "assumptions": verdict.enabled,
                 "wrong variant": verdict.claim.wrong,
                 "wrong negation": verdict.wrong,
                 "broken by": verdict.breaks,
@@ -626,7 +626,7 @@ def run(console: Console, timeout: int = TIMEOUT) -> dict[str, Any]:
             for verdict in verdicts
         ],
     }
-    return report.document("symbolic", 0, started, figures, details, z3=z3.get_version_string())
+    return measurements.document("symbolic", 0, started, figures, details, z3=z3.get_version_string())
 
 
 class NotProved(AssertionError):
@@ -634,7 +634,7 @@ class NotProved(AssertionError):
 
     def __init__(self, verdicts: Sequence[Verdict]) -> None:
         lines = [
-            f"{verdict.claim.name}: negation {verdict.proved} (must be unsat), assumptions {verdict.possible} and "
+            f"{verdict.claim.name}: negation {verdict.proved} (must be unsat), assumptions {verdict.enabled} and "
             f"wrong variant {verdict.wrong} (must be sat): {verdict.claim.says}"
             for verdict in verdicts
         ]

@@ -78,24 +78,24 @@ class Stage:
 
 
 def merged(snapshots: list[dict[str, Any]]) -> dict[str, Any]:
-    """The sum of what the processes counted: in every test and, once, in every season; all keys in order.
+    """The sum of what the processes counted: in every test and, once, in every preset; all keys in order.
 
     Of the attacks on each invariant the worst one.
     """
     tests: dict[str, Any] = {}
-    seasons: dict[str, Any] = {}
+    presets: dict[str, Any] = {}
     failures: list[Any] = []
     worst: dict[str, dict[str, Any]] = {}
     for part in snapshots:
         tests |= part["tests"]
-        seasons |= part["seasons"]
+        presets |= part["presets"]
         failures += part["failures"]
         attacks.keep(worst, part.get("attacks", {}))
     total: dict[str, Any] = {}
-    for part in (*tests.values(), *seasons.values()):
+    for part in (*tests.values(), *presets.values()):
         add(total, {name: part[name] for name in COUNTED if name in part})
     order = sorted(failures, key=lambda failure: (failure["test"], failure["when"]))
-    gathered = {"tests": tests, "seasons": seasons, "failures": order, "attacks": worst}
+    gathered = {"tests": tests, "presets": presets, "failures": order, "attacks": worst}
     return {name: {} for name in COUNTED} | _sorted({**total, **gathered})
 
 

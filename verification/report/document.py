@@ -300,10 +300,10 @@ def _histogram(lengths: dict[str, int]) -> list[dict[str, int]]:
 
 
 def _failures(failures: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Every failure once: one of an invariant in a test, the shortest history first; the same season once."""
+    """Every failure once: one of an invariant in a test, the shortest history first; the same preset once."""
     best: dict[Any, dict[str, Any]] = {}
     for failure in failures:
-        key = (failure["invariant"], failure["season"] or failure["test"])
+        key = (failure["invariant"], failure["preset"] or failure["test"])
         if key not in best or _calls(failure) < _calls(best[key]):
             best[key] = failure
     order = sorted(best.values(), key=lambda one: (_own_first(one), _calls(one), one["test"], one["when"]))
@@ -312,7 +312,7 @@ def _failures(failures: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "invariant": one["invariant"],
             "test": one["test"],
             "when": one["when"],
-            "season": one["season"],
+            "preset": one["preset"],
             "error": one["error"],
             "details": one["details"],
             "repl": one["story"],
@@ -335,7 +335,7 @@ def _own_first(failure: dict[str, Any]) -> int:
     """What an invariant says by itself tells more than that contract and terms differ."""
     if failure["invariant"] is None:
         return 2
-    return int(failure["invariant"].startswith("C2-") or failure["season"] is not None)
+    return int(failure["invariant"].startswith("C2-") or failure["preset"] is not None)
 
 
 def _attacks(tree: Path, rows: list[Invariant], entries: list[dict[str, Any]], *stages: Stage) -> dict[str, Any]:
@@ -434,10 +434,10 @@ def verdict(document: dict[str, Any], campaign: Campaign) -> dict[str, Any]:
         status: [row["id"] for row in document["invariants"] if row["status"] == status] for status in STATUSES
     }
     failed = sorted(name for name, test in document["tests"].items() if test["outcome"] in ("failed", "error"))
-    seasons = sorted({failure["season"] for failure in document["failures"] if failure["season"]})
+    presets = sorted({failure["preset"] for failure in document["failures"] if failure["preset"]})
     partial = campaign.stopped is not None or not all(document["effort"]["complete"].values())
     total = len(document["invariants"])
-    if by_status[FALSIFIED] or failed or seasons:
+    if by_status[FALSIFIED] or failed or presets:
         outcome = "falsified"
         own = sorted(by_status[FALSIFIED], key=lambda name: name.startswith("C2-"))  # What names the fault comes first.
         does = "does" if len(own) == 1 else "do"
@@ -467,7 +467,7 @@ def verdict(document: dict[str, Any], campaign: Campaign) -> dict[str, Any]:
         "not_reached": by_status[NOT_REACHED],
         "blocked": by_status[BLOCKED],
         "failed_tests": failed,
-        "failed_seasons": seasons,
+        "failed_seasons": presets,
     }
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from verification.gas.floor import BOOKS
+from verification.gas.lower_bound import BOOKS
 
 EVIDENCE = Path("out/evidence")
 

@@ -92,8 +92,8 @@ def _failures(told: dict[str, Any]) -> list[str]:
         for number, chapter in enumerate(failure["story"], 1):
             if chapter["kind"] == "time":
                 lines.append(f"{number}. Time passes, until second {chapter['second']}.")
-            elif chapter["kind"] == "season":
-                lines += _season(number, chapter)
+            elif chapter["kind"] == "preset":
+                lines += _preset(number, chapter)
             else:
                 lines += _called(number, chapter)
         if failure["repl"]:
@@ -101,7 +101,7 @@ def _failures(told: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _season(number: int, chapter: dict[str, Any]) -> list[str]:
+def _preset(number: int, chapter: dict[str, Any]) -> list[str]:
     ready = f"{number}. The market is made ready by {chapter['calls']} calls"
     if chapter["first"] is None:
         return [f"{ready}, in all of which the contract does as the terms say."]

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from verification.invariants import ROOT
-from verification.report import document, junit, page, sarif, saved, story, text
+from verification.report import counterexample, document, junit, page, sarif, saved, text
 from verification.report.campaign import Campaign, Plan
 from verification.report.live import watch
 from wattproof.evm.engine import available, make_env
@@ -87,7 +87,7 @@ def _tell_failures(told: dict[str, Any], tree: Path, out: Path, console: Console
     for number, failure in enumerate(told["failures"][:MOST_TOLD]):
         statement = statements.get(failure["invariant"])
         try:
-            failure["story"] = story.tell(failure["repl"], failure["beginning"], told["verified"]["engine"])
+            failure["story"] = counterexample.tell(failure["repl"], failure["beginning"], told["verified"]["engine"])
         except Exception as problem:  # The contract is at fault, and may do anything: the REPL's lines remain.
             failure["story_missing"] = f"{type(problem).__name__}: {problem}"[:500]
         path = saved.save(out / "falsified", failure, statement)

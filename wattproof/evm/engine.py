@@ -113,7 +113,7 @@ def storage_dump(env: Env, address: Any) -> dict[int, int]:
     Complete however a slot was written: by any call, or by `env.set_storage`. Cost on py-evm: about 1 us a
     slot, read from the journal that titanoboa never flushes. On revm: pyrevm lists slots only in the debug
     text of its whole state, so it goes by all of that, about 2 ms a megabyte: 80 kB (30 us) for a market and
-    token just deployed, and 2 kB more for each call since that wrote and was not taken back (0.9 ms for 200).
+    token just deployed, and 2 kB more for each call since that wrote and was not withdrawn (0.9 ms for 200).
 
     Args:
         address: the contract or its address.

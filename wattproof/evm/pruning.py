@@ -2,7 +2,7 @@
 
 A chain's storage grows for ever: every reading, bid and trade stays on it. On a node it lies on disk. titanoboa keeps
 it in memory, together with things that no chain has: the undo log of every call since the start, the preimage of every
-storage slot, the set of slots ever touched. `Footprint` clears those at moments at which nothing can be undone, as a
+storage slot, the set of slots ever touched. `StatePruning` clears those at moments at which nothing can be undone, as a
 node does at the end of a block, and on py-evm it moves the market's storage into a temporary SQLite database on disk
 that vanishes with the process. Nothing is pruned: every slot can be read as before, and no contract sees a difference.
 
@@ -66,7 +66,7 @@ class SlotsOnDisk(BaseDB):
         self._connection.close()
 
 
-class Footprint:
+class StatePruning:
     """Holds the memory of one environment down for the contract at `address`, whose storage grows.
 
     The environment must be the caller's own, and outside every `anchor` whenever `shrink` is called: what happened

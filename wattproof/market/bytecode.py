@@ -21,7 +21,7 @@ from rich.text import Text
 
 from wattproof.market.meters import domain_separator
 
-SCHEMA = "wattproof-evidence/3"
+SCHEMA = "wattproof-evidence/4"
 """The schema of a report's `evidence.json`; see docs/report.md."""
 
 TIMEOUT = 30

@@ -6,7 +6,7 @@ All money is in base units of the token, all energy in Wh, all integers: a pence
 the market for a balance. `Books.compare` then sets that against what the market itself says: two independent accounts
 of the same money, which must agree to the last base unit after every period.
 
-What a settlement comes to is reckoned here a second time, from what was quoted, bid, bought and metered alone: who
+What a settlement comes to is computed here a second time, from what was quoted, bid, bought and metered alone: who
 receives how much (winners before purchases), payments, compensation, fees with discounts and waivers, the invoice of
 each account, and who earns which record or loses its authorisation. An event that says otherwise ends the run.
 """
@@ -121,7 +121,7 @@ class Trade:
 class OpenQuote:
     """A quote that is not settled yet, with its opened bids (price and volume by bidder) and its trades.
 
-    due        what each trade is to receive, reckoned when the first one is settled; `settled` how many are
+    due        what each trade is to receive, computed when the first one is settled; `settled` how many are
     exported   what its prosumer's meter reported; None as long as it did not
     ahead      whether anything was sold before the delivery: by the matching, or by a purchase while MATCHING
     """
@@ -215,7 +215,7 @@ class Books:
     def enter(self, events: list[Event]) -> list[Trade]:
         """Books the events of one call; returns the trades that they settle.
 
-        Raises BooksDoNotBalance where a settlement is another one than the reckoning here comes to.
+        Raises BooksDoNotBalance where a settlement is another one than the computation here comes to.
         """
         settled: list[Trade] = []
         self._said = []
@@ -342,9 +342,9 @@ class Books:
         short = trade.volume - due
         damages = short * trade.price * 10 // 100 if quote.defaulted else 0
         charge = self._charge(quote.period, buyer, due, short > 0)
-        reckoned = (due, due * trade.price, charge, damages)
+        computed = (due, due * trade.price, charge, damages)
         self._agree(quote.period, f"trade {quote.settled} of quote {quote_id}",
-                    (delivered, payment, fee, compensation), reckoned)  # fmt: skip
+                    (delivered, payment, fee, compensation), computed)  # fmt: skip
         quote.settled += 1
         trade.delivered, trade.payment, trade.fee, trade.compensation = delivered, payment, fee, compensation
         self.position(buyer, quote.period).received += delivered
@@ -450,9 +450,9 @@ class Books:
             raise BooksDoNotBalance(f"period {period}: {event[0]} of {self.names[event[1]['user']]} is missing")
         self._said.remove(event)
 
-    def _agree(self, period: int, what: str, says: Any, reckoned: Any) -> None:
-        if says != reckoned:
-            raise BooksDoNotBalance(f"period {period}: {what} was settled as {says}, but comes to {reckoned}")
+    def _agree(self, period: int, what: str, says: Any, computed: Any) -> None:
+        if says != computed:
+            raise BooksDoNotBalance(f"period {period}: {what} was settled as {says}, but comes to {computed}")
 
     def _buy(self, user: str, period: int, volume: int, ahead: bool) -> None:
         position = self.position(user, period)

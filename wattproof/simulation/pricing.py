@@ -25,7 +25,7 @@ def sdr_prices(supply_wh: int, demand_wh: int, r_exp: int, r_ret: int) -> tuple[
     No demand gives r_exp for both, whatever the supply, as all of it would go to the grid. No supply gives
     r_ret for both.
 
-    Rounding: P_sell is rounded down; P_buy is reckoned from that P_sell and rounded up. So, exactly,
+    Rounding: P_sell is rounded down; P_buy is computed from that P_sell and rounded up. So, exactly,
 
         r_exp <= P_sell <= P_buy <= r_ret,  both fall or stay as SDR rises, and for S <= D
         0 <= P_buy * D - (P_sell * S + r_ret * (D - S)) < D   (base units):

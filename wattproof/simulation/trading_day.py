@@ -40,7 +40,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from wattproof.evm.engine import engine as fresh_engine
-from wattproof.evm.pruning import Footprint
+from wattproof.evm.pruning import StatePruning
 from wattproof.market.calls import Calls
 from wattproof.market.clock import Clock
 from wattproof.market.deployment import Deployment, Tariff, deploy
@@ -321,7 +321,7 @@ class TradingDay:
             stooge = str(env.generate_address())
         self.market, self.token = deployment.market, deployment.token
         self.owner, self.supplier = str(deployment.owner), str(deployment.supplier)
-        self.footprint = Footprint(env, self.market.address)
+        self.footprint = StatePruning(env, self.market.address)
         self._calls, self._token_calls = Calls(env, self.market), Calls(env, self.token)
         self.members = {
             name: Member(name, address, Meter(f"{seed} {name}"), households.capacities[name])

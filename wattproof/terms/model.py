@@ -370,7 +370,7 @@ class Market:
         return PositionView(p.agreed, p.bought, p.received, p.delivered, len(p.stakes), p.settled)
 
     def quote_of(self, prosumer: Address, period: int) -> int:
-        """The number of the prosumer's quote, taken back or not; 0: none."""
+        """The number of the prosumer's quote, withdrawn or not; 0: none."""
         return self.quoted.get((prosumer, period), 0)
 
     def quote_count(self) -> int:
@@ -492,7 +492,7 @@ class Market:
 
     @entry_point
     def withdraw(self, amount: int, *, sender: Address, now: int) -> None:
-        """T-MON-2, T-MON-10, T-MON-15: what clearing will move is reckoned before the tests, moved after."""
+        """T-MON-2, T-MON-10, T-MON-15: what clearing will move is computed before the tests, moved after."""
         account, cleared = self.account(sender), self._clearable(sender)
         require(account.grid_account - cleared >= 0, "ledger: in arrears")
         require(account.balance + cleared >= amount, "ledger: insufficient balance")
@@ -887,7 +887,7 @@ class Market:
         return self.quotes[quote_id - 1] if 0 < quote_id <= len(self.quotes) else Quote()
 
     def _has_business(self, user: Address, period: int) -> bool:
-        """T-MET-5: a quote of its own that was not taken back, a stake in another one (T-ACC-5), or a purchase."""
+        """T-MET-5: a quote of its own that was not withdrawn, a stake in another one (T-ACC-5), or a purchase."""
         p = self.positions.get((user, period))
         return p is not None and bool(p.stakes or p.bought)
 

@@ -1,6 +1,6 @@
 """How much each party can lose, and a coalition gain: the lines of docs/threats.md, as figures of one history.
 
-Each line is reckoned from the tariff, the facts and the coalition's own accepted calls, never from what the market
+Each line is computed from the tariff, the facts and the coalition's own accepted calls, never from what the market
 says of them. The losses of all add up to what the coalition gains (C4-PROFIT-1), so a bound on every victim is one on
 the gain.
 """

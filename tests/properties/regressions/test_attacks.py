@@ -1,7 +1,7 @@
 """Eleven ways in which this market could be taken advantage of, each played again on the rules that came of them.
 
 In pence, on the default tariff: SBP 6, SSP 18, fee 0.2 p/kWh. What somebody has is its money in the market, free and
-reserved, and its invoice account. The figures were reckoned by hand from the terms; every call goes to the model, too.
+reserved, and its invoice account. The figures were computed by hand from the terms; every call goes to the model, too.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import boa
 
 from verification.harness.counters import holds
-from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, STRANGER, Outcome, Twin
+from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, STRANGER, Lockstep, Outcome
 from verification.harness.state import Account
 from verification.harness.symbolic import meter, salt_of, seal_bytes
 from wattproof.market.deployment import Tariff
@@ -45,17 +45,17 @@ class Play:
     """One market, one half-hour to trade in; everybody has 5,000 p in the market, the supplier 50,000."""
 
     def __init__(self, **tariff: int | bool) -> None:
-        self.twin = Twin.fresh(Tariff(**tariff), funds=pence(5_000))
-        self.twin.give("supplier", pence(50_000))
-        self.twin.call("deposit", pence(50_000), sender="supplier")
-        self.period = (self.twin.now + 2 * self.twin.tariff.window) // self.twin.tariff.period_length + 3
+        self.lockstep = Lockstep.fresh(Tariff(**tariff), funds=pence(5_000))
+        self.lockstep.give("supplier", pence(50_000))
+        self.lockstep.call("deposit", pence(50_000), sender="supplier")
+        self.period = (self.lockstep.now + 2 * self.lockstep.tariff.window) // self.lockstep.tariff.period_length + 3
         self.names: tuple[str, ...] = PEOPLE
         self.note()
 
     def join(self, *names: str) -> None:
         """More households."""
         for name in names:
-            self.twin.enrol(name, pence(5_000))
+            self.lockstep.enrol(name, pence(5_000))
         self.names += names
         self.note()
 
@@ -65,7 +65,7 @@ class Play:
 
     def account(self, name: str) -> Account:
         """Somebody's account, as the contract tells it."""
-        return self.twin.observe().accounts[self.twin.address(name)]
+        return self.lockstep.observe().accounts[self.lockstep.address(name)]
 
     def worths(self) -> dict[str, int]:
         """What everybody has by the contract, in base units."""
@@ -74,22 +74,22 @@ class Play:
 
     def gains(self) -> Gains:
         """What everybody has more than before; contract and model agree on all of it."""
-        self.twin.compare(everything=True)
+        self.lockstep.compare(everything=True)
         found = {name: worth - self.before[name] for name, worth in self.worths().items()}
         return {name: gain for name, gain in found.items() if gain}
 
     def call(self, function: str, *args: object, sender: str) -> Outcome:
         """A call that is expected to go through."""
-        outcome = self.twin.call(function, *args, sender=sender)
+        outcome = self.lockstep.call(function, *args, sender=sender)
         assert outcome.accepted, f"{function} by {sender}: {outcome.reason}"
         return outcome
 
     def to(self, phase: Phase, period: int | None = None) -> None:
         """The first second of a phase."""
-        t, period = self.twin.tariff, self.period if period is None else period
+        t, period = self.lockstep.tariff, self.period if period is None else period
         start, end = period * t.period_length, (period + 1) * t.period_length
         seconds = (0, start - 2 * t.window, start - t.window, start, end, end + t.window, end + 2 * t.window)
-        self.twin.at(max(seconds[phase.bit_length() - 1], self.twin.now))
+        self.lockstep.at(max(seconds[phase.bit_length() - 1], self.lockstep.now))
 
     def quote(self, volume: int, price: str, seller: str = SELLER, period: int | None = None) -> int:
         """A quote; returns its number."""
@@ -100,7 +100,13 @@ class Play:
 
     def seal(self, number: int, bid: Bid) -> None:
         """A sealed bid."""
-        fields = (self.twin.chain, self.twin.target, number, self.twin.address(bid.bidder), pence_per_kwh(bid.price))
+        fields = (
+            self.lockstep.chain,
+            self.lockstep.target,
+            number,
+            self.lockstep.address(bid.bidder),
+            pence_per_kwh(bid.price),
+        )
         seal = seal_bytes((*fields, bid.volume, salt_of(number, bid.bidder)))
         self.call("submit_bid", number, seal, sender=bid.bidder)
 
@@ -125,14 +131,14 @@ class Play:
 
     def buy(self, number: int, volume: int, buyer: str) -> Outcome:
         """A purchase, which may be refused."""
-        return self.twin.call("buy_surplus", number, volume, sender=buyer)
+        return self.lockstep.call("buy_surplus", number, volume, sender=buyer)
 
     def read(self, name: str, exported: int, imported: int, period: int | None = None) -> Outcome:
         """A meter reports, in METERING; it may be refused."""
         when = self.period if period is None else period
         self.to(Phase.METERING, when)
-        signed = self.twin.reading(name, when, exported, imported)
-        return self.twin.call("submit_reading", name, when, exported, imported, signed, sender=STRANGER)
+        signed = self.lockstep.reading(name, when, exported, imported)
+        return self.lockstep.call("submit_reading", name, when, exported, imported, signed, sender=STRANGER)
 
     def settle(self, *quotes: int, accounts: tuple[str, ...] = ()) -> None:
         """The owner settles quotes, then accounts."""
@@ -179,7 +185,7 @@ def test_attack_1_a_stranger_takes_all_that_the_supplier_has() -> None:
     """Anybody registered with its own key as meter, reported 2^48 - 1 Wh and withdrew the supplier's 50,000 p."""
     huge = 2**48 - 1
     with play() as market:
-        pairing = market.twin.pairing(NEWCOMER)
+        pairing = market.lockstep.pairing(NEWCOMER)
         market.call("register", pairing.fields[1], meter(NEWCOMER).address, pairing, sender=NEWCOMER)
         market.call("revoke", OTHER, sender="owner")
         for name in (NEWCOMER, OTHER):
@@ -189,9 +195,11 @@ def test_attack_1_a_stranger_takes_all_that_the_supplier_has() -> None:
         holds("C4-TAKE-1", liar.accepted, outcome=liar)
         market.to(Phase.CLOSING)
         for name in (NEWCOMER, OTHER):
-            refused = market.twin.call("settle_account", name, market.period, sender=name)
+            refused = market.lockstep.call("settle_account", name, market.period, sender=name)
             holds("C4-TAKE-1", refused.reason == "settlement: nothing to settle", who=name, outcome=refused)
-        holds("C4-TAKE-1", market.twin.call("withdraw", 1, sender=NEWCOMER).reason == "ledger: insufficient balance")
+        holds(
+            "C4-TAKE-1", market.lockstep.call("withdraw", 1, sender=NEWCOMER).reason == "ledger: insufficient balance"
+        )
         holds("C4-TAKE-1", market.gains() == {}, gains=market.gains())
         # Who was let in and has a lying meter takes what its connection carries: 11.5 kWh * 6 = 69.
         market.call("settle_account", PARTNER, market.period, sender=STRANGER)
@@ -279,7 +287,7 @@ def test_attack_3_a_seller_keeps_its_meter_silent() -> None:
         market.settle(number)
         stays = market.is_in(SELLER), market.is_in(OTHER)
         holds("C4-TAKE-3", market.gains() == {} and stays == (False, True), gains=market.gains(), authorized=stays)
-        untold = market.twin.call("settle_account", OTHER, market.period, sender="owner")
+        untold = market.lockstep.call("settle_account", OTHER, market.period, sender="owner")
         holds("C4-TAKE-3", untold.reason == "settlement: nothing to settle", outcome=untold)
 
 
@@ -325,7 +333,7 @@ def test_attack_5_a_buyer_does_not_pay_its_invoice() -> None:
         owed = market.account(BUYER).grid_account
         # 30 kWh counts as 11.5: 11.5 * 18 = 207, not 540; the rest the supplier bills outside.
         holds("C4-TAKE-5", owed == p("-207"), owed=owed)
-        barred = market.twin.call("withdraw", 0, sender=BUYER), market.buy(1, 1, BUYER)
+        barred = market.lockstep.call("withdraw", 0, sender=BUYER), market.buy(1, 1, BUYER)
         holds("C4-TAKE-5", {told.reason for told in barred} == {"ledger: in arrears"}, outcomes=barred)
     with play() as market:
         market.call("withdraw", pence(5_000 - 280), sender=BUYER)
@@ -378,7 +386,7 @@ def test_attack_7_signed_readings_are_withheld() -> None:
         market.auction(number, bid)
         market.to(Phase.METERING)
         for name, energies in ((SELLER, (10_000, 0)), (BUYER, (0, 10_000))):
-            signed = market.twin.reading(name, market.period, *energies)
+            signed = market.lockstep.reading(name, market.period, *energies)
             market.call("submit_reading", name, market.period, *energies, signed, sender=name)
         market.settle(number, accounts=(SELLER, BUYER))
         holds("C4-TAKE-7", market.gains() == fair, gains=market.gains())
@@ -443,7 +451,7 @@ def test_attack_9_purchases_of_1_wh_close_a_quote() -> None:
         market.match(number)
         # The least, again and again: 63 of 157 are 9,891; 109 is all that is left; then all of it is paid for.
         bought = [market.buy(number, volume, PARTNER).accepted for volume in (*(157,) * 63, 109)]
-        holds("C4-TAKE-9", all(bought) and market.twin.market.remaining(number) == 0, trades=len(bought))
+        holds("C4-TAKE-9", all(bought) and market.lockstep.market.remaining(number) == 0, trades=len(bought))
         market.read(SELLER, 10_000, 0)
         market.settle(number)
         gains = market.gains()
@@ -484,7 +492,7 @@ def test_attack_10_supply_that_is_not_there() -> None:
             left = market.gains(), market.is_in(PARTNER)
             holds("C4-TAKE-10", left == ({}, not silent), gains=left, silent=silent)
     with play() as market:
-        beyond = market.twin.call("submit_quote", market.period, CAPACITY + 1, pence_per_kwh("6.2"), sender=PARTNER)
+        beyond = market.lockstep.call("submit_quote", market.period, CAPACITY + 1, pence_per_kwh("6.2"), sender=PARTNER)
         holds("C4-TAKE-10", beyond.reason == "quotes: volume out of bounds", outcome=beyond)
 
 

@@ -14,7 +14,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tests.properties.test_bounds import full_quote
-from verification.harness import presets as seasons
+from verification.harness import presets
 from verification.harness.counters import holds
 from verification.harness.lockstep import (
     CAPACITY,
@@ -23,8 +23,8 @@ from verification.harness.lockstep import (
     NEWCOMER,
     START,
     STRANGER,
+    Lockstep,
     Outcome,
-    Twin,
 )
 from verification.harness.state import Account, Observation
 from verification.harness.symbolic import meter, salt_of, seal_bytes
@@ -35,29 +35,29 @@ MAX = 2**256 - 1
 
 
 class Surroundings:
-    """Names the seasons, so that they are prepared before the tests."""
+    """Names the presets, so that they are prepared before the tests."""
 
-    season_names = ("fresh", "poor", "full book")
+    preset_names = ("fresh", "poor", "full book")
 
 
 class Day:
-    """A market on the eve of a delivery period, with short ways through it; calls answer as `Twin.call` does."""
+    """A market on the eve of a delivery period, with short ways through it; calls answer as `Lockstep.call` does."""
 
-    def __init__(self, twin: Twin) -> None:
-        self.twin = twin
-        t = twin.tariff
+    def __init__(self, lockstep: Lockstep) -> None:
+        self.lockstep = lockstep
+        t = lockstep.tariff
         self.fee, self.sbp, self.ssp = t.service_fee, t.sbp, t.ssp
         self.low, self.high = t.lowest_price, t.highest_price
-        self.period = (twin.now + 2 * t.window) // t.period_length + 1
-        twin.watch(self.period)
+        self.period = (lockstep.now + 2 * t.window) // t.period_length + 1
+        lockstep.watch(self.period)
 
     def call(self, function: str, *args: Any, sender: str) -> Outcome:
         """One call."""
-        return self.twin.call(function, *args, sender=sender)
+        return self.lockstep.call(function, *args, sender=sender)
 
     def to(self, phase: str) -> None:
         """To the first second of a phase."""
-        t, start = self.twin.tariff, self.period * self.twin.tariff.period_length
+        t, start = self.lockstep.tariff, self.period * self.lockstep.tariff.period_length
         end = start + t.period_length
         second = {
             "REVEALING": start - 2 * t.window,
@@ -67,15 +67,15 @@ class Day:
             "SETTLING": end + t.window,
             "CLOSING": end + 2 * t.window,
         }[phase]
-        self.twin.at(max(second, self.twin.now))
+        self.lockstep.at(max(second, self.lockstep.now))
 
     def look(self) -> Observation:
         """What the views tell."""
-        return self.twin.observe()
+        return self.lockstep.observe()
 
     def account(self, name: str) -> Account:
         """Somebody's account."""
-        return self.look().accounts[self.twin.address(name)]
+        return self.look().accounts[self.lockstep.address(name)]
 
     def wealth(self, name: str) -> int:
         """What somebody holds in the market, free or not."""
@@ -84,7 +84,7 @@ class Day:
 
     def everybody(self) -> dict[str, Account]:
         """Everybody's account by name."""
-        return {self.twin.names[user]: account for user, account in self.look().accounts.items()}
+        return {self.lockstep.names[user]: account for user, account in self.look().accounts.items()}
 
     def quote(self, volume: int, price: int | None = None, name: str = PROSUMER) -> Outcome:
         """A prosumer quotes, at the lowest price unless told otherwise."""
@@ -92,7 +92,9 @@ class Day:
 
     def seal(self, number: int, name: str, price: int, volume: int, salt: bytes = SALT) -> bytes:
         """The seal of a bid."""
-        return seal_bytes((self.twin.chain, self.twin.target, number, self.twin.address(name), price, volume, salt))
+        return seal_bytes(
+            (self.lockstep.chain, self.lockstep.target, number, self.lockstep.address(name), price, volume, salt)
+        )
 
     def bid(self, number: int, name: str, price: int, volume: int, salt: bytes = SALT) -> Outcome:
         """Somebody hands in a sealed bid."""
@@ -113,7 +115,7 @@ class Day:
 
     def read(self, name: str, exported: int, imported: int, **other: Any) -> Outcome:
         """A household's meter reports."""
-        signed = self.twin.reading(name, self.period, exported, imported, **other)
+        signed = self.lockstep.reading(name, self.period, exported, imported, **other)
         return self.call("submit_reading", name, self.period, exported, imported, signed, sender=STRANGER)
 
     def settle(self, number: int = 1, sender: str = "owner") -> Outcome:
@@ -122,9 +124,9 @@ class Day:
 
     def remaining(self, number: int) -> int | None:
         """What is for sale of a quote; None where the view reverts."""
-        lens = self.twin.lens
+        lens = self.lockstep.lens
         data = lens.views["remaining"].encode([number])
-        made = self.twin.env.execute_code(to_address=lens.address, data=data, is_modifying=False)
+        made = self.lockstep.env.execute_code(to_address=lens.address, data=data, is_modifying=False)
         return None if made.is_error else int.from_bytes(made.output, "big")
 
     def widen(self) -> None:
@@ -134,11 +136,11 @@ class Day:
 
     def gas(self, function: str, *args: int, sender: str) -> int:
         """The gas that a call takes; the model follows."""
-        data = self.twin.interface.functions[function].encode(args)
-        who = self.twin.address(sender)
-        made = self.twin.env.execute_code(to_address=self.twin.target, sender=who, data=data)
+        data = self.lockstep.interface.functions[function].encode(args)
+        who = self.lockstep.address(sender)
+        made = self.lockstep.env.execute_code(to_address=self.lockstep.target, sender=who, data=data)
         holds("C4-SEEN-18", made.is_success, call=function)
-        getattr(self.twin.model, function)(*args, sender=who, now=self.twin.now)
+        getattr(self.lockstep.model, function)(*args, sender=who, now=self.lockstep.now)
         return made.get_gas_used()
 
     def close(self, name: str, sender: str = "owner") -> Outcome:
@@ -147,14 +149,14 @@ class Day:
 
 
 @contextmanager
-def day(season: str = "fresh") -> Iterator[Day]:
-    """A market of that season; what happens in it is undone. The model is told, but does not speak first."""
-    with seasons.prepared(season).branch() as twin:
-        twin.strict = False
-        # A season ends at a time of its own; another one may have been played since.
-        times = [int(line.removeprefix("clock.now = ")) for line in twin.trace if line.startswith("clock.now = ")]
-        twin.env.timestamp = times[-1] if times else START
-        yield Day(twin)
+def day(preset: str = "fresh") -> Iterator[Day]:
+    """A market of that preset; what happens in it is undone. The model is told, but does not speak first."""
+    with presets.prepared(preset).branch() as lockstep:
+        lockstep.strict = False
+        # A preset ends at a time of its own; another one may have been played since.
+        times = [int(line.removeprefix("clock.now = ")) for line in lockstep.trace if line.startswith("clock.now = ")]
+        lockstep.env.timestamp = times[-1] if times else START
+        yield Day(lockstep)
 
 
 def accepted(outcomes: list[Outcome]) -> bool:
@@ -182,7 +184,7 @@ price = st.integers(7, 17)
 def test_01_products_are_checked(volume: int, asked: int, wanted: int, offered: int) -> None:
     """Defect 1: "Unchecked `amount * price`: an order escrowed for 0 emptied the pool."
 
-    Whatever numbers are quoted and bid, what is accepted reserved exactly the product, reckoned without bounds.
+    Whatever numbers are quoted and bid, what is accepted reserved exactly the product, computed without bounds.
     """
     with day() as d:
         d.widen()
@@ -249,14 +251,14 @@ def test_03_a_reading_is_bound_to_its_meter(user: str, signer: str, exported: in
     assume(signer != user)
     with day() as d:
         d.to("METERING")
-        d.twin.address(signer)
+        d.lockstep.address(signer)
         made = d.read(user, exported, imported, meter_of=signer)
-        stolen = d.twin.reading(signer, d.period, exported, imported)
+        stolen = d.lockstep.reading(signer, d.period, exported, imported)
         handed = d.call("submit_reading", user, d.period, exported, imported, stolen, sender=signer)
         refused = made.reason == handed.reason == "accounts: wrong meter"
         holds("C4-SEEN-3", refused and not any(row.present for row in d.look().readings.values()), result=made)
         own = d.read(user, exported, imported)
-        row = d.look().readings[d.twin.address(user), d.period]
+        row = d.look().readings[d.lockstep.address(user), d.period]
         counts = (1, min(exported, CAPACITY), min(imported, CAPACITY))
         holds("C4-SEEN-3", own.accepted and row == counts, result=own, row=row, counts=counts)
 
@@ -281,7 +283,7 @@ def test_04_who_pays_receives(volume: int, wanted: list[tuple[int, int]], percen
         holds("C4-SEEN-4", sum(gain.values()) == 0, gains=gain)
         positions = d.look().positions
         for name, _, _ in bids:
-            received = positions[d.twin.address(name), d.period].received
+            received = positions[d.lockstep.address(name), d.period].received
             holds("C4-SEEN-4", received > 0, when=gain[name] < 0, buyer=name, gain=gain[name])
             at_least = -gain[name] >= received * (d.low if percent >= 100 else 0)
             holds("C4-SEEN-4", at_least, when=received and percent >= 100, buyer=name, gain=gain[name])
@@ -334,7 +336,7 @@ def test_06_valid_calls_never_underflow(volume: int, bought: int, more: int, exp
         made += [d.settle(), d.close(PROSUMER), d.close(BUYER)]
         holds("C4-SEEN-6", accepted(made), volume=volume, exported=exported, imported=imported, results=made)
         seen = d.look()
-        rows = [seen.positions[d.twin.address(name), d.period] for name in (PROSUMER, BUYER)]
+        rows = [seen.positions[d.lockstep.address(name), d.period] for name in (PROSUMER, BUYER)]
         holds("C4-SEEN-6", all(max(row) <= CAPACITY for row in rows), rows=rows)
 
 
@@ -434,10 +436,10 @@ def _tried(d: Day, function: str, number: int, name: str, sender: str) -> Outcom
         case "settle_account":
             args = (name, d.period)
         case "register":
-            args = (SALT, meter(sender).address, d.twin.pairing(sender, SALT))
+            args = (SALT, meter(sender).address, d.lockstep.pairing(sender, SALT))
         case "submit_reading":
             name = sender if number % 2 else name
-            args = (name, d.period, number, 0, d.twin.reading(name, d.period, number, 0, meter_of=sender))
+            args = (name, d.period, number, 0, d.lockstep.reading(name, d.period, number, 0, meter_of=sender))
     return d.call(function, *args, sender=sender)
 
 
@@ -495,7 +497,7 @@ def test_10_removing_one_removes_no_other(turns: list[str], lost: str) -> None:
         rest = {number: row for number, row in after_quotes.items() if number != mine}
         kept = all(before_quotes[number] == row for number, row in rest.items()) and len(rest) == len(HOUSEHOLDS) - 1
         holds("C4-SEEN-10", made.accepted and kept and after_quotes[mine].status == 2, lost=lost)
-        owners = {name: d.look().quote_of[d.twin.address(name), d.period] for name in HOUSEHOLDS}
+        owners = {name: d.look().quote_of[d.lockstep.address(name), d.period] for name in HOUSEHOLDS}
         holds("C4-SEEN-10", owners == numbers, quote_of=owners)
 
 
@@ -551,10 +553,10 @@ def test_12_nothing_hands_over_ownership(name: str, kinds: str, caller: str) -> 
     There is no initialiser on the chain, by any name; nobody but the owner can name a successor, nor accept unnamed.
     """
     with day() as d:
-        who = d.twin.address(caller)
+        who = d.lockstep.address(caller)
         data = keccak(text=f"{name}({kinds})")[:4] + int(who, 16).to_bytes(32, "big") * 4
-        known = {function.selector for function in d.twin.interface.functions.values()}
-        made = d.twin.env.execute_code(to_address=d.twin.target, sender=who, data=data)
+        known = {function.selector for function in d.lockstep.interface.functions.values()}
+        made = d.lockstep.env.execute_code(to_address=d.lockstep.target, sender=who, data=data)
         holds("C4-SEEN-12", made.is_error and not made.output, when=data[:4] not in known, name=name)
         named = d.call("transfer_ownership", caller, sender=caller)
         taken = d.call("accept_ownership", sender=caller)
@@ -562,7 +564,7 @@ def test_12_nothing_hands_over_ownership(name: str, kinds: str, caller: str) -> 
         wanted = ("ownable: caller is not the owner", "ownable_2step: caller is not the new owner")
         holds("C4-SEEN-12", refused == wanted, results=refused)
         seen = d.look()
-        kept = seen.owner == int(d.twin.address("owner"), 16) and seen.pending_owner == 0
+        kept = seen.owner == int(d.lockstep.address("owner"), 16) and seen.pending_owner == 0
         holds("C4-SEEN-12", kept, owner=hex(seen.owner))
 
 
@@ -696,8 +698,8 @@ def test_16_bids_can_be_neither_guessed_nor_claimed(
         d.quote(100)
         seal = d.seal(1, BUYER, offered, volume, salt)
         d.call("submit_bid", 1, seal, sender=BUYER)
-        told = d.twin.market.seal_of(1, d.twin.address(BUYER), offered, volume, salt)
-        unlike = d.twin.market.seal_of(1, d.twin.address(BUYER), offered, volume, guess)
+        told = d.lockstep.market.seal_of(1, d.lockstep.address(BUYER), offered, volume, salt)
+        unlike = d.lockstep.market.seal_of(1, d.lockstep.address(BUYER), offered, volume, guess)
         plain = keccak(offered.to_bytes(32, "big") + volume.to_bytes(32, "big"))
         holds("C4-SEEN-16", told == seal and unlike != seal and plain != seal, seal=seal.hex())
         if copies:
@@ -713,7 +715,7 @@ def test_16_bids_can_be_neither_guessed_nor_claimed(
         d.call("match_bids", 1, sender=thief)
         bids = d.look().bids
         won = [user for (_, user), bid in bids.items() if bid.filled]
-        holds("C4-SEEN-16", won == [d.twin.address(BUYER)], winners=won)
+        holds("C4-SEEN-16", won == [d.lockstep.address(BUYER)], winners=won)
 
 
 @given(
@@ -746,7 +748,7 @@ def test_17_the_silent_block_nobody(silent: set[str], volume: int, share: int, s
         caller = "owner" if settles else STRANGER
         done = [d.call("match_bids", number, sender=caller) for number in numbers]
         done += [d.settle(number, sender=caller) for number in numbers]
-        bought = {name: d.look().positions[d.twin.address(name), d.period].bought for name in HOUSEHOLDS}
+        bought = {name: d.look().positions[d.lockstep.address(name), d.period].bought for name in HOUSEHOLDS}
         done += [d.close(name, sender=caller) for name in HOUSEHOLDS if bought[name] or name not in silent]
         holds("C4-SEEN-17", accepted(done), silent=sorted(silent), results=done)
         for name in (*HOUSEHOLDS, STRANGER, "owner", "supplier"):
@@ -782,8 +784,8 @@ def test_18_a_full_book_fits_into_a_block() -> None:
         d.to("MATCHING")
         matched = d.gas("match_bids", number, sender=STRANGER)
     with day() as d:
-        number = full_quote(d.twin)
-        trades = len(d.twin.market.trades(number))
+        number = full_quote(d.lockstep)
+        trades = len(d.lockstep.market.trades(number))
         d.to("SETTLING")
         settled = d.gas("settle_quote", number, sender="owner")
         # At most 12 slots are touched per bid in a matching and per trade in a settlement.

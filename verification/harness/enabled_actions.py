@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 
-from verification.harness.lockstep import HOUSEHOLDS, Twin
+from verification.harness.lockstep import HOUSEHOLDS, Lockstep
 from wattproof.terms.model import AccountView, BidStatus, Phase, QuoteStatus
 
 AFTER_REVEALING = ~(Phase.BIDDING | Phase.REVEALING)
@@ -13,32 +13,32 @@ AFTER_METERING = Phase.SETTLING | Phase.CLOSING
 ON_SALE = Phase.MATCHING | Phase.METERING
 
 MOST_QUOTES = 7
-"""Quotes that a history makes at most, those that its season settled not counted."""
+"""Quotes that a history makes at most, those that its preset settled not counted."""
 
 
-class Possible:
-    """One moment of a market, until something happens. Nothing is reckoned that is not asked for, or twice."""
+class EnabledActions:
+    """One moment of a market, until something happens. Nothing is computed that is not asked for, or twice."""
 
-    def __init__(self, twin: Twin, sealed: Mapping[tuple[int, str], tuple[int, int]]) -> None:
-        self.twin, self.market, self.now = twin, twin.model, twin.now
+    def __init__(self, lockstep: Lockstep, sealed: Mapping[tuple[int, str], tuple[int, int]]) -> None:
+        self.lockstep, self.market, self.now = lockstep, lockstep.model, lockstep.now
         self.sealed = sealed
-        self._made = len(twin.trace), len(sealed), len(twin.periods)
+        self._made = len(lockstep.trace), len(sealed), len(lockstep.periods)
 
-    def holds_for(self, twin: Twin, sealed: Mapping[tuple[int, str], tuple[int, int]]) -> bool:
+    def holds_for(self, lockstep: Lockstep, sealed: Mapping[tuple[int, str], tuple[int, int]]) -> bool:
         """Whether this is still so: no call was made since, and no time has passed. Both leave a line in the trace."""
-        return twin is self.twin and self._made == (len(twin.trace), len(sealed), len(twin.periods))
+        return lockstep is self.lockstep and self._made == (len(lockstep.trace), len(sealed), len(lockstep.periods))
 
     @functools.cached_property
     def households(self) -> dict[str, AccountView]:
         """The households' accounts."""
-        return {name: self.market.account(self.twin.address(name)) for name in HOUSEHOLDS}
+        return {name: self.market.account(self.lockstep.address(name)) for name in HOUSEHOLDS}
 
     @functools.cached_property
     def traders(self) -> dict[str, str]:
         """The households that may begin new business, with their addresses."""
         standing = self.households.items()
         allowed = [name for name, account in standing if account.authorized and account.grid_account >= 0]
-        return {name: self.twin.address(name) for name in allowed}
+        return {name: self.lockstep.address(name) for name in allowed}
 
     @functools.cached_property
     def debtors(self) -> list[str]:
@@ -48,14 +48,14 @@ class Possible:
     @functools.cached_property
     def phases(self) -> dict[int, Phase]:
         """The phase of every period in play."""
-        return {period: self.market.phase(period, self.now) for period in self.twin.periods}
+        return {period: self.market.phase(period, self.now) for period in self.lockstep.periods}
 
     @functools.cached_property
     def quotes(self) -> list[tuple[int, int, int]]:
-        """The quotes that the season had not settled: ID, status and the phase of their period."""
-        quotes = self.market.quotes[self.twin.first - 1 :]
+        """The quotes that the preset had not settled: ID, status and the phase of their period."""
+        quotes = self.market.quotes[self.lockstep.first - 1 :]
         phases = {period: int(self.market.phase(period, self.now)) for period in {quote.period for quote in quotes}}
-        return [(id_, int(quote.status), phases[quote.period]) for id_, quote in enumerate(quotes, self.twin.first)]
+        return [(id_, int(quote.status), phases[quote.period]) for id_, quote in enumerate(quotes, self.lockstep.first)]
 
     def quotes_in(self, status: QuoteStatus, phases: Phase) -> list[int]:
         """IDs of the quotes with that status whose period is in one of the phases."""
@@ -77,7 +77,7 @@ class Possible:
 
     @functools.cached_property
     def withdrawals(self) -> list[int]:
-        """Quotes that could be taken back."""
+        """Quotes that could be withdrawn."""
         return self.quotes_in(QuoteStatus.VALID, Phase.BIDDING)
 
     @functools.cached_property
@@ -129,9 +129,9 @@ class Possible:
 
     def room(self, name: str, period: int) -> int:
         """What a household can still open and purchase in a period, in Wh (T-REG-21)."""
-        user = self.twin.address(name)
+        user = self.lockstep.address(name)
         claimed = 0
-        for quote in self.market.quotes[self.twin.first - 1 :]:
+        for quote in self.market.quotes[self.lockstep.first - 1 :]:
             if quote.period == period:
                 bid = quote.bids.get(user)
                 claimed += sum(trade.volume for trade in quote.trades if trade.buyer == user)
@@ -141,7 +141,7 @@ class Possible:
     @functools.cached_property
     def readings(self) -> list[tuple[str, int]]:
         """Whose meter could report for which period; those with something at stake come twice."""
-        address, market = self.twin.address, self.market
+        address, market = self.lockstep.address, self.market
         due = [
             (name, period)
             for period, phase in self.phases.items()
@@ -163,7 +163,7 @@ class Possible:
         return [(name, period) for period in due for name in HOUSEHOLDS if self._is_settleable(name, period)]
 
     def _is_settleable(self, name: str, period: int) -> bool:
-        place = self.twin.address(name), period
+        place = self.lockstep.address(name), period
         position, metered = self.market.positions.get(place), place in self.market.readings
         if position is None:
             return metered

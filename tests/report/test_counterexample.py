@@ -1,4 +1,4 @@
-"""The story of a failure: every entry point can be told, and whose money is wrong, from the season on."""
+"""The story of a failure: every entry point can be told, and whose money is wrong, from the preset on."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import jsonschema
 import pytest
 
 from tests.report.conftest import schema
-from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Twin
+from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Lockstep
 from verification.harness.replay import playing
 from verification.harness.symbolic import seal_bytes
-from verification.report import document, page, story, text
+from verification.report import document, page, text
 from wattproof.terms import model
 
 PROSUMER, BUYER, IDLE = HOUSEHOLDS[:3]
@@ -28,47 +28,47 @@ def trade() -> Iterator[tuple[list[str], int]]:
     Readings and accounts are handed in by batches, bad entries among them.
     """
     with playing("pyevm"):
-        twin = Twin.fresh()
-        beginning = len(twin.trace) + 1
-        _play(twin)
-        yield twin.story(), beginning
+        lockstep = Lockstep.fresh()
+        beginning = len(lockstep.trace) + 1
+        _play(lockstep)
+        yield lockstep.story(), beginning
 
 
-def _play(twin: Twin) -> None:
-    t = twin.tariff
-    period = (twin.now + 2 * t.window) // t.period_length + 1
+def _play(lockstep: Lockstep) -> None:
+    t = lockstep.tariff
+    period = (lockstep.now + 2 * t.window) // t.period_length + 1
     start, end = period * t.period_length, (period + 1) * t.period_length
-    twin.call("submit_quote", period, 100, t.lowest_price, sender=PROSUMER)
-    fields = (twin.chain, twin.target, 1, twin.address(BUYER), t.lowest_price, 60, SALT)
-    twin.call("submit_bid", 1, seal_bytes(fields), sender=BUYER)
-    twin.at(start - 2 * t.window)
-    twin.call("reveal_bid", 1, t.lowest_price, 60, SALT, sender=BUYER)
-    twin.at(start - t.window)
-    twin.call("match_bids", 1, sender=STRANGER)
-    assert not twin.call("buy_surplus", 1, 41, sender=BUYER).accepted
-    twin.at(end)
-    good = twin.reading(PROSUMER, period, 90, 0)
-    cut = replace(twin.reading(BUYER, period, 0, 60), form="truncated")
-    strange = twin.reading(IDLE, period, 1, 1, meter_of=BUYER)
+    lockstep.call("submit_quote", period, 100, t.lowest_price, sender=PROSUMER)
+    fields = (lockstep.chain, lockstep.target, 1, lockstep.address(BUYER), t.lowest_price, 60, SALT)
+    lockstep.call("submit_bid", 1, seal_bytes(fields), sender=BUYER)
+    lockstep.at(start - 2 * t.window)
+    lockstep.call("reveal_bid", 1, t.lowest_price, 60, SALT, sender=BUYER)
+    lockstep.at(start - t.window)
+    lockstep.call("match_bids", 1, sender=STRANGER)
+    assert not lockstep.call("buy_surplus", 1, 41, sender=BUYER).accepted
+    lockstep.at(end)
+    good = lockstep.reading(PROSUMER, period, 90, 0)
+    cut = replace(lockstep.reading(BUYER, period, 0, 60), form="truncated")
+    strange = lockstep.reading(IDLE, period, 1, 1, meter_of=BUYER)
     entries = [(PROSUMER, 90, 0, good), (BUYER, 0, 60, cut), (IDLE, 1, 1, strange)]
-    twin.call("submit_readings", period, entries, sender=STRANGER)
-    twin.call("submit_reading", BUYER, period, 0, 70, twin.reading(BUYER, period, 0, 70), sender=STRANGER)
-    twin.at(end + t.window)
-    twin.call("settle_quote", 1, sender="owner")
-    twin.call("settle_accounts", period, [BUYER, "supplier", BUYER], sender="owner")
+    lockstep.call("submit_readings", period, entries, sender=STRANGER)
+    lockstep.call("submit_reading", BUYER, period, 0, 70, lockstep.reading(BUYER, period, 0, 70), sender=STRANGER)
+    lockstep.at(end + t.window)
+    lockstep.call("settle_quote", 1, sender="owner")
+    lockstep.call("settle_accounts", period, [BUYER, "supplier", BUYER], sender="owner")
 
 
 def _told(lines: list[str], beginning: int) -> list[dict[str, Any]]:
-    told = story.tell(lines, beginning, "pyevm")
+    told = counterexample.tell(lines, beginning, "pyevm")
     jsonschema.validate(told, schema()["properties"]["failures"]["items"]["properties"]["story"])
     return told
 
 
 def test_every_call_is_told_and_the_right_contract_does_as_the_terms_say(trade: tuple[list[str], int]) -> None:
-    season, *chapters = _told(*trade)
+    preset, *chapters = _told(*trade)
     calls = [chapter for chapter in chapters if chapter["kind"] == "call"]
-    assert season == {"kind": "season", "calls": season["calls"], "differ": 0, "first": None}
-    assert season["calls"] > len(HOUSEHOLDS)
+    assert preset == {"kind": "preset", "calls": preset["calls"], "differ": 0, "first": None}
+    assert preset["calls"] > len(HOUSEHOLDS)
     assert [call["function"] for call in calls][-4:] == [
         "submit_readings",
         "submit_reading",
@@ -116,12 +116,12 @@ def test_money_that_is_wrong_is_told_with_what_is_due(trade: tuple[list[str], in
 @pytest.mark.usefixtures("other_terms")
 def test_what_went_wrong_in_the_season_comes_first(trade: tuple[list[str], int], told: dict[str, Any]) -> None:
     lines, _ = trade
-    season, *chapters = _told(lines, len(lines) - 1)
-    assert season["differ"] >= 1
-    assert season["first"]["function"] == "submit_quote"
+    preset, *chapters = _told(lines, len(lines) - 1)
+    assert preset["differ"] >= 1
+    assert preset["first"]["function"] == "submit_quote"
     assert [chapter["function"] for chapter in chapters] == ["settle_accounts"]
     changed = copy.deepcopy(told)
-    changed["failures"][0]["story"] = [season, *chapters]
+    changed["failures"][0]["story"] = [preset, *chapters]
     jsonschema.validate(changed, schema())
     for shown in (text.render(changed), page.render(changed, document.dumped(changed)[1])):
         assert "of them the contract does not do as the terms say" in shown

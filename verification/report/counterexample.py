@@ -39,11 +39,11 @@ _OPENING = re.compile(r"replay\(globals\(\), (.*)\)")
 def tell(story: Sequence[str], beginning: int, engine_name: str) -> list[dict[str, Any]]:
     """The calls of a history, each with what the terms say, what happened and the accounts that changed.
 
-    Where contract and terms differed in the season already, the first call in which they did is told, too.
+    Where contract and terms differed in the preset already, the first call in which they did is told, too.
 
     Args:
         story: lines for the REPL; the first one is `replay(globals(), ...)`.
-        beginning: the line with which the history proper begins; what is before it is the season.
+        beginning: the line with which the history proper begins; what is before it is the preset.
         engine_name: "pyevm" or "revm"; py-evm where the other one is not installed.
     """
     if not story or not _OPENING.fullmatch(story[0]):
@@ -59,17 +59,17 @@ def _told(story: Sequence[str], beginning: int, engine_name: str) -> list[dict[s
         teller = Teller(story[0])
         for line in story[1:beginning]:
             teller.play(line)
-        season, teller.chapters = teller.chapters, []
+        preset, teller.chapters = teller.chapters, []
         for line in story[beginning:]:
             teller.play(line)
-        return _of_season(season) + teller.chapters[-MOST:]
+        return _of_season(preset) + teller.chapters[-MOST:]
 
 
-def _of_season(season: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """How many calls a season made, and the first in which the contract did not do as the terms say."""
-    calls = [chapter for chapter in season if chapter["kind"] == "call"]
+def _of_season(preset: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """How many calls a preset made, and the first in which the contract did not do as the terms say."""
+    calls = [chapter for chapter in preset if chapter["kind"] == "call"]
     differ = [chapter for chapter in calls if not chapter["agree"]]
-    told = {"kind": "season", "calls": len(calls), "differ": len(differ), "first": differ[0] if differ else None}
+    told = {"kind": "preset", "calls": len(calls), "differ": len(differ), "first": differ[0] if differ else None}
     return [told] if calls else []
 
 
@@ -234,7 +234,7 @@ class Teller:
         return [*fields, self._verdict(signature, reading_hash(*fields), self.terms.reading_message(*fields))]
 
     def _verdict(self, signature: bytes, struct: bytes, message: Any) -> model.Signature:
-        """What a signature is worth, reckoned from its bytes: over another message it leads to some other address."""
+        """What a signature is worth, computed from its bytes: over another message it leads to some other address."""
         if len(signature) != 65:
             return model.Signature("malformed")
         if int.from_bytes(signature[32:64], "big") > SECPK1_N // 2:

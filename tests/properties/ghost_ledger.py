@@ -1,9 +1,9 @@
-"""What everybody signed, kept apart from contract and model: the ledger that criteria 1 and 3 reckon with.
+"""The ghost ledger: what everybody signed, kept apart from contract and model; criteria 1 and 3 compute with it.
 
-`Books` is a machine that writes down every accepted call, and nothing but its arguments: who offered what, who opened
-which bid, who bought what, what each meter reported. The only thing it takes from the chain is the standing of users
-(tier and waivers rest on records that are checked one by one), and that from before the call in question. Its `day`
-rule plays whole delivery periods, so that matching and settlement are reached in every history.
+`GhostLedger` is a machine that writes down every accepted call, and nothing but its arguments: who offered what, who
+opened which bid, who bought what, what each meter reported. The only thing it takes from the chain is the standing of
+users (tier and waivers rest on records that are checked one by one), and that from before the call in question. Its
+rule `trading_day` plays whole delivery periods, so that matching and settlement are reached in every history.
 """
 
 from __future__ import annotations
@@ -209,7 +209,7 @@ class Step:
 # ---- a delivery period from end to end -------------------------------------------------
 
 
-class Wish(NamedTuple):
+class BidPlan(NamedTuple):
     """A bid of a day: `percent` of the quote's volume (0: 1 Wh), `above` the quote's price; opened or not.
 
     `percent` of -1: as much as the bidder's connection carries besides, of -2: a Wh more.
@@ -233,7 +233,7 @@ class Purchase(NamedTuple):
     percent: int
 
 
-class Stall(NamedTuple):
+class SellOrder(NamedTuple):
     """What one prosumer offers in a day, `above` the lowest price, who wants it, and what its meter reports in the end.
 
     Prices go one unit beyond the band at either end, to be refused; `volume` is what the connection carries at most,
@@ -243,17 +243,17 @@ class Stall(NamedTuple):
     prosumer: str
     volume: int
     above: int
-    wishes: tuple[Wish, ...]
+    wishes: tuple[BidPlan, ...]
     purchases: tuple[Purchase, ...]
     exported: str
-    taken_back: bool
+    withdrawn: bool
 
 
 class Day(NamedTuple):
     """A delivery period. `imports`: what the meters of the households report, in the order of `HOUSEHOLDS`."""
 
     period: int
-    stalls: tuple[Stall, ...]
+    orders: tuple[SellOrder, ...]
     imports: tuple[str, ...]
     late: bool
     owner_settles: bool
@@ -272,7 +272,7 @@ TIMES = ("bidding", "revealing", "matching", "delivering", "metering", "settling
 
 
 def quotable(volume: int, capacity: int) -> int:
-    """What is quoted for a stall of that volume, in Wh, by who has that capacity; see `Stall`."""
+    """What is quoted for a order of that volume, in Wh, by who has that capacity; see `SellOrder`."""
     if volume == 0:
         return capacity + 1
     return capacity if volume < 0 else min(volume, capacity)
@@ -320,7 +320,7 @@ def whole_day(day: Day) -> Call:
 # ---- the machine -----------------------------------------------------------------------
 
 
-class Books(MarketMachine):
+class GhostLedger(MarketMachine):
     """A machine that keeps the books. Subclasses judge every call in `judge` and every state in `inspect`."""
 
     over = False
@@ -337,7 +337,7 @@ class Books(MarketMachine):
         super().teardown()
 
     def opened(self) -> None:
-        """Opens the books: whatever the season left unsettled is copied from its calls."""
+        """Opens the books: whatever the preset left unsettled is copied from its calls."""
         self.offers: dict[int, Offer] = {}
         self.signed: dict[tuple[str, int], tuple[int, int]] = {}
         self.readings: dict[tuple[str, int], tuple[int, int]] = {}
@@ -345,15 +345,15 @@ class Books(MarketMachine):
         self._looked: tuple[int, tuple[int, ...]] = (0, ())
         self._recall()
         self.seen = self._look()
-        self.people = {int(address, 16): address for address in self.twin.names}
+        self.people = {int(address, 16): address for address in self.lockstep.names}
         self.inspect(self.seen)
 
     def _recall(self) -> None:
-        """Writes down what the season did on quotes that it did not settle; all its calls were accepted.
+        """Writes down what the preset did on quotes that it did not settle; all its calls were accepted.
 
-        Whoever bid on such a quote in a season had no good performances yet: nobody's standing need be recalled.
+        Whoever bid on such a quote in a preset had no good performances yet: nobody's standing need be recalled.
         """
-        past = self.twin.calls
+        past = self.lockstep.calls
         settled = sum(call.function == "settle_quote" for call in past)
         self.first, count = settled + 1, 0
         for second, function, args, sender, _ in past:
@@ -368,14 +368,16 @@ class Books(MarketMachine):
     def act(self, function: str, args: tuple[Any, ...], sender: str) -> Outcome:
         """Makes a call, writes it down and has it judged."""
         self.refresh()
-        resolved = tuple(self.twin.address(arg) if arg in EVERYBODY else arg for arg in args if type(arg) is not bytes)
-        who, before = self.twin.address(sender), self.seen
+        resolved = tuple(
+            self.lockstep.address(arg) if arg in EVERYBODY else arg for arg in args if type(arg) is not bytes
+        )
+        who, before = self.lockstep.address(sender), self.seen
         foreseen = self.foresee(function, resolved, who, before)
         outcome = super().act(function, args, sender)
         if outcome.accepted:
-            self.write(function, resolved, who, outcome, before, self.twin.now)
+            self.write(function, resolved, who, outcome, before, self.lockstep.now)
             self.seen = self._look()
-            self._looked = (self.twin.now, tuple(self.twin.periods))
+            self._looked = (self.lockstep.now, tuple(self.lockstep.periods))
         self.judge(Step(function, resolved, who, before, self.seen, outcome, foreseen))
         if outcome.accepted:
             self.inspect(self.seen)
@@ -392,19 +394,19 @@ class Books(MarketMachine):
 
     def refresh(self) -> None:
         """Looks again where time has passed or a period was added: some views depend on it."""
-        if self._looked != (self.twin.now, tuple(self.twin.periods)):
-            self._looked = (self.twin.now, tuple(self.twin.periods))
+        if self._looked != (self.lockstep.now, tuple(self.lockstep.periods)):
+            self._looked = (self.lockstep.now, tuple(self.lockstep.periods))
             self.seen = self._look()
             self.inspect(self.seen)
 
     def _look(self) -> Observation:
         """What the views tell of everybody, and of the quotes from the first unsettled one on."""
-        twin, last = self.twin, self.first + max(len(self.offers), 1)
+        lockstep, last = self.lockstep, self.first + max(len(self.offers), 1)
         pages = []
-        for users, bidders in twin.parties():
+        for users, bidders in lockstep.parties():
             for first in range(self.first, last, 8):
-                asked = Asked.page(users, bidders, first, tuple(twin.periods))
-                pages.append((asked, twin.ask(asked)))
+                asked = Asked.page(users, bidders, first, tuple(lockstep.periods))
+                pages.append((asked, lockstep.ask(asked)))
         return decode(pages)
 
     # ---- the books -----------------------------------------------------------------------
@@ -435,17 +437,17 @@ class Books(MarketMachine):
             case "reveal_bid":
                 offer.opened.append(Opened(sender, args[1], args[2]))
             case "match_bids" if offer.status == VALID:
-                offer.deals = served(ranked(offer, self.twin.tariff, before), offer.volume)
+                offer.deals = served(ranked(offer, self.lockstep.tariff, before), offer.volume)
                 offer.winners, offer.status = len(offer.deals), MATCHED
             case "buy_surplus":
-                ahead = stage(self.twin.tariff, offer.period, now) == Phase.MATCHING
+                ahead = stage(self.lockstep.tariff, offer.period, now) == Phase.MATCHING
                 offer.deals.append(Deal(sender, args[1], offer.price, ahead))
             case "settle_quote":
                 offer.status = SETTLED
 
     def stage(self, period: int) -> Phase:
         """The phase of a period now, by the tariff's lengths alone."""
-        return stage(self.twin.tariff, period, self.twin.now)
+        return stage(self.lockstep.tariff, period, self.lockstep.now)
 
     def exported(self, offer: Offer) -> int:
         """G of a quote, in Wh (T-MET-6)."""
@@ -456,7 +458,7 @@ class Books(MarketMachine):
         return 100 * self.exported(offer) < 95 * offer.volume
 
     def counted(self, place: tuple[str, int], energies: tuple[int, int], before: Observation) -> tuple[int, int]:
-        """What counts of a reading that comes now, in Wh (T-MET-3, T-MET-15). No season's exceeds a capacity."""
+        """What counts of a reading that comes now, in Wh (T-MET-3, T-MET-15). No preset's exceeds a capacity."""
         account = before.accounts.get(place[0])
         if account is None:
             return energies
@@ -464,7 +466,7 @@ class Books(MarketMachine):
         return min(energies[0], most), min(energies[1], account.capacity)
 
     def quoted(self, user: str, period: int) -> int:
-        """Wh that somebody quoted for a period and did not take back."""
+        """Wh that somebody quoted for a period and did not withdraw."""
         offers = [offer for offer in self.offers.values() if (offer.prosumer, offer.period) == (user, period)]
         return sum(offer.volume for offer in offers if offer.status != INVALID)
 
@@ -517,36 +519,38 @@ class Books(MarketMachine):
 
     def next_period(self) -> int | None:
         """A period that is still in BIDDING and nobody quoted for, None where no more can be watched."""
-        twin, tariff = self.twin, self.twin.tariff
+        lockstep, tariff = self.lockstep, self.lockstep.tariff
         taken = {offer.period for offer in self.offers.values()}
-        if len(self.offers) >= MOST_QUOTES or (len(twin.periods) >= MOST_PERIODS and not self._done_periods()):
+        if len(self.offers) >= MOST_QUOTES or (len(lockstep.periods) >= MOST_PERIODS and not self._done_periods()):
             return None
-        for period in twin.periods:
+        for period in lockstep.periods:
             if self.stage(period) == Phase.BIDDING and period not in taken:
                 return period
-        return max((twin.now + 2 * tariff.window) // tariff.period_length, max(twin.periods)) + 1
+        return max((lockstep.now + 2 * tariff.window) // tariff.period_length, max(lockstep.periods)) + 1
 
     def _done_periods(self) -> list[int]:
         """Watched periods that are CLOSING and in which no quote is open any more."""
         pending = {offer.period for offer in self.offers.values() if offer.status in (VALID, MATCHED)}
-        return [period for period in self.twin.periods if self.stage(period) == Phase.CLOSING and period not in pending]
+        return [
+            period for period in self.lockstep.periods if self.stage(period) == Phase.CLOSING and period not in pending
+        ]
 
     def _watch(self, period: int) -> None:
         """Watches a period, and for it no longer one that is done with."""
-        periods = self.twin.periods
+        periods = self.lockstep.periods
         if period not in periods and len(periods) >= MOST_PERIODS:
             periods.remove(self._done_periods()[0])
-        self.twin.watch(period)
+        self.lockstep.watch(period)
 
-    def draw_day(self, most_stalls: int = 2) -> st.SearchStrategy[Day]:
+    def draw_day(self, most_orders: int = 2) -> st.SearchStrategy[Day]:
         """Draws a day from end to end; the simplest is one quote, fully bid for, delivered and used."""
-        tariff = self.twin.tariff
-        traders = list(self.possible.traders)
+        tariff = self.lockstep.tariff
+        traders = list(self.enabled.traders)
         anybody = st.sampled_from([*traders, *traders, *traders, *HOUSEHOLDS])
         band = tariff.highest_price - tariff.lowest_price
         above = st.sampled_from([*[0, 0, 1, band // 2, band] * 2, -1, band + 1])
         wish = st.builds(
-            Wish,
+            BidPlan,
             anybody,
             st.sampled_from([100, 50, 34, 33, 20, 3, 0, -1, -2]),
             above,
@@ -554,8 +558,8 @@ class Books(MarketMachine):
         )
         percents = st.sampled_from([100, 50, 0, 0, -1, -2, -3, 101])
         purchase = st.builds(Purchase, anybody, st.sampled_from(SALES), percents)
-        stall = st.builds(
-            Stall,
+        order = st.builds(
+            SellOrder,
             anybody,
             st.sampled_from([20, 100, 1000, 20, 100, 200, 101, 7, 1, -1, 0]) | st.integers(1, 2000),
             above,
@@ -568,7 +572,7 @@ class Books(MarketMachine):
         return st.builds(
             Day,
             st.just(self.next_period()),
-            st.lists(stall, min_size=1, max_size=most_stalls, unique_by=lambda stall: stall.prosumer).map(tuple),
+            st.lists(order, min_size=1, max_size=most_orders, unique_by=lambda order: order.prosumer).map(tuple),
             same | st.tuples(*[st.sampled_from(IMPORTS)] * len(HOUSEHOLDS)),
             st.sampled_from([False, False, False, True]),
             st.booleans(),
@@ -593,74 +597,74 @@ class Books(MarketMachine):
         """Plays a day, or the part of it before `until`. Calls that the market refuses are judged like all others."""
         event("a whole day" if until == "settled" else "part of a day")
         self._watch(day.period)
-        stalls = self._set_up(day)
+        orders = self._set_up(day)
         for when in TIMES[: TIMES.index(until)]:
-            self.meddle(when, stalls)
-            getattr(self, f"_{when}")(day, stalls)
+            self.meddle(when, orders)
+            getattr(self, f"_{when}")(day, orders)
 
-    def _bidding(self, day: Day, stalls: dict[int, Stall]) -> None:
-        for number, stall in stalls.items():
-            if stall.taken_back:
-                self.do("invalidate_quote", number, sender=stall.prosumer)
-        self.wait(day.period * self.twin.tariff.period_length - 2 * self.twin.tariff.window)
+    def _bidding(self, day: Day, orders: dict[int, SellOrder]) -> None:
+        for number, order in orders.items():
+            if order.withdrawn:
+                self.do("invalidate_quote", number, sender=order.prosumer)
+        self.wait(day.period * self.lockstep.tariff.period_length - 2 * self.lockstep.tariff.window)
 
-    def _revealing(self, day: Day, stalls: dict[int, Stall]) -> None:
-        for number, stall in stalls.items():
-            for wish in stall.wishes:
+    def _revealing(self, day: Day, orders: dict[int, SellOrder]) -> None:
+        for number, order in orders.items():
+            for wish in order.wishes:
                 if wish.opened and (number, wish.bidder) in self.sealed:
                     price, volume = self.sealed[number, wish.bidder]
                     self.do("reveal_bid", number, price, volume, salt_of(number, wish.bidder), sender=wish.bidder)
-        self.wait(day.period * self.twin.tariff.period_length - self.twin.tariff.window)
+        self.wait(day.period * self.lockstep.tariff.period_length - self.lockstep.tariff.window)
 
-    def _matching(self, day: Day, stalls: dict[int, Stall]) -> None:
-        for number in () if day.late else stalls:
+    def _matching(self, day: Day, orders: dict[int, SellOrder]) -> None:
+        for number in () if day.late else orders:
             self.do("match_bids", number, sender=STRANGER)
-        self._sell(stalls, "matching")
-        self.wait(day.period * self.twin.tariff.period_length)
+        self._sell(orders, "matching")
+        self.wait(day.period * self.lockstep.tariff.period_length)
 
-    def _delivering(self, day: Day, stalls: dict[int, Stall]) -> None:
-        self._sell(stalls, "delivering")
-        self.wait((day.period + 1) * self.twin.tariff.period_length)
+    def _delivering(self, day: Day, orders: dict[int, SellOrder]) -> None:
+        self._sell(orders, "delivering")
+        self.wait((day.period + 1) * self.lockstep.tariff.period_length)
 
-    def _metering(self, day: Day, stalls: dict[int, Stall]) -> None:
-        self._sell(stalls, "metering")
-        self._report(day, stalls)
-        self._sell(stalls, "afterwards")
-        self.wait((day.period + 1) * self.twin.tariff.period_length + self.twin.tariff.window)
+    def _metering(self, day: Day, orders: dict[int, SellOrder]) -> None:
+        self._sell(orders, "metering")
+        self._report(day, orders)
+        self._sell(orders, "afterwards")
+        self.wait((day.period + 1) * self.lockstep.tariff.period_length + self.lockstep.tariff.window)
 
-    def _settling(self, day: Day, stalls: dict[int, Stall]) -> None:
-        for number in stalls if day.late else ():
+    def _settling(self, day: Day, orders: dict[int, SellOrder]) -> None:
+        for number in orders if day.late else ():
             self.do("match_bids", number, sender=STRANGER)
         if not day.owner_settles:
-            self.wait((day.period + 1) * self.twin.tariff.period_length + 2 * self.twin.tariff.window)
-        self._settle(day, stalls)
+            self.wait((day.period + 1) * self.lockstep.tariff.period_length + 2 * self.lockstep.tariff.window)
+        self._settle(day, orders)
 
-    def meddle(self, when: str, stalls: dict[int, Stall]) -> None:
+    def meddle(self, when: str, orders: dict[int, SellOrder]) -> None:
         """Called at each of the `TIMES` of a day, before what is usual then. For attackers, in subclasses."""
 
-    def _set_up(self, day: Day) -> dict[int, Stall]:
-        stalls = {}
-        for stall in day.stalls:
-            price = self.twin.tariff.lowest_price + stall.above
-            volume = quotable(stall.volume, self.capacity(stall.prosumer))
-            outcome = self.do("submit_quote", day.period, volume, price, sender=stall.prosumer)
+    def _set_up(self, day: Day) -> dict[int, SellOrder]:
+        orders = {}
+        for order in day.orders:
+            price = self.lockstep.tariff.lowest_price + order.above
+            volume = quotable(order.volume, self.capacity(order.prosumer))
+            outcome = self.do("submit_quote", day.period, volume, price, sender=order.prosumer)
             if outcome.result is None:
                 continue
-            stalls[outcome.result] = stall
-            for wish in stall.wishes:
+            orders[outcome.result] = order
+            for wish in order.wishes:
                 room = self.room(wish.bidder, day.period)
                 wanted = {-1: min(room, volume), -2: min(room + 1, volume)}.get(
                     wish.percent, volume * wish.percent // 100
                 )
-                bid_price = min(price + wish.above, self.twin.tariff.highest_price + 1)
-                if wish.bidder != stall.prosumer:
+                bid_price = min(price + wish.above, self.lockstep.tariff.highest_price + 1)
+                if wish.bidder != order.prosumer:
                     self.bid(outcome.result, wish.bidder, bid_price, max(wanted, 1))
-        return stalls
+        return orders
 
-    def _sell(self, stalls: dict[int, Stall], when: str) -> None:
-        for number, stall in stalls.items():
-            for purchase in stall.purchases:
-                if purchase.when == when and purchase.buyer != stall.prosumer and number in self.offers:
+    def _sell(self, orders: dict[int, SellOrder], when: str) -> None:
+        for number, order in orders.items():
+            for purchase in order.purchases:
+                if purchase.when == when and purchase.buyer != order.prosumer and number in self.offers:
                     self._purchase(number, self.offers[number], purchase)
 
     def _purchase(self, number: int, offer: Offer, purchase: Purchase) -> None:
@@ -676,16 +680,16 @@ class Books(MarketMachine):
 
     def room(self, name: str, period: int) -> int:
         """What a household's connection carries in a period besides what it claimed, in Wh."""
-        return max(self.capacity(name) - self.claimed(self.twin.address(name), period), 0)
+        return max(self.capacity(name) - self.claimed(self.lockstep.address(name), period), 0)
 
-    def _report(self, day: Day, stalls: dict[int, Stall]) -> None:
-        for name, exported, imported in self.reports(day, stalls):
+    def _report(self, day: Day, orders: dict[int, SellOrder]) -> None:
+        for name, exported, imported in self.reports(day, orders):
             self.read(name, day.period, exported, imported)
 
-    def reports(self, day: Day, stalls: dict[int, Stall]) -> list[tuple[str, int, int]]:
+    def reports(self, day: Day, orders: dict[int, SellOrder]) -> list[tuple[str, int, int]]:
         """What the meters of a day report: household, Wh exported, Wh imported. Those that stay silent are left out."""
-        sellers = {stall.prosumer: self.offers[number] for number, stall in stalls.items() if number in self.offers}
-        marks = {stall.prosumer: stall.exported for stall in day.stalls}
+        sellers = {order.prosumer: self.offers[number] for number, order in orders.items() if number in self.offers}
+        marks = {order.prosumer: order.exported for order in day.orders}
         out = {
             name: exports(marks[name], offer.volume, offer.sold, offer.won, self.capacity(name))
             for name, offer in sellers.items()
@@ -696,7 +700,7 @@ class Books(MarketMachine):
                 due[deal.buyer] = due.get(deal.buyer, 0) + part
         reports = []
         for name, mark in zip(HOUSEHOLDS, day.imports, strict=True):
-            user = self.twin.address(name)
+            user = self.lockstep.address(name)
             if "silent" in (mark if name not in sellers else "", marks.get(name)):
                 continue
             agreed, bought = self.agreed(user, day.period), self.bought(user, day.period)
@@ -705,18 +709,18 @@ class Books(MarketMachine):
                 reports.append((name, out.get(name, 0), drawn))
         return reports
 
-    def _settle(self, day: Day, stalls: dict[int, Stall]) -> None:
-        settler = self.twin.names.get(self.twin.model.owner, "owner") if day.owner_settles else STRANGER
-        for number in stalls:
+    def _settle(self, day: Day, orders: dict[int, SellOrder]) -> None:
+        settler = self.lockstep.names.get(self.lockstep.model.owner, "owner") if day.owner_settles else STRANGER
+        for number in orders:
             self.do("settle_quote", number, sender=settler)
-        self.meddle("settled", stalls)
+        self.meddle("settled", orders)
         for name in HOUSEHOLDS:
-            user = self.twin.address(name)
+            user = self.lockstep.address(name)
             if (user, day.period) in self.readings or self.bought(user, day.period):
                 self.do("settle_account", name, day.period, sender=settler)
 
     def wait(self, second: int) -> None:
         """Lets time pass until `second`, if that is in the future."""
-        if second > self.twin.now:
-            self.twin.at(second)
-            note(self.twin.trace[-1])
+        if second > self.lockstep.now:
+            self.lockstep.at(second)
+            note(self.lockstep.trace[-1])

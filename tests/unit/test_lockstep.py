@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from verification.harness.counters import Violated
-from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Twin
+from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Lockstep
 from verification.harness.replay import playing
 from verification.harness.symbolic import seal_bytes
 from wattproof.terms.model import BidStatus, Market, Phase, QuoteStatus, Reading, Trade
@@ -21,58 +21,62 @@ SOLD, TAKEN_BACK, OPEN = 1, 2, 3
 
 
 @pytest.fixture(scope="module")
-def market() -> Iterator[Twin]:
-    """A quote that is settled, one that is taken back, and one for a later period that takes bids.
+def market() -> Iterator[Lockstep]:
+    """A quote that is settled, one that is withdrawn, and one for a later period that takes bids.
 
     All is compared already. Prosumer and buyer are settled; who is late has a reading and no bill yet; who is idle
     never had anything to do with the period, which is in CLOSING.
     """
     with playing("revm"):
-        twin = Twin.fresh()
-        t, period = twin.tariff, first(twin)
-        twin.watch(period)
-        twin.watch(period + 9)
-        twin.call("submit_quote", period, 100, t.lowest_price, sender=PROSUMER)
-        twin.call("submit_quote", period, 50, t.lowest_price, sender=FICKLE)
-        bid(twin, SOLD, BUYER)
-        bid(twin, TAKEN_BACK, BUYER)
-        twin.call("invalidate_quote", TAKEN_BACK, sender=FICKLE)
-        twin.at(period * t.period_length - 2 * t.window)
-        twin.call("reveal_bid", SOLD, t.lowest_price, 60, SALT, sender=BUYER)
-        twin.at(period * t.period_length - t.window)
-        twin.call("match_bids", SOLD, sender=STRANGER)
-        twin.at((period + 1) * t.period_length)
+        lockstep = Lockstep.fresh()
+        t, period = lockstep.tariff, first(lockstep)
+        lockstep.watch(period)
+        lockstep.watch(period + 9)
+        lockstep.call("submit_quote", period, 100, t.lowest_price, sender=PROSUMER)
+        lockstep.call("submit_quote", period, 50, t.lowest_price, sender=FICKLE)
+        bid(lockstep, SOLD, BUYER)
+        bid(lockstep, TAKEN_BACK, BUYER)
+        lockstep.call("invalidate_quote", TAKEN_BACK, sender=FICKLE)
+        lockstep.at(period * t.period_length - 2 * t.window)
+        lockstep.call("reveal_bid", SOLD, t.lowest_price, 60, SALT, sender=BUYER)
+        lockstep.at(period * t.period_length - t.window)
+        lockstep.call("match_bids", SOLD, sender=STRANGER)
+        lockstep.at((period + 1) * t.period_length)
         for name, exported, imported in ((PROSUMER, 100, 0), (BUYER, 0, 60), (LATE, 0, 5)):
-            signed = twin.reading(name, period, exported, imported)
-            twin.call("submit_reading", name, period, exported, imported, signed, sender=STRANGER)
-        twin.at((period + 1) * t.period_length + t.window)
-        twin.call("settle_quote", SOLD, sender="owner")
+            signed = lockstep.reading(name, period, exported, imported)
+            lockstep.call("submit_reading", name, period, exported, imported, signed, sender=STRANGER)
+        lockstep.at((period + 1) * t.period_length + t.window)
+        lockstep.call("settle_quote", SOLD, sender="owner")
         for name in (PROSUMER, BUYER):
-            twin.call("settle_account", name, period, sender="owner")
-        twin.call("submit_quote", period + 9, 70, t.lowest_price, sender=PROSUMER)
-        bid(twin, OPEN, BUYER)
-        twin.at((period + 1) * t.period_length + 2 * t.window)
-        assert twin.phase(period) == Phase.CLOSING
-        twin.compare()
-        yield twin
+            lockstep.call("settle_account", name, period, sender="owner")
+        lockstep.call("submit_quote", period + 9, 70, t.lowest_price, sender=PROSUMER)
+        bid(lockstep, OPEN, BUYER)
+        lockstep.at((period + 1) * t.period_length + 2 * t.window)
+        assert lockstep.phase(period) == Phase.CLOSING
+        lockstep.compare()
+        yield lockstep
 
 
 @pytest.fixture
-def twin(market: Twin) -> Iterator[Twin]:
+def lockstep(market: Lockstep) -> Iterator[Lockstep]:
     """A copy of that market."""
     with market.branch() as branch:
         yield branch
 
 
-def first(twin: Twin) -> int:
+def first(lockstep: Lockstep) -> int:
     """The first period that can still be quoted for at leisure, where the history begins."""
-    return twin.periods[0] if twin.periods else (twin.now + 2 * twin.tariff.window) // twin.tariff.period_length + 1
+    return (
+        lockstep.periods[0]
+        if lockstep.periods
+        else (lockstep.now + 2 * lockstep.tariff.window) // lockstep.tariff.period_length + 1
+    )
 
 
-def bid(twin: Twin, number: int, name: str) -> None:
+def bid(lockstep: Lockstep, number: int, name: str) -> None:
     """A sealed bid for 60 Wh at the least price."""
-    fields = (twin.chain, twin.target, number, twin.address(name), twin.tariff.lowest_price, 60, SALT)
-    assert twin.call("submit_bid", number, seal_bytes(fields), sender=name).accepted
+    fields = (lockstep.chain, lockstep.target, number, lockstep.address(name), lockstep.tariff.lowest_price, 60, SALT)
+    assert lockstep.call("submit_bid", number, seal_bytes(fields), sender=name).accepted
 
 
 Tamper = Callable[[Market, Callable[[str], tuple[str, int]]], None]
@@ -126,7 +130,7 @@ def _revived(market: Market, place: Callable[[str], tuple[str, int]]) -> None:
 
 OVER = {
     "a settled quote": (_volume_of(SOLD), "C2-QUOTE-1", f"quotes[{SOLD}]"),
-    "a quote taken back": (_revived, "C2-QUOTE-1", f"quotes[{TAKEN_BACK}]"),
+    "a quote withdrawn": (_revived, "C2-QUOTE-1", f"quotes[{TAKEN_BACK}]"),
     "a settled quote's bid": (_bid_of(SOLD, BUYER), "C2-BID-1", f"bids[{SOLD}, {BUYER}]"),
     "a settled quote's trades": (_trade, "C2-TRADE-1", f"trades[{SOLD}]"),
     "a settled position": (_position_of(BUYER), "C2-POSITION-1", f"positions[{BUYER}, "),
@@ -144,58 +148,58 @@ GOING_ON = {
 }
 
 
-def place_of(twin: Twin) -> Callable[[str], tuple[str, int]]:
+def place_of(lockstep: Lockstep) -> Callable[[str], tuple[str, int]]:
     """Users by name, in the first period."""
-    return lambda name: (twin.address(name), first(twin))
+    return lambda name: (lockstep.address(name), first(lockstep))
 
 
 @pytest.mark.parametrize("what", OVER)
-def test_what_is_over_is_compared_at_the_end(twin: Twin, what: str) -> None:
+def test_what_is_over_is_compared_at_the_end(lockstep: Lockstep, what: str) -> None:
     tamper, invariant, told = OVER[what]
-    tamper(twin.model, place_of(twin))
-    twin.compare()
+    tamper(lockstep.model, place_of(lockstep))
+    lockstep.compare()
     with pytest.raises(Violated) as violated:
-        twin.compare(everything=True)
+        lockstep.compare(everything=True)
     assert violated.value.invariant == invariant
     assert any(detail.startswith(told) for detail in violated.value.details)
 
 
 @pytest.mark.parametrize("what", GOING_ON)
-def test_what_goes_on_is_compared_after_every_call(twin: Twin, what: str) -> None:
+def test_what_goes_on_is_compared_after_every_call(lockstep: Lockstep, what: str) -> None:
     tamper, invariant, told = GOING_ON[what]
-    tamper(twin.model, place_of(twin))
+    tamper(lockstep.model, place_of(lockstep))
     with pytest.raises(Violated) as violated:
-        twin.compare()
+        lockstep.compare()
     assert violated.value.invariant == invariant
     assert any(detail.startswith(told) for detail in violated.value.details)
 
 
 @pytest.mark.parametrize("what", ["the quote", "the position"])
-def test_what_just_ended_is_compared_once_more(twin: Twin, what: str) -> None:
+def test_what_just_ended_is_compared_once_more(lockstep: Lockstep, what: str) -> None:
     if what == "the quote":
-        twin.call("invalidate_quote", OPEN, sender=PROSUMER)
-        _volume_of(OPEN)(twin.model, place_of(twin))
+        lockstep.call("invalidate_quote", OPEN, sender=PROSUMER)
+        _volume_of(OPEN)(lockstep.model, place_of(lockstep))
     else:
-        twin.call("settle_account", LATE, first(twin), sender="owner")
-        _position_of(LATE)(twin.model, place_of(twin))
+        lockstep.call("settle_account", LATE, first(lockstep), sender="owner")
+        _position_of(LATE)(lockstep.model, place_of(lockstep))
     with pytest.raises(Violated):
-        twin.compare()
+        lockstep.compare()
 
 
-def test_a_look_that_was_taken_serves(twin: Twin) -> None:
+def test_a_look_that_was_taken_serves(lockstep: Lockstep) -> None:
     """Who observed what the views tell has asked for all of it, and nothing is asked twice."""
-    _volume_of(SOLD)(twin.model, place_of(twin))
-    twin.observe()
+    _volume_of(SOLD)(lockstep.model, place_of(lockstep))
+    lockstep.observe()
     with pytest.raises(Violated):
-        twin.compare()
+        lockstep.compare()
 
 
-def test_a_branch_leaves_nothing_out_that_only_ended_there(twin: Twin) -> None:
-    with twin.branch() as branch:
+def test_a_branch_leaves_nothing_out_that_only_ended_there(lockstep: Lockstep) -> None:
+    with lockstep.branch() as branch:
         branch.call("invalidate_quote", OPEN, sender=PROSUMER)
         branch.compare()
         _volume_of(OPEN)(branch.model, place_of(branch))
         branch.compare()
-    _volume_of(OPEN)(twin.model, place_of(twin))
+    _volume_of(OPEN)(lockstep.model, place_of(lockstep))
     with pytest.raises(Violated):
-        twin.compare()
+        lockstep.compare()

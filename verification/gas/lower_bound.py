@@ -155,7 +155,7 @@ STEPS: dict[str, tuple[Item, ...]] = {
     "quote, the first of its period": (*_QUOTED, _new("the period's totals")),
     "quote, a further one of its period": (*_QUOTED, _change("the period's totals")),
     "invalidate": (
-        _change("the quote: taken back"),
+        _change("the quote: withdrawn"),
         _read("the household: who the prosumer is"),
         _change("the delivery: no stake left"),
         _change("the purse: the collateral comes back"),
