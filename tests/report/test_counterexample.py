@@ -14,7 +14,7 @@ from tests.report.conftest import schema
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Lockstep
 from verification.harness.replay import playing
 from verification.harness.symbolic import seal_bytes
-from verification.report import document, page, text
+from verification.report import counterexample, document, page, text
 from wattproof.terms import model
 
 PROSUMER, BUYER, IDLE = HOUSEHOLDS[:3]
@@ -114,7 +114,7 @@ def test_money_that_is_wrong_is_told_with_what_is_due(trade: tuple[list[str], in
 
 
 @pytest.mark.usefixtures("other_terms")
-def test_what_went_wrong_in_the_season_comes_first(trade: tuple[list[str], int], told: dict[str, Any]) -> None:
+def test_what_went_wrong_in_the_preset_comes_first(trade: tuple[list[str], int], told: dict[str, Any]) -> None:
     lines, _ = trade
     preset, *chapters = _told(lines, len(lines) - 1)
     assert preset["differ"] >= 1

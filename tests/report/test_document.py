@@ -131,7 +131,7 @@ def test_a_second_run_says_the_same_up_to_times(
     assert first == second
 
 
-def test_snapshots_add_up_and_seasons_count_once() -> None:
+def test_snapshots_add_up_and_presets_count_once() -> None:
     test = {"outcome": "passed", "seconds": 1.0, "examples": 3, "checked": {"C1-A-1": 2}}
     preset = {"checked": {"C2-A-1": 5}, "calls": {"Lockstep.clear": {"accepted": 1}}}
     parts = [

@@ -62,10 +62,10 @@ def _told(story: Sequence[str], beginning: int, engine_name: str) -> list[dict[s
         preset, teller.chapters = teller.chapters, []
         for line in story[beginning:]:
             teller.play(line)
-        return _of_season(preset) + teller.chapters[-MOST:]
+        return _of_preset(preset) + teller.chapters[-MOST:]
 
 
-def _of_season(preset: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _of_preset(preset: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """How many calls a preset made, and the first in which the contract did not do as the terms say."""
     calls = [chapter for chapter in preset if chapter["kind"] == "call"]
     differ = [chapter for chapter in calls if not chapter["agree"]]

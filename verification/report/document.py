@@ -467,7 +467,7 @@ def verdict(document: dict[str, Any], campaign: Campaign) -> dict[str, Any]:
         "not_reached": by_status[NOT_REACHED],
         "blocked": by_status[BLOCKED],
         "failed_tests": failed,
-        "failed_seasons": presets,
+        "failed_presets": presets,
     }
 
 
