@@ -7,28 +7,16 @@ import functools
 import re
 import subprocess
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from verification.invariants import ID, ROOT, Invariant, clauses_cited, invariants
+
 FAULTS = sorted((ROOT / "tests" / "properties" / "faults").glob("*.patch"))
-ID = re.compile(r"C[1-5]-[A-Z]+-\d+")
-CLAUSE = re.compile(r"T-[A-Z]+-\d+")
-COLUMNS = ("id", "statement", "predicate", "clauses", "where", "test", "kind", "tolerance", "status")
 KINDS = {"safety", "conservation", "transition", "liveness", "metamorphic", "intent"}
-
-
-@functools.cache
-def rows() -> list[dict[str, str]]:
-    """The rows of all tables of `invariants.md`."""
-    found = []
-    for line in (ROOT / "invariants.md").read_text().splitlines():
-        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        if line.startswith("|") and ID.fullmatch(cells[0].strip("`")):
-            assert len(cells) == len(COLUMNS), f"{cells[0]}: {len(cells)} cells instead of {len(COLUMNS)}"
-            found.append(dict(zip(COLUMNS, [cells[0].strip("`"), *cells[1:]], strict=True)))
-    return found
+ROWS = list(invariants().values())
 
 
 @functools.cache
@@ -48,46 +36,52 @@ def checked() -> dict[str, set[str]]:
     return found
 
 
-def cited(text: str) -> set[str]:
-    """The clauses that a text cites; a range cites all its clauses."""
-    found = set(CLAUSE.findall(text))
-    for topic, first, last in re.findall(r"T-([A-Z]+)-(\d+) to T-\1-(\d+)", text):
-        found |= {f"T-{topic}-{number}" for number in range(int(first), int(last) + 1)}
-    return found
+def test_there_are_sixty_invariants() -> None:
+    assert len(ROWS) >= 60
 
 
-def test_there_are_sixty_invariants_with_ids_of_their_own() -> None:
-    counts = Counter(row["id"] for row in rows())
-    assert [name for name, count in counts.items() if count > 1] == []
-    assert len(counts) >= 60
-
-
-def test_no_two_rows_say_the_same() -> None:
-    counts = Counter(re.sub(r"\W+", " ", row["statement"].lower()) for row in rows())
+def test_no_two_invariants_say_the_same() -> None:
+    counts = Counter(re.sub(r"\W+", " ", row.statement.lower()) for row in ROWS)
     assert [statement for statement, count in counts.items() if count > 1] == []
 
 
-def test_every_row_is_checked_by_a_test() -> None:
-    assert sorted({row["id"] for row in rows()} - checked().keys()) == []
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (lambda text: re.sub(r"^- \*\*C3-MATCH-2\*\*.*\n", "", text, flags=re.M), "no line or no row"),
+        (lambda text: re.sub(r"^\| C3-MATCH-2 \|.*\n", "", text, flags=re.M), "no line or no row"),
+        (lambda text: re.sub(r"^(\| C3-MATCH-2 \|.*\n)", r"\1\1", text, flags=re.M), "stands there twice"),
+        (lambda text: re.sub(r"^(\| C3-MATCH-2 \|)", r"\1 one cell more |", text, flags=re.M), "cells instead of"),
+    ],
+    ids=["no line", "no row", "twice", "a cell more"],
+)
+def test_a_document_that_is_not_whole_is_refused(broken: Callable[[str], str], message: str, tmp_path: Path) -> None:
+    (tmp_path / "invariants.md").write_text(broken((ROOT / "invariants.md").read_text()))
+    with pytest.raises(ValueError, match=message):
+        invariants(tmp_path)
 
 
-def test_every_check_names_a_row() -> None:
-    assert sorted(checked().keys() - {row["id"] for row in rows()}) == []
+def test_every_invariant_is_checked_by_a_test() -> None:
+    assert sorted({row.id for row in ROWS} - checked().keys()) == []
 
 
-@pytest.mark.parametrize("row", rows(), ids=lambda row: row["id"])
-def test_row_is_complete(row: dict[str, str]) -> None:
-    assert "MUST" in row["statement"]
-    assert row["predicate"]
-    assert row["kind"] in KINDS
-    assert row["tolerance"]
-    assert row["status"].startswith(("tested", "partly"))
+def test_every_check_names_an_invariant() -> None:
+    assert sorted(checked().keys() - {row.id for row in ROWS}) == []
 
 
-@pytest.mark.parametrize("row", rows(), ids=lambda row: row["id"])
-def test_row_names_a_test_that_exists(row: dict[str, str]) -> None:
-    for reference in re.split(r",\s*", row["test"]):
-        file, _, name = reference.strip("` ").partition("::")
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_row_is_complete(row: Invariant) -> None:
+    assert "MUST" in row.statement
+    assert row.predicate
+    assert row.kind in KINDS
+    assert row.tolerance
+    assert row.status.startswith(("tested", "partly"))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_row_names_a_test_that_exists(row: Invariant) -> None:
+    for reference in row.tests:
+        file, _, name = reference.partition("::")
         path = ROOT / file
         assert path.is_file(), f"{row['id']}: no file {file}"
         tree = ast.parse(path.read_text())
@@ -97,10 +91,10 @@ def test_row_names_a_test_that_exists(row: dict[str, str]) -> None:
         assert set(name.split("::")) <= names, f"{row['id']}: {file} has no {name}"
 
 
-@pytest.mark.parametrize("row", rows(), ids=lambda row: row["id"])
-def test_row_names_code_that_exists(row: dict[str, str]) -> None:
-    for reference in re.split(r",\s*", row["where"]):
-        file, _, function = reference.strip("` ").partition(":")
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_row_names_code_that_exists(row: Invariant) -> None:
+    for reference in row.where:
+        file, _, function = reference.partition(":")
         path = ROOT / file
         assert path.is_file(), f"{row['id']}: no file {file}"
         if function:
@@ -108,20 +102,20 @@ def test_row_names_code_that_exists(row: dict[str, str]) -> None:
 
 
 def test_every_clause_is_guarded() -> None:
-    guarded = set().union(*(cited(row["clauses"]) for row in rows()))
+    guarded = {clause for row in ROWS for clause in row.clauses}
     assert sorted(clauses() - guarded) == []
     assert sorted(guarded - clauses()) == []
 
 
-@pytest.mark.parametrize("folder", ["contracts", "wattproof", "tests"])
+@pytest.mark.parametrize("folder", ["contracts", "wattproof", "verification", "tests"])
 def test_every_clause_that_the_code_cites_exists(folder: str) -> None:
     for path in sorted((ROOT / folder).rglob("*")):
         if path.suffix in (".vy", ".vyi", ".py"):
-            assert sorted(cited(path.read_text()) - clauses()) == [], path
+            assert sorted(set(clauses_cited(path.read_text())) - clauses()) == [], path
 
 
 def test_every_fault_names_an_invariant_and_a_test_that_exist() -> None:
-    known = {row["id"]: row for row in rows()}
+    known = invariants()
     assert len(FAULTS) >= 25
     for patch in FAULTS:
         head = patch.read_text().partition("\n--- ")[0]

@@ -22,7 +22,7 @@ from wattproof.evm.engine import EIP_170
 @pytest.fixture(scope="module")
 def committed() -> list[Figure]:
     """The figures of `gas-snapshot.json`."""
-    return figures.read_snapshot(run.snapshot_path())
+    return figures.read_snapshot(run.SNAPSHOT)
 
 
 def test_gas_is_the_snapshots(committed: list[Figure]) -> None:
@@ -63,7 +63,7 @@ def test_every_book_was_measured(committed: list[Figure]) -> None:
 
 def test_the_document_shows_the_snapshot(committed: list[Figure]) -> None:
     """The tables of docs/gas.md are those that the snapshot gives."""
-    text, code = run.docs_path().read_text(), figures.read_sizes(run.snapshot_path())
+    text, code = run.DOCUMENT.read_text(), figures.read_sizes(run.SNAPSHOT)
     assert report.rewritten(text, committed, code) == text, "run `wattproof gas --docs` and commit docs/gas.md"
 
 
@@ -73,7 +73,7 @@ def test_what_is_deployed_fits(contract: str, name: str) -> None:
     """The code has bytes left below EIP-170's limit, as many as the snapshot says, give or take 1 % of the limit."""
     size = sizes.Size(contract, name, build(contract, name).size)
     assert sizes.too_large([size]) == []
-    committed = {(one.contract, one.build): one for one in figures.read_sizes(run.snapshot_path())}
+    committed = {(one.contract, one.build): one for one in figures.read_sizes(run.SNAPSHOT)}
     assert abs(size.free - committed[contract, name].free) <= EIP_170 // 100, "run `make gas UPDATE=1` and commit"
 
 
