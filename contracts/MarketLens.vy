@@ -92,6 +92,13 @@ RANK_BY_PRICE: public(immutable(bool))
 _SHIFT: immutable(uint256)
 
 
+# @dev What the views tell of some quotes.
+struct Quotes:
+    quotes: DynArray[IEnergyMarket.Quote, 8]
+    remaining: DynArray[uint256, 8]
+    trades: DynArray[bytes32, 8]
+
+
 @deploy
 def __init__(market: address):
     """
@@ -384,13 +391,6 @@ def state(
     seen.others.append(staticcall IERC20(TOKEN).balanceOf(MARKET))
 
     return seen
-
-
-# @dev What the views tell of some quotes.
-struct Quotes:
-    quotes: DynArray[IEnergyMarket.Quote, 8]
-    remaining: DynArray[uint256, 8]
-    trades: DynArray[bytes32, 8]
 
 
 @internal

@@ -23,19 +23,19 @@ uses: eip712
 uses: ledger
 
 
-# @dev A user that may begin new business: its number and its purse, to be written back.
-struct Trader:
-    number: uint256
-    capacity: uint256
-    purse: uint256
-
-
 # @dev What comes before typed data when it is signed (EIP-712): the bytes 0x19 and 0x01.
 _TYPED_DATA: constant(uint256) = 25 * 256 + 1
 
 
 # @dev The EIP-712 type of what a meter signs to be paired with a user.
 _PAIRING_TYPE: constant(bytes32) = keccak256("Pairing(address user,bytes32 profile)")
+
+
+# @dev A user that may begin new business: its number and its purse, to be written back.
+struct Trader:
+    number: uint256
+    capacity: uint256
+    purse: uint256
 
 
 # @dev The number that the next user gets; the first is 1.

@@ -17,17 +17,17 @@ from . import packing
 from . import refusals
 
 
+# @dev The most tokens that the market takes in, so that no balance outgrows its purse
+# (T-MON-24).
+_MOST_TOKENS: constant(uint256) = packing.MOST_MONEY
+
+
 # @dev The settlement token.
 TOKEN: immutable(address)
 
 
 # @dev The grid's energy supplier: the other side of every invoice account.
 SUPPLIER: immutable(address)
-
-
-# @dev The most tokens that the market takes in, so that no balance outgrows its purse
-# (T-MON-24).
-_MOST_TOKENS: constant(uint256) = 2**104 - 1
 
 
 # @dev The purses: what each account may withdraw or reserve, and holds in escrow.

@@ -35,13 +35,6 @@ uses: tariff
 _BASE_WEIGHT: constant(uint256) = 10_000
 
 
-# @dev A bid that may win: its bidder, and the words of the bid and of the bidder's purse.
-struct Entry:
-    bidder: address
-    bid: uint256
-    purse: uint256
-
-
 # @dev How many times a bid is put among those that may win, or taken from them, at most.
 _STEPS: constant(uint256) = 2 * bids.BOOK_SIZE
 
@@ -68,6 +61,13 @@ PRIORITY_STEP: immutable(uint256)
 
 # @dev Whether bids rank by their unit price; else, as in the paper, by their total amount.
 RANK_BY_PRICE: immutable(bool)
+
+
+# @dev A bid that may win: its bidder, and the words of the bid and of the bidder's purse.
+struct Entry:
+    bidder: address
+    bid: uint256
+    purse: uint256
 
 
 @deploy
@@ -149,7 +149,7 @@ def match_bids(quote_id: uint256):
                 for _level: uint256 in range(_LEVELS):
                     if node == 0:
                         break
-                    parent: uint256 = unsafe_sub(node, 1) >> 1
+                    parent: uint256 = unsafe_div(unsafe_sub(node, 1), 2)
                     above: uint256 = heap[parent]
                     if above <= rank:
                         break
@@ -172,7 +172,7 @@ def match_bids(quote_id: uint256):
                 sale.winners = unsafe_add(sale.winners, 1)
             wanted = wanted_better
             for _level: uint256 in range(_LEVELS):
-                child: uint256 = unsafe_add(node << 1, 1)
+                child: uint256 = unsafe_add(unsafe_mul(node, 2), 1)
                 if child >= size:
                     break
                 below: uint256 = heap[child]

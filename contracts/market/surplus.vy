@@ -32,6 +32,10 @@ uses: sales
 uses: tariff
 
 
+# @dev The least share of what is offered that can be purchased, as a shift: a 64th (T-SUR-11).
+_LEAST_SHARE_SHIFT: constant(uint256) = 6
+
+
 @deploy
 def __init__():
     """
@@ -77,7 +81,7 @@ def buy_surplus(quote_id: uint256, volume: uint256):
         refusals._refuse("surplus: not enough left")
     # So nobody can use up the trades of a quote (T-SUR-11). Rounded up: `64 * volume` is at
     # least what is offered.
-    if volume << 6 < offered and volume != left:
+    if volume << _LEAST_SHARE_SHIFT < offered and volume != left:
         refusals._refuse("surplus: volume too small")
     positions._check_capacity(positions._position[msg.sender][quote.period], volume, trader.capacity)
 
