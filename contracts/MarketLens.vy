@@ -87,9 +87,9 @@ PRIORITY_STEP: public(immutable(uint256))
 RANK_BY_PRICE: public(immutable(bool))
 
 
-# @dev How far the mappings are moved: before Cancun's rules the lock against re-entry takes
-# the first place in storage.
-_SHIFT: immutable(uint256)
+# @dev By how many slots the mappings are moved: before Cancun's rules the lock against
+# re-entry takes the first slot of storage.
+_SLOT_OFFSET: immutable(uint256)
 
 
 # @dev What the views tell of some quotes.
@@ -125,7 +125,7 @@ def __init__(market: address):
     WINDOW = frame.window
     PRIORITY_STEP = frame.priority_step
     RANK_BY_PRICE = frame.rank_by_price
-    _SHIFT = moved
+    _SLOT_OFFSET = moved
     clock.__init__(frame.period_length, frame.window)
 
 
@@ -239,11 +239,13 @@ def bid(quote_id: uint256, bidder: address) -> IEnergyMarket.Bid:
     @return Bid The bid; all zero where there is none.
     """
     # There is no such quote; a larger number would be the key of another one's bid.
-    if quote_id > packing.MOST_NUMBER:
+    if quote_id > packing.MAX_NUMBER:
         return empty(IEnergyMarket.Bid)
     number: uint256 = packing._number(self._word(self._place(_IDENTITY, convert(bidder, uint256))))
-    key: uint256 = quote_id << packing.QUOTE_AT | number
-    found: DynArray[uint256, records.PAGE] = self._words([self._place(_BID, key), self._place(_QUOTE, quote_id)])
+    key: uint256 = quote_id << packing.KEY_QUOTE_SHIFT | number
+    found: DynArray[uint256, records.PAGE] = self._words(
+        [self._place(_BID, key), self._place(_QUOTE, quote_id)]
+    )
 
     return self._bid_of(key, found[0], packing._quote(found[1]).status)
 
@@ -266,7 +268,7 @@ def seal_of(quote_id: uint256, bidder: address, price: uint256, volume: uint256,
 
 @external
 @view
-def trades(quote_id: uint256) -> DynArray[IEnergyMarket.Trade, sales.MOST_TRADES]:
+def trades(quote_id: uint256) -> DynArray[IEnergyMarket.Trade, sales.MAX_TRADES]:
     """
     @dev Returns the trades of a quote, in the order in which they were made.
     @param quote_id The ID of the quote.
@@ -505,31 +507,31 @@ def _left(quote: packing.Quote, sale: packing.Sale) -> uint256:
 @view
 def _trades(
     quote_id: uint256, quote: packing.Quote, sale: packing.Sale
-) -> DynArray[IEnergyMarket.Trade, sales.MOST_TRADES]:
+) -> DynArray[IEnergyMarket.Trade, sales.MAX_TRADES]:
     """
     @dev Returns the trades of a quote: the bids that won, chained in the order of the
          ranking, then the purchases (see `sales`).
     """
-    trades: DynArray[IEnergyMarket.Trade, sales.MOST_TRADES] = []
+    trades: DynArray[IEnergyMarket.Trade, sales.MAX_TRADES] = []
     wanted: DynArray[uint256, records.PAGE] = []
     number: uint256 = quote.first
-    for _winner: uint256 in range(sale.winners, bound=sales.MOST_TRADES):
-        word: uint256 = self._word(self._place(_BID, quote_id << packing.QUOTE_AT | number))
+    for _winner: uint256 in range(sale.winners, bound=sales.MAX_TRADES):
+        word: uint256 = self._word(self._place(_BID, quote_id << packing.KEY_QUOTE_SHIFT | number))
         bid: packing.Bid = packing._bid(word)
         wanted.append(self._place(_USER, number))
         trades.append(IEnergyMarket.Trade(buyer=empty(address), volume=bid.filled, price=bid.price))
         number = bid.next
     purchases: DynArray[uint256, records.PAGE] = []
-    row: uint256 = self._hashed(unsafe_add(_PURCHASE, _SHIFT), quote_id)
-    for place: uint256 in range(sale.purchases, bound=sales.MOST_TRADES):
-        purchases.append(unsafe_sub(self._hashed(row, place), unsafe_add(_RECORDS, _SHIFT)))
+    row: uint256 = self._hashed(unsafe_add(_PURCHASE, _SLOT_OFFSET), quote_id)
+    for place: uint256 in range(sale.purchases, bound=sales.MAX_TRADES):
+        purchases.append(unsafe_sub(self._hashed(row, place), unsafe_add(_RECORDS, _SLOT_OFFSET)))
     bought: DynArray[uint256, records.PAGE] = self._words(purchases)
     for word: uint256 in bought:
         purchase: packing.Purchase = packing._purchase(word)
         wanted.append(self._place(_USER, purchase.buyer))
         trades.append(IEnergyMarket.Trade(buyer=empty(address), volume=purchase.volume, price=quote.price))
     buyers: DynArray[uint256, records.PAGE] = self._words(wanted)
-    for index: uint256 in range(len(trades), bound=sales.MOST_TRADES):
+    for index: uint256 in range(len(trades), bound=sales.MAX_TRADES):
         trades[index].buyer = convert(buyers[index], address)
 
     return trades
@@ -553,7 +555,7 @@ def _bids(
     keys: DynArray[uint256, 128] = []
     for quote_id: uint256 in quote_ids:
         for identity: uint256 in identities:
-            key: uint256 = quote_id << packing.QUOTE_AT | packing._number(identity)
+            key: uint256 = quote_id << packing.KEY_QUOTE_SHIFT | packing._number(identity)
             keys.append(key)
             wanted.append(self._place(_BID, key))
     words: DynArray[uint256, records.PAGE] = self._words(wanted)
@@ -666,7 +668,9 @@ def _place(mapping: uint256, key: uint256) -> uint256:
     """
     @dev Returns where the word of a key lies in a mapping.
     """
-    return unsafe_sub(self._hashed(unsafe_add(mapping, _SHIFT), key), unsafe_add(_RECORDS, _SHIFT))
+    return unsafe_sub(
+        self._hashed(unsafe_add(mapping, _SLOT_OFFSET), key), unsafe_add(_RECORDS, _SLOT_OFFSET)
+    )
 
 
 @internal
@@ -675,9 +679,9 @@ def _placed(mapping: uint256, user: address, period: uint256) -> uint256:
     """
     @dev Returns where the word of a user and period lies in a mapping of mappings.
     """
-    row: uint256 = self._hashed(unsafe_add(mapping, _SHIFT), convert(user, uint256))
+    row: uint256 = self._hashed(unsafe_add(mapping, _SLOT_OFFSET), convert(user, uint256))
 
-    return unsafe_sub(self._hashed(row, period), unsafe_add(_RECORDS, _SHIFT))
+    return unsafe_sub(self._hashed(row, period), unsafe_add(_RECORDS, _SLOT_OFFSET))
 
 
 @internal

@@ -121,7 +121,7 @@ def authorize(user: address, capacity: uint256):
     word: uint256 = self._identity[user]
     if word == 0:
         refusals._refuse("accounts: not registered")
-    if capacity == 0 or capacity > packing.MOST_ENERGY:
+    if capacity == 0 or capacity > packing.MAX_ENERGY:
         refusals._refuse("accounts: capacity out of bounds")
     rise: uint256 = unsafe_sub(capacity, packing._capacity(word))
     # What falls below zero is larger than any capacity.
@@ -130,7 +130,7 @@ def authorize(user: address, capacity: uint256):
     if rise == 0 and word & packing.AUTHORIZED != 0:
         refusals._refuse("accounts: already authorised")
 
-    self._identity[user] = unsafe_add(word | packing.AUTHORIZED, rise << packing.CAPACITY_AT)
+    self._identity[user] = unsafe_add(word | packing.AUTHORIZED, rise << packing.IDENTITY_CAPACITY_SHIFT)
     log IEnergyMarket.Authorized(user=user, capacity=capacity)
 
 

@@ -31,7 +31,7 @@ uses: tariff
 BOOK_SIZE: constant(uint256) = 128
 
 
-# @dev The bids by quote and the bidder's number, in one key (see `packing.QUOTE_AT`): the
+# @dev The bids by quote and the bidder's number, in one key (see `packing.KEY_QUOTE_SHIFT`): the
 # seal, and once opened a record. The opened bids of a quote are chained, see
 # `packing.Quote.first`. A bid that lost keeps its record: what holds follows from the
 # quote's status (see `MarketLens.bid`).
@@ -67,7 +67,7 @@ def submit_bid(quote_id: uint256, seal: bytes32):
     clock._check_phase(quote.period, IEnergyMarket.Phase.BIDDING)
     if trader.number == quote.prosumer:
         refusals._refuse("bids: own quote")
-    key: uint256 = quote_id << packing.QUOTE_AT | trader.number
+    key: uint256 = quote_id << packing.KEY_QUOTE_SHIFT | trader.number
     if self._bid[key] != 0:
         refusals._refuse("bids: already bid")
 
@@ -98,7 +98,7 @@ def reveal_bid(quote_id: uint256, price: uint256, volume: uint256, salt: bytes32
     quote: packing.Quote = quotes._existing(quote_id)
     quotes._check_valid(quote.status)
     clock._check_phase(quote.period, IEnergyMarket.Phase.REVEALING)
-    key: uint256 = quote_id << packing.QUOTE_AT | trader.number
+    key: uint256 = quote_id << packing.KEY_QUOTE_SHIFT | trader.number
     sealed: bool = False
     seal: bytes32 = empty(bytes32)
     sealed, seal = self._sealed(key)
@@ -146,6 +146,6 @@ def _has_won(quote_id: uint256, number: uint256) -> bool:
     """
     @dev Tells whether a user has won in the matching of a quote.
     """
-    word: uint256 = self._bid[quote_id << packing.QUOTE_AT | number]
+    word: uint256 = self._bid[quote_id << packing.KEY_QUOTE_SHIFT | number]
 
-    return not packing._is_seal(word) and word >> packing.FILLED_AT & packing.MOST_ENERGY != 0
+    return not packing._is_seal(word) and word >> packing.BID_FILLED_SHIFT & packing.MAX_ENERGY != 0

@@ -63,13 +63,13 @@ def _charge(user: address, purse: uint256, volume: uint256) -> (uint256, uint256
          then, the fee not yet taken: the discount is taken off and rounded down, and the
          fee is 0 where a waiver in hand takes its place (T-SET-13, T-SET-14).
     """
-    performances: uint256 = purse >> packing.PERFORMANCES_AT & packing.MOST_PERFORMANCES
+    performances: uint256 = purse >> packing.BALANCE_PERFORMANCES_SHIFT & packing.MAX_PERFORMANCES
     share: uint256 = unsafe_sub(_TOP_TIER, self._tier(performances))
     fee: uint256 = unsafe_mul(unsafe_mul(volume, tariff.SERVICE_FEE), share) // _TOP_TIER
     # A fee of nothing uses no waiver up.
-    if fee > 0 and purse >> packing.WAIVERS_AT & packing.MOST_WAIVERS != 0:
+    if fee > 0 and purse >> packing.BALANCE_WAIVERS_SHIFT & packing.MAX_WAIVERS != 0:
         log IEnergyMarket.WaiverUsed(user=user)
-        return 0, unsafe_sub(purse, 1 << packing.WAIVERS_AT)
+        return 0, unsafe_sub(purse, 1 << packing.BALANCE_WAIVERS_SHIFT)
 
     return fee, purse
 
@@ -81,7 +81,7 @@ def _grant_waiver(user: address, purse: uint256) -> uint256:
     """
     log IEnergyMarket.WaiverGranted(user=user)
 
-    return packing._counted(purse, packing.WAIVERS_AT, packing.MOST_WAIVERS)
+    return packing._counted(purse, packing.BALANCE_WAIVERS_SHIFT, packing.MAX_WAIVERS)
 
 
 @internal
@@ -92,7 +92,7 @@ def _record(user: address, purse: uint256, good: bool) -> uint256:
     """
     log IEnergyMarket.PerformanceRecorded(user=user, good=good)
     if good:
-        return packing._counted(purse, packing.PERFORMANCES_AT, packing.MOST_PERFORMANCES)
+        return packing._counted(purse, packing.BALANCE_PERFORMANCES_SHIFT, packing.MAX_PERFORMANCES)
     # Counted one by one: no overflow.
     self._defaults[user] = unsafe_add(self._defaults[user], 1)
 

@@ -19,7 +19,7 @@ from . import refusals
 
 # @dev The most tokens that the market takes in, so that no balance outgrows its purse
 # (T-MON-24).
-_MOST_TOKENS: constant(uint256) = packing.MOST_MONEY
+_MAX_TOKENS: constant(uint256) = packing.MAX_MONEY
 
 
 # @dev The settlement token.
@@ -73,7 +73,7 @@ def deposit(amount: uint256):
     held: uint256 = self._held(self)
     self._check_moved(before, held, amount)
 
-    if held > _MOST_TOKENS:
+    if held > _MAX_TOKENS:
         refusals._refuse("ledger: too many tokens")
 
     purse: uint256 = packing._funded(self._purse[msg.sender], amount)
@@ -157,12 +157,12 @@ def _booked(user: address, purse: uint256, amount: int256) -> (uint256, int256):
     # The payer pays as far as its free balance goes; with that it holds what is taken off.
     # What is paid lies between 0 and the invoice: no difference leaves the numbers.
     if invoice > 0:
-        moved: uint256 = min(convert(invoice, uint256), supplier & packing.MOST_MONEY)
+        moved: uint256 = min(convert(invoice, uint256), supplier & packing.MAX_MONEY)
         after = packing._funded(purse, moved)
         supplier = unsafe_sub(supplier, moved)
         paid = convert(moved, int256)
     else:
-        moved: uint256 = min(convert(unsafe_sub(0, invoice), uint256), purse & packing.MOST_MONEY)
+        moved: uint256 = min(convert(unsafe_sub(0, invoice), uint256), purse & packing.MAX_MONEY)
         after = unsafe_sub(purse, moved)
         supplier = packing._funded(supplier, moved)
         paid = unsafe_sub(0, convert(moved, int256))
@@ -212,7 +212,7 @@ def _check_free(purse: uint256, amount: uint256):
     @dev Reverts unless `amount` is free in a purse.
     @custom:error "ledger: insufficient balance".
     """
-    if amount > purse & packing.MOST_MONEY:
+    if amount > purse & packing.MAX_MONEY:
         refusals._refuse("ledger: insufficient balance")
 
 

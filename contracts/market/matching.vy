@@ -45,10 +45,10 @@ _STEPS: constant(uint256) = 2 * bids.BOOK_SIZE
 # is one number, the larger the better. The bidder's number is lowest and never decides, as
 # places differ. With volumes below 2 ** 24, prices below 2 ** 96 and weights below 2 ** 16
 # the amount fits.
-_AMOUNT_AT: constant(uint256) = 64
-_VOLUME_AT: constant(uint256) = 40
-_PLACE_AT: constant(uint256) = 32
-_MOST_PLACE: constant(uint256) = 255
+_AMOUNT_SHIFT: constant(uint256) = 64
+_VOLUME_SHIFT: constant(uint256) = 40
+_PLACE_SHIFT: constant(uint256) = 32
+_MAX_PLACE: constant(uint256) = 255
 
 
 # @dev Levels below the root of a heap of a full book.
@@ -104,8 +104,8 @@ def match_bids(quote_id: uint256):
     supply: uint256 = quote.volume
     step: uint256 = PRIORITY_STEP
     by_amount: bool = not RANK_BY_PRICE
-    book: uint256 = quote_id << packing.QUOTE_AT
-    # The ranks (see `_AMOUNT_AT`) of the bids that may win, none of the first `size` smaller
+    book: uint256 = quote_id << packing.KEY_QUOTE_SHIFT
+    # The ranks (see `_AMOUNT_SHIFT`) of the bids that may win, none of the first `size` smaller
     # than its parent's, and the bids themselves.
     heap: uint256[bids.BOOK_SIZE] = empty(uint256[bids.BOOK_SIZE])
     size: uint256 = 0
@@ -123,18 +123,18 @@ def match_bids(quote_id: uint256):
             # The next bid of the book. Standing counts as it is now.
             bidder: address = accounts._user[next]
             entry: Entry = Entry(bidder=bidder, bid=bids._bid[book | next], purse=ledger._purse[bidder])
-            price: uint256 = entry.bid & packing.MOST_PRICE
-            volume: uint256 = entry.bid >> packing.VOLUME_AT & packing.MOST_ENERGY
+            price: uint256 = entry.bid & packing.MAX_PRICE
+            volume: uint256 = entry.bid >> packing.BID_VOLUME_SHIFT & packing.MAX_ENERGY
             tier: uint256 = incentives._tier(
-                entry.purse >> packing.PERFORMANCES_AT & packing.MOST_PERFORMANCES
+                entry.purse >> packing.BALANCE_PERFORMANCES_SHIFT & packing.MAX_PERFORMANCES
             )
             # The unit price counts, times the volume or, where it ranks by itself, times 1.
             amount: uint256 = unsafe_mul(
                 unsafe_mul(price, volume if by_amount else 1),
                 unsafe_add(_BASE_WEIGHT, unsafe_mul(step, tier)),
             )
-            rank = amount << _AMOUNT_AT | volume << _VOLUME_AT | len(entries) << _PLACE_AT | next
-            next = entry.bid >> packing.NEXT_AT & packing.MOST_NUMBER
+            rank = amount << _AMOUNT_SHIFT | volume << _VOLUME_SHIFT | len(entries) << _PLACE_SHIFT | next
+            next = entry.bid >> packing.BID_NEXT_SHIFT & packing.MAX_NUMBER
             if rank < bar:
                 self._reject(quote_id, quote.period, entry)
                 continue
@@ -165,7 +165,7 @@ def match_bids(quote_id: uint256):
             # long as a child is smaller.
             worst: uint256 = heap[0]
             if wanted_better >= supply:
-                self._reject(quote_id, quote.period, entries[worst >> _PLACE_AT & _MOST_PLACE])
+                self._reject(quote_id, quote.period, entries[worst >> _PLACE_SHIFT & _MAX_PLACE])
             else:
                 # It has won: so the winners remain behind the heap, the best first.
                 heap[size] = worst
@@ -187,24 +187,24 @@ def match_bids(quote_id: uint256):
             if size == 0:
                 break
         heap[node] = rank
-        wanted_better = unsafe_sub(wanted, heap[0] >> _VOLUME_AT & packing.MOST_ENERGY)
+        wanted_better = unsafe_sub(wanted, heap[0] >> _VOLUME_SHIFT & packing.MAX_ENERGY)
         bar = heap[0] if wanted >= supply else 0
 
-    quote.first = heap[0] & packing.MOST_NUMBER
+    quote.first = heap[0] & packing.MAX_NUMBER
     for place: uint256 in range(sale.winners, bound=bids.BOOK_SIZE):
-        number: uint256 = heap[place] & packing.MOST_NUMBER
-        entry: Entry = entries[heap[place] >> _PLACE_AT & _MOST_PLACE]
-        price: uint256 = entry.bid & packing.MOST_PRICE
-        volume: uint256 = entry.bid >> packing.VOLUME_AT & packing.MOST_ENERGY
+        number: uint256 = heap[place] & packing.MAX_NUMBER
+        entry: Entry = entries[heap[place] >> _PLACE_SHIFT & _MAX_PLACE]
+        price: uint256 = entry.bid & packing.MAX_PRICE
+        volume: uint256 = entry.bid >> packing.BID_VOLUME_SHIFT & packing.MAX_ENERGY
         filled: uint256 = min(volume, unsafe_sub(supply, sale.sold))
         sale.sold = unsafe_add(sale.sold, filled)
         following: uint256 = 0
         if unsafe_add(place, 1) < sale.winners:
-            following = heap[unsafe_add(place, 1)] & packing.MOST_NUMBER
+            following = heap[unsafe_add(place, 1)] & packing.MAX_NUMBER
         # From here on the winners are chained, in the order of the ranking (see `sales`).
         bids._bid[book | number] = packing._won(entry.bid, filled, following)
         # Agreed, however late the matching is called: the bid was made ahead of delivery.
-        pending: bool = entry.bid & packing.PENDING != 0
+        pending: bool = entry.bid & packing.BID_PENDING != 0
         positions._buy(entry.bidder, quote.period, quote_id, filled, filled, 0, pending)
         # The reserve of what is not filled is free again.
         if filled < volume:
@@ -224,12 +224,12 @@ def _reject(quote_id: uint256, period: uint256, entry: Entry):
     @dev Gives the reserve of a losing bid back. Its record stays as it is: what it says
          follows from the quote's status, and so does the end of a stake that is pending.
     """
-    volume: uint256 = entry.bid >> packing.VOLUME_AT & packing.MOST_ENERGY
-    price: uint256 = entry.bid & packing.MOST_PRICE
+    volume: uint256 = entry.bid >> packing.BID_VOLUME_SHIFT & packing.MAX_ENERGY
+    price: uint256 = entry.bid & packing.MAX_PRICE
     # As `tariff._escrow`, without the call: books are mostly losers.
     escrow: uint256 = unsafe_mul(volume, unsafe_add(price, tariff.SERVICE_FEE))
 
     ledger._purse[entry.bidder] = packing._released(entry.purse, escrow, escrow)
-    if entry.bid & packing.PENDING == 0:
+    if entry.bid & packing.BID_PENDING == 0:
         positions._receive(entry.bidder, period, 0, True)
     log IEnergyMarket.BidRejected(quote_id=quote_id, bidder=entry.bidder)

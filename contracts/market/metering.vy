@@ -114,7 +114,7 @@ def _accept(
         # reports only where it has business in the period (T-MET-5). What was bought is a
         # stake still: no quote of the period is settled yet.
         if delivery & packing.SALE_OPEN != 0:
-            most = quotes._read(delivery >> packing.QUOTE_ID_AT & packing.MOST_NUMBER).volume
+            most = quotes._read(delivery >> packing.DELIVERY_QUOTE_ID_SHIFT & packing.MAX_NUMBER).volume
         elif positions._has_stake(positions._position[user][period]):
             most = 0
         else:

@@ -22,20 +22,20 @@ from ..interfaces import IEnergyMarket
 # ---- kinds of fields -----------------------------------------------------------------
 #
 #   kind          bits   largest value      why that is enough
-#   money          104   MOST_MONEY         no more is ever deposited (T-MON-24)
-#   price           96   MOST_PRICE         T-PARTY-11
-#   energy          24   MOST_ENERGY        no energy of a user in a period is larger than the
+#   money          104   MAX_MONEY          no more is ever deposited (T-MON-24)
+#   price           96   MAX_PRICE          T-PARTY-11
+#   energy          24   MAX_ENERGY         no energy of a user in a period is larger than the
 #                                           capacity of its connection (T-REG-20), whatever it
 #                                           quotes, asks for, buys or meters
-#   number          32   MOST_NUMBER        users and quotes, counted
-#   period          36   _MOST_PERIOD       within seven days of now (T-QUO-3)
-#   time            40   _MOST_TIME         seconds
-#   performances    24   MOST_PERFORMANCES  stops counting: beyond any use (T-STD-1)
-#   waivers         22   MOST_WAIVERS       stops counting: beyond any use (T-STD-11)
-#   stakes          16   MOST_COUNT         open quotes, counted
-#   bids             8   _MOST_BIDS         at most 128 are opened on a quote (T-BID-13)
+#   number          32   MAX_NUMBER         users and quotes, counted
+#   period          36   _MAX_PERIOD        within seven days of now (T-QUO-3)
+#   time            40   _MAX_TIME          seconds
+#   performances    24   MAX_PERFORMANCES   stops counting: beyond any use (T-STD-1)
+#   waivers         22   MAX_WAIVERS        stops counting: beyond any use (T-STD-11)
+#   stakes          16   MAX_STAKES         open quotes, counted
+#   bids             8   _MAX_BIDS          at most 128 are opened on a quote (T-BID-13)
 #   purchases        9   (highest field)    at most 256 trades (T-SUR-7)
-#   total          128   _MOST_TOTAL        less than 2 ** 24 from each of less than 2 ** 32
+#   total          128   _MAX_TOTAL         less than 2 ** 24 from each of less than 2 ** 32
 #                                           quotes, and at most 128 times as much
 
 
@@ -55,17 +55,17 @@ _TOTAL_BITS: constant(uint256) = 128
 
 
 # @dev The largest value of each kind.
-MOST_MONEY: constant(uint256) = 2**_MONEY_BITS - 1
-MOST_PRICE: constant(uint256) = 2**_PRICE_BITS - 1
-MOST_ENERGY: constant(uint256) = 2**_ENERGY_BITS - 1
-MOST_NUMBER: constant(uint256) = 2**_NUMBER_BITS - 1
-_MOST_PERIOD: constant(uint256) = 2**_PERIOD_BITS - 1
-_MOST_TIME: constant(uint256) = 2**_TIME_BITS - 1
-MOST_PERFORMANCES: constant(uint256) = 2**_PERFORMANCES_BITS - 1
-MOST_WAIVERS: constant(uint256) = 2**_WAIVERS_BITS - 1
-MOST_COUNT: constant(uint256) = 2**_STAKES_BITS - 1
-_MOST_BIDS: constant(uint256) = 2**_BIDS_BITS - 1
-_MOST_TOTAL: constant(uint256) = 2**_TOTAL_BITS - 1
+MAX_MONEY: constant(uint256) = 2**_MONEY_BITS - 1
+MAX_PRICE: constant(uint256) = 2**_PRICE_BITS - 1
+MAX_ENERGY: constant(uint256) = 2**_ENERGY_BITS - 1
+MAX_NUMBER: constant(uint256) = 2**_NUMBER_BITS - 1
+_MAX_PERIOD: constant(uint256) = 2**_PERIOD_BITS - 1
+_MAX_TIME: constant(uint256) = 2**_TIME_BITS - 1
+MAX_PERFORMANCES: constant(uint256) = 2**_PERFORMANCES_BITS - 1
+MAX_WAIVERS: constant(uint256) = 2**_WAIVERS_BITS - 1
+MAX_STAKES: constant(uint256) = 2**_STAKES_BITS - 1
+_MAX_BIDS: constant(uint256) = 2**_BIDS_BITS - 1
+_MAX_TOTAL: constant(uint256) = 2**_TOTAL_BITS - 1
 
 
 # ---- identity: who a user is ---------------------------------------------------------
@@ -81,7 +81,7 @@ _MOST_TOTAL: constant(uint256) = 2**_TOTAL_BITS - 1
 _IDENTITY_NUMBER_SHIFT: constant(uint256) = 160
 AUTHORIZED: constant(uint256) = 1 << 192
 BLANK: constant(uint256) = 1 << 193
-CAPACITY_AT: constant(uint256) = 194
+IDENTITY_CAPACITY_SHIFT: constant(uint256) = 194
 
 
 # ---- purse: a party's money, and what is decided as money moves ----------------------
@@ -94,9 +94,9 @@ CAPACITY_AT: constant(uint256) = 194
 #    254        invoiced          1
 
 
-_RESERVED_AT: constant(uint256) = 104
-PERFORMANCES_AT: constant(uint256) = 208
-WAIVERS_AT: constant(uint256) = 232
+_BALANCE_RESERVED_SHIFT: constant(uint256) = 104
+BALANCE_PERFORMANCES_SHIFT: constant(uint256) = 208
+BALANCE_WAIVERS_SHIFT: constant(uint256) = 232
 _BALANCE_INVOICED_SHIFT: constant(uint256) = 254
 INVOICED: constant(uint256) = 1 << _BALANCE_INVOICED_SHIFT
 
@@ -114,7 +114,7 @@ INVOICED: constant(uint256) = 1 << _BALANCE_INVOICED_SHIFT
 
 
 _QUOTE_PERIOD_SHIFT: constant(uint256) = 32
-QUOTED_AT: constant(uint256) = 68
+QUOTE_VOLUME_SHIFT: constant(uint256) = 68
 _QUOTE_PRICE_SHIFT: constant(uint256) = 92
 _QUOTE_OPENED_SHIFT: constant(uint256) = 188
 _QUOTE_FIRST_SHIFT: constant(uint256) = 196
@@ -138,15 +138,15 @@ _QUOTE_STATUS_SHIFT: constant(uint256) = 228
 #    180  188   purchases         9   purchases; the highest field
 
 
-IMPORTED_AT: constant(uint256) = 24
+DELIVERY_IMPORTED_SHIFT: constant(uint256) = 24
 PRESENT: constant(uint256) = 1 << 48
 READING_SETTLED: constant(uint256) = 1 << 49
 _DELIVERY_OPEN_SHIFT: constant(uint256) = 50
 SALE_OPEN: constant(uint256) = 1 << _DELIVERY_OPEN_SHIFT
 _DELIVERY_AHEAD_SHIFT: constant(uint256) = 51
-QUOTE_ID_AT: constant(uint256) = 52
+DELIVERY_QUOTE_ID_SHIFT: constant(uint256) = 52
 _DELIVERY_CREATED_AT_SHIFT: constant(uint256) = 84
-SOLD_AT: constant(uint256) = 124
+DELIVERY_SOLD_SHIFT: constant(uint256) = 124
 _DELIVERY_MATCHED_SHIFT: constant(uint256) = 148
 _DELIVERY_WINNERS_SHIFT: constant(uint256) = 172
 _DELIVERY_PURCHASES_SHIFT: constant(uint256) = 180
@@ -154,7 +154,7 @@ _DELIVERY_PURCHASES_SHIFT: constant(uint256) = 180
 
 # @dev The reading takes all that lies below the sale.
 _READING_BITS: constant(uint256) = 50
-_MOST_READING: constant(uint256) = 2**_READING_BITS - 1
+_MAX_READING: constant(uint256) = 2**_READING_BITS - 1
 
 
 # ---- bid: a seal, and once opened a record -------------------------------------------
@@ -169,11 +169,11 @@ _MOST_READING: constant(uint256) = 2**_READING_BITS - 1
 #    178  255   (seal)                a word with one of these bits set is a seal
 
 
-VOLUME_AT: constant(uint256) = 96
-FILLED_AT: constant(uint256) = 120
-NEXT_AT: constant(uint256) = 144
+BID_VOLUME_SHIFT: constant(uint256) = 96
+BID_FILLED_SHIFT: constant(uint256) = 120
+BID_NEXT_SHIFT: constant(uint256) = 144
 _BID_PENDING_SHIFT: constant(uint256) = 176
-PENDING: constant(uint256) = 1 << _BID_PENDING_SHIFT
+BID_PENDING: constant(uint256) = 1 << _BID_PENDING_SHIFT
 SEAL_ASIDE: constant(uint256) = 2**177
 _SEALS: constant(uint256) = 2**178
 
@@ -185,7 +185,7 @@ _SEALS: constant(uint256) = 2**178
 #     32   63   quote            32   a number
 
 
-QUOTE_AT: constant(uint256) = 32
+KEY_QUOTE_SHIFT: constant(uint256) = 32
 
 
 # ---- purchase: of surplus ------------------------------------------------------------
@@ -213,12 +213,12 @@ _PURCHASE_FIRST_SHIFT: constant(uint256) = 56
 #    168        settled           1
 
 
-BOUGHT_AT: constant(uint256) = 24
-RECEIVED_AT: constant(uint256) = 48
-ASKED_AT: constant(uint256) = 72
-CLAIMED_AT: constant(uint256) = 96
-OPEN_AT: constant(uint256) = 120
-PENDING_AT: constant(uint256) = 136
+POSITION_BOUGHT_SHIFT: constant(uint256) = 24
+POSITION_RECEIVED_SHIFT: constant(uint256) = 48
+POSITION_ASKED_SHIFT: constant(uint256) = 72
+POSITION_CLAIMED_SHIFT: constant(uint256) = 96
+POSITION_OPEN_SHIFT: constant(uint256) = 120
+POSITION_PENDING_SHIFT: constant(uint256) = 136
 POSITION_SETTLED: constant(uint256) = 1 << 168
 
 
@@ -340,7 +340,7 @@ def _new_identity(meter: address, number: uint256) -> uint256:
     """
     @dev Returns the word of a user that is not yet authorised.
     """
-    assert number <= MOST_NUMBER
+    assert number <= MAX_NUMBER
 
     return convert(meter, uint256) | number << _IDENTITY_NUMBER_SHIFT
 
@@ -351,7 +351,7 @@ def _number(word: uint256) -> uint256:
     """
     @dev Returns the user's number in the word of an identity.
     """
-    return word >> _IDENTITY_NUMBER_SHIFT & MOST_NUMBER
+    return word >> _IDENTITY_NUMBER_SHIFT & MAX_NUMBER
 
 
 @internal
@@ -360,7 +360,7 @@ def _capacity(word: uint256) -> uint256:
     """
     @dev Returns the capacity in the word of an identity, in Wh; it is the highest field.
     """
-    return word >> CAPACITY_AT
+    return word >> IDENTITY_CAPACITY_SHIFT
 
 
 @internal
@@ -379,10 +379,10 @@ def _purse(word: uint256) -> Purse:
     @dev Reads a word as a purse.
     """
     return Purse(
-        free=word & MOST_MONEY,
-        reserved=word >> _RESERVED_AT & MOST_MONEY,
-        performances=word >> PERFORMANCES_AT & MOST_PERFORMANCES,
-        waivers=word >> WAIVERS_AT & MOST_WAIVERS,
+        free=word & MAX_MONEY,
+        reserved=word >> _BALANCE_RESERVED_SHIFT & MAX_MONEY,
+        performances=word >> BALANCE_PERFORMANCES_SHIFT & MAX_PERFORMANCES,
+        waivers=word >> BALANCE_WAIVERS_SHIFT & MAX_WAIVERS,
         invoiced=word >> _BALANCE_INVOICED_SHIFT & 1 == 1,
     )
 
@@ -393,7 +393,7 @@ def _funded(word: uint256, amount: uint256) -> uint256:
     """
     @dev Returns the word of a purse with `amount` more in it, free.
     """
-    assert amount <= unsafe_sub(MOST_MONEY, word & MOST_MONEY)
+    assert amount <= unsafe_sub(MAX_MONEY, word & MAX_MONEY)
 
     return unsafe_add(word, amount)
 
@@ -404,10 +404,10 @@ def _reserved(word: uint256, amount: uint256) -> uint256:
     """
     @dev Returns the word of a purse once `amount`, which is free, is reserved.
     """
-    reserved: uint256 = unsafe_add(word >> _RESERVED_AT & MOST_MONEY, amount)
-    assert reserved <= MOST_MONEY
+    reserved: uint256 = unsafe_add(word >> _BALANCE_RESERVED_SHIFT & MAX_MONEY, amount)
+    assert reserved <= MAX_MONEY
 
-    return unsafe_sub(unsafe_add(word, amount << _RESERVED_AT), amount)
+    return unsafe_sub(unsafe_add(word, amount << _BALANCE_RESERVED_SHIFT), amount)
 
 
 @internal
@@ -417,24 +417,24 @@ def _released(word: uint256, amount: uint256, back: uint256) -> uint256:
     @dev Returns the word of a purse once `amount` of it is no longer reserved, and `back`
          is free instead.
     """
-    free: uint256 = unsafe_add(word & MOST_MONEY, back)
+    free: uint256 = unsafe_add(word & MAX_MONEY, back)
     # One comparison for all: what falls below zero has the highest bits set.
-    assert amount | back | free | unsafe_sub(word >> _RESERVED_AT & MOST_MONEY, amount) <= MOST_MONEY
+    assert amount | back | free | unsafe_sub(word >> _BALANCE_RESERVED_SHIFT & MAX_MONEY, amount) <= MAX_MONEY
 
-    return unsafe_sub(unsafe_add(word, back), amount << _RESERVED_AT)
+    return unsafe_sub(unsafe_add(word, back), amount << _BALANCE_RESERVED_SHIFT)
 
 
 @internal
 @pure
-def _counted(word: uint256, place: uint256, most: uint256) -> uint256:
+def _counted(word: uint256, first_bit: uint256, limit: uint256) -> uint256:
     """
-    @dev Returns the word of a purse with one more in the counter that begins at `place`; at
-         `most` it stops counting.
+    @dev Returns the word of a purse with one more in the counter that begins at bit
+         `first_bit`; at `limit` it stops counting.
     """
-    if word >> place & most == most:
+    if word >> first_bit & limit == limit:
         return word
 
-    return unsafe_add(word, 1 << place)
+    return unsafe_add(word, 1 << first_bit)
 
 
 @internal
@@ -444,12 +444,12 @@ def _quote(word: uint256) -> Quote:
     @dev Reads a word as a quote.
     """
     return Quote(
-        prosumer=word & MOST_NUMBER,
-        period=word >> _QUOTE_PERIOD_SHIFT & _MOST_PERIOD,
-        volume=word >> QUOTED_AT & MOST_ENERGY,
-        price=word >> _QUOTE_PRICE_SHIFT & MOST_PRICE,
-        opened=word >> _QUOTE_OPENED_SHIFT & _MOST_BIDS,
-        first=word >> _QUOTE_FIRST_SHIFT & MOST_NUMBER,
+        prosumer=word & MAX_NUMBER,
+        period=word >> _QUOTE_PERIOD_SHIFT & _MAX_PERIOD,
+        volume=word >> QUOTE_VOLUME_SHIFT & MAX_ENERGY,
+        price=word >> _QUOTE_PRICE_SHIFT & MAX_PRICE,
+        opened=word >> _QUOTE_OPENED_SHIFT & _MAX_BIDS,
+        first=word >> _QUOTE_FIRST_SHIFT & MAX_NUMBER,
         status=convert(word >> _QUOTE_STATUS_SHIFT, IEnergyMarket.QuoteStatus),
     )
 
@@ -471,7 +471,7 @@ def _pack_quote(quote: Quote) -> uint256:
     return (
         quote.prosumer
         | quote.period << _QUOTE_PERIOD_SHIFT
-        | quote.volume << QUOTED_AT
+        | quote.volume << QUOTE_VOLUME_SHIFT
         | quote.price << _QUOTE_PRICE_SHIFT
         | quote.opened << _QUOTE_OPENED_SHIFT
         | quote.first << _QUOTE_FIRST_SHIFT
@@ -486,14 +486,14 @@ def _sale(word: uint256) -> Sale:
     @dev Reads the sale in the word of a delivery.
     """
     return Sale(
-        reading=word & _MOST_READING,
+        reading=word & _MAX_READING,
         open=word & SALE_OPEN != 0,
         ahead=word >> _DELIVERY_AHEAD_SHIFT & 1 == 1,
-        quote_id=word >> QUOTE_ID_AT & MOST_NUMBER,
-        created_at=word >> _DELIVERY_CREATED_AT_SHIFT & _MOST_TIME,
-        sold=word >> SOLD_AT & MOST_ENERGY,
-        matched=word >> _DELIVERY_MATCHED_SHIFT & MOST_ENERGY,
-        winners=word >> _DELIVERY_WINNERS_SHIFT & _MOST_BIDS,
+        quote_id=word >> DELIVERY_QUOTE_ID_SHIFT & MAX_NUMBER,
+        created_at=word >> _DELIVERY_CREATED_AT_SHIFT & _MAX_TIME,
+        sold=word >> DELIVERY_SOLD_SHIFT & MAX_ENERGY,
+        matched=word >> _DELIVERY_MATCHED_SHIFT & MAX_ENERGY,
+        winners=word >> _DELIVERY_WINNERS_SHIFT & _MAX_BIDS,
         purchases=word >> _DELIVERY_PURCHASES_SHIFT,
     )
 
@@ -517,9 +517,9 @@ def _pack_sale(sale: Sale) -> uint256:
         sale.reading
         | convert(sale.open, uint256) << _DELIVERY_OPEN_SHIFT
         | convert(sale.ahead, uint256) << _DELIVERY_AHEAD_SHIFT
-        | sale.quote_id << QUOTE_ID_AT
+        | sale.quote_id << DELIVERY_QUOTE_ID_SHIFT
         | sale.created_at << _DELIVERY_CREATED_AT_SHIFT
-        | sale.sold << SOLD_AT
+        | sale.sold << DELIVERY_SOLD_SHIFT
         | sale.matched << _DELIVERY_MATCHED_SHIFT
         | sale.winners << _DELIVERY_WINNERS_SHIFT
         | sale.purchases << _DELIVERY_PURCHASES_SHIFT
@@ -542,11 +542,11 @@ def _bid(word: uint256) -> Bid:
     @dev Reads a word as an opened bid.
     """
     return Bid(
-        price=word & MOST_PRICE,
-        volume=word >> VOLUME_AT & MOST_ENERGY,
-        filled=word >> FILLED_AT & MOST_ENERGY,
-        next=word >> NEXT_AT & MOST_NUMBER,
-        pending=word & PENDING != 0,
+        price=word & MAX_PRICE,
+        volume=word >> BID_VOLUME_SHIFT & MAX_ENERGY,
+        filled=word >> BID_FILLED_SHIFT & MAX_ENERGY,
+        next=word >> BID_NEXT_SHIFT & MAX_NUMBER,
+        pending=word & BID_PENDING != 0,
     )
 
 
@@ -562,9 +562,9 @@ def _pack_bid(bid: Bid) -> uint256:
 
     return (
         bid.price
-        | bid.volume << VOLUME_AT
-        | bid.filled << FILLED_AT
-        | bid.next << NEXT_AT
+        | bid.volume << BID_VOLUME_SHIFT
+        | bid.filled << BID_FILLED_SHIFT
+        | bid.next << BID_NEXT_SHIFT
         | convert(bid.pending, uint256) << _BID_PENDING_SHIFT
     )
 
@@ -578,7 +578,7 @@ def _won(word: uint256, filled: uint256, next: uint256) -> uint256:
     """
     assert filled >> _ENERGY_BITS | next >> _NUMBER_BITS == 0
 
-    return word & ~(MOST_NUMBER << NEXT_AT) | filled << FILLED_AT | next << NEXT_AT
+    return word & ~(MAX_NUMBER << BID_NEXT_SHIFT) | filled << BID_FILLED_SHIFT | next << BID_NEXT_SHIFT
 
 
 @internal
@@ -588,8 +588,8 @@ def _purchase(word: uint256) -> Purchase:
     @dev Reads a word as a purchase.
     """
     return Purchase(
-        buyer=word & MOST_NUMBER,
-        volume=word >> _PURCHASE_VOLUME_SHIFT & MOST_ENERGY,
+        buyer=word & MAX_NUMBER,
+        volume=word >> _PURCHASE_VOLUME_SHIFT & MAX_ENERGY,
         first=word >> _PURCHASE_FIRST_SHIFT == 1,
     )
 
@@ -616,13 +616,13 @@ def _position(word: uint256) -> Position:
     @dev Reads a word as a position.
     """
     return Position(
-        agreed=word & MOST_ENERGY,
-        bought=word >> BOUGHT_AT & MOST_ENERGY,
-        received=word >> RECEIVED_AT & MOST_ENERGY,
-        asked=word >> ASKED_AT & MOST_ENERGY,
-        claimed=word >> CLAIMED_AT & MOST_ENERGY,
-        open=word >> OPEN_AT & MOST_COUNT,
-        pending=word >> PENDING_AT & MOST_NUMBER,
+        agreed=word & MAX_ENERGY,
+        bought=word >> POSITION_BOUGHT_SHIFT & MAX_ENERGY,
+        received=word >> POSITION_RECEIVED_SHIFT & MAX_ENERGY,
+        asked=word >> POSITION_ASKED_SHIFT & MAX_ENERGY,
+        claimed=word >> POSITION_CLAIMED_SHIFT & MAX_ENERGY,
+        open=word >> POSITION_OPEN_SHIFT & MAX_STAKES,
+        pending=word >> POSITION_PENDING_SHIFT & MAX_NUMBER,
         settled=word & POSITION_SETTLED != 0,
     )
 
@@ -633,7 +633,7 @@ def _claimed(word: uint256) -> uint256:
     """
     @dev Returns what of the capacity is claimed in the word of a position.
     """
-    return word >> CLAIMED_AT & MOST_ENERGY
+    return word >> POSITION_CLAIMED_SHIFT & MAX_ENERGY
 
 
 @internal
@@ -643,7 +643,7 @@ def _asked(word: uint256, volume: uint256) -> uint256:
     @dev Returns the word of a position with `volume` more asked for, and so claimed; the
          caller knows that it is within the capacity.
     """
-    return unsafe_add(word, unsafe_mul(volume, 2**ASKED_AT + 2**CLAIMED_AT))
+    return unsafe_add(word, unsafe_mul(volume, 2**POSITION_ASKED_SHIFT + 2**POSITION_CLAIMED_SHIFT))
 
 
 @internal
@@ -654,9 +654,11 @@ def _bought(word: uint256, volume: uint256, agreed: uint256, claimed: uint256) -
          `claimed` more claimed of the capacity; both are at most `volume`.
     """
     # No more is ever agreed than bought: one comparison serves both.
-    assert volume <= unsafe_sub(MOST_ENERGY, word >> BOUGHT_AT & MOST_ENERGY)
+    assert volume <= unsafe_sub(MAX_ENERGY, word >> POSITION_BOUGHT_SHIFT & MAX_ENERGY)
 
-    return unsafe_add(unsafe_add(word, volume << BOUGHT_AT), agreed | claimed << CLAIMED_AT)
+    return unsafe_add(
+        unsafe_add(word, volume << POSITION_BOUGHT_SHIFT), agreed | claimed << POSITION_CLAIMED_SHIFT
+    )
 
 
 @internal
@@ -665,9 +667,9 @@ def _staked(word: uint256) -> uint256:
     """
     @dev Returns the word of a position with one open quote more.
     """
-    assert word >> OPEN_AT & MOST_COUNT != MOST_COUNT
+    assert word >> POSITION_OPEN_SHIFT & MAX_STAKES != MAX_STAKES
 
-    return unsafe_add(word, 1 << OPEN_AT)
+    return unsafe_add(word, 1 << POSITION_OPEN_SHIFT)
 
 
 @internal
@@ -677,11 +679,11 @@ def _received(word: uint256, volume: uint256, ended: uint256) -> uint256:
     @dev Returns the word of a position with `volume` more received, and `ended`, 0 or 1,
          open quotes less.
     """
-    received: uint256 = unsafe_add(word >> RECEIVED_AT & MOST_ENERGY, volume)
+    received: uint256 = unsafe_add(word >> POSITION_RECEIVED_SHIFT & MAX_ENERGY, volume)
     # One comparison for all: what falls below zero has the highest bits set.
-    assert volume | received | unsafe_sub(word >> OPEN_AT & MOST_COUNT, ended) <= MOST_ENERGY
+    assert volume | received | unsafe_sub(word >> POSITION_OPEN_SHIFT & MAX_STAKES, ended) <= MAX_ENERGY
 
-    return unsafe_sub(unsafe_add(word, volume << RECEIVED_AT), ended << OPEN_AT)
+    return unsafe_sub(unsafe_add(word, volume << POSITION_RECEIVED_SHIFT), ended << POSITION_OPEN_SHIFT)
 
 
 @internal
@@ -691,8 +693,8 @@ def _reading(word: uint256) -> Reading:
     @dev Reads what the meter reported in the word of a delivery.
     """
     return Reading(
-        exported=word & MOST_ENERGY,
-        imported=word >> IMPORTED_AT & MOST_ENERGY,
+        exported=word & MAX_ENERGY,
+        imported=word >> DELIVERY_IMPORTED_SHIFT & MAX_ENERGY,
         present=word & PRESENT != 0,
         settled=word & READING_SETTLED != 0,
     )
@@ -706,7 +708,7 @@ def _metered(word: uint256, exported: uint256, imported: uint256) -> uint256:
     """
     assert (exported | imported) >> _ENERGY_BITS == 0
 
-    return word | exported | imported << IMPORTED_AT | PRESENT
+    return word | exported | imported << DELIVERY_IMPORTED_SHIFT | PRESENT
 
 
 @internal
@@ -715,7 +717,7 @@ def _totals(word: uint256) -> Totals:
     """
     @dev Reads a word as totals.
     """
-    return Totals(supply=word & _MOST_TOTAL, demand=word >> _TOTALS_DEMAND_SHIFT)
+    return Totals(supply=word & _MAX_TOTAL, demand=word >> _TOTALS_DEMAND_SHIFT)
 
 
 @internal

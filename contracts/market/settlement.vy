@@ -80,7 +80,7 @@ def settle_quote(quote_id: uint256):
 
     prosumer: address = accounts._user[quote.prosumer]
     sale: packing.Sale = deliveries._read_sale(prosumer, quote.period)
-    exported: uint256 = sale.reading & packing.MOST_ENERGY
+    exported: uint256 = sale.reading & packing.MAX_ENERGY
     delivered: uint256 = min(sale.sold, exported)
     # Compared without a division: nothing is rounded at the edge.
     defaulted: bool = exported * 100 < quote.volume * _LOWEST_PERCENT
@@ -172,21 +172,23 @@ def _settle(user: address, period: uint256) -> String[40]:
     delivery: uint256 = deliveries._delivery[user][period]
     purse: uint256 = ledger._purse[user]
     present: bool = delivery & packing.PRESENT != 0
-    bought: uint256 = position >> packing.BOUGHT_AT & packing.MOST_ENERGY
+    bought: uint256 = position >> packing.POSITION_BOUGHT_SHIFT & packing.MAX_ENERGY
     if delivery & packing.READING_SETTLED != 0 or position & packing.POSITION_SETTLED != 0:
         return "settlement: already settled"
     if not present and bought == 0:
         return "settlement: nothing to settle"
     # Above its sums there is nothing in a position but its stakes.
-    staked: bool = position >> packing.OPEN_AT != 0 and positions._has_stake(position)
+    staked: bool = position >> packing.POSITION_OPEN_SHIFT != 0 and positions._has_stake(position)
     if staked or delivery & packing.SALE_OPEN != 0:
         return "settlement: quotes still open"
-    exported: uint256 = delivery & packing.MOST_ENERGY
+    exported: uint256 = delivery & packing.MAX_ENERGY
     # A silent meter counts as having imported what was bought (T-MET-7).
-    imported: uint256 = delivery >> packing.IMPORTED_AT & packing.MOST_ENERGY if present else bought
-    received: uint256 = position >> packing.RECEIVED_AT & packing.MOST_ENERGY
+    imported: uint256 = (
+        delivery >> packing.DELIVERY_IMPORTED_SHIFT & packing.MAX_ENERGY if present else bought
+    )
+    received: uint256 = position >> packing.POSITION_RECEIVED_SHIFT & packing.MAX_ENERGY
     # Its own quote is settled, or taken back.
-    sold: uint256 = delivery >> packing.SOLD_AT & packing.MOST_ENERGY
+    sold: uint256 = delivery >> packing.DELIVERY_SOLD_SHIFT & packing.MAX_ENERGY
     amount: int256 = self._invoice(received, min(sold, exported), exported, imported)
 
     # A buyer whose meter was silent is in default whatever it agreed, and loses its
@@ -195,7 +197,7 @@ def _settle(user: address, period: uint256) -> String[40]:
     # that is not empty notes that the account is settled.
     if present:
         deliveries._delivery[user][period] = delivery | packing.READING_SETTLED
-        agreed: uint256 = position & packing.MOST_ENERGY
+        agreed: uint256 = position & packing.MAX_ENERGY
         if agreed != 0:
             # Energy is below 2 ** 24: no product overflows.
             metered: uint256 = unsafe_mul(imported, 100)
@@ -234,7 +236,7 @@ def _settle_trades(
     volume_so_far: uint256 = 0
     delivered_so_far: uint256 = 0
     next: uint256 = quote.first
-    for place: uint256 in range(unsafe_add(sale.winners, sale.purchases), bound=sales.MOST_TRADES):
+    for place: uint256 in range(unsafe_add(sale.winners, sale.purchases), bound=sales.MAX_TRADES):
         buyer: address = empty(address)
         volume: uint256 = 0
         price: uint256 = 0

@@ -33,7 +33,7 @@ uses: tariff
 
 
 # @dev The least share of what is offered that can be purchased, as a shift: a 64th (T-SUR-11).
-_LEAST_SHARE_SHIFT: constant(uint256) = 6
+_MIN_SHARE_SHIFT: constant(uint256) = 6
 
 
 @deploy
@@ -74,14 +74,14 @@ def buy_surplus(quote_id: uint256, volume: uint256):
         refusals._refuse("surplus: too many trades")
     if not ahead and sale.reading & packing.PRESENT == 0:
         refusals._refuse("surplus: no reading yet")
-    offered: uint256 = quote.volume if ahead else sale.reading & packing.MOST_ENERGY
+    offered: uint256 = quote.volume if ahead else sale.reading & packing.MAX_ENERGY
     # More may be sold than was exported: then nothing is left.
     left: uint256 = unsafe_sub(offered, min(offered, sale.sold))
     if volume > left:
         refusals._refuse("surplus: not enough left")
     # So nobody can use up the trades of a quote (T-SUR-11). Rounded up: `64 * volume` is at
     # least what is offered.
-    if volume << _LEAST_SHARE_SHIFT < offered and volume != left:
+    if volume << _MIN_SHARE_SHIFT < offered and volume != left:
         refusals._refuse("surplus: volume too small")
     positions._check_capacity(positions._position[msg.sender][quote.period], volume, trader.capacity)
 

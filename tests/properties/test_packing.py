@@ -46,7 +46,7 @@ CHANGES: dict[str, tuple[str, ...]] = {
     "funded": ("amount",),
     "reserved": ("amount",),
     "released": ("amount", "back"),
-    "counted": ("place", "most"),
+    "counted": ("first_bit", "limit"),
     "asked": ("volume",),
     "bought": ("volume", "agreed", "claimed"),
     "staked": (),
@@ -60,34 +60,34 @@ FIELDS = [(record, field) for record, layout in LAYOUTS.items() for field, _ in 
 TYPED = {1: "bool", 4: "status", 160: "address"}
 """Widths of fields that are no whole number in the contract: the type itself refuses what does not fit."""
 
-PLACES = {
-    "VOLUME_AT": ("bid", "volume"),
-    "FILLED_AT": ("bid", "filled"),
-    "NEXT_AT": ("bid", "next"),
-    "PERFORMANCES_AT": ("purse", "performances"),
-    "WAIVERS_AT": ("purse", "waivers"),
-    "BOUGHT_AT": ("position", "bought"),
-    "RECEIVED_AT": ("position", "received"),
-    "ASKED_AT": ("position", "asked"),
-    "CLAIMED_AT": ("position", "claimed"),
-    "OPEN_AT": ("position", "open"),
-    "PENDING_AT": ("position", "pending"),
-    "IMPORTED_AT": ("reading", "imported"),
-    "QUOTE_ID_AT": ("sale", "quote_id"),
-    "SOLD_AT": ("sale", "sold"),
-    "QUOTED_AT": ("quote", "volume"),
-    "CAPACITY_AT": ("identity", "capacity"),
+SHIFTS = {
+    "BID_VOLUME_SHIFT": ("bid", "volume"),
+    "BID_FILLED_SHIFT": ("bid", "filled"),
+    "BID_NEXT_SHIFT": ("bid", "next"),
+    "BALANCE_PERFORMANCES_SHIFT": ("purse", "performances"),
+    "BALANCE_WAIVERS_SHIFT": ("purse", "waivers"),
+    "POSITION_BOUGHT_SHIFT": ("position", "bought"),
+    "POSITION_RECEIVED_SHIFT": ("position", "received"),
+    "POSITION_ASKED_SHIFT": ("position", "asked"),
+    "POSITION_CLAIMED_SHIFT": ("position", "claimed"),
+    "POSITION_OPEN_SHIFT": ("position", "open"),
+    "POSITION_PENDING_SHIFT": ("position", "pending"),
+    "DELIVERY_IMPORTED_SHIFT": ("reading", "imported"),
+    "DELIVERY_QUOTE_ID_SHIFT": ("sale", "quote_id"),
+    "DELIVERY_SOLD_SHIFT": ("sale", "sold"),
+    "QUOTE_VOLUME_SHIFT": ("quote", "volume"),
+    "IDENTITY_CAPACITY_SHIFT": ("identity", "capacity"),
 }
 """Where a field begins, for modules that read it from the word."""
 
-MOSTS = {
-    "MOST_MONEY": ("purse", "free"),
-    "MOST_PERFORMANCES": ("purse", "performances"),
-    "MOST_WAIVERS": ("purse", "waivers"),
-    "MOST_PRICE": ("bid", "price"),
-    "MOST_ENERGY": ("bid", "volume"),
-    "MOST_NUMBER": ("bid", "next"),
-    "MOST_COUNT": ("position", "open"),
+MAXIMA = {
+    "MAX_MONEY": ("purse", "free"),
+    "MAX_PERFORMANCES": ("purse", "performances"),
+    "MAX_WAIVERS": ("purse", "waivers"),
+    "MAX_PRICE": ("bid", "price"),
+    "MAX_ENERGY": ("bid", "volume"),
+    "MAX_NUMBER": ("bid", "next"),
+    "MAX_STAKES": ("position", "open"),
 }
 """The largest value of a field."""
 
@@ -95,7 +95,7 @@ MARKS = {
     "AUTHORIZED": ("identity", "authorized"),
     "BLANK": ("identity", "blank"),
     "INVOICED": ("purse", "invoiced"),
-    "PENDING": ("bid", "pending"),
+    "BID_PENDING": ("bid", "pending"),
     "POSITION_SETTLED": ("position", "settled"),
     "PRESENT": ("reading", "present"),
     "READING_SETTLED": ("reading", "settled"),
@@ -124,7 +124,7 @@ def harness() -> str:
                 "    word: uint256 = packing._new_identity(record.meter, record.number)\n"
                 "    if record.authorized:\n        word |= packing.AUTHORIZED\n"
                 "    if record.blank:\n        word |= packing.BLANK\n"
-                "    return word | record.capacity << packing.CAPACITY_AT"
+                "    return word | record.capacity << packing.IDENTITY_CAPACITY_SHIFT"
             )
         lines += [
             f"@external\n@pure\ndef pack_{record}(record: {struct}) -> uint256:",
@@ -152,7 +152,7 @@ def harness() -> str:
         "    return packing.SEAL_ASIDE",
         *(
             f"@external\n@pure\ndef {name.lower()}() -> uint256:\n    return packing.{name}"
-            for name in (*PLACES, *MOSTS, *MARKS)
+            for name in (*SHIFTS, *MAXIMA, *MARKS)
         ),
     ]
     return "\n".join(lines) + "\n"
@@ -284,13 +284,13 @@ def test_keeps_any_record(packing: Any, record: str) -> None:
     check()
 
 
-def test_names_of_places(packing: Any) -> None:
+def test_names_of_shifts_and_largest_values(packing: Any) -> None:
     """What the modules read fields by, against the layouts."""
-    for name, (record, field) in {**PLACES, **MOSTS, **MARKS}.items():
+    for name, (record, field) in {**SHIFTS, **MAXIMA, **MARKS}.items():
         names = [other for other, _ in LAYOUTS[record]]
         place = sum(width for _, width in LAYOUTS[record][: names.index(field)])
         width = dict(LAYOUTS[record])[field]
-        expected = place if name in PLACES else (1 << width) - 1 if name in MOSTS else 1 << place
+        expected = place if name in SHIFTS else (1 << width) - 1 if name in MAXIMA else 1 << place
         holds("C4-PACK-1", getattr(packing, name.lower())() == expected, name=name, expected=expected)
         assert name not in MARKS or width == 1
 
@@ -343,10 +343,10 @@ def test_moves_money_within_a_purse(packing: Any, values: Values, amount: int, b
 @given(values=some("purse"), field=st.sampled_from(["performances", "waivers"]))
 def test_counts_in_a_purse(packing: Any, values: Values, field: str) -> None:
     """One more, and none at the most."""
-    most = (1 << dict(LAYOUTS["purse"])[field]) - 1
-    place = {"performances": 208, "waivers": 232}[field]
-    after = values | {field: min(values[field] + 1, most)}
-    changes(packing, "purse", values, "counted", (place, most), after)
+    limit = (1 << dict(LAYOUTS["purse"])[field]) - 1
+    first_bit = {"performances": 208, "waivers": 232}[field]
+    after = values | {field: min(values[field] + 1, limit)}
+    changes(packing, "purse", values, "counted", (first_bit, limit), after)
 
 
 @settings(deadline=None, max_examples=300)
