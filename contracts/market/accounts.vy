@@ -14,9 +14,9 @@ from snekmate.auth import ownable
 from snekmate.utils import ecdsa
 from snekmate.utils import eip712_domain_separator as eip712
 from ..interfaces import IEnergyMarket
+from . import errors
 from . import ledger
 from . import packing
-from . import refusals
 
 uses: ownable
 uses: eip712
@@ -78,17 +78,17 @@ def register(profile: bytes32, meter: address, signature: Bytes[65]):
                   of `_signature_fault`.
     """
     if msg.sender == ledger.SUPPLIER:
-        refusals._refuse("accounts: supplier cannot register")
+        errors._revert("accounts: supplier cannot register")
     if self._identity[msg.sender] != 0:
-        refusals._refuse("accounts: already registered")
+        errors._revert("accounts: already registered")
     if meter == empty(address):
-        refusals._refuse("accounts: meter is zero")
+        errors._revert("accounts: meter is zero")
     if self._profile[meter] != empty(bytes32):
-        refusals._refuse("accounts: meter already paired")
+        errors._revert("accounts: meter already paired")
     struct_hash: bytes32 = keccak256(abi_encode(_PAIRING_TYPE, msg.sender, profile))
     fault: String[40] = self._signature_fault(meter, struct_hash, signature)
     if len(fault) > 0:
-        refusals._refuse(fault)
+        errors._revert(fault)
 
     number: uint256 = self._next_number
     identity: uint256 = packing._new_identity(meter, number)
@@ -120,15 +120,15 @@ def authorize(user: address, capacity: uint256):
     ownable._check_owner()
     word: uint256 = self._identity[user]
     if word == 0:
-        refusals._refuse("accounts: not registered")
+        errors._revert("accounts: not registered")
     if capacity == 0 or capacity > packing.MAX_ENERGY:
-        refusals._refuse("accounts: capacity out of bounds")
+        errors._revert("accounts: capacity out of bounds")
     rise: uint256 = unsafe_sub(capacity, packing._capacity(word))
     # What falls below zero is larger than any capacity.
     if rise > capacity:
-        refusals._refuse("accounts: capacity cannot fall")
+        errors._revert("accounts: capacity cannot fall")
     if rise == 0 and word & packing.AUTHORIZED != 0:
-        refusals._refuse("accounts: already authorised")
+        errors._revert("accounts: already authorised")
 
     self._identity[user] = unsafe_add(word | packing.AUTHORIZED, rise << packing.IDENTITY_CAPACITY_SHIFT)
     log IEnergyMarket.Authorized(user=user, capacity=capacity)
@@ -143,7 +143,7 @@ def revoke(user: address):
     """
     ownable._check_owner()
     if not self._revoke(user):
-        refusals._refuse("accounts: not authorised")
+        errors._revert("accounts: not authorised")
 
 
 @internal
@@ -170,7 +170,7 @@ def _trader(user: address) -> Trader:
     """
     identity: uint256 = self._identity[user]
     if identity & packing.AUTHORIZED == 0:
-        refusals._refuse("accounts: not authorised")
+        errors._revert("accounts: not authorised")
     purse: uint256 = ledger._purse[user]
     ledger._check_no_arrears(user, purse)
 

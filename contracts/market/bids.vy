@@ -12,11 +12,11 @@
 from ..interfaces import IEnergyMarket
 from . import accounts
 from . import clock
+from . import errors
 from . import ledger
 from . import packing
 from . import positions
 from . import quotes
-from . import refusals
 from . import tariff
 
 uses: accounts
@@ -66,10 +66,10 @@ def submit_bid(quote_id: uint256, seal: bytes32):
     quotes._check_valid(quote.status)
     clock._check_phase(quote.period, IEnergyMarket.Phase.BIDDING)
     if trader.number == quote.prosumer:
-        refusals._refuse("bids: own quote")
+        errors._revert("bids: own quote")
     key: uint256 = quote_id << packing.KEY_QUOTE_SHIFT | trader.number
     if self._bid[key] != 0:
-        refusals._refuse("bids: already bid")
+        errors._revert("bids: already bid")
 
     word: uint256 = convert(seal, uint256)
     if packing._is_seal(word):
@@ -103,15 +103,15 @@ def reveal_bid(quote_id: uint256, price: uint256, volume: uint256, salt: bytes32
     seal: bytes32 = empty(bytes32)
     sealed, seal = self._sealed(key)
     if not sealed:
-        refusals._refuse("bids: nothing to open")
+        errors._revert("bids: nothing to open")
     if seal != packing._seal_of(self, quote_id, msg.sender, price, volume, salt):
-        refusals._refuse("bids: seal does not match")
+        errors._revert("bids: seal does not match")
     if volume == 0 or volume > quote.volume:
-        refusals._refuse("bids: volume out of bounds")
+        errors._revert("bids: volume out of bounds")
     if price < quote.price or price > tariff._highest_price():
-        refusals._refuse("bids: price out of bounds")
+        errors._revert("bids: price out of bounds")
     if quote.opened >= BOOK_SIZE:
-        refusals._refuse("bids: book is full")
+        errors._revert("bids: book is full")
 
     pending: bool = positions._stake(msg.sender, quote.period, quote_id, volume, trader.capacity)
     ledger._reserve(msg.sender, trader.purse, tariff._escrow(volume, price))

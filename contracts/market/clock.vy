@@ -10,7 +10,7 @@
 """
 
 from ..interfaces import IEnergyMarket
-from . import refusals
+from . import errors
 
 
 # @dev How far ahead of its start a period may be quoted, in seconds (T-QUO-3).
@@ -87,7 +87,7 @@ def _check_phase(period: uint256, allowed: IEnergyMarket.Phase):
     @custom:error "clock: wrong phase".
     """
     if self._phase(period) not in allowed:
-        refusals._refuse("clock: wrong phase")
+        errors._revert("clock: wrong phase")
 
 
 @internal

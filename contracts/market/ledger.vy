@@ -13,8 +13,8 @@
 
 from ethereum.ercs import IERC20
 from ..interfaces import IEnergyMarket
+from . import errors
 from . import packing
-from . import refusals
 
 
 # @dev The most tokens that the market takes in, so that no balance outgrows its purse
@@ -69,12 +69,12 @@ def deposit(amount: uint256):
     before: uint256 = self._held(self)
     success: bool = extcall IERC20(TOKEN).transferFrom(msg.sender, self, amount, default_return_value=True)
     if not success:
-        refusals._refuse("ledger: token refused")
+        errors._revert("ledger: token refused")
     held: uint256 = self._held(self)
     self._check_moved(before, held, amount)
 
     if held > _MAX_TOKENS:
-        refusals._refuse("ledger: too many tokens")
+        errors._revert("ledger: too many tokens")
 
     purse: uint256 = packing._funded(self._purse[msg.sender], amount)
     log IEnergyMarket.Deposited(account=msg.sender, amount=amount)
@@ -103,7 +103,7 @@ def withdraw(amount: uint256):
     owned: uint256 = self._held(msg.sender)
     success: bool = extcall IERC20(TOKEN).transfer(msg.sender, amount, default_return_value=True)
     if not success:
-        refusals._refuse("ledger: token refused")
+        errors._revert("ledger: token refused")
     held_after: uint256 = self._held(self)
     owned_after: uint256 = self._held(msg.sender)
     self._check_moved(held_after, held, amount)
@@ -213,7 +213,7 @@ def _check_free(purse: uint256, amount: uint256):
     @custom:error "ledger: insufficient balance".
     """
     if amount > purse & packing.MAX_MONEY:
-        refusals._refuse("ledger: insufficient balance")
+        errors._revert("ledger: insufficient balance")
 
 
 @internal
@@ -225,7 +225,7 @@ def _check_no_arrears(user: address, purse: uint256):
     """
     # The purse tells where nothing stands on the account.
     if purse & packing.INVOICED != 0 and self._invoice[user] < 0:
-        refusals._refuse("ledger: in arrears")
+        errors._revert("ledger: in arrears")
 
 
 @internal
@@ -245,4 +245,4 @@ def _check_moved(low: uint256, high: uint256, amount: uint256):
     @custom:error "ledger: token moved another amount".
     """
     if low > high or unsafe_sub(high, low) != amount:
-        refusals._refuse("ledger: token moved another amount")
+        errors._revert("ledger: token moved another amount")

@@ -13,10 +13,10 @@ from ..interfaces import IEnergyMarket
 from . import accounts
 from . import clock
 from . import deliveries
+from . import errors
 from . import packing
 from . import positions
 from . import quotes
-from . import refusals
 
 uses: accounts
 uses: clock
@@ -60,7 +60,7 @@ def submit_reading(
     """
     fault: String[40] = self._accept(user, period, exported, imported, signature)
     if len(fault) > 0:
-        refusals._refuse(fault)
+        errors._revert(fault)
 
 
 @external

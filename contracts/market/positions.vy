@@ -14,9 +14,9 @@
 """
 
 from ..interfaces import IEnergyMarket
+from . import errors
 from . import packing
 from . import quotes
-from . import refusals
 
 uses: quotes
 
@@ -59,7 +59,7 @@ def _check_capacity(word: uint256, volume: uint256, capacity: uint256):
     """
     # Neither is above 2 ** 48: no overflow.
     if unsafe_add(packing._claimed(word), volume) > capacity:
-        refusals._refuse("positions: beyond the capacity")
+        errors._revert("positions: beyond the capacity")
 
 
 @internal

@@ -13,9 +13,9 @@ from ..interfaces import IEnergyMarket
 from . import accounts
 from . import clock
 from . import deliveries
+from . import errors
 from . import ledger
 from . import packing
-from . import refusals
 from . import tariff
 
 uses: accounts
@@ -60,16 +60,16 @@ def submit_quote(period: uint256, volume: uint256, price: uint256) -> uint256:
     """
     trader: accounts.Trader = accounts._trader(msg.sender)
     if not clock._within_horizon(period):
-        refusals._refuse("quotes: period too far ahead")
+        errors._revert("quotes: period too far ahead")
     clock._check_phase(period, IEnergyMarket.Phase.BIDDING)
     if volume == 0 or volume > trader.capacity:
-        refusals._refuse("quotes: volume out of bounds")
+        errors._revert("quotes: volume out of bounds")
     if price < tariff._lowest_price() or price > tariff._highest_price():
-        refusals._refuse("quotes: price out of band")
+        errors._revert("quotes: price out of band")
     # An invalidated quote counts too: one quote per prosumer and period, for ever.
     # No meter can have reported yet: what is not zero is a quote.
     if deliveries._delivery[msg.sender][period] != 0:
-        refusals._refuse("quotes: already quoted")
+        errors._revert("quotes: already quoted")
 
     quote_id: uint256 = self._next_id
 
@@ -121,7 +121,7 @@ def invalidate_quote(quote_id: uint256):
     """
     quote: packing.Quote = self._existing(quote_id)
     if accounts._user[quote.prosumer] != msg.sender:
-        refusals._refuse("quotes: not the prosumer")
+        errors._revert("quotes: not the prosumer")
     self._check_valid(quote.status)
     clock._check_phase(quote.period, IEnergyMarket.Phase.BIDDING)
 
@@ -182,7 +182,7 @@ def _existing(quote_id: uint256) -> packing.Quote:
     """
     word: uint256 = self._quote[quote_id]
     if word == 0:
-        refusals._refuse("quotes: unknown quote")
+        errors._revert("quotes: unknown quote")
 
     return packing._quote(word)
 
@@ -195,7 +195,7 @@ def _check_valid(status: IEnergyMarket.QuoteStatus):
     @custom:error "quotes: not valid".
     """
     if status != IEnergyMarket.QuoteStatus.VALID:
-        refusals._refuse("quotes: not valid")
+        errors._revert("quotes: not valid")
 
 
 @internal
@@ -206,4 +206,4 @@ def _check_matched(status: IEnergyMarket.QuoteStatus):
     @custom:error "quotes: not matched".
     """
     if status != IEnergyMarket.QuoteStatus.MATCHED:
-        refusals._refuse("quotes: not matched")
+        errors._revert("quotes: not matched")

@@ -16,12 +16,12 @@ from ..interfaces import IEnergyMarket
 from . import accounts
 from . import clock
 from . import deliveries
+from . import errors
 from . import incentives
 from . import ledger
 from . import packing
 from . import positions
 from . import quotes
-from . import refusals
 from . import sales
 from . import tariff
 
@@ -133,7 +133,7 @@ def settle_account(user: address, period: uint256):
     self._check_settling(period)
     fault: String[40] = self._settle(user, period)
     if len(fault) > 0:
-        refusals._refuse(fault)
+        errors._revert(fault)
 
 
 @external
@@ -312,6 +312,6 @@ def _check_settling(period: uint256):
     phase: IEnergyMarket.Phase = clock._phase(period)
     if phase == IEnergyMarket.Phase.SETTLING:
         if msg.sender != ownable.owner:
-            refusals._refuse("settlement: owner only")
+            errors._revert("settlement: owner only")
     elif phase != IEnergyMarket.Phase.CLOSING:
-        refusals._refuse("clock: wrong phase")
+        errors._revert("clock: wrong phase")
