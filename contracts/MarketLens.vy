@@ -31,7 +31,7 @@ initializes: clock
 
 # @dev Where the market's mappings begin, in storage that starts with the owner. A test
 # compares them with the compiler's layout.
-_PURSE: constant(uint256) = 2
+_BALANCE: constant(uint256) = 2
 _INVOICE: constant(uint256) = 3
 _USER: constant(uint256) = 5
 _IDENTITY: constant(uint256) = 6
@@ -405,7 +405,7 @@ def _accounts(users: DynArray[address, 16]) -> DynArray[IEnergyMarket.Account, 1
     for user: address in users:
         key: uint256 = convert(user, uint256)
         wanted.append(self._place(_IDENTITY, key))
-        wanted.append(self._place(_PURSE, key))
+        wanted.append(self._place(_BALANCE, key))
         wanted.append(self._place(_INVOICE, key))
         wanted.append(self._place(_DEFAULTS, key))
     found: DynArray[uint256, records.PAGE] = self._words(wanted)
@@ -417,7 +417,7 @@ def _accounts(users: DynArray[address, 16]) -> DynArray[IEnergyMarket.Account, 1
     accounts: DynArray[IEnergyMarket.Account, 16] = []
     for index: uint256 in range(len(users), bound=16):
         identity: packing.Identity = packing._identity(found[4 * index])
-        purse: packing.Purse = packing._purse(found[4 * index + 1])
+        balance: packing.Balance = packing._balance(found[4 * index + 1])
         profile: uint256 = profiles[index]
         # A profile of zero is kept as another word; who has no meter has none.
         if identity.blank or identity.meter == empty(address):
@@ -427,15 +427,17 @@ def _accounts(users: DynArray[address, 16]) -> DynArray[IEnergyMarket.Account, 1
                 profile=convert(profile, bytes32),
                 meter=identity.meter,
                 authorized=identity.authorized,
-                balance=purse.free,
-                reserved=purse.reserved,
-                # The purse tells where nothing stands on the invoice account. Its word is a
-                # signed number: as a number from 0 on it would be refused below zero.
-                grid_account=convert(convert(found[4 * index + 2], bytes32), int256) if purse.invoiced else 0,
-                performances=purse.performances,
+                balance=balance.free,
+                reserved=balance.reserved,
+                # The balance record tells where the invoice account is 0. The account's word is a
+                # signed number: `convert` from an unsigned one would revert below zero.
+                grid_account=(
+                    convert(convert(found[4 * index + 2], bytes32), int256) if balance.invoiced else 0
+                ),
+                performances=balance.performances,
                 defaults=found[4 * index + 3],
-                waivers=purse.waivers,
-                tier=incentives._tier(purse.performances),
+                waivers=balance.waivers,
+                tier=incentives._tier(balance.performances),
                 capacity=identity.capacity,
             )
         )

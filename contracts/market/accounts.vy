@@ -31,11 +31,12 @@ _TYPED_DATA: constant(uint256) = 25 * 256 + 1
 _PAIRING_TYPE: constant(bytes32) = keccak256("Pairing(address user,bytes32 profile)")
 
 
-# @dev A user that may begin new business: its number and its purse, to be written back.
+# @dev A user that may begin new business: its number, its capacity and its balance record, to
+# be written back.
 struct Trader:
     number: uint256
     capacity: uint256
-    purse: uint256
+    balance: uint256
 
 
 # @dev The number that the next user gets; the first is 1.
@@ -171,10 +172,10 @@ def _trader(user: address) -> Trader:
     identity: uint256 = self._identity[user]
     if identity & packing.AUTHORIZED == 0:
         errors._revert("accounts: not authorised")
-    purse: uint256 = ledger._purse[user]
-    ledger._check_no_arrears(user, purse)
+    balance: uint256 = ledger._balance[user]
+    ledger._check_no_arrears(user, balance)
 
-    return Trader(number=packing._number(identity), capacity=packing._capacity(identity), purse=purse)
+    return Trader(number=packing._number(identity), capacity=packing._capacity(identity), balance=balance)
 
 
 @internal

@@ -114,7 +114,7 @@ def reveal_bid(quote_id: uint256, price: uint256, volume: uint256, salt: bytes32
         errors._revert("bids: book is full")
 
     pending: bool = positions._stake(msg.sender, quote.period, quote_id, volume, trader.capacity)
-    ledger._reserve(msg.sender, trader.purse, tariff._escrow(volume, price))
+    ledger._reserve(msg.sender, trader.balance, tariff._escrow(volume, price))
     quotes._count(quote.period, 0, 0, volume)
     self._bid[key] = packing._pack_bid(
         packing.Bid(price=price, volume=volume, filled=0, next=quote.first, pending=pending)

@@ -63,11 +63,11 @@ PRIORITY_STEP: immutable(uint256)
 RANK_BY_PRICE: immutable(bool)
 
 
-# @dev A bid that may win: its bidder, and the words of the bid and of the bidder's purse.
+# @dev A bid that may win: its bidder, the bid's word, and the bidder's balance record.
 struct Entry:
     bidder: address
     bid: uint256
-    purse: uint256
+    balance: uint256
 
 
 @deploy
@@ -122,11 +122,11 @@ def match_bids(quote_id: uint256):
         if next != 0 and wanted_better < supply:
             # The next bid of the book. Standing counts as it is now.
             bidder: address = accounts._user[next]
-            entry: Entry = Entry(bidder=bidder, bid=bids._bid[book | next], purse=ledger._purse[bidder])
+            entry: Entry = Entry(bidder=bidder, bid=bids._bid[book | next], balance=ledger._balance[bidder])
             price: uint256 = entry.bid & packing.MAX_PRICE
             volume: uint256 = entry.bid >> packing.BID_VOLUME_SHIFT & packing.MAX_ENERGY
             tier: uint256 = incentives._tier(
-                entry.purse >> packing.BALANCE_PERFORMANCES_SHIFT & packing.MAX_PERFORMANCES
+                entry.balance >> packing.BALANCE_PERFORMANCES_SHIFT & packing.MAX_PERFORMANCES
             )
             # The unit price counts, times the volume or, where it ranks by itself, times 1.
             amount: uint256 = unsafe_mul(
@@ -229,7 +229,7 @@ def _reject(quote_id: uint256, period: uint256, entry: Entry):
     # As `tariff._escrow`, without the call: books are mostly losers.
     escrow: uint256 = unsafe_mul(volume, unsafe_add(price, tariff.SERVICE_FEE))
 
-    ledger._purse[entry.bidder] = packing._released(entry.purse, escrow, escrow)
+    ledger._balance[entry.bidder] = packing._released(entry.balance, escrow, escrow)
     if entry.bid & packing.BID_PENDING == 0:
         positions._receive(entry.bidder, period, 0, True)
     log IEnergyMarket.BidRejected(quote_id=quote_id, bidder=entry.bidder)

@@ -11,8 +11,8 @@
 @dev Stateless, and the only module that knows where a field lies. One table for each word says
      so: from which bit to which, how wide, and why the field fits. Every shift and every
      largest value follows from the tables. `_x` reads a word as a record, `_pack_x` makes the
-     word of one. What changes with every trade, the purse and the position, is never taken
-     apart: the functions that change one say what they do to it, and give the new word.
+     word of one. What changes with every trade, the balance record and the position, is never
+     taken apart: the functions that change one say what they do to it, and give the new word.
      Nothing is ever cut to fit: what does not fit reverts.
 """
 
@@ -84,7 +84,7 @@ BLANK: constant(uint256) = 1 << 193
 IDENTITY_CAPACITY_SHIFT: constant(uint256) = 194
 
 
-# ---- purse: a party's money, and what is decided as money moves ----------------------
+# ---- balance record: a party's money, and what is decided as money moves -------------
 #
 #   from   to   field         width   why it fits
 #      0  103   free            104   money
@@ -245,7 +245,7 @@ struct Identity:
 
 
 # @dev A party's money, and what is decided at the same time as money is moved.
-struct Purse:
+struct Balance:
     free: uint256
     reserved: uint256
     performances: uint256
@@ -374,11 +374,11 @@ def _meter(word: uint256) -> address:
 
 @internal
 @pure
-def _purse(word: uint256) -> Purse:
+def _balance(word: uint256) -> Balance:
     """
-    @dev Reads a word as a purse.
+    @dev Reads a word as a balance record.
     """
-    return Purse(
+    return Balance(
         free=word & MAX_MONEY,
         reserved=word >> _BALANCE_RESERVED_SHIFT & MAX_MONEY,
         performances=word >> BALANCE_PERFORMANCES_SHIFT & MAX_PERFORMANCES,
@@ -391,7 +391,7 @@ def _purse(word: uint256) -> Purse:
 @pure
 def _funded(word: uint256, amount: uint256) -> uint256:
     """
-    @dev Returns the word of a purse with `amount` more in it, free.
+    @dev Returns the word of a balance record with `amount` more in it, free.
     """
     assert amount <= unsafe_sub(MAX_MONEY, word & MAX_MONEY)
 
@@ -402,7 +402,7 @@ def _funded(word: uint256, amount: uint256) -> uint256:
 @pure
 def _reserved(word: uint256, amount: uint256) -> uint256:
     """
-    @dev Returns the word of a purse once `amount`, which is free, is reserved.
+    @dev Returns the word of a balance record once `amount`, which is free, is reserved.
     """
     reserved: uint256 = unsafe_add(word >> _BALANCE_RESERVED_SHIFT & MAX_MONEY, amount)
     assert reserved <= MAX_MONEY
@@ -414,8 +414,8 @@ def _reserved(word: uint256, amount: uint256) -> uint256:
 @pure
 def _released(word: uint256, amount: uint256, back: uint256) -> uint256:
     """
-    @dev Returns the word of a purse once `amount` of it is no longer reserved, and `back`
-         is free instead.
+    @dev Returns the word of a balance record once `amount` of it is no longer reserved, and
+         `back` is free instead.
     """
     free: uint256 = unsafe_add(word & MAX_MONEY, back)
     # One comparison for all: what falls below zero has the highest bits set.
@@ -428,7 +428,7 @@ def _released(word: uint256, amount: uint256, back: uint256) -> uint256:
 @pure
 def _counted(word: uint256, first_bit: uint256, limit: uint256) -> uint256:
     """
-    @dev Returns the word of a purse with one more in the counter that begins at bit
+    @dev Returns the word of a balance record with one more in the counter that begins at bit
          `first_bit`; at `limit` it stops counting.
     """
     if word >> first_bit & limit == limit:

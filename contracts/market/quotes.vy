@@ -73,7 +73,7 @@ def submit_quote(period: uint256, volume: uint256, price: uint256) -> uint256:
 
     quote_id: uint256 = self._next_id
 
-    ledger._reserve(msg.sender, trader.purse, tariff._collateral(volume))
+    ledger._reserve(msg.sender, trader.balance, tariff._collateral(volume))
     self._next_id = unsafe_add(quote_id, 1)
     self._count(period, volume, 0, 0)
     self._write(

@@ -86,28 +86,28 @@ def settle_quote(quote_id: uint256):
     defaulted: bool = exported * 100 < quote.volume * _LOWEST_PERCENT
 
     totals: Totals = self._settle_trades(quote_id, quote, sale, delivered, defaulted)
-    purse: uint256 = ledger._purse[prosumer]
+    balance: uint256 = ledger._balance[prosumer]
     fee: uint256 = 0
     if delivered < sale.sold and not defaulted:
         # A shortage inside the tolerance waives the prosumer's fee, and one more (T-SET-15).
-        purse = incentives._grant_waiver(prosumer, purse)
+        balance = incentives._grant_waiver(prosumer, balance)
     else:
-        fee, purse = incentives._charge(prosumer, purse, delivered)
+        fee, balance = incentives._charge(prosumer, balance, delivered)
     # To export more than the tolerance above the quote is neither good nor a default, and
     # so is to sell nothing (T-STD-4 to T-STD-6).
     # Nobody earns a record by what was sold once the delivery was known.
     if sale.ahead and exported * 100 <= quote.volume * _HIGHEST_PERCENT:
-        purse = incentives._record(prosumer, purse, not defaulted)
+        balance = incentives._record(prosumer, balance, not defaulted)
     # A silent seller loses its authorisation, whether it sold or not (T-MET-14).
     if sale.reading & packing.PRESENT == 0:
         _: bool = accounts._revoke(prosumer)
     # No difference can underflow: the collateral covers the compensation (T-SET-21), and
-    # every price exceeds the fee. (What would, does not fit into a purse.)
+    # every price exceeds the fee. (What would, does not fit into a balance record.)
     collateral: uint256 = tariff._collateral(quote.volume)
     gain: uint256 = unsafe_sub(unsafe_add(collateral, totals.revenue), unsafe_add(totals.compensation, fee))
     quote.status = IEnergyMarket.QuoteStatus.SETTLED
 
-    ledger._purse[prosumer] = packing._released(purse, collateral, gain)
+    ledger._balance[prosumer] = packing._released(balance, collateral, gain)
     ledger._credit(ownable.owner, unsafe_add(totals.fees, fee))
     quotes._write(quote_id, quote)
     deliveries._delivery[prosumer][quote.period] ^= packing.SALE_OPEN
@@ -170,7 +170,7 @@ def _settle(user: address, period: uint256) -> String[40]:
     """
     position: uint256 = positions._position[user][period]
     delivery: uint256 = deliveries._delivery[user][period]
-    purse: uint256 = ledger._purse[user]
+    balance: uint256 = ledger._balance[user]
     present: bool = delivery & packing.PRESENT != 0
     bought: uint256 = position >> packing.POSITION_BOUGHT_SHIFT & packing.MAX_ENERGY
     if delivery & packing.READING_SETTLED != 0 or position & packing.POSITION_SETTLED != 0:
@@ -203,15 +203,15 @@ def _settle(user: address, period: uint256) -> String[40]:
             metered: uint256 = unsafe_mul(imported, 100)
             lowest: uint256 = unsafe_mul(agreed, _LOWEST_PERCENT)
             good: bool = metered >= lowest and metered <= unsafe_mul(agreed, _HIGHEST_PERCENT)
-            purse = incentives._record(user, purse, good)
+            balance = incentives._record(user, balance, good)
     else:
         positions._position[user][period] = position | packing.POSITION_SETTLED
-        purse = incentives._record(user, purse, False)
+        balance = incentives._record(user, balance, False)
         # Where it has none, none is lost.
         _: bool = accounts._revoke(user)
     cleared: int256 = 0
-    purse, cleared = ledger._booked(user, purse, amount)
-    ledger._purse[user] = purse
+    balance, cleared = ledger._booked(user, balance, amount)
+    ledger._balance[user] = balance
     log IEnergyMarket.AccountSettled(user=user, period=period, amount=amount, cleared=cleared)
 
     return ""
@@ -225,7 +225,7 @@ def _settle_trades(
     @dev Shares `delivered` Wh out among the trades of a quote and settles each of them:
          those of the matching, then the purchases.
     @dev Nothing overflows: energy is below 2 ** 24, prices below 2 ** 96, trades are 256.
-         The escrow covers payment and fee; what it did not, would not fit into a purse.
+         The escrow covers payment and fee; what it did not, would not fit into a balance record.
     @notice The matching sold `S`, and `D` is what of that was delivered. Its trade `i`
             receives `floor(Q_i * D / S) - floor(Q_(i-1) * D / S)`, `Q_i` the running sum of
             volumes: pro rata, and the parts sum to `D` exactly. Purchases receive what is
@@ -252,18 +252,18 @@ def _settle_trades(
         payment: uint256 = unsafe_mul(received, price)
         compensation: uint256 = 0
         fee: uint256 = 0
-        purse: uint256 = ledger._purse[buyer]
+        balance: uint256 = ledger._balance[buyer]
         if received == volume:
-            fee, purse = incentives._charge(buyer, purse, received)
+            fee, balance = incentives._charge(buyer, balance, received)
         else:
             # With a shortage this fee is waived, and one more (T-SET-11, T-SET-12).
-            purse = incentives._grant_waiver(buyer, purse)
+            balance = incentives._grant_waiver(buyer, balance)
             if defaulted:
                 shortage: uint256 = unsafe_sub(volume, received)
                 compensation = unsafe_mul(unsafe_mul(shortage, price), _COMPENSATION_PERCENT) // 100
         escrow: uint256 = tariff._escrow(volume, price)
         back: uint256 = unsafe_sub(unsafe_add(escrow, compensation), unsafe_add(payment, fee))
-        ledger._purse[buyer] = packing._released(purse, escrow, back)
+        ledger._balance[buyer] = packing._released(balance, escrow, back)
         positions._receive(buyer, quote.period, received, first)
         totals.revenue = unsafe_add(totals.revenue, payment)
         totals.fees = unsafe_add(totals.fees, fee)

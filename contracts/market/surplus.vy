@@ -85,7 +85,7 @@ def buy_surplus(quote_id: uint256, volume: uint256):
         errors._revert("surplus: volume too small")
     positions._check_capacity(positions._position[msg.sender][quote.period], volume, trader.capacity)
 
-    ledger._reserve(msg.sender, trader.purse, tariff._escrow(volume, quote.price))
+    ledger._reserve(msg.sender, trader.balance, tariff._escrow(volume, quote.price))
     first: bool = sales._append(quote_id, sale.purchases, trader.number, volume)
     agreed: uint256 = volume if ahead else 0
     positions._buy(msg.sender, quote.period, quote_id, volume, agreed, volume, first)

@@ -18,7 +18,7 @@ from wattproof.deployment import contracts_dir
 
 LAYOUTS: dict[str, tuple[tuple[str, int], ...]] = {
     "identity": (("meter", 160), ("number", 32), ("authorized", 1), ("blank", 1), ("capacity", 24)),
-    "purse": (("free", 104), ("reserved", 104), ("performances", 24), ("waivers", 22), ("invoiced", 1)),
+    "balance": (("free", 104), ("reserved", 104), ("performances", 24), ("waivers", 22), ("invoiced", 1)),
     "quote": (
         *(("prosumer", 32), ("period", 36), ("volume", 24), ("price", 96), ("opened", 8)),
         *(("first", 32), ("status", 4)),
@@ -36,7 +36,7 @@ LAYOUTS: dict[str, tuple[tuple[str, int], ...]] = {
     "reading": (("exported", 24), ("imported", 24), ("present", 1), ("settled", 1)),
     "totals": (("supply", 128), ("demand", 128)),
 }
-KEPT = {"purse", "position", "reading"}
+KEPT = {"balance", "position", "reading"}
 """What is never taken apart but changed in its word, by the functions of `CHANGES`."""
 
 BOUNDED = {("identity", "capacity")}
@@ -64,8 +64,8 @@ SHIFTS = {
     "BID_VOLUME_SHIFT": ("bid", "volume"),
     "BID_FILLED_SHIFT": ("bid", "filled"),
     "BID_NEXT_SHIFT": ("bid", "next"),
-    "BALANCE_PERFORMANCES_SHIFT": ("purse", "performances"),
-    "BALANCE_WAIVERS_SHIFT": ("purse", "waivers"),
+    "BALANCE_PERFORMANCES_SHIFT": ("balance", "performances"),
+    "BALANCE_WAIVERS_SHIFT": ("balance", "waivers"),
     "POSITION_BOUGHT_SHIFT": ("position", "bought"),
     "POSITION_RECEIVED_SHIFT": ("position", "received"),
     "POSITION_ASKED_SHIFT": ("position", "asked"),
@@ -81,9 +81,9 @@ SHIFTS = {
 """Where a field begins, for modules that read it from the word."""
 
 MAXIMA = {
-    "MAX_MONEY": ("purse", "free"),
-    "MAX_PERFORMANCES": ("purse", "performances"),
-    "MAX_WAIVERS": ("purse", "waivers"),
+    "MAX_MONEY": ("balance", "free"),
+    "MAX_PERFORMANCES": ("balance", "performances"),
+    "MAX_WAIVERS": ("balance", "waivers"),
     "MAX_PRICE": ("bid", "price"),
     "MAX_ENERGY": ("bid", "volume"),
     "MAX_NUMBER": ("bid", "next"),
@@ -94,7 +94,7 @@ MAXIMA = {
 MARKS = {
     "AUTHORIZED": ("identity", "authorized"),
     "BLANK": ("identity", "blank"),
-    "INVOICED": ("purse", "invoiced"),
+    "INVOICED": ("balance", "invoiced"),
     "BID_PENDING": ("bid", "pending"),
     "POSITION_SETTLED": ("position", "settled"),
     "PRESENT": ("reading", "present"),
@@ -325,28 +325,28 @@ def changes(
 
 
 @settings(deadline=None, max_examples=300)
-@given(values=some("purse"), amount=near(104), back=near(104))
-def test_moves_money_within_a_purse(packing: Any, values: Values, amount: int, back: int) -> None:
+@given(values=some("balance"), amount=near(104), back=near(104))
+def test_moves_money_within_a_balance_record(packing: Any, values: Values, amount: int, back: int) -> None:
     """Exactly the amounts, and nothing else in the word; what is not there, or has no room, is refused."""
     free, reserved = values["free"], values["reserved"]
-    changes(packing, "purse", values, "funded", (amount,), values | {"free": free + amount})
+    changes(packing, "balance", values, "funded", (amount,), values | {"free": free + amount})
     # Whoever reserves has seen that it is free.
     if amount <= free:
         after = values | {"free": free - amount, "reserved": reserved + amount}
-        changes(packing, "purse", values, "reserved", (amount,), after)
+        changes(packing, "balance", values, "reserved", (amount,), after)
     for given_back in (amount, back):
         after = values | {"free": free + given_back, "reserved": reserved - amount}
-        changes(packing, "purse", values, "released", (amount, given_back), after)
+        changes(packing, "balance", values, "released", (amount, given_back), after)
 
 
 @settings(deadline=None)
-@given(values=some("purse"), field=st.sampled_from(["performances", "waivers"]))
-def test_counts_in_a_purse(packing: Any, values: Values, field: str) -> None:
+@given(values=some("balance"), field=st.sampled_from(["performances", "waivers"]))
+def test_counts_in_a_balance_record(packing: Any, values: Values, field: str) -> None:
     """One more, and none at the most."""
-    limit = (1 << dict(LAYOUTS["purse"])[field]) - 1
+    limit = (1 << dict(LAYOUTS["balance"])[field]) - 1
     first_bit = {"performances": 208, "waivers": 232}[field]
     after = values | {field: min(values[field] + 1, limit)}
-    changes(packing, "purse", values, "counted", (first_bit, limit), after)
+    changes(packing, "balance", values, "counted", (first_bit, limit), after)
 
 
 @settings(deadline=None, max_examples=300)
