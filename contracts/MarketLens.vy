@@ -42,7 +42,7 @@ _QUOTE: constant(uint256) = 11
 _TOTALS: constant(uint256) = 12
 _POSITION: constant(uint256) = 13
 _BID: constant(uint256) = 14
-_SEAL_ASIDE: constant(uint256) = 15
+_COMMITMENT_ASIDE: constant(uint256) = 15
 _PURCHASE: constant(uint256) = 16
 _RECORDS: constant(uint256) = 18
 
@@ -254,16 +254,16 @@ def bid(quote_id: uint256, bidder: address) -> IEnergyMarket.Bid:
 @view
 def seal_of(quote_id: uint256, bidder: address, price: uint256, volume: uint256, salt: bytes32) -> bytes32:
     """
-    @dev Returns the seal of a bid. Reckon it at home: whoever runs the node that is
+    @dev Returns the commitment of a bid. Reckon it at home: whoever runs the node that is
          asked learns the bid.
     @param quote_id The ID of the quote.
     @param bidder The bidder.
     @param price The price bid, in base units per Wh.
     @param volume The energy wanted, in Wh.
     @param salt 32 random bytes.
-    @return bytes32 The seal.
+    @return bytes32 The commitment.
     """
-    return packing._seal_of(MARKET, quote_id, bidder, price, volume, salt)
+    return packing._commitment_of(MARKET, quote_id, bidder, price, volume, salt)
 
 
 @external
@@ -583,10 +583,10 @@ def _bid_of(key: uint256, word: uint256, status: IEnergyMarket.QuoteStatus) -> I
         return answer
 
     answer.status = IEnergyMarket.BidStatus.CREATED
-    if packing._is_seal(word):
+    if packing._is_commitment(word):
         answer.seal = convert(word, bytes32)
-    elif word == packing.SEAL_ASIDE:
-        answer.seal = convert(self._word(self._place(_SEAL_ASIDE, key)), bytes32)
+    elif word == packing.COMMITMENT_ASIDE:
+        answer.seal = convert(self._word(self._place(_COMMITMENT_ASIDE, key)), bytes32)
     else:
         bid: packing.Bid = packing._bid(word)
         answer.price = bid.price

@@ -157,7 +157,7 @@ _READING_BITS: constant(uint256) = 50
 _MAX_READING: constant(uint256) = 2**_READING_BITS - 1
 
 
-# ---- bid: a seal, and once opened a record -------------------------------------------
+# ---- bid: a commitment, and once opened a record -------------------------------------
 #
 #   from   to   field         width   why it fits
 #      0   95   price            96   a price (T-BID-11)
@@ -165,8 +165,9 @@ _MAX_READING: constant(uint256) = 2**_READING_BITS - 1
 #    120  143   filled           24   an energy: at most the volume
 #    144  175   next             32   a number
 #    176        pending           1
-#    177        seal aside        1   set alone: the seal looks like a record, and is kept aside
-#    178  255   (seal)                a word with one of these bits set is a seal
+#    177        aside             1   set alone: the commitment looks like a record, and is kept
+#                                     in a mapping of its own
+#    178  255   (commitment)          a word with one of these bits set is a commitment
 
 
 BID_VOLUME_SHIFT: constant(uint256) = 96
@@ -174,8 +175,8 @@ BID_FILLED_SHIFT: constant(uint256) = 120
 BID_NEXT_SHIFT: constant(uint256) = 144
 _BID_PENDING_SHIFT: constant(uint256) = 176
 BID_PENDING: constant(uint256) = 1 << _BID_PENDING_SHIFT
-SEAL_ASIDE: constant(uint256) = 2**177
-_SEALS: constant(uint256) = 2**178
+COMMITMENT_ASIDE: constant(uint256) = 2**177
+_MIN_COMMITMENT: constant(uint256) = 2**178
 
 
 # ---- key of a bid --------------------------------------------------------------------
@@ -528,11 +529,11 @@ def _pack_sale(sale: Sale) -> uint256:
 
 @internal
 @pure
-def _is_seal(word: uint256) -> bool:
+def _is_commitment(word: uint256) -> bool:
     """
-    @dev Tells whether a bid's word is a seal that is no record: all but one in 2 ** 78 are.
+    @dev Tells whether a bid's word is a commitment that is no record: all but one in 2 ** 78 are.
     """
-    return word >= _SEALS
+    return word >= _MIN_COMMITMENT
 
 
 @internal
@@ -733,11 +734,11 @@ def _pack_totals(totals: Totals) -> uint256:
 
 @internal
 @view
-def _seal_of(
+def _commitment_of(
     market: address, quote_id: uint256, bidder: address, price: uint256, volume: uint256, salt: bytes32
 ) -> bytes32:
     """
-    @dev Returns the seal of a bid (T-BID-4). The chain, the market and the bidder are in
-         it: a copied seal opens nothing, nowhere.
+    @dev Returns the commitment of a bid (T-BID-4). The chain, the market and the bidder are in
+         it: a copied commitment opens nothing, nowhere.
     """
     return keccak256(abi_encode(chain.id, market, quote_id, bidder, price, volume, salt))

@@ -146,10 +146,10 @@ def harness() -> str:
         "    return packing._capacity(word)",
         "@external\n@pure\ndef claimed(word: uint256) -> uint256:",
         "    return packing._claimed(word)",
-        "@external\n@pure\ndef is_seal(word: uint256) -> bool:",
-        "    return packing._is_seal(word)",
-        "@external\n@pure\ndef seal_aside() -> uint256:",
-        "    return packing.SEAL_ASIDE",
+        "@external\n@pure\ndef is_commitment(word: uint256) -> bool:",
+        "    return packing._is_commitment(word)",
+        "@external\n@pure\ndef commitment_aside() -> uint256:",
+        "    return packing.COMMITMENT_ASIDE",
         *(
             f"@external\n@pure\ndef {name.lower()}() -> uint256:\n    return packing.{name}"
             for name in (*SHIFTS, *MAXIMA, *MARKS)
@@ -392,6 +392,6 @@ def test_a_seal_never_passes_for_a_bid(packing: Any) -> None:
     """The largest record is below every seal that is kept in place; that of a seal kept aside is no opened bid."""
     largest = word_of("bid", {field: (1 << width) - 1 for field, width in LAYOUTS["bid"]})
 
-    holds("C4-PACK-4", largest < 2**177 == packing.seal_aside() < 2**178, largest=hex(largest))
-    seen = [packing.is_seal(word) for word in (0, largest, 2**177, 2**178 - 1, 2**178, 2**256 - 1)]
+    holds("C4-PACK-4", largest < 2**177 == packing.commitment_aside() < 2**178, largest=hex(largest))
+    seen = [packing.is_commitment(word) for word in (0, largest, 2**177, 2**178 - 1, 2**178, 2**256 - 1)]
     holds("C4-PACK-4", seen == [False] * 4 + [True] * 2, seen=seen)

@@ -886,7 +886,7 @@ VARIABLES = {
     "_TOTALS": ("quotes", "_totals"),
     "_POSITION": ("positions", "_position"),
     "_BID": ("bids", "_bid"),
-    "_SEAL_ASIDE": ("bids", "_seal_aside"),
+    "_COMMITMENT_ASIDE": ("bids", "_commitment_aside"),
     "_PURCHASE": ("sales", "_purchase"),
     "_RECORDS": ("records", "_word"),
 }
