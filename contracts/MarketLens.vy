@@ -107,12 +107,12 @@ def __init__(market: address):
     @custom:error "lens: not a market", or no reason where the address is no contract's.
     """
     target: IEnergyMarket = IEnergyMarket(market)
-    moved: uint256 = 2
-    for tried: uint256 in range(2):
-        mark: uint256 = unsafe_sub(self._hashed(unsafe_add(_PROFILE, tried), 0), unsafe_add(_RECORDS, tried))
-        if (staticcall target.words([mark]))[0] == 1:
-            moved = tried
-    assert moved < 2, "lens: not a market"
+    offset: uint256 = 2
+    for guess: uint256 in range(2):
+        probe: uint256 = unsafe_sub(self._hashed(unsafe_add(_PROFILE, guess), 0), unsafe_add(_RECORDS, guess))
+        if (staticcall target.words([probe]))[0] == 1:
+            offset = guess
+    assert offset < 2, "lens: not a market"
     frame: IEnergyMarket.Frame = staticcall target.frame()
 
     MARKET = market
@@ -125,7 +125,7 @@ def __init__(market: address):
     WINDOW = frame.window
     PRIORITY_STEP = frame.priority_step
     RANK_BY_PRICE = frame.rank_by_price
-    _SLOT_OFFSET = moved
+    _SLOT_OFFSET = offset
     clock.__init__(frame.period_length, frame.window)
 
 
@@ -199,7 +199,7 @@ def quote_count() -> uint256:
 @view
 def quote_of(prosumer: address, period: uint256) -> uint256:
     """
-    @dev Returns a prosumer's quote for a delivery period, taken back or not.
+    @dev Returns a prosumer's quote for a delivery period, withdrawn or not.
     @param prosumer The prosumer.
     @param period The delivery period.
     @return uint256 The ID of the quote; 0 where there is none.
@@ -213,7 +213,7 @@ def supply(period: uint256) -> uint256:
     """
     @dev Returns what is quoted for a delivery period.
     @param period The delivery period.
-    @return uint256 The energy of the quotes that were not taken back, in Wh.
+    @return uint256 The energy of the quotes that were not withdrawn, in Wh.
     """
     return packing._totals(self._word(self._place(_TOTALS, period))).supply
 
@@ -254,8 +254,8 @@ def bid(quote_id: uint256, bidder: address) -> IEnergyMarket.Bid:
 @view
 def seal_of(quote_id: uint256, bidder: address, price: uint256, volume: uint256, salt: bytes32) -> bytes32:
     """
-    @dev Returns the commitment of a bid. Reckon it at home: whoever runs the node that is
-         asked learns the bid.
+    @dev Returns the commitment of a bid. Compute it off-chain instead: whoever runs the node
+         that is asked learns the bid.
     @param quote_id The ID of the quote.
     @param bidder The bidder.
     @param price The price bid, in base units per Wh.
@@ -348,19 +348,19 @@ def state(
     """
     market: IEnergyMarket = IEnergyMarket(MARKET)
     count: uint256 = staticcall market.quote_count()
-    seen: IMarketLens.State = empty(IMarketLens.State)
-    seen.accounts = self._accounts(users)
+    result: IMarketLens.State = empty(IMarketLens.State)
+    result.accounts = self._accounts(users)
 
-    there: DynArray[uint256, 8] = []
+    existing: DynArray[uint256, 8] = []
     for quote_id: uint256 in quotes:
         if quote_id > count:
             break
-        there.append(quote_id)
-    told: Quotes = self._quotes(there)
-    seen.quotes = told.quotes
-    seen.remaining = told.remaining
-    seen.trades = told.trades
-    seen.bids = self._bids(there, told.quotes, bidders)
+        existing.append(quote_id)
+    quote_views: Quotes = self._quotes(existing)
+    result.quotes = quote_views.quotes
+    result.remaining = quote_views.remaining
+    result.trades = quote_views.trades
+    result.bids = self._bids(existing, quote_views.quotes, bidders)
 
     wanted: DynArray[uint256, records.PAGE] = []
     for place: IMarketLens.Place in places:
@@ -373,9 +373,9 @@ def state(
     pending: DynArray[uint256, records.PAGE] = self._words(wanted)
     for index: uint256 in range(len(places), bound=64):
         delivery: uint256 = found[2 * index + 1]
-        seen.readings.append(self._reading_of(delivery))
-        seen.positions.append(self._position_of(found[2 * index], delivery, pending[index]))
-        seen.quote_of.append(packing._sale(delivery).quote_id)
+        result.readings.append(self._reading_of(delivery))
+        result.positions.append(self._position_of(found[2 * index], delivery, pending[index]))
+        result.quote_of.append(packing._sale(delivery).quote_id)
 
     wanted = []
     for period: uint256 in periods:
@@ -383,16 +383,16 @@ def state(
     found = self._words(wanted)
     for index: uint256 in range(len(periods), bound=4):
         totals: packing.Totals = packing._totals(found[index])
-        seen.periods.append(totals.supply)
-        seen.periods.append(totals.demand)
-        seen.periods.append(convert(clock._phase(periods[index]), uint256))
+        result.periods.append(totals.supply)
+        result.periods.append(totals.demand)
+        result.periods.append(convert(clock._phase(periods[index]), uint256))
 
-    seen.others.append(count)
-    seen.others.append(convert(staticcall market.owner(), uint256))
-    seen.others.append(convert(staticcall market.pending_owner(), uint256))
-    seen.others.append(staticcall IERC20(TOKEN).balanceOf(MARKET))
+    result.others.append(count)
+    result.others.append(convert(staticcall market.owner(), uint256))
+    result.others.append(convert(staticcall market.pending_owner(), uint256))
+    result.others.append(staticcall IERC20(TOKEN).balanceOf(MARKET))
 
-    return seen
+    return result
 
 
 @internal
@@ -465,11 +465,11 @@ def _quotes(quote_ids: DynArray[uint256, 8]) -> Quotes:
         wanted.append(self._placed(_DELIVERY, prosumer, packing._quote(words[index]).period))
     deliveries: DynArray[uint256, records.PAGE] = self._words(wanted)
 
-    told: Quotes = empty(Quotes)
+    result: Quotes = empty(Quotes)
     for index: uint256 in range(len(words), bound=8):
         quote: packing.Quote = packing._quote(words[index])
         sale: packing.Sale = packing._sale(deliveries[index])
-        told.quotes.append(
+        result.quotes.append(
             IEnergyMarket.Quote(
                 prosumer=convert(prosumers[index], address),
                 period=quote.period,
@@ -480,15 +480,15 @@ def _quotes(quote_ids: DynArray[uint256, 8]) -> Quotes:
                 status=quote.status,
             )
         )
-        told.remaining.append(self._left(quote, sale))
-        told.trades.append(keccak256(abi_encode(self._trades(quote_ids[index], quote, sale))))
+        result.remaining.append(self._remaining(quote, sale))
+        result.trades.append(keccak256(abi_encode(self._trades(quote_ids[index], quote, sale))))
 
-    return told
+    return result
 
 
 @internal
 @view
-def _left(quote: packing.Quote, sale: packing.Sale) -> uint256:
+def _remaining(quote: packing.Quote, sale: packing.Sale) -> uint256:
     """
     @dev Returns what of a quote can be bought now (T-SUR-10), in Wh.
     """

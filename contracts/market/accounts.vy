@@ -93,15 +93,15 @@ def register(profile: bytes32, meter: address, signature: Bytes[65]):
 
     number: uint256 = self._next_number
     identity: uint256 = packing._new_identity(meter, number)
-    kept: bytes32 = profile
+    stored: bytes32 = profile
     if profile == empty(bytes32):
         identity |= packing.BLANK
-        kept = convert(1, bytes32)
+        stored = convert(1, bytes32)
 
     self._next_number = unsafe_add(number, 1)
     self._user[number] = msg.sender
     self._identity[msg.sender] = identity
-    self._profile[meter] = kept
+    self._profile[meter] = stored
     log IEnergyMarket.Registered(user=msg.sender, meter=meter)
 
 

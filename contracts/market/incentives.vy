@@ -33,7 +33,7 @@ _defaults: HashMap[address, uint256]
 @deploy
 def __init__():
     """
-    @dev Nothing to initialise: everybody starts with a clean slate.
+    @dev Nothing to initialise: every counter starts at 0.
     """
     pass
 

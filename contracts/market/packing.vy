@@ -5,8 +5,8 @@
 @custom:contract-name packing
 @license GNU Affero General Public License v3.0 only
 @author Wattproof
-@notice A word of storage costs as much as thousands of steps of reckoning. So what is
-        read and written together shares one: a record here is exactly one word. The other
+@notice A word of storage costs as much as thousands of steps of computation. So what is
+        read and written together shares a word: a record here is exactly one word. The other
         modules unpack a word into a record, change its fields by name, and pack it again.
 @dev Stateless, and the only module that knows where a field lies. One table for each word says
      so: from which bit to which, how wide, and why the field fits. Every shift and every
@@ -268,7 +268,7 @@ struct Quote:
 # @dev What became of a prosumer's quote for a period: the upper part of a delivery.
 struct Sale:
     reading: uint256  # the lower part, as it lies there
-    open: bool  # neither taken back nor settled
+    open: bool  # neither withdrawn nor settled
     ahead: bool  # something was sold before the delivery began
     quote_id: uint256
     created_at: uint256

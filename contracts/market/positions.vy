@@ -5,7 +5,7 @@
 @custom:contract-name positions
 @license GNU Affero General Public License v3.0 only
 @author Wattproof
-@notice A position is what an account's settlement with the supplier is reckoned from.
+@notice A position is what an account's settlement with the supplier is computed from.
         It stays open while a quote with a stake of the user is not settled (T-ACC-4, T-ACC-5),
         and counts what the user claims of its capacity (T-REG-21).
 @dev Stakes are counted, but for one: the first quote on which a user opens a bid in a

@@ -33,7 +33,7 @@ _next_id: uint256
 _quote: HashMap[uint256, uint256]
 
 
-# @dev The Wh quoted for each period and not taken back, and those of the bids opened for it.
+# @dev The Wh quoted for each period and not withdrawn, and those of the bids opened for it.
 _totals: HashMap[uint256, uint256]
 
 
@@ -113,7 +113,7 @@ def submit_quote(period: uint256, volume: uint256, price: uint256) -> uint256:
 @external
 def invalidate_quote(quote_id: uint256):
     """
-    @dev Takes a quote back before any price is revealed; its bids count as rejected.
+    @dev Withdraws a quote before any price is revealed; its bids count as rejected.
     @notice There is no check of authorisation or arrears, on purpose: this only undoes.
     @param quote_id The ID of the quote.
     @custom:error "quotes: unknown quote", "quotes: not the prosumer",
@@ -164,7 +164,7 @@ def _write(quote_id: uint256, quote: packing.Quote):
 @internal
 def _count(period: uint256, quoted: uint256, invalidated: uint256, opened: uint256):
     """
-    @dev Counts what is quoted, taken back and asked for in `period`, in Wh.
+    @dev Counts what is quoted, withdrawn and asked for in `period`, in Wh.
     """
     totals: packing.Totals = packing._totals(self._totals[period])
     # What would wrap does not fit.
@@ -191,7 +191,7 @@ def _existing(quote_id: uint256) -> packing.Quote:
 @view
 def _check_valid(status: IEnergyMarket.QuoteStatus):
     """
-    @dev Reverts unless `status` is that of a quote which is neither taken back nor matched.
+    @dev Reverts unless `status` is that of a quote which is neither withdrawn nor matched.
     @custom:error "quotes: not valid".
     """
     if status != IEnergyMarket.QuoteStatus.VALID:

@@ -6,9 +6,9 @@
 @license GNU Affero General Public License v3.0 only
 @author Wattproof
 @notice A quote settles between its prosumer and its buyers (T-SET-1 to T-SET-22), then
-        each account with the supplier (T-ACC-1 to T-ACC-16). A silent meter has its price
-        (T-MET-6 to T-MET-10, T-MET-14). The owner may settle first; afterwards anybody may, so
-        that an absent owner locks nobody's money (T-TIME-8).
+        each account with the supplier (T-ACC-1 to T-ACC-16). A user whose meter is silent loses
+        by it (T-MET-6 to T-MET-10, T-MET-14). The owner may settle first; afterwards anybody
+        may, so that an absent owner locks nobody's money (T-TIME-8).
 """
 
 from snekmate.auth import ownable
@@ -95,7 +95,7 @@ def settle_quote(quote_id: uint256):
         fee, balance = incentives._charge(prosumer, balance, delivered)
     # To export more than the tolerance above the quote is neither good nor a default, and
     # so is to sell nothing (T-STD-4 to T-STD-6).
-    # Nobody earns a record by what was sold once the delivery was known.
+    # What was sold once the delivery was known counts for no record.
     if sale.ahead and exported * 100 <= quote.volume * _HIGHEST_PERCENT:
         balance = incentives._record(prosumer, balance, not defaulted)
     # A silent seller loses its authorisation, whether it sold or not (T-MET-14).
@@ -187,7 +187,7 @@ def _settle(user: address, period: uint256) -> String[40]:
         delivery >> packing.DELIVERY_IMPORTED_SHIFT & packing.MAX_ENERGY if present else bought
     )
     received: uint256 = position >> packing.POSITION_RECEIVED_SHIFT & packing.MAX_ENERGY
-    # Its own quote is settled, or taken back.
+    # Its own quote is settled, or withdrawn.
     sold: uint256 = delivery >> packing.DELIVERY_SOLD_SHIFT & packing.MAX_ENERGY
     amount: int256 = self._invoice(received, min(sold, exported), exported, imported)
 

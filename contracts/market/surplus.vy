@@ -7,7 +7,7 @@
 @author Wattproof
 @notice First come, first served, at the quote's price. While MATCHING what was quoted is
         for sale, and while METERING, once the prosumer's meter is read, what was exported:
-        nobody buys a shortage that can be seen (T-SUR-1 to T-SUR-12).
+        nobody buys energy that is known to be missing (T-SUR-1 to T-SUR-12).
 """
 
 from ..interfaces import IEnergyMarket
