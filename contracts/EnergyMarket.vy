@@ -24,6 +24,7 @@ from .market import accounts
 from .market import bids
 from .market import clock
 from .market import deliveries
+from .market import errors
 from .market import incentives
 from .market import ledger
 from .market import matching
@@ -31,7 +32,6 @@ from .market import metering
 from .market import positions
 from .market import quotes
 from .market import records
-from .market import refusals
 from .market import sales
 from .market import settlement
 from .market import surplus
@@ -210,7 +210,7 @@ def accept_ownership():
     @custom:error "ownable_2step: caller is not the new owner".
     """
     if msg.sender != ownable_2step.pending_owner:
-        refusals._refuse("ownable_2step: caller is not the new owner")
+        errors._revert("ownable_2step: caller is not the new owner")
 
     ownable_2step._transfer_ownership(msg.sender)
 

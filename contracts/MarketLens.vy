@@ -31,7 +31,7 @@ initializes: clock
 
 # @dev Where the market's mappings begin, in storage that starts with the owner. A test
 # compares them with the compiler's layout.
-_PURSE: constant(uint256) = 2
+_BALANCE: constant(uint256) = 2
 _INVOICE: constant(uint256) = 3
 _USER: constant(uint256) = 5
 _IDENTITY: constant(uint256) = 6
@@ -42,7 +42,7 @@ _QUOTE: constant(uint256) = 11
 _TOTALS: constant(uint256) = 12
 _POSITION: constant(uint256) = 13
 _BID: constant(uint256) = 14
-_SEAL_ASIDE: constant(uint256) = 15
+_COMMITMENT_ASIDE: constant(uint256) = 15
 _PURCHASE: constant(uint256) = 16
 _RECORDS: constant(uint256) = 18
 
@@ -87,9 +87,16 @@ PRIORITY_STEP: public(immutable(uint256))
 RANK_BY_PRICE: public(immutable(bool))
 
 
-# @dev How far the mappings are moved: before Cancun's rules the lock against re-entry takes
-# the first place in storage.
-_SHIFT: immutable(uint256)
+# @dev By how many slots the mappings are moved: before Cancun's rules the lock against
+# re-entry takes the first slot of storage.
+_SLOT_OFFSET: immutable(uint256)
+
+
+# @dev What the views tell of some quotes.
+struct Quotes:
+    quotes: DynArray[IEnergyMarket.Quote, 8]
+    remaining: DynArray[uint256, 8]
+    trades: DynArray[bytes32, 8]
 
 
 @deploy
@@ -100,12 +107,12 @@ def __init__(market: address):
     @custom:error "lens: not a market", or no reason where the address is no contract's.
     """
     target: IEnergyMarket = IEnergyMarket(market)
-    moved: uint256 = 2
-    for tried: uint256 in range(2):
-        mark: uint256 = unsafe_sub(self._hashed(unsafe_add(_PROFILE, tried), 0), unsafe_add(_RECORDS, tried))
-        if (staticcall target.words([mark]))[0] == 1:
-            moved = tried
-    assert moved < 2, "lens: not a market"
+    offset: uint256 = 2
+    for guess: uint256 in range(2):
+        probe: uint256 = unsafe_sub(self._hashed(unsafe_add(_PROFILE, guess), 0), unsafe_add(_RECORDS, guess))
+        if (staticcall target.words([probe]))[0] == 1:
+            offset = guess
+    assert offset < 2, "lens: not a market"
     frame: IEnergyMarket.Frame = staticcall target.frame()
 
     MARKET = market
@@ -118,7 +125,7 @@ def __init__(market: address):
     WINDOW = frame.window
     PRIORITY_STEP = frame.priority_step
     RANK_BY_PRICE = frame.rank_by_price
-    _SHIFT = moved
+    _SLOT_OFFSET = offset
     clock.__init__(frame.period_length, frame.window)
 
 
@@ -192,7 +199,7 @@ def quote_count() -> uint256:
 @view
 def quote_of(prosumer: address, period: uint256) -> uint256:
     """
-    @dev Returns a prosumer's quote for a delivery period, taken back or not.
+    @dev Returns a prosumer's quote for a delivery period, withdrawn or not.
     @param prosumer The prosumer.
     @param period The delivery period.
     @return uint256 The ID of the quote; 0 where there is none.
@@ -206,7 +213,7 @@ def supply(period: uint256) -> uint256:
     """
     @dev Returns what is quoted for a delivery period.
     @param period The delivery period.
-    @return uint256 The energy of the quotes that were not taken back, in Wh.
+    @return uint256 The energy of the quotes that were not withdrawn, in Wh.
     """
     return packing._totals(self._word(self._place(_TOTALS, period))).supply
 
@@ -232,11 +239,13 @@ def bid(quote_id: uint256, bidder: address) -> IEnergyMarket.Bid:
     @return Bid The bid; all zero where there is none.
     """
     # There is no such quote; a larger number would be the key of another one's bid.
-    if quote_id > packing.MOST_NUMBER:
+    if quote_id > packing.MAX_NUMBER:
         return empty(IEnergyMarket.Bid)
     number: uint256 = packing._number(self._word(self._place(_IDENTITY, convert(bidder, uint256))))
-    key: uint256 = quote_id << packing.QUOTE_AT | number
-    found: DynArray[uint256, records.PAGE] = self._words([self._place(_BID, key), self._place(_QUOTE, quote_id)])
+    key: uint256 = quote_id << packing.KEY_QUOTE_SHIFT | number
+    found: DynArray[uint256, records.PAGE] = self._words(
+        [self._place(_BID, key), self._place(_QUOTE, quote_id)]
+    )
 
     return self._bid_of(key, found[0], packing._quote(found[1]).status)
 
@@ -245,21 +254,21 @@ def bid(quote_id: uint256, bidder: address) -> IEnergyMarket.Bid:
 @view
 def seal_of(quote_id: uint256, bidder: address, price: uint256, volume: uint256, salt: bytes32) -> bytes32:
     """
-    @dev Returns the seal of a bid. Reckon it at home: whoever runs the node that is
-         asked learns the bid.
+    @dev Returns the commitment of a bid. Compute it off-chain instead: whoever runs the node
+         that is asked learns the bid.
     @param quote_id The ID of the quote.
     @param bidder The bidder.
     @param price The price bid, in base units per Wh.
     @param volume The energy wanted, in Wh.
     @param salt 32 random bytes.
-    @return bytes32 The seal.
+    @return bytes32 The commitment.
     """
-    return packing._seal_of(MARKET, quote_id, bidder, price, volume, salt)
+    return packing._commitment_of(MARKET, quote_id, bidder, price, volume, salt)
 
 
 @external
 @view
-def trades(quote_id: uint256) -> DynArray[IEnergyMarket.Trade, sales.MOST_TRADES]:
+def trades(quote_id: uint256) -> DynArray[IEnergyMarket.Trade, sales.MAX_TRADES]:
     """
     @dev Returns the trades of a quote, in the order in which they were made.
     @param quote_id The ID of the quote.
@@ -339,19 +348,19 @@ def state(
     """
     market: IEnergyMarket = IEnergyMarket(MARKET)
     count: uint256 = staticcall market.quote_count()
-    seen: IMarketLens.State = empty(IMarketLens.State)
-    seen.accounts = self._accounts(users)
+    result: IMarketLens.State = empty(IMarketLens.State)
+    result.accounts = self._accounts(users)
 
-    there: DynArray[uint256, 8] = []
+    existing: DynArray[uint256, 8] = []
     for quote_id: uint256 in quotes:
         if quote_id > count:
             break
-        there.append(quote_id)
-    told: Quotes = self._quotes(there)
-    seen.quotes = told.quotes
-    seen.remaining = told.remaining
-    seen.trades = told.trades
-    seen.bids = self._bids(there, told.quotes, bidders)
+        existing.append(quote_id)
+    quote_views: Quotes = self._quotes(existing)
+    result.quotes = quote_views.quotes
+    result.remaining = quote_views.remaining
+    result.trades = quote_views.trades
+    result.bids = self._bids(existing, quote_views.quotes, bidders)
 
     wanted: DynArray[uint256, records.PAGE] = []
     for place: IMarketLens.Place in places:
@@ -364,9 +373,9 @@ def state(
     pending: DynArray[uint256, records.PAGE] = self._words(wanted)
     for index: uint256 in range(len(places), bound=64):
         delivery: uint256 = found[2 * index + 1]
-        seen.readings.append(self._reading_of(delivery))
-        seen.positions.append(self._position_of(found[2 * index], delivery, pending[index]))
-        seen.quote_of.append(packing._sale(delivery).quote_id)
+        result.readings.append(self._reading_of(delivery))
+        result.positions.append(self._position_of(found[2 * index], delivery, pending[index]))
+        result.quote_of.append(packing._sale(delivery).quote_id)
 
     wanted = []
     for period: uint256 in periods:
@@ -374,23 +383,16 @@ def state(
     found = self._words(wanted)
     for index: uint256 in range(len(periods), bound=4):
         totals: packing.Totals = packing._totals(found[index])
-        seen.periods.append(totals.supply)
-        seen.periods.append(totals.demand)
-        seen.periods.append(convert(clock._phase(periods[index]), uint256))
+        result.periods.append(totals.supply)
+        result.periods.append(totals.demand)
+        result.periods.append(convert(clock._phase(periods[index]), uint256))
 
-    seen.others.append(count)
-    seen.others.append(convert(staticcall market.owner(), uint256))
-    seen.others.append(convert(staticcall market.pending_owner(), uint256))
-    seen.others.append(staticcall IERC20(TOKEN).balanceOf(MARKET))
+    result.others.append(count)
+    result.others.append(convert(staticcall market.owner(), uint256))
+    result.others.append(convert(staticcall market.pending_owner(), uint256))
+    result.others.append(staticcall IERC20(TOKEN).balanceOf(MARKET))
 
-    return seen
-
-
-# @dev What the views tell of some quotes.
-struct Quotes:
-    quotes: DynArray[IEnergyMarket.Quote, 8]
-    remaining: DynArray[uint256, 8]
-    trades: DynArray[bytes32, 8]
+    return result
 
 
 @internal
@@ -403,7 +405,7 @@ def _accounts(users: DynArray[address, 16]) -> DynArray[IEnergyMarket.Account, 1
     for user: address in users:
         key: uint256 = convert(user, uint256)
         wanted.append(self._place(_IDENTITY, key))
-        wanted.append(self._place(_PURSE, key))
+        wanted.append(self._place(_BALANCE, key))
         wanted.append(self._place(_INVOICE, key))
         wanted.append(self._place(_DEFAULTS, key))
     found: DynArray[uint256, records.PAGE] = self._words(wanted)
@@ -415,7 +417,7 @@ def _accounts(users: DynArray[address, 16]) -> DynArray[IEnergyMarket.Account, 1
     accounts: DynArray[IEnergyMarket.Account, 16] = []
     for index: uint256 in range(len(users), bound=16):
         identity: packing.Identity = packing._identity(found[4 * index])
-        purse: packing.Purse = packing._purse(found[4 * index + 1])
+        balance: packing.Balance = packing._balance(found[4 * index + 1])
         profile: uint256 = profiles[index]
         # A profile of zero is kept as another word; who has no meter has none.
         if identity.blank or identity.meter == empty(address):
@@ -425,15 +427,17 @@ def _accounts(users: DynArray[address, 16]) -> DynArray[IEnergyMarket.Account, 1
                 profile=convert(profile, bytes32),
                 meter=identity.meter,
                 authorized=identity.authorized,
-                balance=purse.free,
-                reserved=purse.reserved,
-                # The purse tells where nothing stands on the invoice account. Its word is a
-                # signed number: as a number from 0 on it would be refused below zero.
-                grid_account=convert(convert(found[4 * index + 2], bytes32), int256) if purse.invoiced else 0,
-                performances=purse.performances,
+                balance=balance.free,
+                reserved=balance.reserved,
+                # The balance record tells where the invoice account is 0. The account's word is a
+                # signed number: `convert` from an unsigned one would revert below zero.
+                grid_account=(
+                    convert(convert(found[4 * index + 2], bytes32), int256) if balance.invoiced else 0
+                ),
+                performances=balance.performances,
                 defaults=found[4 * index + 3],
-                waivers=purse.waivers,
-                tier=incentives._tier(purse.performances),
+                waivers=balance.waivers,
+                tier=incentives._tier(balance.performances),
                 capacity=identity.capacity,
             )
         )
@@ -461,11 +465,11 @@ def _quotes(quote_ids: DynArray[uint256, 8]) -> Quotes:
         wanted.append(self._placed(_DELIVERY, prosumer, packing._quote(words[index]).period))
     deliveries: DynArray[uint256, records.PAGE] = self._words(wanted)
 
-    told: Quotes = empty(Quotes)
+    result: Quotes = empty(Quotes)
     for index: uint256 in range(len(words), bound=8):
         quote: packing.Quote = packing._quote(words[index])
         sale: packing.Sale = packing._sale(deliveries[index])
-        told.quotes.append(
+        result.quotes.append(
             IEnergyMarket.Quote(
                 prosumer=convert(prosumers[index], address),
                 period=quote.period,
@@ -476,15 +480,15 @@ def _quotes(quote_ids: DynArray[uint256, 8]) -> Quotes:
                 status=quote.status,
             )
         )
-        told.remaining.append(self._left(quote, sale))
-        told.trades.append(keccak256(abi_encode(self._trades(quote_ids[index], quote, sale))))
+        result.remaining.append(self._remaining(quote, sale))
+        result.trades.append(keccak256(abi_encode(self._trades(quote_ids[index], quote, sale))))
 
-    return told
+    return result
 
 
 @internal
 @view
-def _left(quote: packing.Quote, sale: packing.Sale) -> uint256:
+def _remaining(quote: packing.Quote, sale: packing.Sale) -> uint256:
     """
     @dev Returns what of a quote can be bought now (T-SUR-10), in Wh.
     """
@@ -505,31 +509,31 @@ def _left(quote: packing.Quote, sale: packing.Sale) -> uint256:
 @view
 def _trades(
     quote_id: uint256, quote: packing.Quote, sale: packing.Sale
-) -> DynArray[IEnergyMarket.Trade, sales.MOST_TRADES]:
+) -> DynArray[IEnergyMarket.Trade, sales.MAX_TRADES]:
     """
     @dev Returns the trades of a quote: the bids that won, chained in the order of the
          ranking, then the purchases (see `sales`).
     """
-    trades: DynArray[IEnergyMarket.Trade, sales.MOST_TRADES] = []
+    trades: DynArray[IEnergyMarket.Trade, sales.MAX_TRADES] = []
     wanted: DynArray[uint256, records.PAGE] = []
     number: uint256 = quote.first
-    for _winner: uint256 in range(sale.winners, bound=sales.MOST_TRADES):
-        word: uint256 = self._word(self._place(_BID, quote_id << packing.QUOTE_AT | number))
+    for _winner: uint256 in range(sale.winners, bound=sales.MAX_TRADES):
+        word: uint256 = self._word(self._place(_BID, quote_id << packing.KEY_QUOTE_SHIFT | number))
         bid: packing.Bid = packing._bid(word)
         wanted.append(self._place(_USER, number))
         trades.append(IEnergyMarket.Trade(buyer=empty(address), volume=bid.filled, price=bid.price))
         number = bid.next
     purchases: DynArray[uint256, records.PAGE] = []
-    row: uint256 = self._hashed(unsafe_add(_PURCHASE, _SHIFT), quote_id)
-    for place: uint256 in range(sale.purchases, bound=sales.MOST_TRADES):
-        purchases.append(unsafe_sub(self._hashed(row, place), unsafe_add(_RECORDS, _SHIFT)))
+    row: uint256 = self._hashed(unsafe_add(_PURCHASE, _SLOT_OFFSET), quote_id)
+    for place: uint256 in range(sale.purchases, bound=sales.MAX_TRADES):
+        purchases.append(unsafe_sub(self._hashed(row, place), unsafe_add(_RECORDS, _SLOT_OFFSET)))
     bought: DynArray[uint256, records.PAGE] = self._words(purchases)
     for word: uint256 in bought:
         purchase: packing.Purchase = packing._purchase(word)
         wanted.append(self._place(_USER, purchase.buyer))
         trades.append(IEnergyMarket.Trade(buyer=empty(address), volume=purchase.volume, price=quote.price))
     buyers: DynArray[uint256, records.PAGE] = self._words(wanted)
-    for index: uint256 in range(len(trades), bound=sales.MOST_TRADES):
+    for index: uint256 in range(len(trades), bound=sales.MAX_TRADES):
         trades[index].buyer = convert(buyers[index], address)
 
     return trades
@@ -553,7 +557,7 @@ def _bids(
     keys: DynArray[uint256, 128] = []
     for quote_id: uint256 in quote_ids:
         for identity: uint256 in identities:
-            key: uint256 = quote_id << packing.QUOTE_AT | packing._number(identity)
+            key: uint256 = quote_id << packing.KEY_QUOTE_SHIFT | packing._number(identity)
             keys.append(key)
             wanted.append(self._place(_BID, key))
     words: DynArray[uint256, records.PAGE] = self._words(wanted)
@@ -579,10 +583,10 @@ def _bid_of(key: uint256, word: uint256, status: IEnergyMarket.QuoteStatus) -> I
         return answer
 
     answer.status = IEnergyMarket.BidStatus.CREATED
-    if packing._is_seal(word):
+    if packing._is_commitment(word):
         answer.seal = convert(word, bytes32)
-    elif word == packing.SEAL_ASIDE:
-        answer.seal = convert(self._word(self._place(_SEAL_ASIDE, key)), bytes32)
+    elif word == packing.COMMITMENT_ASIDE:
+        answer.seal = convert(self._word(self._place(_COMMITMENT_ASIDE, key)), bytes32)
     else:
         bid: packing.Bid = packing._bid(word)
         answer.price = bid.price
@@ -666,7 +670,9 @@ def _place(mapping: uint256, key: uint256) -> uint256:
     """
     @dev Returns where the word of a key lies in a mapping.
     """
-    return unsafe_sub(self._hashed(unsafe_add(mapping, _SHIFT), key), unsafe_add(_RECORDS, _SHIFT))
+    return unsafe_sub(
+        self._hashed(unsafe_add(mapping, _SLOT_OFFSET), key), unsafe_add(_RECORDS, _SLOT_OFFSET)
+    )
 
 
 @internal
@@ -675,9 +681,9 @@ def _placed(mapping: uint256, user: address, period: uint256) -> uint256:
     """
     @dev Returns where the word of a user and period lies in a mapping of mappings.
     """
-    row: uint256 = self._hashed(unsafe_add(mapping, _SHIFT), convert(user, uint256))
+    row: uint256 = self._hashed(unsafe_add(mapping, _SLOT_OFFSET), convert(user, uint256))
 
-    return unsafe_sub(self._hashed(row, period), unsafe_add(_RECORDS, _SHIFT))
+    return unsafe_sub(self._hashed(row, period), unsafe_add(_RECORDS, _SLOT_OFFSET))
 
 
 @internal

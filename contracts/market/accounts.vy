@@ -14,20 +14,13 @@ from snekmate.auth import ownable
 from snekmate.utils import ecdsa
 from snekmate.utils import eip712_domain_separator as eip712
 from ..interfaces import IEnergyMarket
+from . import errors
 from . import ledger
 from . import packing
-from . import refusals
 
 uses: ownable
 uses: eip712
 uses: ledger
-
-
-# @dev A user that may begin new business: its number and its purse, to be written back.
-struct Trader:
-    number: uint256
-    capacity: uint256
-    purse: uint256
 
 
 # @dev What comes before typed data when it is signed (EIP-712): the bytes 0x19 and 0x01.
@@ -36,6 +29,14 @@ _TYPED_DATA: constant(uint256) = 25 * 256 + 1
 
 # @dev The EIP-712 type of what a meter signs to be paired with a user.
 _PAIRING_TYPE: constant(bytes32) = keccak256("Pairing(address user,bytes32 profile)")
+
+
+# @dev A user that may begin new business: its number, its capacity and its balance record, to
+# be written back.
+struct Trader:
+    number: uint256
+    capacity: uint256
+    balance: uint256
 
 
 # @dev The number that the next user gets; the first is 1.
@@ -78,29 +79,29 @@ def register(profile: bytes32, meter: address, signature: Bytes[65]):
                   of `_signature_fault`.
     """
     if msg.sender == ledger.SUPPLIER:
-        refusals._refuse("accounts: supplier cannot register")
+        errors._revert("accounts: supplier cannot register")
     if self._identity[msg.sender] != 0:
-        refusals._refuse("accounts: already registered")
+        errors._revert("accounts: already registered")
     if meter == empty(address):
-        refusals._refuse("accounts: meter is zero")
+        errors._revert("accounts: meter is zero")
     if self._profile[meter] != empty(bytes32):
-        refusals._refuse("accounts: meter already paired")
+        errors._revert("accounts: meter already paired")
     struct_hash: bytes32 = keccak256(abi_encode(_PAIRING_TYPE, msg.sender, profile))
     fault: String[40] = self._signature_fault(meter, struct_hash, signature)
     if len(fault) > 0:
-        refusals._refuse(fault)
+        errors._revert(fault)
 
     number: uint256 = self._next_number
     identity: uint256 = packing._new_identity(meter, number)
-    kept: bytes32 = profile
+    stored: bytes32 = profile
     if profile == empty(bytes32):
         identity |= packing.BLANK
-        kept = convert(1, bytes32)
+        stored = convert(1, bytes32)
 
     self._next_number = unsafe_add(number, 1)
     self._user[number] = msg.sender
     self._identity[msg.sender] = identity
-    self._profile[meter] = kept
+    self._profile[meter] = stored
     log IEnergyMarket.Registered(user=msg.sender, meter=meter)
 
 
@@ -120,17 +121,17 @@ def authorize(user: address, capacity: uint256):
     ownable._check_owner()
     word: uint256 = self._identity[user]
     if word == 0:
-        refusals._refuse("accounts: not registered")
-    if capacity == 0 or capacity > packing.MOST_ENERGY:
-        refusals._refuse("accounts: capacity out of bounds")
+        errors._revert("accounts: not registered")
+    if capacity == 0 or capacity > packing.MAX_ENERGY:
+        errors._revert("accounts: capacity out of bounds")
     rise: uint256 = unsafe_sub(capacity, packing._capacity(word))
     # What falls below zero is larger than any capacity.
     if rise > capacity:
-        refusals._refuse("accounts: capacity cannot fall")
+        errors._revert("accounts: capacity cannot fall")
     if rise == 0 and word & packing.AUTHORIZED != 0:
-        refusals._refuse("accounts: already authorised")
+        errors._revert("accounts: already authorised")
 
-    self._identity[user] = unsafe_add(word | packing.AUTHORIZED, rise << packing.CAPACITY_AT)
+    self._identity[user] = unsafe_add(word | packing.AUTHORIZED, rise << packing.IDENTITY_CAPACITY_SHIFT)
     log IEnergyMarket.Authorized(user=user, capacity=capacity)
 
 
@@ -143,7 +144,7 @@ def revoke(user: address):
     """
     ownable._check_owner()
     if not self._revoke(user):
-        refusals._refuse("accounts: not authorised")
+        errors._revert("accounts: not authorised")
 
 
 @internal
@@ -170,11 +171,11 @@ def _trader(user: address) -> Trader:
     """
     identity: uint256 = self._identity[user]
     if identity & packing.AUTHORIZED == 0:
-        refusals._refuse("accounts: not authorised")
-    purse: uint256 = ledger._purse[user]
-    ledger._check_no_arrears(user, purse)
+        errors._revert("accounts: not authorised")
+    balance: uint256 = ledger._balance[user]
+    ledger._check_no_arrears(user, balance)
 
-    return Trader(number=packing._number(identity), capacity=packing._capacity(identity), purse=purse)
+    return Trader(number=packing._number(identity), capacity=packing._capacity(identity), balance=balance)
 
 
 @internal

@@ -12,11 +12,11 @@
 from ..interfaces import IEnergyMarket
 from . import accounts
 from . import clock
+from . import errors
 from . import ledger
 from . import packing
 from . import positions
 from . import quotes
-from . import refusals
 from . import tariff
 
 uses: accounts
@@ -31,15 +31,15 @@ uses: tariff
 BOOK_SIZE: constant(uint256) = 128
 
 
-# @dev The bids by quote and the bidder's number, in one key (see `packing.QUOTE_AT`): the
-# seal, and once opened a record. The opened bids of a quote are chained, see
+# @dev The bids by quote and the bidder's number, in one key (see `packing.KEY_QUOTE_SHIFT`): the
+# commitment, and once opened a record. The opened bids of a quote are chained, see
 # `packing.Quote.first`. A bid that lost keeps its record: what holds follows from the
 # quote's status (see `MarketLens.bid`).
 _bid: HashMap[uint256, uint256]
 
 
-# @dev The seals that look like a record, one in 2 ** 78 (see `packing.SEAL_ASIDE`).
-_seal_aside: HashMap[uint256, uint256]
+# @dev The commitments that look like a record, one in 2 ** 78 (see `packing.COMMITMENT_ASIDE`).
+_commitment_aside: HashMap[uint256, uint256]
 
 
 @deploy
@@ -54,9 +54,9 @@ def __init__():
 def submit_bid(quote_id: uint256, seal: bytes32):
     """
     @dev Places a sealed bid on a quote, once.
-    @notice The seal is not checked, on purpose: what it hides shows when it is opened.
+    @notice The commitment is not checked, on purpose: what it hides shows when it is opened.
     @param quote_id The ID of the quote.
-    @param seal The seal, see `MarketLens.seal_of`.
+    @param seal The commitment, see `MarketLens.seal_of`.
     @custom:error Those of `accounts._trader`, "quotes: unknown quote",
                   "quotes: not valid", "clock: wrong phase", "bids: own quote",
                   "bids: already bid".
@@ -66,17 +66,17 @@ def submit_bid(quote_id: uint256, seal: bytes32):
     quotes._check_valid(quote.status)
     clock._check_phase(quote.period, IEnergyMarket.Phase.BIDDING)
     if trader.number == quote.prosumer:
-        refusals._refuse("bids: own quote")
-    key: uint256 = quote_id << packing.QUOTE_AT | trader.number
+        errors._revert("bids: own quote")
+    key: uint256 = quote_id << packing.KEY_QUOTE_SHIFT | trader.number
     if self._bid[key] != 0:
-        refusals._refuse("bids: already bid")
+        errors._revert("bids: already bid")
 
     word: uint256 = convert(seal, uint256)
-    if packing._is_seal(word):
+    if packing._is_commitment(word):
         self._bid[key] = word
     else:
-        self._bid[key] = packing.SEAL_ASIDE
-        self._seal_aside[key] = word
+        self._bid[key] = packing.COMMITMENT_ASIDE
+        self._commitment_aside[key] = word
     log IEnergyMarket.BidSealed(quote_id=quote_id, bidder=msg.sender, seal=seal)
 
 
@@ -87,7 +87,7 @@ def reveal_bid(quote_id: uint256, price: uint256, volume: uint256, salt: bytes32
     @param quote_id The ID of the quote.
     @param price The price bid, in base units per Wh.
     @param volume The energy wanted, in Wh.
-    @param salt The salt of the seal.
+    @param salt The salt of the commitment.
     @custom:error Those of `accounts._trader`, "quotes: unknown quote",
                   "quotes: not valid", "clock: wrong phase", "bids: nothing to open",
                   "bids: seal does not match", "bids: volume out of bounds",
@@ -98,23 +98,23 @@ def reveal_bid(quote_id: uint256, price: uint256, volume: uint256, salt: bytes32
     quote: packing.Quote = quotes._existing(quote_id)
     quotes._check_valid(quote.status)
     clock._check_phase(quote.period, IEnergyMarket.Phase.REVEALING)
-    key: uint256 = quote_id << packing.QUOTE_AT | trader.number
+    key: uint256 = quote_id << packing.KEY_QUOTE_SHIFT | trader.number
     sealed: bool = False
-    seal: bytes32 = empty(bytes32)
-    sealed, seal = self._sealed(key)
+    commitment: bytes32 = empty(bytes32)
+    sealed, commitment = self._sealed(key)
     if not sealed:
-        refusals._refuse("bids: nothing to open")
-    if seal != packing._seal_of(self, quote_id, msg.sender, price, volume, salt):
-        refusals._refuse("bids: seal does not match")
+        errors._revert("bids: nothing to open")
+    if commitment != packing._commitment_of(self, quote_id, msg.sender, price, volume, salt):
+        errors._revert("bids: seal does not match")
     if volume == 0 or volume > quote.volume:
-        refusals._refuse("bids: volume out of bounds")
+        errors._revert("bids: volume out of bounds")
     if price < quote.price or price > tariff._highest_price():
-        refusals._refuse("bids: price out of bounds")
+        errors._revert("bids: price out of bounds")
     if quote.opened >= BOOK_SIZE:
-        refusals._refuse("bids: book is full")
+        errors._revert("bids: book is full")
 
     pending: bool = positions._stake(msg.sender, quote.period, quote_id, volume, trader.capacity)
-    ledger._reserve(msg.sender, trader.purse, tariff._escrow(volume, price))
+    ledger._reserve(msg.sender, trader.balance, tariff._escrow(volume, price))
     quotes._count(quote.period, 0, 0, volume)
     self._bid[key] = packing._pack_bid(
         packing.Bid(price=price, volume=volume, filled=0, next=quote.first, pending=pending)
@@ -129,13 +129,13 @@ def reveal_bid(quote_id: uint256, price: uint256, volume: uint256, salt: bytes32
 @view
 def _sealed(key: uint256) -> (bool, bytes32):
     """
-    @dev Returns whether there is a bid with this key that is not opened, and its seal.
+    @dev Returns whether there is a bid with this key that is not opened, and its commitment.
     """
     word: uint256 = self._bid[key]
-    if packing._is_seal(word):
+    if packing._is_commitment(word):
         return True, convert(word, bytes32)
-    if word == packing.SEAL_ASIDE:
-        return True, convert(self._seal_aside[key], bytes32)
+    if word == packing.COMMITMENT_ASIDE:
+        return True, convert(self._commitment_aside[key], bytes32)
 
     return False, empty(bytes32)
 
@@ -146,6 +146,6 @@ def _has_won(quote_id: uint256, number: uint256) -> bool:
     """
     @dev Tells whether a user has won in the matching of a quote.
     """
-    word: uint256 = self._bid[quote_id << packing.QUOTE_AT | number]
+    word: uint256 = self._bid[quote_id << packing.KEY_QUOTE_SHIFT | number]
 
-    return not packing._is_seal(word) and word >> packing.FILLED_AT & packing.MOST_ENERGY != 0
+    return not packing._is_commitment(word) and word >> packing.BID_FILLED_SHIFT & packing.MAX_ENERGY != 0

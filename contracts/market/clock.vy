@@ -10,7 +10,7 @@
 """
 
 from ..interfaces import IEnergyMarket
-from . import refusals
+from . import errors
 
 
 # @dev How far ahead of its start a period may be quoted, in seconds (T-QUO-3).
@@ -45,10 +45,10 @@ def __init__(period_length: uint256, window: uint256):
 def _phase(period: uint256) -> IEnergyMarket.Phase:
     """
     @dev Returns the phase of `period`. Lower bounds are included, upper bounds are not.
-    @notice Only differences of times are compared, so that no length can overflow: not
-            at the dawn of time (`S < 2 * W`) and not at its end (T-TIME-11).
+    @notice Only differences of times are compared, so that no length can overflow: neither
+            near time 0 (`S < 2 * W`) nor near the largest time (T-TIME-11).
     """
-    # A period that would start beyond the end of all time is always ahead (T-TIME-10).
+    # A period whose start would overflow is always ahead (T-TIME-10).
     length: uint256 = PERIOD_LENGTH
     if period > unsafe_div(max_value(uint256), length):
         return IEnergyMarket.Phase.BIDDING
@@ -87,7 +87,7 @@ def _check_phase(period: uint256, allowed: IEnergyMarket.Phase):
     @custom:error "clock: wrong phase".
     """
     if self._phase(period) not in allowed:
-        refusals._refuse("clock: wrong phase")
+        errors._revert("clock: wrong phase")
 
 
 @internal

@@ -7,8 +7,8 @@
 @author Wattproof
 @notice Good performances accumulate for ever and take 20 % off the service fee per tier
         (T-STD-1 to T-STD-3); shortages earn waivers of later fees (T-SET-12, T-SET-15).
-@dev Performances and waivers lie in the user's purse, which the caller holds and keeps:
-     they change when money moves.
+@dev Performances and waivers lie in the user's balance record, which the caller reads and
+     writes back: they change when money moves.
 """
 
 from ..interfaces import IEnergyMarket
@@ -33,7 +33,7 @@ _defaults: HashMap[address, uint256]
 @deploy
 def __init__():
     """
-    @dev Nothing to initialise: everybody starts with a clean slate.
+    @dev Nothing to initialise: every counter starts at 0.
     """
     pass
 
@@ -57,43 +57,43 @@ def _tier(performances: uint256) -> uint256:
 
 
 @internal
-def _charge(user: address, purse: uint256, volume: uint256) -> (uint256, uint256):
+def _charge(user: address, balance: uint256, volume: uint256) -> (uint256, uint256):
     """
-    @dev Returns the service fee that `user` pays on `volume` Wh, and the purse that it has
-         then, the fee not yet taken: the discount is taken off and rounded down, and the
-         fee is 0 where a waiver in hand takes its place (T-SET-13, T-SET-14).
+    @dev Returns the service fee that `user` pays on `volume` Wh, and its balance record
+         afterwards, the fee not yet taken: the discount is taken off and rounded down, and
+         the fee is 0 where a waiver in hand takes its place (T-SET-13, T-SET-14).
     """
-    performances: uint256 = purse >> packing.PERFORMANCES_AT & packing.MOST_PERFORMANCES
+    performances: uint256 = balance >> packing.BALANCE_PERFORMANCES_SHIFT & packing.MAX_PERFORMANCES
     share: uint256 = unsafe_sub(_TOP_TIER, self._tier(performances))
     fee: uint256 = unsafe_mul(unsafe_mul(volume, tariff.SERVICE_FEE), share) // _TOP_TIER
     # A fee of nothing uses no waiver up.
-    if fee > 0 and purse >> packing.WAIVERS_AT & packing.MOST_WAIVERS != 0:
+    if fee > 0 and balance >> packing.BALANCE_WAIVERS_SHIFT & packing.MAX_WAIVERS != 0:
         log IEnergyMarket.WaiverUsed(user=user)
-        return 0, unsafe_sub(purse, 1 << packing.WAIVERS_AT)
+        return 0, unsafe_sub(balance, 1 << packing.BALANCE_WAIVERS_SHIFT)
 
-    return fee, purse
+    return fee, balance
 
 
 @internal
-def _grant_waiver(user: address, purse: uint256) -> uint256:
+def _grant_waiver(user: address, balance: uint256) -> uint256:
     """
-    @dev Gives `user` one waiver of a later fee, and returns the purse that it has then.
+    @dev Gives `user` one waiver of a later fee, and returns its balance record afterwards.
     """
     log IEnergyMarket.WaiverGranted(user=user)
 
-    return packing._counted(purse, packing.WAIVERS_AT, packing.MOST_WAIVERS)
+    return packing._counted(balance, packing.BALANCE_WAIVERS_SHIFT, packing.MAX_WAIVERS)
 
 
 @internal
-def _record(user: address, purse: uint256, good: bool) -> uint256:
+def _record(user: address, balance: uint256, good: bool) -> uint256:
     """
-    @dev Records a good performance of `user`, or else a default, and returns the purse
-         that it has then.
+    @dev Records a good performance of `user`, or else a default, and returns its balance
+         record afterwards.
     """
     log IEnergyMarket.PerformanceRecorded(user=user, good=good)
     if good:
-        return packing._counted(purse, packing.PERFORMANCES_AT, packing.MOST_PERFORMANCES)
+        return packing._counted(balance, packing.BALANCE_PERFORMANCES_SHIFT, packing.MAX_PERFORMANCES)
     # Counted one by one: no overflow.
     self._defaults[user] = unsafe_add(self._defaults[user], 1)
 
-    return purse
+    return balance

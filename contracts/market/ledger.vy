@@ -13,8 +13,13 @@
 
 from ethereum.ercs import IERC20
 from ..interfaces import IEnergyMarket
+from . import errors
 from . import packing
-from . import refusals
+
+
+# @dev The most tokens that the market takes in, so that no amount outgrows its field in a
+# balance record (T-MON-24).
+_MAX_TOKENS: constant(uint256) = packing.MAX_MONEY
 
 
 # @dev The settlement token.
@@ -25,13 +30,8 @@ TOKEN: immutable(address)
 SUPPLIER: immutable(address)
 
 
-# @dev The most tokens that the market takes in, so that no balance outgrows its purse
-# (T-MON-24).
-_MOST_TOKENS: constant(uint256) = 2**104 - 1
-
-
-# @dev The purses: what each account may withdraw or reserve, and holds in escrow.
-_purse: HashMap[address, uint256]
+# @dev The balance records: what each account may withdraw or reserve, and holds in escrow.
+_balance: HashMap[address, uint256]
 
 
 # @dev The invoice accounts; positive: the supplier owes the user.
@@ -69,17 +69,17 @@ def deposit(amount: uint256):
     before: uint256 = self._held(self)
     success: bool = extcall IERC20(TOKEN).transferFrom(msg.sender, self, amount, default_return_value=True)
     if not success:
-        refusals._refuse("ledger: token refused")
+        errors._revert("ledger: token refused")
     held: uint256 = self._held(self)
     self._check_moved(before, held, amount)
 
-    if held > _MOST_TOKENS:
-        refusals._refuse("ledger: too many tokens")
+    if held > _MAX_TOKENS:
+        errors._revert("ledger: too many tokens")
 
-    purse: uint256 = packing._funded(self._purse[msg.sender], amount)
+    balance: uint256 = packing._funded(self._balance[msg.sender], amount)
     log IEnergyMarket.Deposited(account=msg.sender, amount=amount)
 
-    self._purse[msg.sender] = self._cleared(msg.sender, purse)
+    self._balance[msg.sender] = self._cleared(msg.sender, balance)
 
 
 @external
@@ -92,18 +92,18 @@ def withdraw(amount: uint256):
                   "ledger: token refused", "ledger: token moved another amount", or the
                   token's own.
     """
-    purse: uint256 = self._cleared(msg.sender, self._purse[msg.sender])
-    self._check_no_arrears(msg.sender, purse)
-    self._check_free(purse, amount)
+    balance: uint256 = self._cleared(msg.sender, self._balance[msg.sender])
+    self._check_no_arrears(msg.sender, balance)
+    self._check_free(balance, amount)
 
-    self._purse[msg.sender] = unsafe_sub(purse, amount)
+    self._balance[msg.sender] = unsafe_sub(balance, amount)
     log IEnergyMarket.Withdrawn(account=msg.sender, amount=amount)
 
     held: uint256 = self._held(self)
     owned: uint256 = self._held(msg.sender)
     success: bool = extcall IERC20(TOKEN).transfer(msg.sender, amount, default_return_value=True)
     if not success:
-        refusals._refuse("ledger: token refused")
+        errors._revert("ledger: token refused")
     held_after: uint256 = self._held(self)
     owned_after: uint256 = self._held(msg.sender)
     self._check_moved(held_after, held, amount)
@@ -118,19 +118,19 @@ def clear(user: address):
          user in arrears could be claimed by nobody.
     @param user The account to clear; nothing to clear is no error.
     """
-    purse: uint256 = self._cleared(user, self._purse[user])
-    self._purse[user] = purse
+    balance: uint256 = self._cleared(user, self._balance[user])
+    self._balance[user] = balance
 
 
 @internal
-def _cleared(user: address, purse: uint256) -> uint256:
+def _cleared(user: address, balance: uint256) -> uint256:
     """
     @dev Clears the invoice account of `user` as far as the payer's free balance goes, and
-         returns the purse that is then `user`'s.
+         returns `user`'s balance record afterwards.
     """
     after: uint256 = 0
     paid: int256 = 0
-    after, paid = self._booked(user, purse, 0)
+    after, paid = self._booked(user, balance, 0)
     if paid != 0:
         log IEnergyMarket.Cleared(user=user, amount=paid)
 
@@ -138,40 +138,40 @@ def _cleared(user: address, purse: uint256) -> uint256:
 
 
 @internal
-def _booked(user: address, purse: uint256, amount: int256) -> (uint256, int256):
+def _booked(user: address, balance: uint256, amount: int256) -> (uint256, int256):
     """
     @dev Books `amount` on the invoice account of `user` (positive: the supplier owes), and
-         clears it as far as the payer's free balance goes. Returns the purse that is then
-         `user`'s, and what the supplier paid (negative: was paid), which the caller announces.
+         clears it as far as the payer's free balance goes. Returns `user`'s balance record
+         afterwards, and what the supplier paid (negative: was paid), which the caller logs.
     """
     invoice: int256 = amount
-    if purse & packing.INVOICED != 0:
+    if balance & packing.INVOICED != 0:
         # Less than 2 ** 121 is booked for a period, and periods are below 2 ** 36.
         invoice = unsafe_add(invoice, self._invoice[user])
     elif amount == 0:
-        return purse, 0
+        return balance, 0
 
-    after: uint256 = purse
-    supplier: uint256 = self._purse[SUPPLIER]
+    after: uint256 = balance
+    supplier: uint256 = self._balance[SUPPLIER]
     paid: int256 = 0
     # The payer pays as far as its free balance goes; with that it holds what is taken off.
     # What is paid lies between 0 and the invoice: no difference leaves the numbers.
     if invoice > 0:
-        moved: uint256 = min(convert(invoice, uint256), supplier & packing.MOST_MONEY)
-        after = packing._funded(purse, moved)
+        moved: uint256 = min(convert(invoice, uint256), supplier & packing.MAX_MONEY)
+        after = packing._funded(balance, moved)
         supplier = unsafe_sub(supplier, moved)
         paid = convert(moved, int256)
     else:
-        moved: uint256 = min(convert(unsafe_sub(0, invoice), uint256), purse & packing.MOST_MONEY)
-        after = unsafe_sub(purse, moved)
+        moved: uint256 = min(convert(unsafe_sub(0, invoice), uint256), balance & packing.MAX_MONEY)
+        after = unsafe_sub(balance, moved)
         supplier = packing._funded(supplier, moved)
         paid = unsafe_sub(0, convert(moved, int256))
     if paid != 0:
-        self._purse[SUPPLIER] = supplier
+        self._balance[SUPPLIER] = supplier
     if paid != invoice:
         after |= packing.INVOICED
         self._invoice[user] = unsafe_sub(invoice, paid)
-    elif purse & packing.INVOICED != 0:
+    elif balance & packing.INVOICED != 0:
         after ^= packing.INVOICED
         self._invoice[user] = 0
 
@@ -179,14 +179,15 @@ def _booked(user: address, purse: uint256, amount: int256) -> (uint256, int256):
 
 
 @internal
-def _reserve(user: address, purse: uint256, amount: uint256):
+def _reserve(user: address, balance: uint256, amount: uint256):
     """
-    @dev Moves `amount` of `user` from its free balance into escrow, and keeps its purse.
+    @dev Moves `amount` of `user` from its free balance into escrow, and writes its balance
+         record back.
     @custom:error "ledger: insufficient balance".
     """
-    self._check_free(purse, amount)
+    self._check_free(balance, amount)
 
-    self._purse[user] = packing._reserved(purse, amount)
+    self._balance[user] = packing._reserved(balance, amount)
 
 
 @internal
@@ -194,7 +195,7 @@ def _refund(user: address, amount: uint256):
     """
     @dev Moves `amount` of `user` out of escrow, back into its free balance.
     """
-    self._purse[user] = packing._released(self._purse[user], amount, amount)
+    self._balance[user] = packing._released(self._balance[user], amount, amount)
 
 
 @internal
@@ -202,30 +203,30 @@ def _credit(user: address, amount: uint256):
     """
     @dev Adds `amount` to the free balance of `user`; the caller debits it elsewhere.
     """
-    self._purse[user] = packing._funded(self._purse[user], amount)
+    self._balance[user] = packing._funded(self._balance[user], amount)
 
 
 @internal
 @pure
-def _check_free(purse: uint256, amount: uint256):
+def _check_free(balance: uint256, amount: uint256):
     """
-    @dev Reverts unless `amount` is free in a purse.
+    @dev Reverts unless `amount` is free in a balance record.
     @custom:error "ledger: insufficient balance".
     """
-    if amount > purse & packing.MOST_MONEY:
-        refusals._refuse("ledger: insufficient balance")
+    if amount > balance & packing.MAX_MONEY:
+        errors._revert("ledger: insufficient balance")
 
 
 @internal
 @view
-def _check_no_arrears(user: address, purse: uint256):
+def _check_no_arrears(user: address, balance: uint256):
     """
-    @dev Reverts where `user`, whose purse this is, owes the supplier.
+    @dev Reverts where `user`, whose balance record this is, owes the supplier.
     @custom:error "ledger: in arrears".
     """
-    # The purse tells where nothing stands on the account.
-    if purse & packing.INVOICED != 0 and self._invoice[user] < 0:
-        refusals._refuse("ledger: in arrears")
+    # The balance record tells where the invoice account is 0.
+    if balance & packing.INVOICED != 0 and self._invoice[user] < 0:
+        errors._revert("ledger: in arrears")
 
 
 @internal
@@ -245,4 +246,4 @@ def _check_moved(low: uint256, high: uint256, amount: uint256):
     @custom:error "ledger: token moved another amount".
     """
     if low > high or unsafe_sub(high, low) != amount:
-        refusals._refuse("ledger: token moved another amount")
+        errors._revert("ledger: token moved another amount")

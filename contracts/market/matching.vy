@@ -35,31 +35,30 @@ uses: tariff
 _BASE_WEIGHT: constant(uint256) = 10_000
 
 
-# @dev A bid that may win: its bidder, and the words of the bid and of the bidder's purse.
-struct Entry:
-    bidder: address
-    bid: uint256
-    purse: uint256
+# @dev How many times a candidate enters or leaves the heap, at most.
+_MAX_STEPS: constant(uint256) = 2 * bids.BOOK_SIZE
 
 
-# @dev How many times a bid is put among those that may win, or taken from them, at most.
-_STEPS: constant(uint256) = 2 * bids.BOOK_SIZE
+# ---- rank: one number, the larger the better -----------------------------------------
+#
+#   from   to   field         width   why it fits
+#      0   31   bidder           32   a number; it never decides, as places differ
+#     32   39   place             8   one of 128, counted from the bid opened last: of bids that
+#                                     are equal so far the earlier reveal ranks higher (T-MAT-5)
+#     40   63   volume           24   an energy (T-MAT-4)
+#     64  199   amount          136   total amount or unit price, weighted by the bidder's
+#                                     standing (T-MAT-2, T-MAT-11): 24 + 96 bits, and weights
+#                                     are below 2 ** 16
 
 
-# @dev Where the parts of a rank begin. A bid ranks by its total amount or its unit price,
-# weighted by the bidder's standing, then by the larger volume, then by the earlier reveal
-# (T-MAT-2, T-MAT-4, T-MAT-5, T-MAT-11): its place counts from the bid opened last. All of it
-# is one number, the larger the better. The bidder's number is lowest and never decides, as
-# places differ. With volumes below 2 ** 24, prices below 2 ** 96 and weights below 2 ** 16
-# the amount fits.
-_AMOUNT_AT: constant(uint256) = 64
-_VOLUME_AT: constant(uint256) = 40
-_PLACE_AT: constant(uint256) = 32
-_MOST_PLACE: constant(uint256) = 255
+_AMOUNT_SHIFT: constant(uint256) = 64
+_VOLUME_SHIFT: constant(uint256) = 40
+_PLACE_SHIFT: constant(uint256) = 32
+_MAX_PLACE: constant(uint256) = 255
 
 
-# @dev Levels below the root of a heap of a full book.
-_LEVELS: constant(uint256) = 7
+# @dev The levels below the root of a heap of a full book.
+_HEAP_DEPTH: constant(uint256) = 7
 
 
 # @dev What each tier adds to the weight of a bid; 0: the paper's plain order.
@@ -68,6 +67,13 @@ PRIORITY_STEP: immutable(uint256)
 
 # @dev Whether bids rank by their unit price; else, as in the paper, by their total amount.
 RANK_BY_PRICE: immutable(bool)
+
+
+# @dev A bid that may win: its bidder, the bid's word, and the bidder's balance record.
+struct Candidate:
+    bidder: address
+    bid: uint256
+    balance: uint256
 
 
 @deploy
@@ -88,10 +94,11 @@ def __init__(priority_step: uint256, rank_by_price: bool):
 def match_bids(quote_id: uint256):
     """
     @dev Serves the opened bids of a quote, once; who gets nothing, gets its reserve back.
-    @notice The book is read once, the bid opened last first. What may still win is kept in
-            a heap, the worst at its root. As soon as better ones want all that is offered,
-            the worst has lost; what is left in the end has won, and is put in order. The
-            worst order of bids takes some `n log n` steps.
+    @notice The book is read once, the bid opened last first. A min-heap holds the candidates,
+            those bids that may still win: the worst is at its root. Once the better ones want
+            all that is offered, the worst is evicted and has lost. Once the book is read, the
+            candidates left have won, and leave the heap from the worst to the best. The worst
+            order of bids takes some `n log n` steps.
     @param quote_id The ID of the quote.
     @custom:error "quotes: unknown quote", "quotes: not valid", "clock: wrong phase".
     """
@@ -104,112 +111,114 @@ def match_bids(quote_id: uint256):
     supply: uint256 = quote.volume
     step: uint256 = PRIORITY_STEP
     by_amount: bool = not RANK_BY_PRICE
-    book: uint256 = quote_id << packing.QUOTE_AT
-    # The ranks (see `_AMOUNT_AT`) of the bids that may win, none of the first `size` smaller
-    # than its parent's, and the bids themselves.
+    book: uint256 = quote_id << packing.KEY_QUOTE_SHIFT
+    # The min-heap: the ranks of the candidates, none of the first `size` smaller than its
+    # parent's; and the candidates, by their place.
     heap: uint256[bids.BOOK_SIZE] = empty(uint256[bids.BOOK_SIZE])
     size: uint256 = 0
-    entries: DynArray[Entry, bids.BOOK_SIZE] = []
-    # What they want together, and without the worst; the rank below which a bid has lost.
-    wanted: uint256 = 0
-    wanted_better: uint256 = 0
-    bar: uint256 = 0
+    candidates: DynArray[Candidate, bids.BOOK_SIZE] = []
+    # What the heap wants together, and without its worst; below the cutoff a rank has lost.
+    heap_volume: uint256 = 0
+    better_volume: uint256 = 0
+    cutoff: uint256 = 0
     next: uint256 = quote.first
-    for _step: uint256 in range(_STEPS):
+    for _step: uint256 in range(_MAX_STEPS):
         rank: uint256 = 0
-        node: uint256 = 0
-        full: bool = True
-        if next != 0 and wanted_better < supply:
+        hole: uint256 = 0
+        evicts: bool = True
+        if next != 0 and better_volume < supply:
             # The next bid of the book. Standing counts as it is now.
             bidder: address = accounts._user[next]
-            entry: Entry = Entry(bidder=bidder, bid=bids._bid[book | next], purse=ledger._purse[bidder])
-            price: uint256 = entry.bid & packing.MOST_PRICE
-            volume: uint256 = entry.bid >> packing.VOLUME_AT & packing.MOST_ENERGY
+            candidate: Candidate = Candidate(
+                bidder=bidder, bid=bids._bid[book | next], balance=ledger._balance[bidder]
+            )
+            price: uint256 = candidate.bid & packing.MAX_PRICE
+            volume: uint256 = candidate.bid >> packing.BID_VOLUME_SHIFT & packing.MAX_ENERGY
             tier: uint256 = incentives._tier(
-                entry.purse >> packing.PERFORMANCES_AT & packing.MOST_PERFORMANCES
+                candidate.balance >> packing.BALANCE_PERFORMANCES_SHIFT & packing.MAX_PERFORMANCES
             )
             # The unit price counts, times the volume or, where it ranks by itself, times 1.
             amount: uint256 = unsafe_mul(
                 unsafe_mul(price, volume if by_amount else 1),
                 unsafe_add(_BASE_WEIGHT, unsafe_mul(step, tier)),
             )
-            rank = amount << _AMOUNT_AT | volume << _VOLUME_AT | len(entries) << _PLACE_AT | next
-            next = entry.bid >> packing.NEXT_AT & packing.MOST_NUMBER
-            if rank < bar:
-                self._reject(quote_id, quote.period, entry)
+            rank = amount << _AMOUNT_SHIFT | volume << _VOLUME_SHIFT | len(candidates) << _PLACE_SHIFT | next
+            next = candidate.bid >> packing.BID_NEXT_SHIFT & packing.MAX_NUMBER
+            if rank < cutoff:
+                self._reject(quote_id, quote.period, candidate)
                 continue
-            entries.append(entry)
-            wanted_better = unsafe_add(wanted_better, volume)
-            full = bar != 0 and wanted_better >= supply
-            if not full:
-                # It goes up from the end as long as its parent is larger.
-                wanted = unsafe_add(wanted, volume)
-                node = size
+            candidates.append(candidate)
+            better_volume = unsafe_add(better_volume, volume)
+            evicts = cutoff != 0 and better_volume >= supply
+            if not evicts:
+                # Sift up: the hole moves up from the end as long as its parent is larger.
+                heap_volume = unsafe_add(heap_volume, volume)
+                hole = size
                 size = unsafe_add(size, 1)
-                for _level: uint256 in range(_LEVELS):
-                    if node == 0:
+                for _level: uint256 in range(_HEAP_DEPTH):
+                    if hole == 0:
                         break
-                    parent: uint256 = unsafe_sub(node, 1) >> 1
-                    above: uint256 = heap[parent]
-                    if above <= rank:
+                    parent: uint256 = unsafe_div(unsafe_sub(hole, 1), 2)
+                    parent_rank: uint256 = heap[parent]
+                    if parent_rank <= rank:
                         break
-                    heap[node] = above
-                    node = parent
+                    heap[hole] = parent_rank
+                    hole = parent
         elif size == 0:
             break
         else:
             size = unsafe_sub(size, 1)
             rank = heap[size]
-        if full:
-            # The worst leaves, and the one in hand goes down from the root in its stead as
-            # long as a child is smaller.
+        if evicts:
+            # The worst leaves. Sift down: the hole moves down from the root as long as its
+            # smaller child is smaller than the rank that goes into it.
             worst: uint256 = heap[0]
-            if wanted_better >= supply:
-                self._reject(quote_id, quote.period, entries[worst >> _PLACE_AT & _MOST_PLACE])
+            if better_volume >= supply:
+                self._reject(quote_id, quote.period, candidates[worst >> _PLACE_SHIFT & _MAX_PLACE])
             else:
-                # It has won: so the winners remain behind the heap, the best first.
+                # It has won: so the winners end up behind the heap, the best first.
                 heap[size] = worst
                 sale.winners = unsafe_add(sale.winners, 1)
-            wanted = wanted_better
-            for _level: uint256 in range(_LEVELS):
-                child: uint256 = unsafe_add(node << 1, 1)
+            heap_volume = better_volume
+            for _level: uint256 in range(_HEAP_DEPTH):
+                child: uint256 = unsafe_add(unsafe_mul(hole, 2), 1)
                 if child >= size:
                     break
-                below: uint256 = heap[child]
-                other: uint256 = unsafe_add(child, 1)
-                if other < size and heap[other] < below:
-                    child = other
-                    below = heap[other]
-                if below >= rank:
+                child_rank: uint256 = heap[child]
+                sibling: uint256 = unsafe_add(child, 1)
+                if sibling < size and heap[sibling] < child_rank:
+                    child = sibling
+                    child_rank = heap[sibling]
+                if child_rank >= rank:
                     break
-                heap[node] = below
-                node = child
+                heap[hole] = child_rank
+                hole = child
             if size == 0:
                 break
-        heap[node] = rank
-        wanted_better = unsafe_sub(wanted, heap[0] >> _VOLUME_AT & packing.MOST_ENERGY)
-        bar = heap[0] if wanted >= supply else 0
+        heap[hole] = rank
+        better_volume = unsafe_sub(heap_volume, heap[0] >> _VOLUME_SHIFT & packing.MAX_ENERGY)
+        cutoff = heap[0] if heap_volume >= supply else 0
 
-    quote.first = heap[0] & packing.MOST_NUMBER
+    quote.first = heap[0] & packing.MAX_NUMBER
     for place: uint256 in range(sale.winners, bound=bids.BOOK_SIZE):
-        number: uint256 = heap[place] & packing.MOST_NUMBER
-        entry: Entry = entries[heap[place] >> _PLACE_AT & _MOST_PLACE]
-        price: uint256 = entry.bid & packing.MOST_PRICE
-        volume: uint256 = entry.bid >> packing.VOLUME_AT & packing.MOST_ENERGY
+        number: uint256 = heap[place] & packing.MAX_NUMBER
+        candidate: Candidate = candidates[heap[place] >> _PLACE_SHIFT & _MAX_PLACE]
+        price: uint256 = candidate.bid & packing.MAX_PRICE
+        volume: uint256 = candidate.bid >> packing.BID_VOLUME_SHIFT & packing.MAX_ENERGY
         filled: uint256 = min(volume, unsafe_sub(supply, sale.sold))
         sale.sold = unsafe_add(sale.sold, filled)
-        following: uint256 = 0
+        next_winner: uint256 = 0
         if unsafe_add(place, 1) < sale.winners:
-            following = heap[unsafe_add(place, 1)] & packing.MOST_NUMBER
+            next_winner = heap[unsafe_add(place, 1)] & packing.MAX_NUMBER
         # From here on the winners are chained, in the order of the ranking (see `sales`).
-        bids._bid[book | number] = packing._won(entry.bid, filled, following)
+        bids._bid[book | number] = packing._won(candidate.bid, filled, next_winner)
         # Agreed, however late the matching is called: the bid was made ahead of delivery.
-        pending: bool = entry.bid & packing.PENDING != 0
-        positions._buy(entry.bidder, quote.period, quote_id, filled, filled, 0, pending)
+        pending: bool = candidate.bid & packing.BID_PENDING != 0
+        positions._buy(candidate.bidder, quote.period, quote_id, filled, filled, 0, pending)
         # The reserve of what is not filled is free again.
         if filled < volume:
-            ledger._refund(entry.bidder, tariff._escrow(unsafe_sub(volume, filled), price))
-        log IEnergyMarket.BidConfirmed(quote_id=quote_id, bidder=entry.bidder, filled=filled)
+            ledger._refund(candidate.bidder, tariff._escrow(unsafe_sub(volume, filled), price))
+        log IEnergyMarket.BidConfirmed(quote_id=quote_id, bidder=candidate.bidder, filled=filled)
     sale.matched = sale.sold
     sale.ahead = sale.sold > 0
     quote.status = IEnergyMarket.QuoteStatus.MATCHED
@@ -219,17 +228,17 @@ def match_bids(quote_id: uint256):
 
 
 @internal
-def _reject(quote_id: uint256, period: uint256, entry: Entry):
+def _reject(quote_id: uint256, period: uint256, candidate: Candidate):
     """
     @dev Gives the reserve of a losing bid back. Its record stays as it is: what it says
          follows from the quote's status, and so does the end of a stake that is pending.
     """
-    volume: uint256 = entry.bid >> packing.VOLUME_AT & packing.MOST_ENERGY
-    price: uint256 = entry.bid & packing.MOST_PRICE
+    volume: uint256 = candidate.bid >> packing.BID_VOLUME_SHIFT & packing.MAX_ENERGY
+    price: uint256 = candidate.bid & packing.MAX_PRICE
     # As `tariff._escrow`, without the call: books are mostly losers.
     escrow: uint256 = unsafe_mul(volume, unsafe_add(price, tariff.SERVICE_FEE))
 
-    ledger._purse[entry.bidder] = packing._released(entry.purse, escrow, escrow)
-    if entry.bid & packing.PENDING == 0:
-        positions._receive(entry.bidder, period, 0, True)
-    log IEnergyMarket.BidRejected(quote_id=quote_id, bidder=entry.bidder)
+    ledger._balance[candidate.bidder] = packing._released(candidate.balance, escrow, escrow)
+    if candidate.bid & packing.BID_PENDING == 0:
+        positions._receive(candidate.bidder, period, 0, True)
+    log IEnergyMarket.BidRejected(quote_id=quote_id, bidder=candidate.bidder)

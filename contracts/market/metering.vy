@@ -13,10 +13,10 @@ from ..interfaces import IEnergyMarket
 from . import accounts
 from . import clock
 from . import deliveries
+from . import errors
 from . import packing
 from . import positions
 from . import quotes
-from . import refusals
 
 uses: accounts
 uses: clock
@@ -60,7 +60,7 @@ def submit_reading(
     """
     fault: String[40] = self._accept(user, period, exported, imported, signature)
     if len(fault) > 0:
-        refusals._refuse(fault)
+        errors._revert(fault)
 
 
 @external
@@ -105,18 +105,18 @@ def _accept(
     delivery: uint256 = deliveries._delivery[user][period]
     if delivery & packing.PRESENT != 0:
         return "metering: already read"
-    # What the connection does not carry counts as its capacity: to refuse it would make an
-    # honest seller a silent one for a Wh (T-MET-3).
+    # What is above the capacity counts as the capacity: to refuse the reading would turn an
+    # honest seller into a silent one over a single Wh (T-MET-3).
     capacity: uint256 = packing._capacity(word)
-    most: uint256 = capacity
+    limit: uint256 = capacity
     if word & packing.AUTHORIZED == 0:
         # Who is not let in, or no longer, exports at most what it quoted (T-MET-15), and
         # reports only where it has business in the period (T-MET-5). What was bought is a
         # stake still: no quote of the period is settled yet.
         if delivery & packing.SALE_OPEN != 0:
-            most = quotes._read(delivery >> packing.QUOTE_ID_AT & packing.MOST_NUMBER).volume
+            limit = quotes._read(delivery >> packing.DELIVERY_QUOTE_ID_SHIFT & packing.MAX_NUMBER).volume
         elif positions._has_stake(positions._position[user][period]):
-            most = 0
+            limit = 0
         else:
             return "accounts: not authorised"
     struct_hash: bytes32 = keccak256(abi_encode(_READING_TYPE, user, period, exported, imported))
@@ -124,7 +124,7 @@ def _accept(
     if len(fault) > 0:
         return fault
 
-    counted: uint256 = min(exported, most)
+    counted: uint256 = min(exported, limit)
     drawn: uint256 = min(imported, capacity)
     deliveries._delivery[user][period] = packing._metered(delivery, counted, drawn)
     log IEnergyMarket.ReadingSubmitted(user=user, period=period, exported=counted, imported=drawn)

@@ -5,174 +5,319 @@
 @custom:contract-name packing
 @license GNU Affero General Public License v3.0 only
 @author Wattproof
-@notice A word of storage costs as much as thousands of steps of reckoning. So what is
-        read and written together shares one: a record here is exactly one word. The other
+@notice A word of storage costs as much as thousands of steps of computation. So what is
+        read and written together shares a word: a record here is exactly one word. The other
         modules unpack a word into a record, change its fields by name, and pack it again.
-@dev Stateless, and the only module that knows where a field lies. `_x` reads a word as a
-     record, `_pack_x` makes the word of one; fields are listed from the lowest bit up.
-     What changes with every trade, the purse and the position, is never taken apart: the
-     functions that change one say what they do to it, and give the new word.
-     Nothing is ever cut to fit: what does not fit reverts. The comment at each field says
-     why that does not happen.
+@dev Stateless, and the only module that knows where a field lies. One table for each word says
+     so: from which bit to which, how wide, and why the field fits. Every shift and every
+     largest value follows from the tables. `_x` reads a word as a record, `_pack_x` makes the
+     word of one. What changes with every trade, the balance record and the position, is never
+     taken apart: the functions that change one say what they do to it, and give the new word.
+     Nothing is ever cut to fit: what does not fit reverts.
 """
 
 from ..interfaces import IEnergyMarket
 
 
-# @dev The largest value of each kind of field. No energy of a user in a period is larger than
-# the capacity of its connection (T-REG-20), whatever it quotes, asks for, buys or meters.
-MOST_MONEY: constant(uint256) = 2**104 - 1
-MOST_PRICE: constant(uint256) = 2**96 - 1
-MOST_ENERGY: constant(uint256) = 2**24 - 1
-_MOST_TOTAL: constant(uint256) = 2**128 - 1
-MOST_NUMBER: constant(uint256) = 2**32 - 1
-_MOST_TIME: constant(uint256) = 2**40 - 1
-_MOST_PERIOD: constant(uint256) = 2**36 - 1
-MOST_COUNT: constant(uint256) = 2**16 - 1
+# ---- kinds of fields -----------------------------------------------------------------
+#
+#   kind          bits   largest value      why that is enough
+#   money          104   MAX_MONEY          no more is ever deposited (T-MON-24)
+#   price           96   MAX_PRICE          T-PARTY-11
+#   energy          24   MAX_ENERGY         no energy of a user in a period is larger than the
+#                                           capacity of its connection (T-REG-20), whatever it
+#                                           quotes, asks for, buys or meters
+#   number          32   MAX_NUMBER         users and quotes, counted
+#   period          36   _MAX_PERIOD        within seven days of now (T-QUO-3)
+#   time            40   _MAX_TIME          seconds
+#   performances    24   MAX_PERFORMANCES   stops counting: beyond any use (T-STD-1)
+#   waivers         22   MAX_WAIVERS        stops counting: beyond any use (T-STD-11)
+#   stakes          16   MAX_STAKES         open quotes, counted
+#   bids             8   _MAX_BIDS          at most 128 are opened on a quote (T-BID-13)
+#   purchases        9   (highest field)    at most 256 trades (T-SUR-7)
+#   total          128   _MAX_TOTAL         less than 2 ** 24 from each of less than 2 ** 32
+#                                           quotes, and at most 128 times as much
 
 
-# @dev A bid's word below this is no seal but a record.
-_SEALS: constant(uint256) = 2**178
+# @dev The widths of the kinds, in bits.
+_MONEY_BITS: constant(uint256) = 104
+_PRICE_BITS: constant(uint256) = 96
+_ENERGY_BITS: constant(uint256) = 24
+_NUMBER_BITS: constant(uint256) = 32
+_PERIOD_BITS: constant(uint256) = 36
+_TIME_BITS: constant(uint256) = 40
+_PERFORMANCES_BITS: constant(uint256) = 24
+_WAIVERS_BITS: constant(uint256) = 22
+_STAKES_BITS: constant(uint256) = 16
+_BIDS_BITS: constant(uint256) = 8
+_PURCHASES_BITS: constant(uint256) = 9
+_TOTAL_BITS: constant(uint256) = 128
 
 
-# @dev The record of a bid whose seal is kept aside, because it looks like a record.
-SEAL_ASIDE: constant(uint256) = 2**177
+# @dev The largest value of each kind.
+MAX_MONEY: constant(uint256) = 2**_MONEY_BITS - 1
+MAX_PRICE: constant(uint256) = 2**_PRICE_BITS - 1
+MAX_ENERGY: constant(uint256) = 2**_ENERGY_BITS - 1
+MAX_NUMBER: constant(uint256) = 2**_NUMBER_BITS - 1
+_MAX_PERIOD: constant(uint256) = 2**_PERIOD_BITS - 1
+_MAX_TIME: constant(uint256) = 2**_TIME_BITS - 1
+MAX_PERFORMANCES: constant(uint256) = 2**_PERFORMANCES_BITS - 1
+MAX_WAIVERS: constant(uint256) = 2**_WAIVERS_BITS - 1
+MAX_STAKES: constant(uint256) = 2**_STAKES_BITS - 1
+_MAX_BIDS: constant(uint256) = 2**_BIDS_BITS - 1
+_MAX_TOTAL: constant(uint256) = 2**_TOTAL_BITS - 1
 
 
-# @dev Where fields of an opened bid begin, for the matching, which reads a book of them.
-VOLUME_AT: constant(uint256) = 96
-FILLED_AT: constant(uint256) = 120
-NEXT_AT: constant(uint256) = 144
-PENDING: constant(uint256) = 1 << 176
+# ---- identity: who a user is ---------------------------------------------------------
+#
+#   from   to   field         width   why it fits
+#      0  159   meter           160   an address; the profile lies under it
+#    160  191   number           32   a number
+#    192        authorized        1
+#    193        blank             1
+#    194  217   capacity         24   an energy (T-REG-20); the highest field
 
 
-# @dev Where the quote begins in the key of a bid; the bidder's number is below it. Both
-# have 32 bits.
-QUOTE_AT: constant(uint256) = 32
+_IDENTITY_NUMBER_SHIFT: constant(uint256) = 160
+AUTHORIZED: constant(uint256) = 1 << 192
+BLANK: constant(uint256) = 1 << 193
+IDENTITY_CAPACITY_SHIFT: constant(uint256) = 194
 
 
-# @dev Where fields of a purse begin. Good performances and waivers stop counting at their
-# most: beyond any use (T-STD-1, T-STD-11).
-PERFORMANCES_AT: constant(uint256) = 208
-MOST_PERFORMANCES: constant(uint256) = 2**24 - 1
-WAIVERS_AT: constant(uint256) = 232
-MOST_WAIVERS: constant(uint256) = 2**22 - 1
-INVOICED: constant(uint256) = 1 << 254
-_RESERVED_AT: constant(uint256) = 104
+# ---- balance record: a party's money, and what is decided as money moves -------------
+#
+#   from   to   field         width   why it fits
+#      0  103   free            104   money
+#    104  207   reserved        104   money
+#    208  231   performances     24   stops counting
+#    232  253   waivers          22   stops counting
+#    254        invoiced          1
 
 
-# @dev Where the fields of a position begin.
-BOUGHT_AT: constant(uint256) = 24
-RECEIVED_AT: constant(uint256) = 48
-ASKED_AT: constant(uint256) = 72
-CLAIMED_AT: constant(uint256) = 96
-OPEN_AT: constant(uint256) = 120
-PENDING_AT: constant(uint256) = 136
+_BALANCE_RESERVED_SHIFT: constant(uint256) = 104
+BALANCE_PERFORMANCES_SHIFT: constant(uint256) = 208
+BALANCE_WAIVERS_SHIFT: constant(uint256) = 232
+_BALANCE_INVOICED_SHIFT: constant(uint256) = 254
+INVOICED: constant(uint256) = 1 << _BALANCE_INVOICED_SHIFT
+
+
+# ---- quote: what bidders need to know of it ------------------------------------------
+#
+#   from   to   field         width   why it fits
+#      0   31   prosumer         32   a number
+#     32   67   period           36   a period
+#     68   91   volume           24   an energy (T-QUO-4)
+#     92  187   price            96   a price (T-QUO-5)
+#    188  195   opened            8   bids
+#    196  227   first            32   a number
+#    228  231   status            4   a flag of four members; the highest field
+
+
+_QUOTE_PERIOD_SHIFT: constant(uint256) = 32
+QUOTE_VOLUME_SHIFT: constant(uint256) = 68
+_QUOTE_PRICE_SHIFT: constant(uint256) = 92
+_QUOTE_OPENED_SHIFT: constant(uint256) = 188
+_QUOTE_FIRST_SHIFT: constant(uint256) = 196
+_QUOTE_STATUS_SHIFT: constant(uint256) = 228
+
+
+# ---- delivery: the reading of a user and period, then the sale of its quote ----------
+#
+#   from   to   field         width   why it fits
+#      0   23   exported         24   an energy (T-MET-3)
+#     24   47   imported         24   an energy (T-MET-3)
+#     48        present           1
+#     49        settled           1
+#     50        open              1
+#     51        ahead             1
+#     52   83   quote_id         32   a number
+#     84  123   created_at       40   a time
+#    124  147   sold             24   an energy: of the volume quoted or exported
+#    148  171   matched          24   an energy: of what was sold
+#    172  179   winners           8   bids
+#    180  188   purchases         9   purchases; the highest field
+
+
+DELIVERY_IMPORTED_SHIFT: constant(uint256) = 24
+PRESENT: constant(uint256) = 1 << 48
+READING_SETTLED: constant(uint256) = 1 << 49
+_DELIVERY_OPEN_SHIFT: constant(uint256) = 50
+SALE_OPEN: constant(uint256) = 1 << _DELIVERY_OPEN_SHIFT
+_DELIVERY_AHEAD_SHIFT: constant(uint256) = 51
+DELIVERY_QUOTE_ID_SHIFT: constant(uint256) = 52
+_DELIVERY_CREATED_AT_SHIFT: constant(uint256) = 84
+DELIVERY_SOLD_SHIFT: constant(uint256) = 124
+_DELIVERY_MATCHED_SHIFT: constant(uint256) = 148
+_DELIVERY_WINNERS_SHIFT: constant(uint256) = 172
+_DELIVERY_PURCHASES_SHIFT: constant(uint256) = 180
+
+
+# @dev The reading takes all that lies below the sale.
+_READING_BITS: constant(uint256) = 50
+_MAX_READING: constant(uint256) = 2**_READING_BITS - 1
+
+
+# ---- bid: a commitment, and once opened a record -------------------------------------
+#
+#   from   to   field         width   why it fits
+#      0   95   price            96   a price (T-BID-11)
+#     96  119   volume           24   an energy (T-BID-10)
+#    120  143   filled           24   an energy: at most the volume
+#    144  175   next             32   a number
+#    176        pending           1
+#    177        aside             1   set alone: the commitment looks like a record, and is kept
+#                                     in a mapping of its own
+#    178  255   (commitment)          a word with one of these bits set is a commitment
+
+
+BID_VOLUME_SHIFT: constant(uint256) = 96
+BID_FILLED_SHIFT: constant(uint256) = 120
+BID_NEXT_SHIFT: constant(uint256) = 144
+_BID_PENDING_SHIFT: constant(uint256) = 176
+BID_PENDING: constant(uint256) = 1 << _BID_PENDING_SHIFT
+COMMITMENT_ASIDE: constant(uint256) = 2**177
+_MIN_COMMITMENT: constant(uint256) = 2**178
+
+
+# ---- key of a bid --------------------------------------------------------------------
+#
+#   from   to   field         width   why it fits
+#      0   31   bidder           32   a number
+#     32   63   quote            32   a number
+
+
+KEY_QUOTE_SHIFT: constant(uint256) = 32
+
+
+# ---- purchase: of surplus ------------------------------------------------------------
+#
+#   from   to   field         width   why it fits
+#      0   31   buyer            32   a number
+#     32   55   volume           24   an energy: of what was left
+#     56        first             1   the highest field
+
+
+_PURCHASE_VOLUME_SHIFT: constant(uint256) = 32
+_PURCHASE_FIRST_SHIFT: constant(uint256) = 56
+
+
+# ---- position: what a user bought in a period ----------------------------------------
+#
+#   from   to   field         width   why it fits
+#      0   23   agreed           24   an energy: at most what was bought
+#     24   47   bought           24   an energy: at most what was claimed
+#     48   71   received         24   an energy: at most what was bought
+#     72   95   asked            24   an energy: at most what was claimed
+#     96  119   claimed          24   an energy: at most the capacity (T-REG-21)
+#    120  135   open             16   stakes
+#    136  167   pending          32   a number
+#    168        settled           1
+
+
+POSITION_BOUGHT_SHIFT: constant(uint256) = 24
+POSITION_RECEIVED_SHIFT: constant(uint256) = 48
+POSITION_ASKED_SHIFT: constant(uint256) = 72
+POSITION_CLAIMED_SHIFT: constant(uint256) = 96
+POSITION_OPEN_SHIFT: constant(uint256) = 120
+POSITION_PENDING_SHIFT: constant(uint256) = 136
 POSITION_SETTLED: constant(uint256) = 1 << 168
 
 
-# @dev Where fields of a delivery begin: of the reading first, then of the sale.
-IMPORTED_AT: constant(uint256) = 24
-PRESENT: constant(uint256) = 1 << 48
-READING_SETTLED: constant(uint256) = 1 << 49
-SALE_OPEN: constant(uint256) = 1 << 50
-QUOTE_ID_AT: constant(uint256) = 52
-SOLD_AT: constant(uint256) = 124
-_MOST_READING: constant(uint256) = 2**50 - 1
+# ---- totals of a period --------------------------------------------------------------
+#
+#   from   to   field         width   why it fits
+#      0  127   supply          128   a total
+#    128  255   demand          128   a total; the highest field
 
 
-# @dev What is set in the word of an identity that is authorised, and whose profile is zero.
-AUTHORIZED: constant(uint256) = 1 << 192
-BLANK: constant(uint256) = 1 << 193
-CAPACITY_AT: constant(uint256) = 194
+_TOTALS_DEMAND_SHIFT: constant(uint256) = 128
 
 
-# @dev Where the volume lies in the word of a quote.
-QUOTED_AT: constant(uint256) = 68
+# ---- the records ---------------------------------------------------------------------
 
 
 # @dev Who a user is. The profile lies under the meter.
 struct Identity:
-    meter: address  # 160
-    number: uint256  # 32: households, counted
+    meter: address
+    number: uint256
     authorized: bool
     blank: bool  # the profile is zero
-    capacity: uint256  # 24: T-REG-20
+    capacity: uint256
 
 
 # @dev A party's money, and what is decided at the same time as money is moved.
-struct Purse:
-    free: uint256  # 104: no more is ever deposited (T-MON-24)
-    reserved: uint256  # 104: as above
-    performances: uint256  # 24: stops counting
-    waivers: uint256  # 22: stops counting
+struct Balance:
+    free: uint256
+    reserved: uint256
+    performances: uint256
+    waivers: uint256
     invoiced: bool  # the invoice account is not 0
 
 
 # @dev What bidders need to know of a quote.
 struct Quote:
-    prosumer: uint256  # 32: the user's number
-    period: uint256  # 36: within seven days of now
-    volume: uint256  # 24: T-QUO-4
-    price: uint256  # 96: T-QUO-5
-    opened: uint256  # 8: at most 128 (T-BID-13)
-    first: uint256  # 32: number of the bidder that opened last; once matched, of the best
-    status: IEnergyMarket.QuoteStatus  # 4
+    prosumer: uint256  # the user's number
+    period: uint256
+    volume: uint256
+    price: uint256
+    opened: uint256  # bids
+    first: uint256  # number of the bidder that opened last; once matched, of the best
+    status: IEnergyMarket.QuoteStatus
 
 
 # @dev What became of a prosumer's quote for a period: the upper part of a delivery.
 struct Sale:
-    reading: uint256  # 50: the lower part, as it lies there
-    open: bool  # neither taken back nor settled
+    reading: uint256  # the lower part, as it lies there
+    open: bool  # neither withdrawn nor settled
     ahead: bool  # something was sold before the delivery began
-    quote_id: uint256  # 32: quotes, counted
-    created_at: uint256  # 40: seconds
-    sold: uint256  # 24: of the volume quoted or exported
-    matched: uint256  # 24: the part of it that the matching sold
-    winners: uint256  # 8: at most 128
-    purchases: uint256  # 9: at most 256
+    quote_id: uint256
+    created_at: uint256
+    sold: uint256
+    matched: uint256  # the part of it that the matching sold
+    winners: uint256
+    purchases: uint256
 
 
 # @dev An opened bid.
 struct Bid:
-    price: uint256  # 96: T-BID-11
-    volume: uint256  # 24: T-BID-10
-    filled: uint256  # 24: at most the volume
-    next: uint256  # 32: number of the bidder that opened before; once matched, of the next best
+    price: uint256
+    volume: uint256
+    filled: uint256
+    next: uint256  # number of the bidder that opened before; once matched, of the next best
     pending: bool  # this is the quote that `Position.pending` names
 
 
 # @dev A purchase of surplus.
 struct Purchase:
-    buyer: uint256  # 32: the user's number
-    volume: uint256  # 24: of what was left
+    buyer: uint256  # the user's number
+    volume: uint256
     first: bool  # the buyer had no stake in the quote before
 
 
 # @dev What a user bought in a period.
 struct Position:
-    agreed: uint256  # 24: at most what was bought
-    bought: uint256  # 24: at most what was claimed
-    received: uint256  # 24: at most what was bought
-    asked: uint256  # 24: volumes of the bids that the user opened
-    claimed: uint256  # 24: what was asked and purchased, at most the capacity (T-REG-21)
-    open: uint256  # 16: quotes, counted
-    pending: uint256  # 32: the first quote on which the user opened a bid
+    agreed: uint256
+    bought: uint256
+    received: uint256
+    asked: uint256  # volumes of the bids that the user opened
+    claimed: uint256  # what was asked and purchased
+    open: uint256  # quotes
+    pending: uint256  # the first quote on which the user opened a bid
     settled: bool  # of a user without a reading
 
 
 # @dev What a meter reported: the lower part of a delivery.
 struct Reading:
-    exported: uint256  # 24: T-MET-3
-    imported: uint256  # 24: T-MET-3
+    exported: uint256
+    imported: uint256
     present: bool
     settled: bool  # the account of the user and period is
 
 
 # @dev What was quoted and asked for in a period.
 struct Totals:
-    supply: uint256  # 128: less than 2 ** 24 from each of less than 2 ** 32 quotes
-    demand: uint256  # 128: at most 128 times as much
+    supply: uint256
+    demand: uint256
 
 
 @internal
@@ -196,9 +341,9 @@ def _new_identity(meter: address, number: uint256) -> uint256:
     """
     @dev Returns the word of a user that is not yet authorised.
     """
-    assert number <= MOST_NUMBER
+    assert number <= MAX_NUMBER
 
-    return convert(meter, uint256) | number << 160
+    return convert(meter, uint256) | number << _IDENTITY_NUMBER_SHIFT
 
 
 @internal
@@ -207,7 +352,7 @@ def _number(word: uint256) -> uint256:
     """
     @dev Returns the user's number in the word of an identity.
     """
-    return word >> 160 & MOST_NUMBER
+    return word >> _IDENTITY_NUMBER_SHIFT & MAX_NUMBER
 
 
 @internal
@@ -216,7 +361,7 @@ def _capacity(word: uint256) -> uint256:
     """
     @dev Returns the capacity in the word of an identity, in Wh; it is the highest field.
     """
-    return word >> CAPACITY_AT
+    return word >> IDENTITY_CAPACITY_SHIFT
 
 
 @internal
@@ -230,16 +375,16 @@ def _meter(word: uint256) -> address:
 
 @internal
 @pure
-def _purse(word: uint256) -> Purse:
+def _balance(word: uint256) -> Balance:
     """
-    @dev Reads a word as a purse.
+    @dev Reads a word as a balance record.
     """
-    return Purse(
-        free=word & MOST_MONEY,
-        reserved=word >> _RESERVED_AT & MOST_MONEY,
-        performances=word >> PERFORMANCES_AT & MOST_PERFORMANCES,
-        waivers=word >> WAIVERS_AT & MOST_WAIVERS,
-        invoiced=word >> 254 & 1 == 1,
+    return Balance(
+        free=word & MAX_MONEY,
+        reserved=word >> _BALANCE_RESERVED_SHIFT & MAX_MONEY,
+        performances=word >> BALANCE_PERFORMANCES_SHIFT & MAX_PERFORMANCES,
+        waivers=word >> BALANCE_WAIVERS_SHIFT & MAX_WAIVERS,
+        invoiced=word >> _BALANCE_INVOICED_SHIFT & 1 == 1,
     )
 
 
@@ -247,9 +392,9 @@ def _purse(word: uint256) -> Purse:
 @pure
 def _funded(word: uint256, amount: uint256) -> uint256:
     """
-    @dev Returns the word of a purse with `amount` more in it, free.
+    @dev Returns the word of a balance record with `amount` more in it, free.
     """
-    assert amount <= unsafe_sub(MOST_MONEY, word & MOST_MONEY)
+    assert amount <= unsafe_sub(MAX_MONEY, word & MAX_MONEY)
 
     return unsafe_add(word, amount)
 
@@ -258,39 +403,39 @@ def _funded(word: uint256, amount: uint256) -> uint256:
 @pure
 def _reserved(word: uint256, amount: uint256) -> uint256:
     """
-    @dev Returns the word of a purse once `amount`, which is free, is reserved.
+    @dev Returns the word of a balance record once `amount`, which is free, is reserved.
     """
-    reserved: uint256 = unsafe_add(word >> _RESERVED_AT & MOST_MONEY, amount)
-    assert reserved <= MOST_MONEY
+    reserved: uint256 = unsafe_add(word >> _BALANCE_RESERVED_SHIFT & MAX_MONEY, amount)
+    assert reserved <= MAX_MONEY
 
-    return unsafe_sub(unsafe_add(word, amount << _RESERVED_AT), amount)
+    return unsafe_sub(unsafe_add(word, amount << _BALANCE_RESERVED_SHIFT), amount)
 
 
 @internal
 @pure
 def _released(word: uint256, amount: uint256, back: uint256) -> uint256:
     """
-    @dev Returns the word of a purse once `amount` of it is no longer reserved, and `back`
-         is free instead.
+    @dev Returns the word of a balance record once `amount` of it is no longer reserved, and
+         `back` is free instead.
     """
-    free: uint256 = unsafe_add(word & MOST_MONEY, back)
+    free: uint256 = unsafe_add(word & MAX_MONEY, back)
     # One comparison for all: what falls below zero has the highest bits set.
-    assert amount | back | free | unsafe_sub(word >> _RESERVED_AT & MOST_MONEY, amount) <= MOST_MONEY
+    assert amount | back | free | unsafe_sub(word >> _BALANCE_RESERVED_SHIFT & MAX_MONEY, amount) <= MAX_MONEY
 
-    return unsafe_sub(unsafe_add(word, back), amount << _RESERVED_AT)
+    return unsafe_sub(unsafe_add(word, back), amount << _BALANCE_RESERVED_SHIFT)
 
 
 @internal
 @pure
-def _counted(word: uint256, place: uint256, most: uint256) -> uint256:
+def _counted(word: uint256, first_bit: uint256, limit: uint256) -> uint256:
     """
-    @dev Returns the word of a purse with one more in the counter that begins at `place`; at
-         `most` it stops counting.
+    @dev Returns the word of a balance record with one more in the counter that begins at bit
+         `first_bit`; at `limit` it stops counting.
     """
-    if word >> place & most == most:
+    if word >> first_bit & limit == limit:
         return word
 
-    return unsafe_add(word, 1 << place)
+    return unsafe_add(word, 1 << first_bit)
 
 
 @internal
@@ -300,13 +445,13 @@ def _quote(word: uint256) -> Quote:
     @dev Reads a word as a quote.
     """
     return Quote(
-        prosumer=word & MOST_NUMBER,
-        period=word >> 32 & _MOST_PERIOD,
-        volume=word >> QUOTED_AT & MOST_ENERGY,
-        price=word >> 92 & MOST_PRICE,
-        opened=word >> 188 & 255,
-        first=word >> 196 & MOST_NUMBER,
-        status=convert(word >> 228, IEnergyMarket.QuoteStatus),
+        prosumer=word & MAX_NUMBER,
+        period=word >> _QUOTE_PERIOD_SHIFT & _MAX_PERIOD,
+        volume=word >> QUOTE_VOLUME_SHIFT & MAX_ENERGY,
+        price=word >> _QUOTE_PRICE_SHIFT & MAX_PRICE,
+        opened=word >> _QUOTE_OPENED_SHIFT & _MAX_BIDS,
+        first=word >> _QUOTE_FIRST_SHIFT & MAX_NUMBER,
+        status=convert(word >> _QUOTE_STATUS_SHIFT, IEnergyMarket.QuoteStatus),
     )
 
 
@@ -317,21 +462,21 @@ def _pack_quote(quote: Quote) -> uint256:
     @dev Returns the word of a quote.
     """
     assert (
-        (quote.prosumer | quote.first) >> 32
-        | quote.period >> 36
-        | quote.volume >> 24
-        | quote.price >> 96
-        | quote.opened >> 8
+        (quote.prosumer | quote.first) >> _NUMBER_BITS
+        | quote.period >> _PERIOD_BITS
+        | quote.volume >> _ENERGY_BITS
+        | quote.price >> _PRICE_BITS
+        | quote.opened >> _BIDS_BITS
     ) == 0
 
     return (
         quote.prosumer
-        | quote.period << 32
-        | quote.volume << QUOTED_AT
-        | quote.price << 92
-        | quote.opened << 188
-        | quote.first << 196
-        | convert(quote.status, uint256) << 228
+        | quote.period << _QUOTE_PERIOD_SHIFT
+        | quote.volume << QUOTE_VOLUME_SHIFT
+        | quote.price << _QUOTE_PRICE_SHIFT
+        | quote.opened << _QUOTE_OPENED_SHIFT
+        | quote.first << _QUOTE_FIRST_SHIFT
+        | convert(quote.status, uint256) << _QUOTE_STATUS_SHIFT
     )
 
 
@@ -342,15 +487,15 @@ def _sale(word: uint256) -> Sale:
     @dev Reads the sale in the word of a delivery.
     """
     return Sale(
-        reading=word & _MOST_READING,
+        reading=word & _MAX_READING,
         open=word & SALE_OPEN != 0,
-        ahead=word >> 51 & 1 == 1,
-        quote_id=word >> QUOTE_ID_AT & MOST_NUMBER,
-        created_at=word >> 84 & _MOST_TIME,
-        sold=word >> SOLD_AT & MOST_ENERGY,
-        matched=word >> 148 & MOST_ENERGY,
-        winners=word >> 172 & 255,
-        purchases=word >> 180,
+        ahead=word >> _DELIVERY_AHEAD_SHIFT & 1 == 1,
+        quote_id=word >> DELIVERY_QUOTE_ID_SHIFT & MAX_NUMBER,
+        created_at=word >> _DELIVERY_CREATED_AT_SHIFT & _MAX_TIME,
+        sold=word >> DELIVERY_SOLD_SHIFT & MAX_ENERGY,
+        matched=word >> _DELIVERY_MATCHED_SHIFT & MAX_ENERGY,
+        winners=word >> _DELIVERY_WINNERS_SHIFT & _MAX_BIDS,
+        purchases=word >> _DELIVERY_PURCHASES_SHIFT,
     )
 
 
@@ -361,34 +506,34 @@ def _pack_sale(sale: Sale) -> uint256:
     @dev Returns the word of a delivery.
     """
     assert (
-        sale.reading >> 50
-        | sale.quote_id >> 32
-        | sale.created_at >> 40
-        | (sale.sold | sale.matched) >> 24
-        | sale.winners >> 8
-        | sale.purchases >> 9
+        sale.reading >> _READING_BITS
+        | sale.quote_id >> _NUMBER_BITS
+        | sale.created_at >> _TIME_BITS
+        | (sale.sold | sale.matched) >> _ENERGY_BITS
+        | sale.winners >> _BIDS_BITS
+        | sale.purchases >> _PURCHASES_BITS
     ) == 0
 
     return (
         sale.reading
-        | convert(sale.open, uint256) << 50
-        | convert(sale.ahead, uint256) << 51
-        | sale.quote_id << QUOTE_ID_AT
-        | sale.created_at << 84
-        | sale.sold << SOLD_AT
-        | sale.matched << 148
-        | sale.winners << 172
-        | sale.purchases << 180
+        | convert(sale.open, uint256) << _DELIVERY_OPEN_SHIFT
+        | convert(sale.ahead, uint256) << _DELIVERY_AHEAD_SHIFT
+        | sale.quote_id << DELIVERY_QUOTE_ID_SHIFT
+        | sale.created_at << _DELIVERY_CREATED_AT_SHIFT
+        | sale.sold << DELIVERY_SOLD_SHIFT
+        | sale.matched << _DELIVERY_MATCHED_SHIFT
+        | sale.winners << _DELIVERY_WINNERS_SHIFT
+        | sale.purchases << _DELIVERY_PURCHASES_SHIFT
     )
 
 
 @internal
 @pure
-def _is_seal(word: uint256) -> bool:
+def _is_commitment(word: uint256) -> bool:
     """
-    @dev Tells whether a bid's word is a seal that is no record: all but one in 2 ** 78 are.
+    @dev Tells whether a bid's word is a commitment that is no record: all but one in 2 ** 78 are.
     """
-    return word >= _SEALS
+    return word >= _MIN_COMMITMENT
 
 
 @internal
@@ -398,11 +543,11 @@ def _bid(word: uint256) -> Bid:
     @dev Reads a word as an opened bid.
     """
     return Bid(
-        price=word & MOST_PRICE,
-        volume=word >> VOLUME_AT & MOST_ENERGY,
-        filled=word >> FILLED_AT & MOST_ENERGY,
-        next=word >> NEXT_AT & MOST_NUMBER,
-        pending=word & PENDING != 0,
+        price=word & MAX_PRICE,
+        volume=word >> BID_VOLUME_SHIFT & MAX_ENERGY,
+        filled=word >> BID_FILLED_SHIFT & MAX_ENERGY,
+        next=word >> BID_NEXT_SHIFT & MAX_NUMBER,
+        pending=word & BID_PENDING != 0,
     )
 
 
@@ -412,14 +557,16 @@ def _pack_bid(bid: Bid) -> uint256:
     """
     @dev Returns the word of a bid.
     """
-    assert bid.price >> 96 | (bid.volume | bid.filled) >> 24 | bid.next >> 32 == 0
+    assert (
+        bid.price >> _PRICE_BITS | (bid.volume | bid.filled) >> _ENERGY_BITS | bid.next >> _NUMBER_BITS == 0
+    )
 
     return (
         bid.price
-        | bid.volume << VOLUME_AT
-        | bid.filled << FILLED_AT
-        | bid.next << NEXT_AT
-        | convert(bid.pending, uint256) << 176
+        | bid.volume << BID_VOLUME_SHIFT
+        | bid.filled << BID_FILLED_SHIFT
+        | bid.next << BID_NEXT_SHIFT
+        | convert(bid.pending, uint256) << _BID_PENDING_SHIFT
     )
 
 
@@ -430,9 +577,9 @@ def _won(word: uint256, filled: uint256, next: uint256) -> uint256:
     @dev Returns the word of an opened bid once `filled` of it has won, and the bid of the
          user with the number `next` is the next best.
     """
-    assert filled >> 24 | next >> 32 == 0
+    assert filled >> _ENERGY_BITS | next >> _NUMBER_BITS == 0
 
-    return word & ~(MOST_NUMBER << NEXT_AT) | filled << FILLED_AT | next << NEXT_AT
+    return word & ~(MAX_NUMBER << BID_NEXT_SHIFT) | filled << BID_FILLED_SHIFT | next << BID_NEXT_SHIFT
 
 
 @internal
@@ -442,9 +589,9 @@ def _purchase(word: uint256) -> Purchase:
     @dev Reads a word as a purchase.
     """
     return Purchase(
-        buyer=word & MOST_NUMBER,
-        volume=word >> 32 & MOST_ENERGY,
-        first=word >> 56 == 1,
+        buyer=word & MAX_NUMBER,
+        volume=word >> _PURCHASE_VOLUME_SHIFT & MAX_ENERGY,
+        first=word >> _PURCHASE_FIRST_SHIFT == 1,
     )
 
 
@@ -454,9 +601,13 @@ def _pack_purchase(purchase: Purchase) -> uint256:
     """
     @dev Returns the word of a purchase.
     """
-    assert purchase.buyer >> 32 | purchase.volume >> 24 == 0
+    assert purchase.buyer >> _NUMBER_BITS | purchase.volume >> _ENERGY_BITS == 0
 
-    return purchase.buyer | purchase.volume << 32 | convert(purchase.first, uint256) << 56
+    return (
+        purchase.buyer
+        | purchase.volume << _PURCHASE_VOLUME_SHIFT
+        | convert(purchase.first, uint256) << _PURCHASE_FIRST_SHIFT
+    )
 
 
 @internal
@@ -466,13 +617,13 @@ def _position(word: uint256) -> Position:
     @dev Reads a word as a position.
     """
     return Position(
-        agreed=word & MOST_ENERGY,
-        bought=word >> BOUGHT_AT & MOST_ENERGY,
-        received=word >> RECEIVED_AT & MOST_ENERGY,
-        asked=word >> ASKED_AT & MOST_ENERGY,
-        claimed=word >> CLAIMED_AT & MOST_ENERGY,
-        open=word >> OPEN_AT & MOST_COUNT,
-        pending=word >> PENDING_AT & MOST_NUMBER,
+        agreed=word & MAX_ENERGY,
+        bought=word >> POSITION_BOUGHT_SHIFT & MAX_ENERGY,
+        received=word >> POSITION_RECEIVED_SHIFT & MAX_ENERGY,
+        asked=word >> POSITION_ASKED_SHIFT & MAX_ENERGY,
+        claimed=word >> POSITION_CLAIMED_SHIFT & MAX_ENERGY,
+        open=word >> POSITION_OPEN_SHIFT & MAX_STAKES,
+        pending=word >> POSITION_PENDING_SHIFT & MAX_NUMBER,
         settled=word & POSITION_SETTLED != 0,
     )
 
@@ -483,7 +634,7 @@ def _claimed(word: uint256) -> uint256:
     """
     @dev Returns what of the capacity is claimed in the word of a position.
     """
-    return word >> CLAIMED_AT & MOST_ENERGY
+    return word >> POSITION_CLAIMED_SHIFT & MAX_ENERGY
 
 
 @internal
@@ -493,7 +644,7 @@ def _asked(word: uint256, volume: uint256) -> uint256:
     @dev Returns the word of a position with `volume` more asked for, and so claimed; the
          caller knows that it is within the capacity.
     """
-    return unsafe_add(word, unsafe_mul(volume, 2**ASKED_AT + 2**CLAIMED_AT))
+    return unsafe_add(word, unsafe_mul(volume, 2**POSITION_ASKED_SHIFT + 2**POSITION_CLAIMED_SHIFT))
 
 
 @internal
@@ -504,9 +655,11 @@ def _bought(word: uint256, volume: uint256, agreed: uint256, claimed: uint256) -
          `claimed` more claimed of the capacity; both are at most `volume`.
     """
     # No more is ever agreed than bought: one comparison serves both.
-    assert volume <= unsafe_sub(MOST_ENERGY, word >> BOUGHT_AT & MOST_ENERGY)
+    assert volume <= unsafe_sub(MAX_ENERGY, word >> POSITION_BOUGHT_SHIFT & MAX_ENERGY)
 
-    return unsafe_add(unsafe_add(word, volume << BOUGHT_AT), agreed | claimed << CLAIMED_AT)
+    return unsafe_add(
+        unsafe_add(word, volume << POSITION_BOUGHT_SHIFT), agreed | claimed << POSITION_CLAIMED_SHIFT
+    )
 
 
 @internal
@@ -515,9 +668,9 @@ def _staked(word: uint256) -> uint256:
     """
     @dev Returns the word of a position with one open quote more.
     """
-    assert word >> OPEN_AT & MOST_COUNT != MOST_COUNT
+    assert word >> POSITION_OPEN_SHIFT & MAX_STAKES != MAX_STAKES
 
-    return unsafe_add(word, 1 << OPEN_AT)
+    return unsafe_add(word, 1 << POSITION_OPEN_SHIFT)
 
 
 @internal
@@ -527,11 +680,11 @@ def _received(word: uint256, volume: uint256, ended: uint256) -> uint256:
     @dev Returns the word of a position with `volume` more received, and `ended`, 0 or 1,
          open quotes less.
     """
-    received: uint256 = unsafe_add(word >> RECEIVED_AT & MOST_ENERGY, volume)
+    received: uint256 = unsafe_add(word >> POSITION_RECEIVED_SHIFT & MAX_ENERGY, volume)
     # One comparison for all: what falls below zero has the highest bits set.
-    assert volume | received | unsafe_sub(word >> OPEN_AT & MOST_COUNT, ended) <= MOST_ENERGY
+    assert volume | received | unsafe_sub(word >> POSITION_OPEN_SHIFT & MAX_STAKES, ended) <= MAX_ENERGY
 
-    return unsafe_sub(unsafe_add(word, volume << RECEIVED_AT), ended << OPEN_AT)
+    return unsafe_sub(unsafe_add(word, volume << POSITION_RECEIVED_SHIFT), ended << POSITION_OPEN_SHIFT)
 
 
 @internal
@@ -541,8 +694,8 @@ def _reading(word: uint256) -> Reading:
     @dev Reads what the meter reported in the word of a delivery.
     """
     return Reading(
-        exported=word & MOST_ENERGY,
-        imported=word >> IMPORTED_AT & MOST_ENERGY,
+        exported=word & MAX_ENERGY,
+        imported=word >> DELIVERY_IMPORTED_SHIFT & MAX_ENERGY,
         present=word & PRESENT != 0,
         settled=word & READING_SETTLED != 0,
     )
@@ -554,9 +707,9 @@ def _metered(word: uint256, exported: uint256, imported: uint256) -> uint256:
     """
     @dev Returns the word of a delivery without a reading once the meter has reported.
     """
-    assert (exported | imported) >> 24 == 0
+    assert (exported | imported) >> _ENERGY_BITS == 0
 
-    return word | exported | imported << IMPORTED_AT | PRESENT
+    return word | exported | imported << DELIVERY_IMPORTED_SHIFT | PRESENT
 
 
 @internal
@@ -565,7 +718,7 @@ def _totals(word: uint256) -> Totals:
     """
     @dev Reads a word as totals.
     """
-    return Totals(supply=word & _MOST_TOTAL, demand=word >> 128)
+    return Totals(supply=word & _MAX_TOTAL, demand=word >> _TOTALS_DEMAND_SHIFT)
 
 
 @internal
@@ -574,18 +727,18 @@ def _pack_totals(totals: Totals) -> uint256:
     """
     @dev Returns the word of totals.
     """
-    assert (totals.supply | totals.demand) >> 128 == 0
+    assert (totals.supply | totals.demand) >> _TOTAL_BITS == 0
 
-    return totals.supply | totals.demand << 128
+    return totals.supply | totals.demand << _TOTALS_DEMAND_SHIFT
 
 
 @internal
 @view
-def _seal_of(
+def _commitment_of(
     market: address, quote_id: uint256, bidder: address, price: uint256, volume: uint256, salt: bytes32
 ) -> bytes32:
     """
-    @dev Returns the seal of a bid (T-BID-4). The chain, the market and the bidder are in
-         it: a copied seal opens nothing, nowhere.
+    @dev Returns the commitment of a bid (T-BID-4). The chain, the market and the bidder are in
+         it: a copied commitment opens nothing, nowhere.
     """
     return keccak256(abi_encode(chain.id, market, quote_id, bidder, price, volume, salt))

@@ -5,7 +5,7 @@
 @custom:contract-name positions
 @license GNU Affero General Public License v3.0 only
 @author Wattproof
-@notice A position is what an account's settlement with the supplier is reckoned from.
+@notice A position is what an account's settlement with the supplier is computed from.
         It stays open while a quote with a stake of the user is not settled (T-ACC-4, T-ACC-5),
         and counts what the user claims of its capacity (T-REG-21).
 @dev Stakes are counted, but for one: the first quote on which a user opens a bid in a
@@ -14,9 +14,9 @@
 """
 
 from ..interfaces import IEnergyMarket
+from . import errors
 from . import packing
 from . import quotes
-from . import refusals
 
 uses: quotes
 
@@ -40,10 +40,10 @@ def _has_stake(word: uint256) -> bool:
     @dev Tells whether a quote is not settled in which the user of a position bought or
          opened a bid.
     """
-    if word >> packing.OPEN_AT & packing.MOST_COUNT != 0:
+    if word >> packing.POSITION_OPEN_SHIFT & packing.MAX_STAKES != 0:
         return True
     # The quote that is pending is a stake as long as it is VALID.
-    pending: uint256 = word >> packing.PENDING_AT & packing.MOST_NUMBER
+    pending: uint256 = word >> packing.POSITION_PENDING_SHIFT & packing.MAX_NUMBER
 
     return pending != 0 and quotes._read(pending).status == IEnergyMarket.QuoteStatus.VALID
 
@@ -59,7 +59,7 @@ def _check_capacity(word: uint256, volume: uint256, capacity: uint256):
     """
     # Neither is above 2 ** 48: no overflow.
     if unsafe_add(packing._claimed(word), volume) > capacity:
-        refusals._refuse("positions: beyond the capacity")
+        errors._revert("positions: beyond the capacity")
 
 
 @internal
@@ -74,8 +74,8 @@ def _stake(user: address, period: uint256, quote_id: uint256, volume: uint256, c
     self._check_capacity(word, volume, capacity)
 
     word = packing._asked(word, volume)
-    if word >> packing.PENDING_AT & packing.MOST_NUMBER == 0:
-        self._position[user][period] = word | quote_id << packing.PENDING_AT
+    if word >> packing.POSITION_PENDING_SHIFT & packing.MAX_NUMBER == 0:
+        self._position[user][period] = word | quote_id << packing.POSITION_PENDING_SHIFT
         return True
     self._position[user][period] = packing._staked(word)
 
@@ -102,8 +102,8 @@ def _buy(
     if first:
         word = packing._staked(word)
         # It is counted from here on, and pending no longer.
-        if word >> packing.PENDING_AT & packing.MOST_NUMBER == quote_id:
-            word ^= quote_id << packing.PENDING_AT
+        if word >> packing.POSITION_PENDING_SHIFT & packing.MAX_NUMBER == quote_id:
+            word ^= quote_id << packing.POSITION_PENDING_SHIFT
     self._position[user][period] = word
 
 

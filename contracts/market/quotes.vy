@@ -13,9 +13,9 @@ from ..interfaces import IEnergyMarket
 from . import accounts
 from . import clock
 from . import deliveries
+from . import errors
 from . import ledger
 from . import packing
-from . import refusals
 from . import tariff
 
 uses: accounts
@@ -33,7 +33,7 @@ _next_id: uint256
 _quote: HashMap[uint256, uint256]
 
 
-# @dev The Wh quoted for each period and not taken back, and those of the bids opened for it.
+# @dev The Wh quoted for each period and not withdrawn, and those of the bids opened for it.
 _totals: HashMap[uint256, uint256]
 
 
@@ -60,20 +60,20 @@ def submit_quote(period: uint256, volume: uint256, price: uint256) -> uint256:
     """
     trader: accounts.Trader = accounts._trader(msg.sender)
     if not clock._within_horizon(period):
-        refusals._refuse("quotes: period too far ahead")
+        errors._revert("quotes: period too far ahead")
     clock._check_phase(period, IEnergyMarket.Phase.BIDDING)
     if volume == 0 or volume > trader.capacity:
-        refusals._refuse("quotes: volume out of bounds")
+        errors._revert("quotes: volume out of bounds")
     if price < tariff._lowest_price() or price > tariff._highest_price():
-        refusals._refuse("quotes: price out of band")
+        errors._revert("quotes: price out of band")
     # An invalidated quote counts too: one quote per prosumer and period, for ever.
     # No meter can have reported yet: what is not zero is a quote.
     if deliveries._delivery[msg.sender][period] != 0:
-        refusals._refuse("quotes: already quoted")
+        errors._revert("quotes: already quoted")
 
     quote_id: uint256 = self._next_id
 
-    ledger._reserve(msg.sender, trader.purse, tariff._collateral(volume))
+    ledger._reserve(msg.sender, trader.balance, tariff._collateral(volume))
     self._next_id = unsafe_add(quote_id, 1)
     self._count(period, volume, 0, 0)
     self._write(
@@ -113,7 +113,7 @@ def submit_quote(period: uint256, volume: uint256, price: uint256) -> uint256:
 @external
 def invalidate_quote(quote_id: uint256):
     """
-    @dev Takes a quote back before any price is revealed; its bids count as rejected.
+    @dev Withdraws a quote before any price is revealed; its bids count as rejected.
     @notice There is no check of authorisation or arrears, on purpose: this only undoes.
     @param quote_id The ID of the quote.
     @custom:error "quotes: unknown quote", "quotes: not the prosumer",
@@ -121,7 +121,7 @@ def invalidate_quote(quote_id: uint256):
     """
     quote: packing.Quote = self._existing(quote_id)
     if accounts._user[quote.prosumer] != msg.sender:
-        refusals._refuse("quotes: not the prosumer")
+        errors._revert("quotes: not the prosumer")
     self._check_valid(quote.status)
     clock._check_phase(quote.period, IEnergyMarket.Phase.BIDDING)
 
@@ -164,7 +164,7 @@ def _write(quote_id: uint256, quote: packing.Quote):
 @internal
 def _count(period: uint256, quoted: uint256, invalidated: uint256, opened: uint256):
     """
-    @dev Counts what is quoted, taken back and asked for in `period`, in Wh.
+    @dev Counts what is quoted, withdrawn and asked for in `period`, in Wh.
     """
     totals: packing.Totals = packing._totals(self._totals[period])
     # What would wrap does not fit.
@@ -182,7 +182,7 @@ def _existing(quote_id: uint256) -> packing.Quote:
     """
     word: uint256 = self._quote[quote_id]
     if word == 0:
-        refusals._refuse("quotes: unknown quote")
+        errors._revert("quotes: unknown quote")
 
     return packing._quote(word)
 
@@ -191,11 +191,11 @@ def _existing(quote_id: uint256) -> packing.Quote:
 @view
 def _check_valid(status: IEnergyMarket.QuoteStatus):
     """
-    @dev Reverts unless `status` is that of a quote which is neither taken back nor matched.
+    @dev Reverts unless `status` is that of a quote which is neither withdrawn nor matched.
     @custom:error "quotes: not valid".
     """
     if status != IEnergyMarket.QuoteStatus.VALID:
-        refusals._refuse("quotes: not valid")
+        errors._revert("quotes: not valid")
 
 
 @internal
@@ -206,4 +206,4 @@ def _check_matched(status: IEnergyMarket.QuoteStatus):
     @custom:error "quotes: not matched".
     """
     if status != IEnergyMarket.QuoteStatus.MATCHED:
-        refusals._refuse("quotes: not matched")
+        errors._revert("quotes: not matched")

@@ -23,7 +23,7 @@ uses: bids
 # @dev How many trades one quote can have (T-SUR-7): the matching makes at most 128, and as
 # each purchase is at least a 64th of what is offered, or all that is left, 64 are made while
 # MATCHING and 64 more of the excess.
-MOST_TRADES: constant(uint256) = 256
+MAX_TRADES: constant(uint256) = 256
 
 
 # @dev The purchases by quote and place.
@@ -70,7 +70,7 @@ def _trade(
          next winner.
     """
     if place < winners:
-        bid: packing.Bid = packing._bid(bids._bid[quote_id << packing.QUOTE_AT | next])
+        bid: packing.Bid = packing._bid(bids._bid[quote_id << packing.KEY_QUOTE_SHIFT | next])
         # A bid comes before all purchases.
         return accounts._user[next], bid.filled, bid.price, True, bid.next
 
@@ -84,4 +84,4 @@ def _is_full(sale: packing.Sale) -> bool:
     """
     @dev Tells whether a quote has all the trades that it can have.
     """
-    return unsafe_add(sale.winners, sale.purchases) == MOST_TRADES
+    return unsafe_add(sale.winners, sale.purchases) == MAX_TRADES

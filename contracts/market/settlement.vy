@@ -6,9 +6,9 @@
 @license GNU Affero General Public License v3.0 only
 @author Wattproof
 @notice A quote settles between its prosumer and its buyers (T-SET-1 to T-SET-22), then
-        each account with the supplier (T-ACC-1 to T-ACC-16). A silent meter has its price
-        (T-MET-6 to T-MET-10, T-MET-14). The owner may settle first; afterwards anybody may, so
-        that an absent owner locks nobody's money (T-TIME-8).
+        each account with the supplier (T-ACC-1 to T-ACC-16). A user whose meter is silent loses
+        by it (T-MET-6 to T-MET-10, T-MET-14). The owner may settle first; afterwards anybody
+        may, so that an absent owner locks nobody's money (T-TIME-8).
 """
 
 from snekmate.auth import ownable
@@ -16,12 +16,12 @@ from ..interfaces import IEnergyMarket
 from . import accounts
 from . import clock
 from . import deliveries
+from . import errors
 from . import incentives
 from . import ledger
 from . import packing
 from . import positions
 from . import quotes
-from . import refusals
 from . import sales
 from . import tariff
 
@@ -80,34 +80,34 @@ def settle_quote(quote_id: uint256):
 
     prosumer: address = accounts._user[quote.prosumer]
     sale: packing.Sale = deliveries._read_sale(prosumer, quote.period)
-    exported: uint256 = sale.reading & packing.MOST_ENERGY
+    exported: uint256 = sale.reading & packing.MAX_ENERGY
     delivered: uint256 = min(sale.sold, exported)
     # Compared without a division: nothing is rounded at the edge.
     defaulted: bool = exported * 100 < quote.volume * _LOWEST_PERCENT
 
     totals: Totals = self._settle_trades(quote_id, quote, sale, delivered, defaulted)
-    purse: uint256 = ledger._purse[prosumer]
+    balance: uint256 = ledger._balance[prosumer]
     fee: uint256 = 0
     if delivered < sale.sold and not defaulted:
         # A shortage inside the tolerance waives the prosumer's fee, and one more (T-SET-15).
-        purse = incentives._grant_waiver(prosumer, purse)
+        balance = incentives._grant_waiver(prosumer, balance)
     else:
-        fee, purse = incentives._charge(prosumer, purse, delivered)
+        fee, balance = incentives._charge(prosumer, balance, delivered)
     # To export more than the tolerance above the quote is neither good nor a default, and
     # so is to sell nothing (T-STD-4 to T-STD-6).
-    # Nobody earns a record by what was sold once the delivery was known.
+    # What was sold once the delivery was known counts for no record.
     if sale.ahead and exported * 100 <= quote.volume * _HIGHEST_PERCENT:
-        purse = incentives._record(prosumer, purse, not defaulted)
+        balance = incentives._record(prosumer, balance, not defaulted)
     # A silent seller loses its authorisation, whether it sold or not (T-MET-14).
     if sale.reading & packing.PRESENT == 0:
         _: bool = accounts._revoke(prosumer)
     # No difference can underflow: the collateral covers the compensation (T-SET-21), and
-    # every price exceeds the fee. (What would, does not fit into a purse.)
+    # every price exceeds the fee. (What would, does not fit into a balance record.)
     collateral: uint256 = tariff._collateral(quote.volume)
     gain: uint256 = unsafe_sub(unsafe_add(collateral, totals.revenue), unsafe_add(totals.compensation, fee))
     quote.status = IEnergyMarket.QuoteStatus.SETTLED
 
-    ledger._purse[prosumer] = packing._released(purse, collateral, gain)
+    ledger._balance[prosumer] = packing._released(balance, collateral, gain)
     ledger._credit(ownable.owner, unsafe_add(totals.fees, fee))
     quotes._write(quote_id, quote)
     deliveries._delivery[prosumer][quote.period] ^= packing.SALE_OPEN
@@ -133,7 +133,7 @@ def settle_account(user: address, period: uint256):
     self._check_settling(period)
     fault: String[40] = self._settle(user, period)
     if len(fault) > 0:
-        refusals._refuse(fault)
+        errors._revert(fault)
 
 
 @external
@@ -170,23 +170,25 @@ def _settle(user: address, period: uint256) -> String[40]:
     """
     position: uint256 = positions._position[user][period]
     delivery: uint256 = deliveries._delivery[user][period]
-    purse: uint256 = ledger._purse[user]
+    balance: uint256 = ledger._balance[user]
     present: bool = delivery & packing.PRESENT != 0
-    bought: uint256 = position >> packing.BOUGHT_AT & packing.MOST_ENERGY
+    bought: uint256 = position >> packing.POSITION_BOUGHT_SHIFT & packing.MAX_ENERGY
     if delivery & packing.READING_SETTLED != 0 or position & packing.POSITION_SETTLED != 0:
         return "settlement: already settled"
     if not present and bought == 0:
         return "settlement: nothing to settle"
     # Above its sums there is nothing in a position but its stakes.
-    staked: bool = position >> packing.OPEN_AT != 0 and positions._has_stake(position)
+    staked: bool = position >> packing.POSITION_OPEN_SHIFT != 0 and positions._has_stake(position)
     if staked or delivery & packing.SALE_OPEN != 0:
         return "settlement: quotes still open"
-    exported: uint256 = delivery & packing.MOST_ENERGY
+    exported: uint256 = delivery & packing.MAX_ENERGY
     # A silent meter counts as having imported what was bought (T-MET-7).
-    imported: uint256 = delivery >> packing.IMPORTED_AT & packing.MOST_ENERGY if present else bought
-    received: uint256 = position >> packing.RECEIVED_AT & packing.MOST_ENERGY
-    # Its own quote is settled, or taken back.
-    sold: uint256 = delivery >> packing.SOLD_AT & packing.MOST_ENERGY
+    imported: uint256 = (
+        delivery >> packing.DELIVERY_IMPORTED_SHIFT & packing.MAX_ENERGY if present else bought
+    )
+    received: uint256 = position >> packing.POSITION_RECEIVED_SHIFT & packing.MAX_ENERGY
+    # Its own quote is settled, or withdrawn.
+    sold: uint256 = delivery >> packing.DELIVERY_SOLD_SHIFT & packing.MAX_ENERGY
     amount: int256 = self._invoice(received, min(sold, exported), exported, imported)
 
     # A buyer whose meter was silent is in default whatever it agreed, and loses its
@@ -195,21 +197,21 @@ def _settle(user: address, period: uint256) -> String[40]:
     # that is not empty notes that the account is settled.
     if present:
         deliveries._delivery[user][period] = delivery | packing.READING_SETTLED
-        agreed: uint256 = position & packing.MOST_ENERGY
+        agreed: uint256 = position & packing.MAX_ENERGY
         if agreed != 0:
             # Energy is below 2 ** 24: no product overflows.
             metered: uint256 = unsafe_mul(imported, 100)
             lowest: uint256 = unsafe_mul(agreed, _LOWEST_PERCENT)
             good: bool = metered >= lowest and metered <= unsafe_mul(agreed, _HIGHEST_PERCENT)
-            purse = incentives._record(user, purse, good)
+            balance = incentives._record(user, balance, good)
     else:
         positions._position[user][period] = position | packing.POSITION_SETTLED
-        purse = incentives._record(user, purse, False)
+        balance = incentives._record(user, balance, False)
         # Where it has none, none is lost.
         _: bool = accounts._revoke(user)
     cleared: int256 = 0
-    purse, cleared = ledger._booked(user, purse, amount)
-    ledger._purse[user] = purse
+    balance, cleared = ledger._booked(user, balance, amount)
+    ledger._balance[user] = balance
     log IEnergyMarket.AccountSettled(user=user, period=period, amount=amount, cleared=cleared)
 
     return ""
@@ -223,7 +225,7 @@ def _settle_trades(
     @dev Shares `delivered` Wh out among the trades of a quote and settles each of them:
          those of the matching, then the purchases.
     @dev Nothing overflows: energy is below 2 ** 24, prices below 2 ** 96, trades are 256.
-         The escrow covers payment and fee; what it did not, would not fit into a purse.
+         The escrow covers payment and fee; what it did not, would not fit into a balance record.
     @notice The matching sold `S`, and `D` is what of that was delivered. Its trade `i`
             receives `floor(Q_i * D / S) - floor(Q_(i-1) * D / S)`, `Q_i` the running sum of
             volumes: pro rata, and the parts sum to `D` exactly. Purchases receive what is
@@ -234,7 +236,7 @@ def _settle_trades(
     volume_so_far: uint256 = 0
     delivered_so_far: uint256 = 0
     next: uint256 = quote.first
-    for place: uint256 in range(unsafe_add(sale.winners, sale.purchases), bound=sales.MOST_TRADES):
+    for place: uint256 in range(unsafe_add(sale.winners, sale.purchases), bound=sales.MAX_TRADES):
         buyer: address = empty(address)
         volume: uint256 = 0
         price: uint256 = 0
@@ -250,18 +252,18 @@ def _settle_trades(
         payment: uint256 = unsafe_mul(received, price)
         compensation: uint256 = 0
         fee: uint256 = 0
-        purse: uint256 = ledger._purse[buyer]
+        balance: uint256 = ledger._balance[buyer]
         if received == volume:
-            fee, purse = incentives._charge(buyer, purse, received)
+            fee, balance = incentives._charge(buyer, balance, received)
         else:
             # With a shortage this fee is waived, and one more (T-SET-11, T-SET-12).
-            purse = incentives._grant_waiver(buyer, purse)
+            balance = incentives._grant_waiver(buyer, balance)
             if defaulted:
                 shortage: uint256 = unsafe_sub(volume, received)
                 compensation = unsafe_mul(unsafe_mul(shortage, price), _COMPENSATION_PERCENT) // 100
         escrow: uint256 = tariff._escrow(volume, price)
         back: uint256 = unsafe_sub(unsafe_add(escrow, compensation), unsafe_add(payment, fee))
-        ledger._purse[buyer] = packing._released(purse, escrow, back)
+        ledger._balance[buyer] = packing._released(balance, escrow, back)
         positions._receive(buyer, quote.period, received, first)
         totals.revenue = unsafe_add(totals.revenue, payment)
         totals.fees = unsafe_add(totals.fees, fee)
@@ -310,6 +312,6 @@ def _check_settling(period: uint256):
     phase: IEnergyMarket.Phase = clock._phase(period)
     if phase == IEnergyMarket.Phase.SETTLING:
         if msg.sender != ownable.owner:
-            refusals._refuse("settlement: owner only")
+            errors._revert("settlement: owner only")
     elif phase != IEnergyMarket.Phase.CLOSING:
-        refusals._refuse("clock: wrong phase")
+        errors._revert("clock: wrong phase")

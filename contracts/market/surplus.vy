@@ -7,18 +7,18 @@
 @author Wattproof
 @notice First come, first served, at the quote's price. While MATCHING what was quoted is
         for sale, and while METERING, once the prosumer's meter is read, what was exported:
-        nobody buys a shortage that can be seen (T-SUR-1 to T-SUR-12).
+        nobody buys energy that is known to be missing (T-SUR-1 to T-SUR-12).
 """
 
 from ..interfaces import IEnergyMarket
 from . import accounts
 from . import clock
 from . import deliveries
+from . import errors
 from . import ledger
 from . import packing
 from . import positions
 from . import quotes
-from . import refusals
 from . import sales
 from . import tariff
 
@@ -30,6 +30,10 @@ uses: positions
 uses: quotes
 uses: sales
 uses: tariff
+
+
+# @dev The least share of what is offered that can be purchased, as a shift: a 64th (T-SUR-11).
+_MIN_SHARE_SHIFT: constant(uint256) = 6
 
 
 @deploy
@@ -61,27 +65,27 @@ def buy_surplus(quote_id: uint256, volume: uint256):
     if not ahead:
         clock._check_phase(quote.period, IEnergyMarket.Phase.METERING)
     if trader.number == quote.prosumer:
-        refusals._refuse("surplus: own quote")
+        errors._revert("surplus: own quote")
     if volume == 0:
-        refusals._refuse("surplus: volume is zero")
+        errors._revert("surplus: volume is zero")
     prosumer: address = accounts._user[quote.prosumer]
     sale: packing.Sale = deliveries._read_sale(prosumer, quote.period)
     if sales._is_full(sale):
-        refusals._refuse("surplus: too many trades")
+        errors._revert("surplus: too many trades")
     if not ahead and sale.reading & packing.PRESENT == 0:
-        refusals._refuse("surplus: no reading yet")
-    offered: uint256 = quote.volume if ahead else sale.reading & packing.MOST_ENERGY
+        errors._revert("surplus: no reading yet")
+    offered: uint256 = quote.volume if ahead else sale.reading & packing.MAX_ENERGY
     # More may be sold than was exported: then nothing is left.
     left: uint256 = unsafe_sub(offered, min(offered, sale.sold))
     if volume > left:
-        refusals._refuse("surplus: not enough left")
+        errors._revert("surplus: not enough left")
     # So nobody can use up the trades of a quote (T-SUR-11). Rounded up: `64 * volume` is at
     # least what is offered.
-    if volume << 6 < offered and volume != left:
-        refusals._refuse("surplus: volume too small")
+    if volume << _MIN_SHARE_SHIFT < offered and volume != left:
+        errors._revert("surplus: volume too small")
     positions._check_capacity(positions._position[msg.sender][quote.period], volume, trader.capacity)
 
-    ledger._reserve(msg.sender, trader.purse, tariff._escrow(volume, quote.price))
+    ledger._reserve(msg.sender, trader.balance, tariff._escrow(volume, quote.price))
     first: bool = sales._append(quote_id, sale.purchases, trader.number, volume)
     agreed: uint256 = volume if ahead else 0
     positions._buy(msg.sender, quote.period, quote_id, volume, agreed, volume, first)

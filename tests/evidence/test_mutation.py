@@ -221,7 +221,7 @@ def test_a_weak_suite_is_told_what_survives(tmp_path: Path, all_mutants: list[Mu
         for m in all_mutants
         if m.module == "surplus"
         and m.operator == "statement"
-        and m.before.startswith("refusals")
+        and m.before.startswith("errors")
         and "own quote" in m.before
     )
     only = ("--mutant", own.name, "--check", "preset fresh", "--jobs", "1", "--effort", "look")

@@ -18,7 +18,7 @@ from wattproof.market.deployment import contracts_dir
 
 LAYOUTS: dict[str, tuple[tuple[str, int], ...]] = {
     "identity": (("meter", 160), ("number", 32), ("authorized", 1), ("blank", 1), ("capacity", 24)),
-    "purse": (("free", 104), ("reserved", 104), ("performances", 24), ("waivers", 22), ("invoiced", 1)),
+    "balance": (("free", 104), ("reserved", 104), ("performances", 24), ("waivers", 22), ("invoiced", 1)),
     "quote": (
         *(("prosumer", 32), ("period", 36), ("volume", 24), ("price", 96), ("opened", 8)),
         *(("first", 32), ("status", 4)),
@@ -36,7 +36,7 @@ LAYOUTS: dict[str, tuple[tuple[str, int], ...]] = {
     "reading": (("exported", 24), ("imported", 24), ("present", 1), ("settled", 1)),
     "totals": (("supply", 128), ("demand", 128)),
 }
-KEPT = {"purse", "position", "reading"}
+KEPT = {"balance", "position", "reading"}
 """What is never taken apart but changed in its word, by the functions of `CHANGES`."""
 
 BOUNDED = {("identity", "capacity")}
@@ -46,7 +46,7 @@ CHANGES: dict[str, tuple[str, ...]] = {
     "funded": ("amount",),
     "reserved": ("amount",),
     "released": ("amount", "back"),
-    "counted": ("place", "most"),
+    "counted": ("first_bit", "limit"),
     "asked": ("volume",),
     "bought": ("volume", "agreed", "claimed"),
     "staked": (),
@@ -60,42 +60,42 @@ FIELDS = [(record, field) for record, layout in LAYOUTS.items() for field, _ in 
 TYPED = {1: "bool", 4: "status", 160: "address"}
 """Widths of fields that are no whole number in the contract: the type itself refuses what does not fit."""
 
-PLACES = {
-    "VOLUME_AT": ("bid", "volume"),
-    "FILLED_AT": ("bid", "filled"),
-    "NEXT_AT": ("bid", "next"),
-    "PERFORMANCES_AT": ("purse", "performances"),
-    "WAIVERS_AT": ("purse", "waivers"),
-    "BOUGHT_AT": ("position", "bought"),
-    "RECEIVED_AT": ("position", "received"),
-    "ASKED_AT": ("position", "asked"),
-    "CLAIMED_AT": ("position", "claimed"),
-    "OPEN_AT": ("position", "open"),
-    "PENDING_AT": ("position", "pending"),
-    "IMPORTED_AT": ("reading", "imported"),
-    "QUOTE_ID_AT": ("sale", "quote_id"),
-    "SOLD_AT": ("sale", "sold"),
-    "QUOTED_AT": ("quote", "volume"),
-    "CAPACITY_AT": ("identity", "capacity"),
+SHIFTS = {
+    "BID_VOLUME_SHIFT": ("bid", "volume"),
+    "BID_FILLED_SHIFT": ("bid", "filled"),
+    "BID_NEXT_SHIFT": ("bid", "next"),
+    "BALANCE_PERFORMANCES_SHIFT": ("balance", "performances"),
+    "BALANCE_WAIVERS_SHIFT": ("balance", "waivers"),
+    "POSITION_BOUGHT_SHIFT": ("position", "bought"),
+    "POSITION_RECEIVED_SHIFT": ("position", "received"),
+    "POSITION_ASKED_SHIFT": ("position", "asked"),
+    "POSITION_CLAIMED_SHIFT": ("position", "claimed"),
+    "POSITION_OPEN_SHIFT": ("position", "open"),
+    "POSITION_PENDING_SHIFT": ("position", "pending"),
+    "DELIVERY_IMPORTED_SHIFT": ("reading", "imported"),
+    "DELIVERY_QUOTE_ID_SHIFT": ("sale", "quote_id"),
+    "DELIVERY_SOLD_SHIFT": ("sale", "sold"),
+    "QUOTE_VOLUME_SHIFT": ("quote", "volume"),
+    "IDENTITY_CAPACITY_SHIFT": ("identity", "capacity"),
 }
 """Where a field begins, for modules that read it from the word."""
 
-MOSTS = {
-    "MOST_MONEY": ("purse", "free"),
-    "MOST_PERFORMANCES": ("purse", "performances"),
-    "MOST_WAIVERS": ("purse", "waivers"),
-    "MOST_PRICE": ("bid", "price"),
-    "MOST_ENERGY": ("bid", "volume"),
-    "MOST_NUMBER": ("bid", "next"),
-    "MOST_COUNT": ("position", "open"),
+MAXIMA = {
+    "MAX_MONEY": ("balance", "free"),
+    "MAX_PERFORMANCES": ("balance", "performances"),
+    "MAX_WAIVERS": ("balance", "waivers"),
+    "MAX_PRICE": ("bid", "price"),
+    "MAX_ENERGY": ("bid", "volume"),
+    "MAX_NUMBER": ("bid", "next"),
+    "MAX_STAKES": ("position", "open"),
 }
 """The largest value of a field."""
 
 MARKS = {
     "AUTHORIZED": ("identity", "authorized"),
     "BLANK": ("identity", "blank"),
-    "INVOICED": ("purse", "invoiced"),
-    "PENDING": ("bid", "pending"),
+    "INVOICED": ("balance", "invoiced"),
+    "BID_PENDING": ("bid", "pending"),
     "POSITION_SETTLED": ("position", "settled"),
     "PRESENT": ("reading", "present"),
     "READING_SETTLED": ("reading", "settled"),
@@ -124,7 +124,7 @@ def harness() -> str:
                 "    word: uint256 = packing._new_identity(record.meter, record.number)\n"
                 "    if record.authorized:\n        word |= packing.AUTHORIZED\n"
                 "    if record.blank:\n        word |= packing.BLANK\n"
-                "    return word | record.capacity << packing.CAPACITY_AT"
+                "    return word | record.capacity << packing.IDENTITY_CAPACITY_SHIFT"
             )
         lines += [
             f"@external\n@pure\ndef pack_{record}(record: {struct}) -> uint256:",
@@ -146,13 +146,13 @@ def harness() -> str:
         "    return packing._capacity(word)",
         "@external\n@pure\ndef claimed(word: uint256) -> uint256:",
         "    return packing._claimed(word)",
-        "@external\n@pure\ndef is_seal(word: uint256) -> bool:",
-        "    return packing._is_seal(word)",
-        "@external\n@pure\ndef seal_aside() -> uint256:",
-        "    return packing.SEAL_ASIDE",
+        "@external\n@pure\ndef is_commitment(word: uint256) -> bool:",
+        "    return packing._is_commitment(word)",
+        "@external\n@pure\ndef commitment_aside() -> uint256:",
+        "    return packing.COMMITMENT_ASIDE",
         *(
             f"@external\n@pure\ndef {name.lower()}() -> uint256:\n    return packing.{name}"
-            for name in (*PLACES, *MOSTS, *MARKS)
+            for name in (*SHIFTS, *MAXIMA, *MARKS)
         ),
     ]
     return "\n".join(lines) + "\n"
@@ -284,13 +284,13 @@ def test_keeps_any_record(packing: Any, record: str) -> None:
     check()
 
 
-def test_names_of_places(packing: Any) -> None:
+def test_names_of_shifts_and_largest_values(packing: Any) -> None:
     """What the modules read fields by, against the layouts."""
-    for name, (record, field) in {**PLACES, **MOSTS, **MARKS}.items():
+    for name, (record, field) in {**SHIFTS, **MAXIMA, **MARKS}.items():
         names = [other for other, _ in LAYOUTS[record]]
         place = sum(width for _, width in LAYOUTS[record][: names.index(field)])
         width = dict(LAYOUTS[record])[field]
-        expected = place if name in PLACES else (1 << width) - 1 if name in MOSTS else 1 << place
+        expected = place if name in SHIFTS else (1 << width) - 1 if name in MAXIMA else 1 << place
         holds("C4-PACK-1", getattr(packing, name.lower())() == expected, name=name, expected=expected)
         assert name not in MARKS or width == 1
 
@@ -325,28 +325,28 @@ def changes(
 
 
 @settings(deadline=None, max_examples=300)
-@given(values=some("purse"), amount=near(104), back=near(104))
-def test_moves_money_within_a_purse(packing: Any, values: Values, amount: int, back: int) -> None:
+@given(values=some("balance"), amount=near(104), back=near(104))
+def test_moves_money_within_a_balance_record(packing: Any, values: Values, amount: int, back: int) -> None:
     """Exactly the amounts, and nothing else in the word; what is not there, or has no room, is refused."""
     free, reserved = values["free"], values["reserved"]
-    changes(packing, "purse", values, "funded", (amount,), values | {"free": free + amount})
+    changes(packing, "balance", values, "funded", (amount,), values | {"free": free + amount})
     # Whoever reserves has seen that it is free.
     if amount <= free:
         after = values | {"free": free - amount, "reserved": reserved + amount}
-        changes(packing, "purse", values, "reserved", (amount,), after)
+        changes(packing, "balance", values, "reserved", (amount,), after)
     for given_back in (amount, back):
         after = values | {"free": free + given_back, "reserved": reserved - amount}
-        changes(packing, "purse", values, "released", (amount, given_back), after)
+        changes(packing, "balance", values, "released", (amount, given_back), after)
 
 
 @settings(deadline=None)
-@given(values=some("purse"), field=st.sampled_from(["performances", "waivers"]))
-def test_counts_in_a_purse(packing: Any, values: Values, field: str) -> None:
+@given(values=some("balance"), field=st.sampled_from(["performances", "waivers"]))
+def test_counts_in_a_balance_record(packing: Any, values: Values, field: str) -> None:
     """One more, and none at the most."""
-    most = (1 << dict(LAYOUTS["purse"])[field]) - 1
-    place = {"performances": 208, "waivers": 232}[field]
-    after = values | {field: min(values[field] + 1, most)}
-    changes(packing, "purse", values, "counted", (place, most), after)
+    limit = (1 << dict(LAYOUTS["balance"])[field]) - 1
+    first_bit = {"performances": 208, "waivers": 232}[field]
+    after = values | {field: min(values[field] + 1, limit)}
+    changes(packing, "balance", values, "counted", (first_bit, limit), after)
 
 
 @settings(deadline=None, max_examples=300)
@@ -392,6 +392,6 @@ def test_a_seal_never_passes_for_a_bid(packing: Any) -> None:
     """The largest record is below every seal that is kept in place; that of a seal kept aside is no opened bid."""
     largest = word_of("bid", {field: (1 << width) - 1 for field, width in LAYOUTS["bid"]})
 
-    holds("C4-PACK-4", largest < 2**177 == packing.seal_aside() < 2**178, largest=hex(largest))
-    seen = [packing.is_seal(word) for word in (0, largest, 2**177, 2**178 - 1, 2**178, 2**256 - 1)]
+    holds("C4-PACK-4", largest < 2**177 == packing.commitment_aside() < 2**178, largest=hex(largest))
+    seen = [packing.is_commitment(word) for word in (0, largest, 2**177, 2**178 - 1, 2**178, 2**256 - 1)]
     holds("C4-PACK-4", seen == [False] * 4 + [True] * 2, seen=seen)

@@ -47,9 +47,9 @@ def write(market: Any, value: int, module: str, name: str, *keys: int) -> None:
 
 def set_standing(market: Any, user: str, performances: int, waivers: int) -> None:
     """Gives a user good performances and waivers that nobody can earn in a test's time; its money stays."""
-    place = ("ledger", "_purse", int(user, 16))
-    purse = word(market, *place)
-    write(market, purse & (2**208 - 1) | purse >> 254 << 254 | performances << 208 | waivers << 232, *place)
+    place = ("ledger", "_balance", int(user, 16))
+    record = word(market, *place)
+    write(market, record & (2**208 - 1) | record >> 254 << 254 | performances << 208 | waivers << 232, *place)
 
 
 def plant(stage: Stage, quote_id: int, supply: int, bids: Sequence[Planted]) -> list[str]:
@@ -66,9 +66,9 @@ def plant(stage: Stage, quote_id: int, supply: int, bids: Sequence[Planted]) -> 
     for number, bid in enumerate(bids, first):
         bidder = int(boa.env.generate_address(f"planted {number}"), 16)
         escrow = bid.volume * (bid.price + stage.tariff.service_fee)
-        assert escrow < 2**104, "no purse holds that much"
+        assert escrow < 2**104, "no balance record holds that much"
         write(market, bidder, "accounts", "_user", number)
-        write(market, escrow << 104 | bid.performances << 208, "ledger", "_purse", bidder)
+        write(market, escrow << 104 | bid.performances << 208, "ledger", "_balance", bidder)
         # The quote is the one that is pending; what the bid asks for is of no account here.
         write(market, quote_id << 136, "positions", "_position", bidder, period)
         opened = bid.price | bid.volume << 96 | previous << 144 | 1 << 176

@@ -67,7 +67,7 @@ def settlement(stage: Stage) -> None:
     stage.market.settle_quote(1, sender=stage.owner)
 
 
-def purse(stage: Stage) -> tuple[int, ...]:
+def balance(stage: Stage) -> tuple[int, ...]:
     return (number(stage.prosumer),)
 
 
@@ -80,9 +80,9 @@ def position(stage: Stage) -> tuple[int, ...]:
 
 
 FULL = {
-    "free money, by a deposit": Full("ledger", "_purse", purse, 0, MOST_MONEY, 1, deposit),
-    "reserved money": Full("ledger", "_purse", purse, 104, MOST_MONEY, 18_000, quote),
-    "free money, given back": Full("ledger", "_purse", purse, 0, MOST_MONEY, 18_000, take_back),
+    "free money, by a deposit": Full("ledger", "_balance", balance, 0, MOST_MONEY, 1, deposit),
+    "reserved money": Full("ledger", "_balance", balance, 104, MOST_MONEY, 18_000, quote),
+    "free money, given back": Full("ledger", "_balance", balance, 0, MOST_MONEY, 18_000, take_back),
     "users": Full("accounts", "_next_number", lambda stage: (), 0, 2**32 - 1, 0, newcomer),
     "quotes": Full("quotes", "_next_id", lambda stage: (), 0, 2**32 - 1, 0, quote),
     "supply": Full("quotes", "_totals", totals, 0, 2**128 - 1, 1_000, quote),

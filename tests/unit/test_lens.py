@@ -875,7 +875,7 @@ def test_a_lens_of_any_build_reads_a_market_of_any_build(stage: Stage) -> None:
 
 
 VARIABLES = {
-    "_PURSE": ("ledger", "_purse"),
+    "_BALANCE": ("ledger", "_balance"),
     "_INVOICE": ("ledger", "_invoice"),
     "_USER": ("accounts", "_user"),
     "_IDENTITY": ("accounts", "_identity"),
@@ -886,7 +886,7 @@ VARIABLES = {
     "_TOTALS": ("quotes", "_totals"),
     "_POSITION": ("positions", "_position"),
     "_BID": ("bids", "_bid"),
-    "_SEAL_ASIDE": ("bids", "_seal_aside"),
+    "_COMMITMENT_ASIDE": ("bids", "_commitment_aside"),
     "_PURCHASE": ("sales", "_purchase"),
     "_RECORDS": ("records", "_word"),
 }
@@ -938,7 +938,7 @@ def test_shows_the_words_that_are_kept(stage: Stage) -> None:
     stage.quote(1_000, 100)
     prosumer, meter = stage.prosumer.address, stage.prosumer.meter.address
     words = {
-        "purse": (place(stage, 2, prosumer), (FUNDS - 18_000) | 18_000 << 104),
+        "balance record": (place(stage, 2, prosumer), (FUNDS - 18_000) | 18_000 << 104),
         "no invoice": (place(stage, 3, prosumer), 0),
         "user": (place(stage, 5, 1), int(prosumer, 16)),
         "identity": (place(stage, 6, prosumer), int(meter, 16) | 1 << 160 | 1 << 192 | CAPACITY << 194),
@@ -973,15 +973,15 @@ def asked_for(stage: Stage, places: list[int]) -> tuple[bool, bytes]:
 
 def test_shows_up_to_256_words(stage: Stage) -> None:
     """None, one, 256; one more is refused, without a reason."""
-    purse = place(stage, 2, stage.consumer.address)
+    record = place(stage, 2, stage.consumer.address)
     unknown = [place(stage, 2, f"0x{number:040x}") for number in range(1, 256)]
 
     assert stage.market.words([]) == []
-    assert stage.market.words([purse]) == [FUNDS]
-    assert stage.market.words([*unknown, purse]) == [0] * 255 + [FUNDS]
-    assert asked_for(stage, [purse] * 256) == (True, encode(["uint256[]"], [[FUNDS] * 256]))
-    assert asked_for(stage, [purse] * 257) == (False, b"")
-    assert asked_for(stage, [purse] * 1_000) == (False, b"")
+    assert stage.market.words([record]) == [FUNDS]
+    assert stage.market.words([*unknown, record]) == [0] * 255 + [FUNDS]
+    assert asked_for(stage, [record] * 256) == (True, encode(["uint256[]"], [[FUNDS] * 256]))
+    assert asked_for(stage, [record] * 257) == (False, b"")
+    assert asked_for(stage, [record] * 1_000) == (False, b"")
 
 
 def test_shows_zero_where_nothing_is_kept(stage: Stage) -> None:
@@ -1001,12 +1001,12 @@ def test_showing_writes_nothing(stage: Stage) -> None:
     """No storage changes, whatever is asked for, and nothing is logged; it can be asked where nothing may change."""
     evening = Evening(stage).until("settled")
     before = state_digest(boa.env, stage.market)
-    purse = place(stage, 2, stage.consumer.address)
+    record = place(stage, 2, stage.consumer.address)
 
-    stage.market.words([purse, 0, 2**255], sender=evening.poor.address)
+    stage.market.words([record, 0, 2**255], sender=evening.poor.address)
     assert stage.market.get_logs() == []
-    asked_for(stage, [purse] * 257)
-    calldata = stage.market.words.prepare_calldata([purse])
+    asked_for(stage, [record] * 257)
+    calldata = stage.market.words.prepare_calldata([record])
     static = boa.env.execute_code(to_address=stage.market.address, data=calldata, is_modifying=False)
 
     assert static.is_success

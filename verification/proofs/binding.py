@@ -140,7 +140,7 @@ GUARDED: dict[str, tuple[str, ...]] = {
     "surplus": ("buy_surplus",),
     "positions": ("_check_capacity", "_stake", "_buy"),
     "metering": ("_accept",),
-    # How purses and positions change.
+    # How balance records and positions change.
     "ledger": ("_booked",),
     "packing": ("_funded", "_reserved", "_released", "_counted", "_claimed", "_asked", "_bought", "_received"),
 }

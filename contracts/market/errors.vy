@@ -1,11 +1,11 @@
 # pragma version 0.4.3
 # pragma nonreentrancy on
 """
-@title How a call is refused
-@custom:contract-name refusals
+@title How a call reverts with a reason
+@custom:contract-name errors
 @license GNU Affero General Public License v3.0 only
 @author Wattproof
-@notice Every refusal gives its reason in words (annex A).
+@notice Every revert of a call that the terms refuse gives its reason in words (annex A).
 @dev Stateless. `assert` with a reason takes twice the code of calling this, at each of some
      seventy places; with it the market would not fit into 24,576 bytes (EIP-170).
 """
@@ -13,7 +13,7 @@
 
 @internal
 @pure
-def _refuse(reason: String[42]):
+def _revert(reason: String[42]):
     """
     @dev Reverts with a reason.
     """
