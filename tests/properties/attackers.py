@@ -15,7 +15,7 @@ from tests.properties.frame_conditions import address_of
 from tests.properties.machine import Call, Decide, MarketMachine, move
 from verification.harness.choices import Choose
 from verification.harness.counters import holds
-from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MOST_CAPACITY, NEWCOMER, STRANGER, Lockstep, Outcome
+from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MAX_CAPACITY, NEWCOMER, STRANGER, Lockstep, Outcome
 from verification.harness.state import Observation
 from verification.harness.symbolic import FORMS, Signed, meter, salt_of, seal_bytes
 
@@ -420,7 +420,7 @@ class Attackers(MarketMachine):
             Call("buy_surplus", (number, 1), sender),
         ]
 
-    def purse(self, user: str) -> int:
+    def wallet(self, user: str) -> int:
         """What somebody's wallet holds of the token."""
         data = _BALANCE_OF + int(user, 16).to_bytes(32, "big")
         where = str(self.lockstep.token.address)
@@ -541,7 +541,7 @@ class Attackers(MarketMachine):
                 less = Call("authorize", (self.name(user), capacity - 1), owner)
                 yield Attack(less, "accounts: capacity cannot fall")
                 yield Attack(less._replace(args=(less.args[0], 1)), "accounts: capacity cannot fall")
-            for none in (0, MOST_CAPACITY + 1, 2**256 - 1):
+            for none in (0, MAX_CAPACITY + 1, 2**256 - 1):
                 call = Call("authorize", (self.name(user), none), owner)
                 yield Attack(call, "accounts: capacity out of bounds")
             if user in self.records.admitted:
@@ -636,7 +636,7 @@ class Attackers(MarketMachine):
         for name in (*OUTSIDERS, *HOUSEHOLDS, NEWCOMER):
             if self.lockstep.address(name) != self.records.owner:
                 for call in (
-                    Call("authorize", (name, MOST_CAPACITY), name),
+                    Call("authorize", (name, MAX_CAPACITY), name),
                     Call("authorize", (NEWCOMER, CAPACITY), name),
                     Call("revoke", (HOUSEHOLDS[0],), name),
                     Call("transfer_ownership", (name,), name),

@@ -31,10 +31,10 @@ CREATED, RESERVED, CONFIRMED, REJECTED = 1, 2, 4, 8
 
 NOBODY = Account(*[0] * 11)
 
-MOST_PERIODS = 4
+MAX_PERIODS = 4
 """Delivery periods in a history: as many as the lens shows at a time."""
 
-MOST_QUOTES = 12
+MAX_QUOTES = 12
 """Quotes in a history after which no new day begins: each eight more cost a look more."""
 
 OVER = Phase.SETTLING | Phase.CLOSING
@@ -521,7 +521,7 @@ class GhostLedger(MarketMachine):
         """A period that is still in BIDDING and nobody quoted for, None where no more can be watched."""
         lockstep, tariff = self.lockstep, self.lockstep.tariff
         taken = {offer.period for offer in self.offers.values()}
-        if len(self.offers) >= MOST_QUOTES or (len(lockstep.periods) >= MOST_PERIODS and not self._done_periods()):
+        if len(self.offers) >= MAX_QUOTES or (len(lockstep.periods) >= MAX_PERIODS and not self._done_periods()):
             return None
         for period in lockstep.periods:
             if self.stage(period) == Phase.BIDDING and period not in taken:
@@ -538,7 +538,7 @@ class GhostLedger(MarketMachine):
     def _watch(self, period: int) -> None:
         """Watches a period, and for it no longer one that is done with."""
         periods = self.lockstep.periods
-        if period not in periods and len(periods) >= MOST_PERIODS:
+        if period not in periods and len(periods) >= MAX_PERIODS:
             periods.remove(self._done_periods()[0])
         self.lockstep.watch(period)
 

@@ -23,7 +23,7 @@ from verification.harness import counters, presets
 from verification.harness.choices import Choose, drawn
 from verification.harness.context import event, note
 from verification.harness.enabled_actions import EnabledActions
-from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MOST_CAPACITY, NEWCOMER, STRANGER, Lockstep, Outcome
+from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MAX_CAPACITY, NEWCOMER, STRANGER, Lockstep, Outcome
 from verification.harness.symbolic import salt_of, seal_bytes
 from wattproof.terms.model import Phase, QuoteStatus
 
@@ -398,7 +398,7 @@ class MarketMachine(RuleBasedStateMachine):
         position = market.position(address, period)
         # What the connection carries, a Wh more, and what no connection does (T-MET-3).
         capacity = self.capacity(name)
-        beyond = choose.one((capacity, capacity + 1, MOST_CAPACITY + 1, 2**256 - 1))
+        beyond = choose.one((capacity, capacity + 1, MAX_CAPACITY + 1, 2**256 - 1))
         exported = choose.edge([*edge_exports(quote.volume, quote.sold), beyond], 0, 2 * quote.volume + 1)
         agreed = position.agreed or position.bought
         imports = around(0, agreed, -(-95 * agreed // 100), 105 * agreed // 100, position.bought)
@@ -506,8 +506,8 @@ class MarketMachine(RuleBasedStateMachine):
     def draw_capacity(self, choose: Choose, present: int) -> int:
         """A capacity for somebody that has `present` now: the same, more, less, out of bounds (T-REG-19, T-REG-20)."""
         usual = present or choose.one((CAPACITY, 150, 3_000))
-        more = min(choose.one((usual + 1, 2 * usual, 10 * usual)), MOST_CAPACITY)
-        odd = choose.one((max(usual - 1, 0), 1, 0, MOST_CAPACITY + 1, MOST_CAPACITY))
+        more = min(choose.one((usual + 1, 2 * usual, 10 * usual)), MAX_CAPACITY)
+        odd = choose.one((max(usual - 1, 0), 1, 0, MAX_CAPACITY + 1, MAX_CAPACITY))
         return choose.one((usual, usual, more, more, odd))
 
     def capacity(self, name: str) -> int:

@@ -16,7 +16,7 @@ from verification.harness.counters import holds
 from verification.harness.lockstep import (
     CAPACITY,
     HOUSEHOLDS,
-    MOST_CAPACITY,
+    MAX_CAPACITY,
     STRANGER,
     Lockstep,
     Outcome,
@@ -28,7 +28,7 @@ from wattproof.market.deployment import deployer
 WEEK = 604_800
 PRICE = 2**96
 MONEY = 2**104
-MOST_TRADES = 256
+MAX_TRADES = 256
 PROSUMER, CONSUMER, OTHER = HOUSEHOLDS[:3]
 
 
@@ -175,7 +175,7 @@ def bounds(lockstep: Lockstep) -> list[Bound]:
         Bound(quoting(period=0), far, far + 1, "quotes: period too far ahead"),
         Bound(quoting(volume=0), 1, 0, "quotes: volume out of bounds"),
         Bound(quoting(volume=0), CAPACITY, CAPACITY + 1, "quotes: volume out of bounds"),
-        Bound(authorising(), MOST_CAPACITY, MOST_CAPACITY + 1, "accounts: capacity out of bounds"),
+        Bound(authorising(), MAX_CAPACITY, MAX_CAPACITY + 1, "accounts: capacity out of bounds"),
         Bound(authorising(), 1, 0, "accounts: capacity out of bounds"),
         Bound(authorising(), CAPACITY, CAPACITY - 1, "accounts: capacity cannot fall"),
         Bound(authorising(revoked=True), CAPACITY, CAPACITY - 1, "accounts: capacity cannot fall"),
@@ -224,7 +224,7 @@ def meet(preset: str, later: int, which: int, beyond: bool) -> None:
 @pytest.mark.invariant("C2-BOUND-4")
 def test_no_reading_is_out_of_bounds() -> None:
     """C2-BOUND-4: a true reading is taken whatever it says, and what is above the capacity counts as that."""
-    figures = (0, 1, CAPACITY - 1, CAPACITY, CAPACITY + 1, MOST_CAPACITY, MOST_CAPACITY + 1, 2**48, 2**255, 2**256 - 1)
+    figures = (0, 1, CAPACITY - 1, CAPACITY, CAPACITY + 1, MAX_CAPACITY, MAX_CAPACITY + 1, 2**48, 2**255, 2**256 - 1)
     for exported in figures:
         for imported in (0, CAPACITY, CAPACITY + 1, 2**256 - 1):
             with presets.prepared("fresh").branch() as lockstep:
@@ -288,7 +288,7 @@ def full_quote(lockstep: Lockstep) -> int:
     for name in crowd:
         lockstep.enrol(name, 1_000, watch=False)
     for name in HOUSEHOLDS:
-        lockstep.call("authorize", name, MOST_CAPACITY, sender="owner")
+        lockstep.call("authorize", name, MAX_CAPACITY, sender="owner")
     number = quoted(lockstep, FULL_VOLUME)
     fields = (lockstep.chain, lockstep.target, number)
     for name in crowd:
@@ -324,7 +324,7 @@ def test_the_last_trade_of_a_quote() -> None:
     with presets.prepared("fresh").branch() as lockstep:
         number = full_quote(lockstep)
         trades = len(lockstep.market.trades(number))
-        holds("C2-BOUND-3", trades == MOST_TRADES, trades=trades)
+        holds("C2-BOUND-3", trades == MAX_TRADES, trades=trades)
         outcome = lockstep.call("buy_surplus", number, 1, sender=CONSUMER)
         holds("C2-BOUND-3", outcome.reason == "surplus: too many trades", reason=outcome.reason)
         period, t = lockstep.model.quote(number).period, lockstep.tariff

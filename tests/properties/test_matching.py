@@ -34,7 +34,7 @@ from verification.harness.lockstep import STRANGER
 from verification.harness.state import Observation
 from wattproof.terms.model import Phase
 
-MOST_TRADES = 256
+MAX_TRADES = 256
 
 
 class Claim(NamedTuple):
@@ -94,7 +94,7 @@ class Matching(GhostLedger):
         account, fee, stage = before.accounts[buyer], self.lockstep.tariff.service_fee, self.stage(offer.period)
         metered = stage == Phase.METERING and (offer.prosumer, offer.period) in self.readings
         in_time = stage == Phase.MATCHING or metered
-        within = offer.status == MATCHED and 0 < volume <= self.left(offer) and len(offer.deals) < MOST_TRADES
+        within = offer.status == MATCHED and 0 < volume <= self.left(offer) and len(offer.deals) < MAX_TRADES
         enough = 64 * volume >= self.offered(offer) or volume == self.left(offer)
         trader = account.authorized and account.grid_account >= 0 and buyer != offer.prosumer
         able = trader and claim.fits and account.balance >= volume * (offer.price + fee)
@@ -223,7 +223,7 @@ class Matching(GhostLedger):
 
     def _inspect_quote(self, seen: Observation, number: int, offer: Offer) -> None:
         """T-SUR-9, T-SUR-10, T-QUO-7, T-BID-7 of one quote."""
-        open_now = offer.status == MATCHED and len(offer.deals) < MOST_TRADES
+        open_now = offer.status == MATCHED and len(offer.deals) < MAX_TRADES
         left = self.left(offer) if open_now else 0
         told = seen.remaining.get(number)
         holds("C3-SURPLUS-1", told == left, when=left or told, quote=number, remaining=told, left=left)

@@ -56,7 +56,7 @@ class Only(Attackers):
         """Notes what everybody has outside the market."""
         super().opened()
         seen = self.look()
-        self.purses = {user: self.purse(user) for user in seen.accounts}
+        self.wallets = {user: self.wallet(user) for user in seen.accounts}
         self.held, self.donated = seen.tokens, 0
         self._last: tuple[int, Observation] = (self.lockstep.now, seen)
 
@@ -75,7 +75,7 @@ class Only(Attackers):
             return
         (amount,) = call.args
         giver = self.lockstep.address(STRANGER)
-        if self.purse(giver) < amount:
+        if self.wallet(giver) < amount:
             return
         self.watch_time()
         with boa.swap_env(self.lockstep.env):
@@ -86,7 +86,7 @@ class Only(Attackers):
         note(self.lockstep.trace[-1])
         before, after = self._last[1], self.look_again()
         self.donated += amount
-        self.purses[giver] -= amount
+        self.wallets[giver] -= amount
         found = changes(before, after)
         arrived = [(change.section, change.after - change.before) for change in found]
         holds("C4-DONATE-1", arrived == [("tokens", amount)], found=shown(found))
@@ -296,11 +296,11 @@ class Only(Attackers):
             for user, account in after.accounts.items()
         }
         holds("C4-FLOW-1", sum(gains.values()) == paid, call=line, gains=self.named(gains))
-        self.purses[me] -= paid
+        self.wallets[me] -= paid
         involved = {me, call.supplier, address_of(before.owner), *(user for user, gain in gains.items() if gain)}
-        for user in involved & self.purses.keys():
-            purse = self.purse(user)
-            holds("C4-FLOW-2", purse == self.purses[user], call=line, who=self.name(user), purse=purse)
+        for user in involved & self.wallets.keys():
+            wallet = self.wallet(user)
+            holds("C4-FLOW-2", wallet == self.wallets[user], call=line, who=self.name(user), wallet=wallet)
 
         owner = address_of(before.owner)
         most = 0
@@ -456,8 +456,10 @@ class Only(Attackers):
 
     def closed(self) -> None:
         """At the end of every history: nobody's wallet moved unseen, and the tariff is what it was."""
-        for user, purse in self.purses.items():
-            holds("C4-FLOW-3", self.purse(user) == purse, who=self.name(user), purse=self.purse(user), expected=purse)
+        for user, wallet in self.wallets.items():
+            holds(
+                "C4-FLOW-3", self.wallet(user) == wallet, who=self.name(user), wallet=self.wallet(user), expected=wallet
+            )
         tariff, market = self.lockstep.tariff, self.lockstep.market
         fixed = (market.SBP(), market.SSP(), market.SERVICE_FEE(), market.PERIOD_LENGTH(), market.WINDOW())
         agreed = (tariff.sbp, tariff.ssp, tariff.service_fee, tariff.period_length, tariff.window)
@@ -534,7 +536,7 @@ class Refusals(Attackers):
 
     def tokens(self) -> list[int]:
         """Everybody's tokens, those of the market and the supply, and the market's ether."""
-        people = [self.purse(user) for user in (*self.lockstep.watched, self.lockstep.target)]
+        people = [self.wallet(user) for user in (*self.lockstep.watched, self.lockstep.target)]
         return [*people, self.lockstep.token.totalSupply(), self.lockstep.env.get_balance(self.lockstep.target)]
 
     def act(self, function: str, args: tuple[Any, ...], sender: str) -> Outcome:

@@ -18,8 +18,8 @@ from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Lockstep, Outcom
 from verification.harness.state import Account
 from wattproof.terms.model import Phase
 
-MOST_TRADES = 256
-MOST_OF_A_HOG = 300
+MAX_TRADES = 256
+MAX_OF_A_HOG = 300
 """Purchases after which a hog gives up: more than any quote can have."""
 
 
@@ -161,7 +161,7 @@ class Selfish(GhostLedger):
         offer, wanted = self.offers[number], 1
         self._hogging = True
         try:
-            for turn in range(MOST_OF_A_HOG):
+            for turn in range(MAX_OF_A_HOG):
                 left = self.left(offer)
                 if not left:
                     break
@@ -179,7 +179,7 @@ class Selfish(GhostLedger):
     def _whole_is_for_sale(self, number: int, offer: Offer) -> None:
         """T-GUA-15: what is left is shown, and can be bought whole by who has the money and the capacity."""
         left, fee = self.left(offer), self.lockstep.tariff.service_fee
-        within = len(offer.deals) <= min(offer.winners + 128, MOST_TRADES)
+        within = len(offer.deals) <= min(offer.winners + 128, MAX_TRADES)
         shown = self.seen.remaining.get(number)
         holds("C3-TRADES-1", within and shown == left, trades=len(offer.deals), left=left, remaining=shown)
         for name in HOUSEHOLDS if left else ():

@@ -17,7 +17,7 @@ from tests.support.stage import Stage
 from wattproof.market.clock import Clock
 from wattproof.market.deployment import Tariff
 
-MOST_MONEY = 2**104 - 1
+MAX_MONEY = 2**104 - 1
 
 
 class Full(NamedTuple):
@@ -80,9 +80,9 @@ def position(stage: Stage) -> tuple[int, ...]:
 
 
 FULL = {
-    "free money, by a deposit": Full("ledger", "_balance", balance, 0, MOST_MONEY, 1, deposit),
-    "reserved money": Full("ledger", "_balance", balance, 104, MOST_MONEY, 18_000, quote),
-    "free money, given back": Full("ledger", "_balance", balance, 0, MOST_MONEY, 18_000, take_back),
+    "free money, by a deposit": Full("ledger", "_balance", balance, 0, MAX_MONEY, 1, deposit),
+    "reserved money": Full("ledger", "_balance", balance, 104, MAX_MONEY, 18_000, quote),
+    "free money, given back": Full("ledger", "_balance", balance, 0, MAX_MONEY, 18_000, take_back),
     "users": Full("accounts", "_next_number", lambda stage: (), 0, 2**32 - 1, 0, newcomer),
     "quotes": Full("quotes", "_next_id", lambda stage: (), 0, 2**32 - 1, 0, quote),
     "supply": Full("quotes", "_totals", totals, 0, 2**128 - 1, 1_000, quote),

@@ -336,8 +336,8 @@ def test_money_adds_up_after_every_period_also_while_others_are_under_way(tmp_pa
     assert all(result.in_escrow > 0 for result in results[:-1])
     assert results[-1].in_escrow == 0
     # What households paid on balance is what supplier and owner have.
-    purses = day.books.purses
-    others = sum(purses[party].free - purses[party].deposited for party in (day.owner, day.supplier))
+    balances = day.books.balances
+    others = sum(balances[party].free - balances[party].deposited for party in (day.owner, day.supplier))
     assert sum(day.bill(name).market for name in day.members) == others
 
 
@@ -348,7 +348,7 @@ def test_a_party_that_runs_out_of_money_is_topped_up(tmp_path: Path, monkeypatch
 
     assert period.balances_match
     assert costs(day, "cloudy") == (3000 * 180, 1000 * 64 + 2000 * 180, 1000 * 116)
-    assert all(purse.invoice == 0 for purse in day.books.purses.values())
+    assert all(balance.invoice == 0 for balance in day.books.balances.values())
 
 
 def test_energies_at_the_limit(tmp_path: Path) -> None:
@@ -548,7 +548,7 @@ def test_both_engines_come_to_the_same(tmp_path: Path) -> None:
 
     assert slow == fast
     assert reference.books.bills == fast_day.books.bills
-    assert reference.books.purses == fast_day.books.purses
+    assert reference.books.balances == fast_day.books.balances
 
 
 @pytest.mark.skipif("revm" not in available(), reason="pyrevm is not installed")
@@ -560,11 +560,11 @@ def test_dropping_revms_undo_log_changes_nothing(tmp_path: Path, monkeypatch: py
     ]
     path = csv(tmp_path, *rows)
     kept, before = play(path, engine="revm")
-    monkeypatch.setattr(footprint, "MOST_FRAMES", 1)
+    monkeypatch.setattr(footprint, "MAX_FRAMES", 1)
     dropped, after = play(path, engine="revm")
 
     assert before == after
-    assert kept.books.purses == dropped.books.purses
+    assert kept.books.balances == dropped.books.balances
     frames = [day.env.evm._revm.journal_len for day in (kept, dropped)]
     assert frames[1] < frames[0] // 10
     for name in ("sunny", "cloudy"):

@@ -189,20 +189,20 @@ def test_a_fee_that_rounds_to_nothing_uses_no_waiver(stage: Stage) -> None:
     assert stage.standing(stage.consumer) == (20, 0, 0, 3)
 
 
-MOST_PERFORMANCES, MOST_WAIVERS = 2**24 - 1, 2**22 - 1
+MAX_PERFORMANCES, MAX_WAIVERS = 2**24 - 1, 2**22 - 1
 
 
 @pytest.mark.parametrize("short", [1, 0], ids=["the last one", "one too many"])
 def test_performances_stop_at_their_most(stage: Stage, short: int) -> None:
     """T-STD-1: 2^24 - 1 stay what they are, and so does what lies beside them: waivers, money, tier."""
     for user in (stage.prosumer, stage.consumer):
-        set_standing(stage.market, user.address, MOST_PERFORMANCES - short, 3)
+        set_standing(stage.market, user.address, MAX_PERFORMANCES - short, 3)
     before = [sum(stage.money(user)) for user in (stage.prosumer, stage.consumer)]
 
     settled(stage, 100, (stage.consumer, 100))
 
-    assert stage.standing(stage.prosumer) == (MOST_PERFORMANCES, 0, 3, 5)
-    assert stage.standing(stage.consumer) == (MOST_PERFORMANCES - short, 0, 3, 5)
+    assert stage.standing(stage.prosumer) == (MAX_PERFORMANCES, 0, 3, 5)
+    assert stage.standing(stage.consumer) == (MAX_PERFORMANCES - short, 0, 3, 5)
     assert [sum(stage.money(user)) for user in (stage.prosumer, stage.consumer)] == [
         before[0] + 10_000,
         before[1] - 10_000,
@@ -214,14 +214,14 @@ def test_performances_stop_at_their_most(stage: Stage, short: int) -> None:
 def test_waivers_stop_at_their_most(stage: Stage, short: int) -> None:
     """T-STD-11: what is earned beyond 2^22 - 1 is lost; one that is used leaves room for another."""
     for user in (stage.prosumer, stage.consumer):
-        set_standing(stage.market, user.address, 7, MOST_WAIVERS - short)
+        set_standing(stage.market, user.address, 7, MAX_WAIVERS - short)
 
     settled(stage, 95, (stage.consumer, 100))
 
-    assert stage.standing(stage.prosumer) == (8, 0, MOST_WAIVERS, 1)
-    assert stage.standing(stage.consumer) == (7, 0, MOST_WAIVERS, 1)
+    assert stage.standing(stage.prosumer) == (8, 0, MAX_WAIVERS, 1)
+    assert stage.standing(stage.consumer) == (7, 0, MAX_WAIVERS, 1)
     assert stage.account(stage.prosumer).grid_account == stage.account(stage.consumer).grid_account == 0
     stage.assert_books_balance()
     settled(stage, 100, (stage.consumer, 100))
-    assert stage.standing(stage.prosumer) == (9, 0, MOST_WAIVERS - 1, 1)
-    assert stage.standing(stage.consumer) == (7, 0, MOST_WAIVERS - 1, 1)
+    assert stage.standing(stage.prosumer) == (9, 0, MAX_WAIVERS - 1, 1)
+    assert stage.standing(stage.consumer) == (7, 0, MAX_WAIVERS - 1, 1)

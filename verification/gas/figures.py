@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from verification.gas.chain import TRANSACTION
-from verification.gas.history import MOST_TRADES, Key, Weight
+from verification.gas.history import MAX_TRADES, Key, Weight
 from verification.gas.lower_bound import HOUSEHOLD, STEPS, floor
 from verification.gas.sizes import Size
 
@@ -176,8 +176,8 @@ def failures(lines: Sequence[Figure]) -> list[str]:
     found = [f"{line.name}: {line.worst:,} gas, at most {line.target:,}" for line in lines if not line.within]
     if (apart := spread(lines)) > SPREAD:
         found.append(f"half-hours are {float(apart):.1%} apart, at most {float(SPREAD):.0%}")
-    if not any(line.step == "settle, full book" and line.n == MOST_TRADES for line in lines):
-        found.append(f"no book of {MOST_TRADES} trades was settled")
+    if not any(line.step == "settle, full book" and line.n == MAX_TRADES for line in lines):
+        found.append(f"no book of {MAX_TRADES} trades was settled")
     return found
 
 

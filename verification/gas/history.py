@@ -26,7 +26,7 @@ BATCHES = (1, 20, 64)
 BATCH = 20
 """The most entries of a batch in the steady state."""
 
-MOST_BIDS, MOST_TRADES = 128, 256
+MAX_BIDS, MAX_TRADES = 128, 256
 
 Key = tuple[str, int | None]
 """A line of the table: the step, and the size of the book or batch where it matters."""
@@ -88,7 +88,7 @@ class History:
         self,
         chain: Chain,
         sizes: Sequence[int] = SIZES,
-        most: int = MOST_BIDS,
+        most: int = MAX_BIDS,
         batches: Sequence[int] = BATCHES,
         tick: Callable[[], None] = lambda: None,
     ) -> None:

@@ -7,7 +7,7 @@ can be left out:
 
 - *user* (by address): meter, number, authorised, capacity, in arrears. *household* (by number): address.
   *profile* (by meter).
-- *purse* (by party): free and reserved money, good performances, waivers, whether the invoice account is not zero.
+- *balance record* (by party): free and reserved money, good performances, waivers, whether the invoice account is 0.
 - *quote* (by ID): prosumer's number, period, volume, price, length and head of the book, status.
 - *delivery* (by user and period): the ID of the user's quote, when it was made, what it sold, in the matching and in
   all; what counts of the meter's reading.
@@ -70,7 +70,7 @@ _OWNER = _read("the owner, who alone may do this now", shared=True)
 _SIGNED = Item(RECOVER, "recover the meter's signature")
 _QUOTED = (
     _TRADER,
-    _change("the purse: the collateral is reserved"),
+    _change("the balance record: the collateral is reserved"),
     _change("the number of quotes"),
     _new("the quote"),
     _new("the delivery: one quote per prosumer and period"),
@@ -80,10 +80,10 @@ _BIDDER = _read("the household: who the bidder is")
 _WINNER = (
     _change("the bid: what it won, and who comes next in the order of trades"),
     _BIDDER,
-    _read("the purse: the bidder's standing"),
+    _read("the balance record: the bidder's standing"),
     _change("the position: bought and agreed"),
 )
-_LOSER = (_OPENED_BID, _BIDDER, _change("the purse: standing read, reserve given back"))
+_LOSER = (_OPENED_BID, _BIDDER, _change("the balance record: standing read, reserve given back"))
 _MATCHED = (
     Item(CHANGE, "change the quote: matched, and whose bid is the best", shared=True),
     Item(READ, "read the household: who the prosumer is", shared=True),
@@ -92,7 +92,7 @@ _MATCHED = (
 _TRADE = (
     _OPENED_BID,
     _BIDDER,
-    _change("the buyer's purse: escrow ends, payment, fee, waivers"),
+    _change("the buyer's balance record: escrow ends, payment, fee, waivers"),
     _change("the buyer's position: received, one stake less"),
 )
 _SETTLED = (
@@ -100,16 +100,16 @@ _SETTLED = (
     _change("the quote: settled", shared=True),
     _read("the household: who the prosumer is", shared=True),
     _read("the delivery: what was sold, in the matching and in all, and what the meter reported", shared=True),
-    _change("the prosumer's purse: revenue, collateral, record", shared=True),
-    _change("the owner's purse: the fees", shared=True),
+    _change("the prosumer's balance record: revenue, collateral, record", shared=True),
+    _change("the owner's balance record: the fees", shared=True),
 )
 _READING = (_read("the user: its meter, authorised, its capacity"), _new("the delivery: the reading"), _SIGNED)
 _ACCOUNT = (
     _OWNER,
     _read("the position: agreed, bought, received, no stake left"),
     _change("the delivery: its account is settled"),
-    _change("the user's purse: record and what is cleared"),
-    _change("the supplier's purse: what is cleared", shared=True),
+    _change("the user's balance record: record and what is cleared"),
+    _change("the supplier's balance record: what is cleared", shared=True),
 )
 _TOKEN_IN = (
     Item(ACCOUNT + 2 * WARM, "call the token: the balance before, the transfer, the balance after"),
@@ -126,7 +126,7 @@ _TOKEN_OUT = (
 )
 _BOUGHT = (
     _TRADER,
-    _change("the purse: the escrow is reserved"),
+    _change("the balance record: the escrow is reserved"),
     _read("the quote"),
     _read("the household: who the prosumer is"),
     _change("the delivery: whether the meter was read, what is for sale, and what was sold"),
@@ -148,23 +148,23 @@ STEPS: dict[str, tuple[Item, ...]] = {
     "register + authorise": (*_REGISTERED, *_AUTHORISED),
     "authorise again": _AUTHORISED,
     "revoke": (_OWNER, _change("the user: not authorised")),
-    "deposit, the first": (*_TOKEN_IN, _new("the purse")),
-    "deposit, a later one": (*_TOKEN_IN, _change("the purse")),
-    "withdraw": (*_TOKEN_OUT, _change("the purse")),
-    "clear, nothing there": (_read("the purse: whether the invoice account is zero"),),
+    "deposit, the first": (*_TOKEN_IN, _new("the balance record")),
+    "deposit, a later one": (*_TOKEN_IN, _change("the balance record")),
+    "withdraw": (*_TOKEN_OUT, _change("the balance record")),
+    "clear, nothing there": (_read("the balance record: whether the invoice account is zero"),),
     "quote, the first of its period": (*_QUOTED, _new("the period's totals")),
     "quote, a further one of its period": (*_QUOTED, _change("the period's totals")),
     "invalidate": (
         _change("the quote: withdrawn"),
         _read("the household: who the prosumer is"),
         _change("the delivery: no stake left"),
-        _change("the purse: the collateral comes back"),
+        _change("the balance record: the collateral comes back"),
         _change("the period's totals"),
     ),
     "bid": (_TRADER, _read("the quote"), _new("the bid: its seal")),
     "reveal": (
         _TRADER,
-        _change("the purse: the escrow is reserved"),
+        _change("the balance record: the escrow is reserved"),
         _change("the quote: one more in its book"),
         _change("the bid: what is in it takes the seal's place"),
         _new("the position: a stake in the quote, what is asked for, and so claimed of the capacity"),
@@ -190,7 +190,7 @@ STEPS: dict[str, tuple[Item, ...]] = {
         _OWNER,
         _read("the position: nothing bought"),
         _change("the delivery: its account is settled"),
-        _read("the purse: the invoice account is zero"),
+        _read("the balance record: the invoice account is zero"),
     ),
 }
 """What each step must read and write."""

@@ -12,7 +12,7 @@ AFTER_REVEALING = ~(Phase.BIDDING | Phase.REVEALING)
 AFTER_METERING = Phase.SETTLING | Phase.CLOSING
 ON_SALE = Phase.MATCHING | Phase.METERING
 
-MOST_QUOTES = 7
+MAX_QUOTES = 7
 """Quotes that a history makes at most, those that its preset settled not counted."""
 
 
@@ -65,7 +65,7 @@ class EnabledActions:
     @functools.cached_property
     def offers(self) -> list[tuple[str, int]]:
         """Who could quote for which period."""
-        if len(self.quotes) >= MOST_QUOTES:
+        if len(self.quotes) >= MAX_QUOTES:
             return []
         return [
             (name, period)

@@ -51,7 +51,7 @@ TARIFF = Tariff(sbp=6, ssp=18, service_fee=1, period_length=1800, window=600, pr
 CAPACITY = 11_500
 """What a household's connection carries in a period, in Wh, if nothing else is said: 100 A at 230 V, half an hour."""
 
-MOST_CAPACITY = 2**24 - 1
+MAX_CAPACITY = 2**24 - 1
 """The largest capacity that the owner can give, in Wh."""
 
 MAX_UINT256 = 2**256 - 1

@@ -18,10 +18,10 @@ from verification.report.campaign import Campaign, Plan
 from verification.report.live import watch
 from wattproof.evm.engine import available, make_env
 
-MOST_TOLD = 12
+MAX_TOLD = 12
 """Failures that are told as a story and saved as a file; the others are listed."""
 
-MOST_TRIED = 4
+MAX_TRIED = 4
 """Saved files that are run once more, to see that they fail on the contract that failed."""
 
 STYLES = {"held": "bold green", "falsified": "bold red", "incomplete": "bold yellow"}
@@ -84,7 +84,7 @@ def _compile() -> str | None:
 def _tell_failures(told: dict[str, Any], tree: Path, out: Path, console: Console) -> None:
     """Adds the story to every failure, and saves a file that shows it again."""
     statements = {row["id"]: row["statement"] for row in told["invariants"]}
-    for number, failure in enumerate(told["failures"][:MOST_TOLD]):
+    for number, failure in enumerate(told["failures"][:MAX_TOLD]):
         statement = statements.get(failure["invariant"])
         try:
             failure["story"] = counterexample.tell(failure["repl"], failure["beginning"], told["verified"]["engine"])
@@ -94,7 +94,7 @@ def _tell_failures(told: dict[str, Any], tree: Path, out: Path, console: Console
         failure["saved"] = str(path.relative_to(out))
         if failure["repl"]:
             path.with_suffix(".repl.py").write_text("\n".join(failure["repl"]) + "\n")
-        if number < MOST_TRIED:
+        if number < MAX_TRIED:
             console.print(f"trying {failure['saved']} …")
             failure["fails_here"] = saved.fails(tree, path, failure["invariant"])
 
@@ -116,7 +116,7 @@ def _conclude(told: dict[str, Any], out: Path, console: Console) -> None:
     if verdict["partial"]:
         why = told["effort"]["stopped"] or "not every test ran to its end"
         console.print(f"This report is partial: {why}.", soft_wrap=True)
-    for failure in told["failures"][:MOST_TOLD]:
+    for failure in told["failures"][:MAX_TOLD]:
         name = failure["invariant"] or failure["test"]
         console.print(Text(f"  {name}: {_calls(failure)}{out.name}/{failure['saved']}"), soft_wrap=True)
     console.print(Text(f"report: {out / 'index.html'}"), soft_wrap=True)

@@ -23,7 +23,7 @@ from eth.db.journal import JournalDB
 
 from wattproof.evm.revm import _ACCOUNT, _SLOT, RevmEnv, RevmVM, pyrevm
 
-MOST_FRAMES = 4_000
+MAX_FRAMES = 4_000
 """Calls that revm may keep the undo log of, some 3 kB each, before it is dropped."""
 
 
@@ -96,7 +96,7 @@ class StatePruning:
         self.env.sha3_trace.clear()
         self.env.sstore_trace.clear()
         if isinstance(self.env, RevmEnv):
-            if wholly or self.env.evm._revm.journal_len > MOST_FRAMES:
+            if wholly or self.env.evm._revm.journal_len > MAX_FRAMES:
                 self._base = _flushed(self.env.evm._revm, self._base)
             return
         state = self.env.evm.vm.state

@@ -88,7 +88,7 @@ class Bill:
 
 
 @dataclass
-class Purse:
+class Balance:
     """A party's money in the market, in base units: free, in escrow, on the invoice account; and what it paid in."""
 
     free: int = 0
@@ -180,7 +180,7 @@ class Position:
 
 
 class Books:
-    """Bills, purses and open quotes, kept from events. Parties are known by address; what is settled is dropped.
+    """Bills, balances and open quotes, kept from events. Parties are known by address; what is settled is dropped.
 
     authorized   the parties that may begin new business
     """
@@ -191,7 +191,7 @@ class Books:
         self.owner = owner
         self.supplier = supplier
         self.names = dict(names)
-        self.purses = {party: Purse() for party in (*names, supplier, owner)}
+        self.balances = {party: Balance() for party in (*names, supplier, owner)}
         self.bills = {address: Bill() for address in names}
         self.quotes: dict[int, OpenQuote] = {}
         self.authorized: set[str] = set()
@@ -204,7 +204,7 @@ class Books:
     def join(self, address: str, name: str) -> None:
         """Takes one more party in."""
         self.names[address] = name
-        self.purses[address], self.bills[address], self._waivers[address] = Purse(), Bill(), 0
+        self.balances[address], self.bills[address], self._waivers[address] = Balance(), Bill(), 0
 
     def position(self, user: str, period: int) -> Position:
         """The half-hour of a party, `period` being the market's number."""
@@ -254,15 +254,15 @@ class Books:
             raise BooksDoNotBalance(f"period {period}: {reserved} base units are in escrow, but open quotes hold {due}")
         for party, account in accounts.items():
             who = self.names.get(party, "the supplier" if party == self.supplier else "the owner")
-            purse = self.purses[party]
+            balance = self.balances[party]
             says = (account.balance, account.reserved, account.grid_account)
-            booked = (purse.free, purse.reserved, purse.invoice)
+            booked = (balance.free, balance.reserved, balance.invoice)
             if says != booked:
                 raise BooksDoNotBalance(
                     f"period {period}: {who} has {says} in the market, but its events come to {booked}"
                 )
             if party in self.bills:
-                cost = purse.deposited - sum(says)
+                cost = balance.deposited - sum(says)
                 if cost != self.bills[party].market:
                     raise BooksDoNotBalance(
                         f"period {period}: {who} paid {cost} base units, but its bill says {self.bills[party].market}"
@@ -271,13 +271,13 @@ class Books:
     # ---- events ------------------------------------------------------------------------
 
     def _Deposited(self, account: str, amount: int) -> None:
-        self.purses[account].free += amount
-        self.purses[account].deposited += amount
+        self.balances[account].free += amount
+        self.balances[account].deposited += amount
 
     def _Cleared(self, user: str, amount: int) -> None:
-        self.purses[user].free += amount
-        self.purses[user].invoice -= amount
-        self.purses[self.supplier].free -= amount
+        self.balances[user].free += amount
+        self.balances[user].invoice -= amount
+        self.balances[self.supplier].free -= amount
 
     def _QuoteSubmitted(self, quote_id: int, prosumer: str, period: int, volume: int, price: int) -> None:
         collateral = volume * self.tariff.ssp * 10 // 100
@@ -349,9 +349,9 @@ class Books:
         trade.delivered, trade.payment, trade.fee, trade.compensation = delivered, payment, fee, compensation
         self.position(buyer, quote.period).received += delivered
         self._reserve(buyer, -trade.volume * (trade.price + self.tariff.service_fee))
-        self.purses[buyer].free += compensation - payment - fee
-        self.purses[self.owner].free += fee
-        self.purses[quote.prosumer].free += payment - compensation
+        self.balances[buyer].free += compensation - payment - fee
+        self.balances[self.owner].free += fee
+        self.balances[quote.prosumer].free += payment - compensation
         bill = self.bills[buyer]
         bill.bought += delivered
         bill.paid += payment
@@ -375,8 +375,8 @@ class Books:
             good = not quote.defaulted
         self._judged(quote.period, quote.prosumer, good, silent=quote.exported is None)
         self._reserve(quote.prosumer, -quote.collateral)
-        self.purses[quote.prosumer].free -= fee
-        self.purses[self.owner].free += fee
+        self.balances[quote.prosumer].free -= fee
+        self.balances[self.owner].free += fee
         bill = self.bills[quote.prosumer]
         bill.sold += delivered
         bill.earned += revenue
@@ -398,7 +398,7 @@ class Books:
         elif position.agreed:
             good = 95 * position.agreed <= 100 * imported <= 105 * position.agreed
         self._judged(period, user, good, silent=position.reading is None)
-        self.purses[user].invoice += amount
+        self.balances[user].invoice += amount
         self.bills[user].grid += amount
         self._Cleared(user, cleared)
 
@@ -460,8 +460,8 @@ class Books:
         position.agreed += volume * ahead
 
     def _reserve(self, party: str, amount: int) -> None:
-        self.purses[party].free -= amount
-        self.purses[party].reserved += amount
+        self.balances[party].free -= amount
+        self.balances[party].reserved += amount
 
 
 def _nothing(**_: Any) -> None:

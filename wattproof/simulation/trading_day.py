@@ -61,7 +61,7 @@ REACH = 4
 BOOK_SIZE = 128
 """Most bids that the market opens on one quote (T-BID-13)."""
 
-MOST_TRADES = 256
+MAX_TRADES = 256
 """Most trades of one quote (T-SUR-7)."""
 
 FLOAT = pence(10_000)
@@ -281,7 +281,7 @@ class TradingDay:
 
     Deterministic: input, seed, tariff and nothing else decide the results, on either engine.
 
-    books     bills and purses so far, by address (`wattproof.simulation.accounting.Books`)
+    books     bills and balances so far, by address (`wattproof.simulation.accounting.Books`)
     members   name -> `Member`, in the order of the file
     before_call, on_call   where set, are called before each call of the market, and with its name and computation
     at        index of the period whose step is being taken
@@ -462,12 +462,12 @@ class TradingDay:
                 continue
             self._afford(user, max(0, half_hour.load - half_hour.pv) * self.tariff.ssp)
             self._judge(period, self._send("settle_account", user, period.number, sender=self.owner))
-            if self.books.purses[user].invoice:
+            if self.books.balances[user].invoice:
                 self._send("clear", user, sender=self.owner)
 
     def _result(self, period: _Period) -> PeriodResult:
         """Compares the market's money with the books, and sums the period up."""
-        accounts = {party: self._calls.view("account", party) for party in self.books.purses}
+        accounts = {party: self._calls.view("account", party) for party in self.books.balances}
         held = self._token_calls.view("balanceOf", str(self.market.address))
         self.books.compare(period.row.period, accounts, held)
         trades, self._settled = self._settled, []
@@ -564,7 +564,7 @@ class TradingDay:
                 self._count(period, user, volume)
                 self._claim(period, user, volume)
                 left[quote_id] -= volume
-                if left[quote_id] == 0 or len(quote.trades) == MOST_TRADES:
+                if left[quote_id] == 0 or len(quote.trades) == MAX_TRADES:
                     offers.remove(quote_id)
 
     def _purchase(self, quote: OpenQuote, lacking: int, left: int) -> int:
@@ -680,7 +680,7 @@ class TradingDay:
 
     def _afford(self, party: str, amount: int) -> None:
         """Tops a party up where its free money is below `amount` base units; many times that, so that it is rare."""
-        missing = amount - self.books.purses[party].free
+        missing = amount - self.books.balances[party].free
         if missing > 0:
             self._deposit(party, FLOAT + 50 * missing)
 

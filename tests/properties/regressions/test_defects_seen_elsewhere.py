@@ -19,7 +19,7 @@ from verification.harness.counters import holds
 from verification.harness.lockstep import (
     CAPACITY,
     HOUSEHOLDS,
-    MOST_CAPACITY,
+    MAX_CAPACITY,
     NEWCOMER,
     START,
     STRANGER,
@@ -132,7 +132,7 @@ class Day:
     def widen(self) -> None:
         """The owner raises everybody's capacity to the most that there is."""
         for name in HOUSEHOLDS:
-            self.call("authorize", name, MOST_CAPACITY, sender="owner")
+            self.call("authorize", name, MAX_CAPACITY, sender="owner")
 
     def gas(self, function: str, *args: int, sender: str) -> int:
         """The gas that a call takes; the model follows."""
@@ -171,13 +171,13 @@ price = st.integers(7, 17)
 
 
 @given(
-    volume=st.integers(1, MOST_CAPACITY) | wh | wide,
+    volume=st.integers(1, MAX_CAPACITY) | wh | wide,
     asked=price | wide,
-    wanted=st.integers(1, MOST_CAPACITY) | wh | wide,
+    wanted=st.integers(1, MAX_CAPACITY) | wh | wide,
     offered=price | wide,
 )
-@example(volume=MOST_CAPACITY, asked=7, wanted=MOST_CAPACITY, offered=17)
-@example(volume=MOST_CAPACITY, asked=7, wanted=2**23, offered=1 << 233)
+@example(volume=MAX_CAPACITY, asked=7, wanted=MAX_CAPACITY, offered=17)
+@example(volume=MAX_CAPACITY, asked=7, wanted=2**23, offered=1 << 233)
 @example(volume=100, asked=7, wanted=100, offered=(1 << 256) // 100)
 @example(volume=100, asked=7, wanted=100, offered=MAX)
 @example(volume=1000, asked=9, wanted=1000, offered=12)
