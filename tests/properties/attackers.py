@@ -15,9 +15,10 @@ from tests.properties.frame_conditions import address_of
 from tests.properties.machine import Call, Decide, MarketMachine, move
 from verification.harness.choices import Choose
 from verification.harness.counters import holds
-from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MAX_CAPACITY, NEWCOMER, STRANGER, Lockstep, Outcome
+from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MAX_CAPACITY, NEWCOMER, STRANGER, Lockstep
 from verification.harness.state import Observation
 from verification.harness.symbolic import FORMS, Signed, meter, salt_of, seal_bytes
+from verification.harness.trace import Outcome
 
 BIDDING, REVEALING, MATCHING, DELIVERING, METERING, SETTLING, CLOSING = (1 << bit for bit in range(7))
 VALID, INVALID, MATCHED, SETTLED = 1, 2, 4, 8
@@ -359,7 +360,7 @@ class Attackers(MarketMachine):
                 self._goes(self.do("settle_account", name, period, sender=STRANGER))
 
     def _goes(self, outcome: Outcome) -> None:
-        holds("C4-ABSENT-1", outcome.accepted, call=self.lockstep.trace[-1], reason=outcome.reason)
+        holds("C4-ABSENT-1", outcome.accepted, call=self.lockstep.trace.last, reason=outcome.reason)
 
     # ---- what attackers know -------------------------------------------------------------
 
@@ -802,7 +803,7 @@ class Attackers(MarketMachine):
     def judge(self, kind: str, reason: str, outcome: Outcome) -> None:
         """An attack must have been refused for its reason."""
         failed = not outcome.accepted and outcome.reason == reason
-        tried = {"kind": kind, "call": self.lockstep.trace[-1], "reason": outcome.reason, "expected": reason}
+        tried = {"kind": kind, "call": self.lockstep.trace.last, "reason": outcome.reason, "expected": reason}
         match kind:
             case "stranger":
                 holds("C4-ATTACK-1", failed, **tried)

@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 from tests.properties.machine import EVERYBODY, Call, MarketMachine, move
 from verification.harness.choices import Choose
 from verification.harness.context import event, note
-from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Outcome
+from verification.harness.lockstep import HOUSEHOLDS, STRANGER
 from verification.harness.state import Account, Asked, Observation, decode
 from verification.harness.symbolic import salt_of
+from verification.harness.trace import Outcome
 from wattproof.market.abi import word
 from wattproof.market.deployment import Tariff
 from wattproof.terms.model import Phase
@@ -723,4 +724,4 @@ class GhostLedger(MarketMachine):
         """Lets time pass until `second`, if that is in the future."""
         if second > self.lockstep.now:
             self.lockstep.at(second)
-            note(self.lockstep.trace[-1])
+            note(str(self.lockstep.trace.last))

@@ -23,8 +23,9 @@ from verification.harness import counters, presets
 from verification.harness.choices import Choose, drawn
 from verification.harness.context import event, note
 from verification.harness.enabled_actions import EnabledActions
-from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MAX_CAPACITY, NEWCOMER, STRANGER, Lockstep, Outcome
+from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MAX_CAPACITY, NEWCOMER, STRANGER, Lockstep
 from verification.harness.symbolic import salt_of, seal_bytes
+from verification.harness.trace import Outcome
 from wattproof.terms.model import Phase, QuoteStatus
 
 PERIODS = 2
@@ -177,7 +178,7 @@ class MarketMachine(RuleBasedStateMachine):
         """Tells with a failure what led to it."""
         failure.steps = list(self.steps)  # type: ignore[attr-defined]
         if isinstance(failure, AssertionError) and self.lockstep is not None:
-            counters.tell(failure, self.lockstep.story(), self.lockstep.beginning)
+            counters.tell(failure, self.lockstep.trace)
 
     def closed(self) -> None:
         """Called at the end of a history that did not fail; for subclasses."""
@@ -192,7 +193,7 @@ class MarketMachine(RuleBasedStateMachine):
         except AssertionError as failure:
             self.failed(failure)
             raise
-        note(self.lockstep.trace[-1] + ("" if outcome.accepted else f"   # refused: {outcome.reason}"))
+        note(str(self.lockstep.trace.last) + ("" if outcome.accepted else f"   # refused: {outcome.reason}"))
         event(f"{function}: {'accepted' if outcome.accepted else 'refused'}")
         self._pending += 1
         if outcome.accepted and self._pending >= presets.compare_every():
@@ -299,7 +300,7 @@ class MarketMachine(RuleBasedStateMachine):
     def advance(self, second: int) -> None:
         """Time passes."""
         self.lockstep.at(second)
-        note(self.lockstep.trace[-1])
+        note(str(self.lockstep.trace.last))
         self.renew()
 
     def renew(self) -> None:

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from hypothesis import strategies as st
 
@@ -27,6 +27,7 @@ from verification.harness.lockstep import (
 )
 from verification.harness.state import Asked, Observation, decode
 from verification.harness.symbolic import Signed, meter, seal_bytes
+from verification.harness.trace import Made, Moment, Outcome, Scene, Trace
 from wattproof.market.abi import Interface, revert_reason
 from wattproof.market.clock import Clock
 from wattproof.market.deployment import Tariff
@@ -144,8 +145,7 @@ def merged(
 
 def ended(lockstep: Lockstep) -> int:
     """The second at which the preset of a lockstep ended, by its own trace: the clock is shared with other presets."""
-    moves = [line for line in lockstep.trace if line.startswith("clock.now = ")]
-    return int(moves[-1].split(" = ")[1]) if moves else START
+    return lockstep.trace.ended or START
 
 
 # ---- strategies ------------------------------------------------------------------------
@@ -286,26 +286,30 @@ class Run:
     seals: dict[int, Sealed] = field(default_factory=dict)
     sent: list[Sent] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
-    trace: list[str] = field(default_factory=list)
-    beginning: int = 0
-    finished: list[str] = field(default_factory=list)
+    trace: Trace = field(default=cast(Any, None), kw_only=True)
+    """Empty at first, unless it is given."""
+    finished: Trace | None = None
+
+    def __post_init__(self) -> None:
+        if self.trace is None:
+            people = {address: name for name, address in self.names.items()}
+            self.trace = Trace(self.tariff, Scene(self.target, self.token, self.chain, people, REPL_NAMES))
 
     @classmethod
     def of(cls, name: str, lockstep: Lockstep, periods: Sequence[int] = ()) -> Run:
         """A run on the market of a lockstep, whose model is left alone: only inside a branch that is undone."""
-        token, names, story = str(lockstep.token.address), dict(lockstep.addresses), lockstep.story()
-        run = cls(
+        return cls(
             name,
             lockstep.env,
             lockstep.market,
-            token,
+            str(lockstep.token.address),
             lockstep.tariff,
-            names,
+            dict(lockstep.addresses),
             lockstep.interface,
             lockstep.lens,
             periods,
+            trace=lockstep.trace.copy(lockstep.trace.scene),
         )
-        return replace(run, trace=story, beginning=len(story))
 
     @property
     def target(self) -> str:
@@ -329,14 +333,15 @@ class Run:
         A failure inside the block, or after it in the block around it, is told with the history of this copy.
         """
         with self.env.anchor():
-            lists = {name: list(getattr(self, name)) for name in ("sent", "answers", "trace")}
+            lists = {name: list(getattr(self, name)) for name in ("sent", "answers")}
             dicts = {name: dict(getattr(self, name)) for name in ("numbers", "submitted", "seals")}
-            copy = replace(self, **lists, **dicts, finished=[])
+            trace = replace(self.trace, entries=list(self.trace.entries))
+            copy = replace(self, **lists, **dicts, trace=trace, finished=None)
             try:
                 yield copy
             except AssertionError as failure:
                 if not getattr(failure, "__notes__", None):
-                    counters.tell(failure, copy.finished or copy.trace, self.beginning)
+                    counters.tell(failure, copy.finished or copy.trace)
                 raise
             self.finished = copy.trace
 
@@ -346,7 +351,7 @@ class Run:
         """Moves time forward to `second`, if it is not later already."""
         if second > self.now:
             self.env.timestamp = second
-            self.trace.append(f"clock.now = {second}")
+            self.trace.append(Moment(second))
 
     def raw(self, data: bytes, sender: str, value: int = 0) -> Answer:
         """A call of any bytes, by an address."""
@@ -359,11 +364,10 @@ class Run:
     def call(self, function: str, *args: Any, sender: str) -> Answer:
         """A call with arguments as in a plan; `sender` is a name."""
         told = [self.resolve(arg) for arg in args]
-        shown = "".join(f"{self._shown(arg)}, " for arg in args)
-        self.trace.append(f"market.{function}({shown}sender={_name(sender)})")
-        done = self.raw(self.interface.call(function, *told), self.names[sender])
-        if not done.accepted:
-            self.trace[-1] = "refuses(" + self.trace[-1].replace("(", ", ", 1)
+        data = self.interface.call(function, *(arg.bytes() if isinstance(arg, Signed) else arg for arg in told))
+        done = self.raw(data, self.names[sender])
+        outcome = Outcome(done.accepted, done.reason)
+        self.trace.append(Made(self.now, function, tuple(told), self.names[sender], outcome))
         counted = counters.calls[f"{self.name}.{function}"]
         counted["accepted" if done.accepted else done.reason or ""] += 1
         counters.tallies["calls"] += 1
@@ -382,34 +386,10 @@ class Run:
                 return seal
             case Metered(name, period, exported, imported):
                 fields = (self.names[name], period, exported, imported)
-                return Signed(name, "Reading", fields, self.target, self.chain).bytes()
-            case Signed():
-                return arg.bytes()
+                return Signed(name, "Reading", fields, self.target, self.chain)
             case str() if not arg.startswith("0x"):
                 return self.names[arg]
         return arg
-
-    def _shown(self, arg: Any) -> str:
-        """An argument of a plan as an expression for the REPL, where market and people have other addresses."""
-        match arg:
-            case Quoted(key):
-                return str(self.numbers.get(key, 0))
-            case Sealed(key, bidder, price, volume):
-                salt = f'bytes.fromhex("{salt_of(key, bidder).hex()}")'
-                return f"market.seal_of({self.numbers.get(key, 0)}, {_name(bidder)}, {price}, {volume}, {salt})"
-            case Metered(name, period, exported, imported):
-                return f'sign("{name}", "Reading", {_name(name)}, {period}, {exported}, {imported})'
-            case Signed(signer, kind, (user, *fields), _, _, "ok"):
-                called = {address: name for name, address in self.names.items()}
-                who = _name(called[user]) if user in called else f'"{user}"'
-                other = "" if arg.market == self.target else f', market="{arg.market}"'
-                other += "" if arg.chain == self.chain else f", chain={arg.chain}"
-                return f'sign("{signer}", "{kind}", {who}, {", ".join(map(repr, fields))}{other})'
-            case str() if arg in self.names:
-                return _name(arg)
-            case bytes():
-                return f'bytes.fromhex("{arg.hex()}")'
-        return repr(arg)
 
     def do(self, step: Step) -> Answer:
         """One step of a plan, as soon as it is possible."""
@@ -531,8 +511,3 @@ def first_difference(one: Sequence[Any], other: Sequence[Any]) -> str:
         if left != right:
             return f"call {place}: {left} against {right}"
     return f"{len(one)} against {len(other)} calls"
-
-
-def _name(who: str) -> str:
-    """Somebody, as the REPL knows them after `replay`."""
-    return who if who in REPL_NAMES else f'who("{who}")'

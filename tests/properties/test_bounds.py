@@ -19,9 +19,9 @@ from verification.harness.lockstep import (
     MAX_CAPACITY,
     STRANGER,
     Lockstep,
-    Outcome,
 )
 from verification.harness.symbolic import salt_of, seal_bytes
+from verification.harness.trace import Outcome
 from wattproof.market.abi import revert_reason, word
 from wattproof.market.deployment import deployer
 

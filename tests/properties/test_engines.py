@@ -20,7 +20,8 @@ from tests.properties.machine import MarketMachine, step
 from tests.properties.runs import Answer, Run, Sent, Step, answer, begins, ended, trades
 from verification.harness import counters, presets
 from verification.harness.counters import holds
-from verification.harness.lockstep import HOUSEHOLDS, STRANGER, TARIFF, Lockstep, Outcome
+from verification.harness.lockstep import HOUSEHOLDS, STRANGER, TARIFF, Lockstep
+from verification.harness.trace import Outcome
 from wattproof.evm.engine import available, lean_reverts, make_env, storage_dump
 
 if "revm" not in available():

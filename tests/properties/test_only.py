@@ -17,8 +17,8 @@ from tests.properties.machine import EVERYBODY, Call, move
 from verification.harness.choices import Choose
 from verification.harness.context import note
 from verification.harness.counters import holds
-from verification.harness.lockstep import Outcome
 from verification.harness.state import Observation
+from verification.harness.trace import Donation, Outcome
 from wattproof.evm.engine import state_digest
 
 QUOTE_STEPS = {
@@ -82,8 +82,8 @@ class Only(Attackers):
             self.lockstep.token.transfer(self.lockstep.target, amount, sender=giver)
         self.lockstep.model.token.transfer(giver, self.lockstep.target, amount)
         self.lockstep._seen = None
-        self.lockstep.trace.append(f"token.transfer(market.address, {amount}, sender=stranger)")
-        note(self.lockstep.trace[-1])
+        self.lockstep.trace.append(Donation(giver, amount))
+        note(str(self.lockstep.trace.last))
         before, after = self._last[1], self.look_again()
         self.donated += amount
         self.wallets[giver] -= amount
@@ -106,16 +106,16 @@ class Only(Attackers):
         found = changes(before, after) if after is not before else []
         self._last = (self.lockstep.now, after)
         if not outcome.accepted:
-            holds("C4-REFUSE-1", not found, call=self.lockstep.trace[-1], reason=outcome.reason, found=shown(found))
+            holds("C4-REFUSE-1", not found, call=self.lockstep.trace.last, reason=outcome.reason, found=shown(found))
             return outcome
         self.watch_repetition(call, again)
-        holds("C4-READ-2", entitled, when=call.function == "submit_reading", call=self.lockstep.trace[-1])
+        holds("C4-READ-2", entitled, when=call.function == "submit_reading", call=self.lockstep.trace.last)
         self.watch_outsiders(call, before, after, outsider)
         self.watch_roles(call, before, after, records)
         self.watch_steps(call, found)
         if call.function == "reveal_bid":
             opened = after.bids.get((call.args[0], call.sender))
-            holds("C4-SEAL-3", opened is not None and opened.seal == 0, call=self.lockstep.trace[-1], bid=opened)
+            holds("C4-SEAL-3", opened is not None and opened.seal == 0, call=self.lockstep.trace.last, bid=opened)
         self.watch_winners(call, after)
         self.watch_flows(call, before, after, outcome)
         self.watch_energy(call, before, after, outcome)
@@ -147,7 +147,7 @@ class Only(Attackers):
         after = self.look()
         known = [c for c in changes(before, after) if self._was_known(c, before)]
         found = outside(time_frame(before), known)
-        holds("C4-FRAME-11", not found, after=self.lockstep.trace[-1], found=shown(found))
+        holds("C4-FRAME-11", not found, after=self.lockstep.trace.last, found=shown(found))
         self._last = (self.lockstep.now, after)
 
     def _was_known(self, change: Change, before: Observation) -> bool:
@@ -205,21 +205,23 @@ class Only(Attackers):
             and call.function not in OPEN_TO_ALL
             and call.sender not in (address_of(before.owner), call.supplier)
         )
-        holds("C4-OUTSIDER-1", not moved, when=apart, call=self.lockstep.trace[-1], moved=[self.name(u) for u in moved])
+        holds(
+            "C4-OUTSIDER-1", not moved, when=apart, call=self.lockstep.trace.last, moved=[self.name(u) for u in moved]
+        )
         for user in after.accounts.keys() - self.records.known:
             account = after.accounts[user]
             bare = not any((account.reserved, account.grid_account, *account[6:10]))
-            holds("C4-OUTSIDER-2", bare, call=self.lockstep.trace[-1], who=self.name(user), account=account)
+            holds("C4-OUTSIDER-2", bare, call=self.lockstep.trace.last, who=self.name(user), account=account)
 
     def watch_repetition(self, call: Made, again: bool) -> None:
         """What can be done once was not done before."""
         once = ("submit_bid", "reveal_bid", "submit_quote", "match_bids")
         once += ("settle_quote", "settle_account", "submit_reading", "register")
-        holds("C4-ONCE-6", not again, when=call.function in once, call=self.lockstep.trace[-1])
+        holds("C4-ONCE-6", not again, when=call.function in once, call=self.lockstep.trace.last)
 
     def watch_roles(self, call: Made, before: Observation, after: Observation, records: Records) -> None:
         """Who may call what; who is in; who the owner is."""
-        line, owner = self.lockstep.trace[-1], address_of(before.owner)
+        line, owner = self.lockstep.trace.last, address_of(before.owner)
         ours = call.function in ("authorize", "revoke", "transfer_ownership")
         holds("C4-ROLE-1", call.sender == owner, when=ours, call=line)
         settles = call.function in ("settle_quote", "settle_account")
@@ -237,7 +239,7 @@ class Only(Attackers):
 
     def watch_steps(self, call: Made, found: list[Change]) -> None:
         """Statuses, seals, counters, readings and identities move forwards only, one step, by their own call."""
-        line = self.lockstep.trace[-1]
+        line = self.lockstep.trace.last
         for change in found:
             step, field = (change.before, change.after), change.field
             if change.section == "quotes" and field == "status":
@@ -281,13 +283,13 @@ class Only(Attackers):
             return
         ends = {user: bid for (number, user), bid in after.bids.items() if number == call.args[0] and bid.status}
         decided = all((bid.status, bid.filled > 0) in ((4, True), (8, False)) for bid in ends.values())
-        holds("C4-STATUS-4", decided, when=ends, call=self.lockstep.trace[-1], bids=ends)
+        holds("C4-STATUS-4", decided, when=ends, call=self.lockstep.trace.last, bids=ends)
 
     # ---- money -------------------------------------------------------------------------------
 
     def watch_flows(self, call: Made, before: Observation, after: Observation, outcome: Outcome) -> None:
         """Whose money moved: in the market, outside, and on the invoice accounts."""
-        line, me = self.lockstep.trace[-1], call.sender
+        line, me = self.lockstep.trace.last, call.sender
         paid = {"deposit": 1, "withdraw": -1}.get(call.function, 0) * (call.args[0] if call.args else 0)
         if call.function not in ("deposit", "withdraw"):
             paid = 0
@@ -327,10 +329,10 @@ class Only(Attackers):
         other = after.accounts[call.supplier].balance - before.accounts[call.supplier].balance
         even = owed + free == 0 and other == owed
         moved = {"invoice": owed, "user": free, "supplier": other}
-        holds("C4-CLEAR-1", even, call=self.lockstep.trace[-1], **moved)
+        holds("C4-CLEAR-1", even, call=self.lockstep.trace.last, **moved)
         due = old.grid_account + booked
         shrinks = 0 <= new.grid_account <= due if due >= 0 else due <= new.grid_account <= 0
-        holds("C4-CLEAR-2", shrinks, when=due != 0, call=self.lockstep.trace[-1], due=due, left=new.grid_account)
+        holds("C4-CLEAR-2", shrinks, when=due != 0, call=self.lockstep.trace.last, due=due, left=new.grid_account)
 
     @staticmethod
     def wealth(seen: Observation, user: str) -> int:
@@ -369,11 +371,11 @@ class Only(Attackers):
         sold, buyers = after.quotes[number].sold, len(self.records.buyers.get(number, ()))
         same = [sum(told)] == total and sum(told) == received == given and len(told) == buyers
         facts = {"buyers": told, "quote": total, "received": received, "delivered": given, "trades made": buyers}
-        holds("C4-ENERGY-1", same and given <= sold, when=sold > 0, call=self.lockstep.trace[-1], **facts)
+        holds("C4-ENERGY-1", same and given <= sold, when=sold > 0, call=self.lockstep.trace.last, **facts)
 
     def watch_silence(self, call: Made, before: Observation, after: Observation) -> None:
         """A silent meter brings its user nothing."""
-        line = self.lockstep.trace[-1]
+        line = self.lockstep.trace.last
         if call.function == "settle_quote":
             user = self.records.terms[call.args[0]][0]
         elif call.function == "settle_account":
@@ -399,7 +401,7 @@ class Only(Attackers):
         """A call changes only what its clauses name."""
         beyond = outside(allowed(call, before), found)
         good = not beyond
-        seen = {"call": self.lockstep.trace[-1], "beyond": shown(beyond)}
+        seen = {"call": self.lockstep.trace.last, "beyond": shown(beyond)}
         match call.function:
             case "register" | "authorize" | "revoke":
                 holds("C4-FRAME-1", good, **seen)
@@ -426,7 +428,7 @@ class Only(Attackers):
 
     def watch_state(self, seen: Observation) -> None:
         """What holds of every state: the books balance, energy is conserved, meters are nobody else's."""
-        line = self.lockstep.trace[-1]
+        line = self.lockstep.trace.last
         owned = sum(account.balance + account.reserved for account in seen.accounts.values())
         extra = seen.tokens - owned
         holds("C4-TOKEN-1", extra == self.donated, after=line, tokens=seen.tokens, owned=owned, donated=self.donated)
@@ -531,8 +533,8 @@ class Refusals(Attackers):
             self._digest = None
             return
         self._digest = state_digest(env, self.lockstep.target)
-        holds("C4-REFUSE-2", self._digest == before, calls=self.lockstep.trace[-20:])
-        holds("C4-REFUSE-3", self.tokens() == tokens, calls=self.lockstep.trace[-20:])
+        holds("C4-REFUSE-2", self._digest == before, calls=self.lockstep.trace.tail(20))
+        holds("C4-REFUSE-3", self.tokens() == tokens, calls=self.lockstep.trace.tail(20))
 
     def tokens(self) -> list[int]:
         """Everybody's tokens, those of the market and the supply, and the market's ether."""

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from tests.properties.ghost_ledger import MATCHED, VALID, Day, GhostLedger, Offer, SellOrder
 from verification.harness import counters
 from verification.harness.counters import holds
-from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Lockstep, Outcome
+from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Lockstep
 from verification.harness.state import Account
+from verification.harness.trace import Outcome
 from wattproof.terms.model import Phase
 
 MAX_TRADES = 256

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -22,16 +23,16 @@ SALT = bytes(32)
 
 
 @pytest.fixture(scope="module")
-def trade() -> Iterator[tuple[list[str], int]]:
-    """A trade from quote to bill as lines for the REPL, and the line with which it begins.
+def trade() -> Iterator[dict[str, Any]]:
+    """The trace of a trade from quote to bill.
 
     Readings and accounts are handed in by batches, bad entries among them.
     """
     with playing("pyevm"):
         lockstep = Lockstep.fresh()
-        beginning = len(lockstep.trace) + 1
+        lockstep.trace.beginning = len(lockstep.trace)
         _play(lockstep)
-        yield lockstep.story(), beginning
+        yield lockstep.trace.to_json()
 
 
 def _play(lockstep: Lockstep) -> None:
@@ -58,14 +59,14 @@ def _play(lockstep: Lockstep) -> None:
     lockstep.call("settle_accounts", period, [BUYER, "supplier", BUYER], sender="owner")
 
 
-def _told(lines: list[str], beginning: int) -> list[dict[str, Any]]:
-    told = counterexample.tell(lines, beginning, "pyevm")
+def _told(trace: dict[str, Any]) -> list[dict[str, Any]]:
+    told = counterexample.tell(json.loads(json.dumps(trace)), "pyevm")
     jsonschema.validate(told, schema()["properties"]["failures"]["items"]["properties"]["story"])
     return told
 
 
-def test_every_call_is_told_and_the_right_contract_does_as_the_terms_say(trade: tuple[list[str], int]) -> None:
-    preset, *chapters = _told(*trade)
+def test_every_call_is_told_and_the_right_contract_does_as_the_terms_say(trade: dict[str, Any]) -> None:
+    preset, *chapters = _told(trade)
     calls = [chapter for chapter in chapters if chapter["kind"] == "call"]
     assert preset == {"kind": "preset", "calls": preset["calls"], "differ": 0, "first": None}
     assert preset["calls"] > len(HOUSEHOLDS)
@@ -101,8 +102,8 @@ def other_terms(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("other_terms")
-def test_money_that_is_wrong_is_told_with_what_is_due(trade: tuple[list[str], int]) -> None:
-    _, *chapters = _told(*trade)
+def test_money_that_is_wrong_is_told_with_what_is_due(trade: dict[str, Any]) -> None:
+    _, *chapters = _told(trade)
     differ = [chapter for chapter in chapters if chapter["kind"] == "call" and not chapter["agree"]]
     assert differ[0]["function"] == "submit_quote"
     assert differ[0]["terms"] == differ[0]["contract"]
@@ -114,9 +115,8 @@ def test_money_that_is_wrong_is_told_with_what_is_due(trade: tuple[list[str], in
 
 
 @pytest.mark.usefixtures("other_terms")
-def test_what_went_wrong_in_the_preset_comes_first(trade: tuple[list[str], int], told: dict[str, Any]) -> None:
-    lines, _ = trade
-    preset, *chapters = _told(lines, len(lines) - 1)
+def test_what_went_wrong_in_the_preset_comes_first(trade: dict[str, Any], told: dict[str, Any]) -> None:
+    preset, *chapters = _told(trade | {"beginning": len(trade["entries"]) - 1})
     assert preset["differ"] >= 1
     assert preset["first"]["function"] == "submit_quote"
     assert [chapter["function"] for chapter in chapters] == ["settle_accounts"]

@@ -169,7 +169,7 @@ def test_a_history_of_the_property_tests_replays(names: dict[str, Any], capsys: 
     lockstep.call("submit_reading", "sunny", period, 20, 0, lockstep.reading("sunny", period, 20, 0), sender="stranger")
     lockstep.call("match_bids", 1, sender="stranger")
 
-    exec("\n".join(lockstep.story()), names)
+    exec("\n".join(lockstep.trace.lines()), names)
 
     replayed = names["market"]
     assert [(trade.buyer, trade.volume) for trade in replayed.trades(1)] == [(names["cloudy"], 12)]

@@ -101,18 +101,19 @@ def spare_collector() -> None:
     gc.set_threshold(100_000, 20, 20)
 
 
-def tell(failure: AssertionError, story: list[str], beginning: int) -> None:
+def tell(failure: AssertionError, trace: Any) -> None:
     """Adds to a failure how to see it again: the history as lines for the REPL, and the command.
 
-    `story` is written to a file; what comes after line `beginning`, the history proper, is shown with the failure.
+    All of the history is written to a file; the history proper is shown with the failure.
     """
     name = getattr(failure, "invariant", "failure")
-    failure.told = (story, beginning)  # type: ignore[attr-defined]
+    failure.trace = trace  # type: ignore[attr-defined]
+    lines = trace.lines()
     STORIES.mkdir(parents=True, exist_ok=True)
     path = STORIES / f"{name}.py"
-    path.write_text("\n".join(story) + "\n")
+    path.write_text("\n".join(lines) + "\n")
     if not getattr(failure, "__notes__", None):
-        shown = "\n".join(f"    {line}" for line in story[beginning:])
+        shown = "\n".join(f"    {line}" for line in lines[trace.beginning + 1 :])
         failure.add_note(f"the history, for `wattproof repl` (all of it: {path}; there: %run -i {path}):\n{shown}")
         failure.add_note(f"to run it again: {rerun}")
 

@@ -15,9 +15,9 @@ import functools
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import boa
 from eth_utils.crypto import keccak
@@ -25,7 +25,8 @@ from eth_utils.crypto import keccak
 from verification.harness import counters
 from verification.harness.counters import holds
 from verification.harness.state import Asked, Observation, decode
-from verification.harness.symbolic import SEALED, Signed, meter, seal_bytes
+from verification.harness.symbolic import Signed, meter, seal_bytes
+from verification.harness.trace import Gift, Made, Moment, Outcome, Scene, Trace
 from wattproof.market.abi import each, interface, revert_reason, signed_word, word
 from wattproof.market.deployment import Tariff, deploy
 from wattproof.terms import model
@@ -73,26 +74,6 @@ STATE = {
 """The parts of the state that are compared after every call, each with the invariant that says so."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a call on the chain: `reason` is None where it was accepted or gave none."""
-
-    accepted: bool
-    reason: str | None = None
-    result: int | None = None
-    events: tuple[model.Event, ...] = ()
-
-
-class Past(NamedTuple):
-    """A call that was made: when, what, by whom, with addresses for names, and what the contract did."""
-
-    second: int
-    function: str
-    args: tuple[Any, ...]
-    sender: str
-    outcome: Outcome
-
-
 class Lockstep:
     """A market, its model and the names of everybody. Build one with `Lockstep.fresh`, branch it with `branch`."""
 
@@ -127,13 +108,12 @@ class Lockstep:
         self.periods: list[int] = []
         self.others: list[str] = [self.address(name) for name in ("owner", "supplier", STRANGER)]
         self.users: list[str] = []
-        self.trace: list[str] = []
-        self.calls: list[Past] = []
+        self.trace = Trace(tariff, self._scene())
+        self.calls: list[Made] = []
         self.machine = "Lockstep"
         self.strict = Lockstep.strict_presets
         self.divergence: AssertionError | None = None
         self._seen: Any = None
-        self._beginning = 0
         self.ended: int | None = None
         self._preset: tuple[int, bytes] | None = None
         self.first = 1
@@ -177,7 +157,7 @@ class Lockstep:
         self.env.set_balance(address, self.env.get_balance(address) + amount)
         self.token.mint(value=amount, sender=address)
         self.token.approve(self.target, MAX_UINT256, sender=address)
-        self.trace.append(f"give({self._shown(address)}, {amount})")
+        self.trace.append(Gift(address, amount))
         self.model.token.mint(address, amount)
         self.model.token.approve(address, self.target, MAX_UINT256)
 
@@ -218,7 +198,7 @@ class Lockstep:
         if second < self.now:
             raise ValueError(f"time runs one way: {second} is before {self.now}")
         self.env.timestamp = second
-        self.trace.append(f"clock.now = {second}")
+        self.trace.append(Moment(second))
 
     def phase(self, period: int) -> model.Phase:
         """The phase of a period, by the model."""
@@ -235,16 +215,9 @@ class Lockstep:
         """
         who = self.address(sender)
         resolved = [each(arg, self._resolved) for arg in args]
-        self.trace.append(self._line(function, args, sender))
-        data = self.interface.call(function, *(each(arg, _on_chain) for arg in resolved))
-        computation = self.env.execute_code(to_address=self.target, sender=who, data=data)
-        self._seen = None
-        if counters.timing:
-            counters.mark()
-        outcome = self._outcome(computation)
-        if not outcome.accepted:
-            self.trace[-1] = "refuses(" + self.trace[-1].replace("(", ", ", 1)
-        self.calls.append(Past(self.now, function, tuple(resolved), who, outcome))
+        outcome = self._ask_contract(function, resolved, who)
+        self.calls.append(Made(self.now, function, tuple(resolved), who, outcome))
+        self.trace.append(self.calls[-1])
         self._count(function, outcome)
         if self.divergence is None:
             with self._deferred():
@@ -255,7 +228,21 @@ class Lockstep:
         """The address of somebody named; anything else as it is."""
         return self.address(arg) if isinstance(arg, str) and not arg.startswith("0x") else arg
 
-    def _outcome(self, computation: Any) -> Outcome:
+    def both(self, function: str, *args: Any, sender: str) -> tuple[Outcome, Outcome]:
+        """What contract and model make of a call, which is not compared; arguments as in `call`."""
+        who = self.address(sender)
+        resolved = [each(arg, self._resolved) for arg in args]
+        chain = self._ask_contract(function, resolved, who)
+        self.trace.append(Made(self.now, function, tuple(resolved), who, chain))
+        terms = self._ask_model(function, resolved, who)
+        return chain, replace(terms, events=tuple((name, _normal(fields)) for name, fields in terms.events))
+
+    def _ask_contract(self, function: str, args: Sequence[Any], sender: str) -> Outcome:
+        data = self.interface.call(function, *(each(arg, _on_chain) for arg in args))
+        computation = self.env.execute_code(to_address=self.target, sender=sender, data=data)
+        self._seen = None
+        if counters.timing:
+            counters.mark()
         if computation.is_error:
             return Outcome(False, revert_reason(computation.output))
         here = bytes.fromhex(self.target[2:])
@@ -269,7 +256,7 @@ class Lockstep:
 
     def _agree(self, chain: Outcome, terms: Outcome) -> None:
         """Compares what the contract did with what the terms say."""
-        call = self.trace[-1]
+        call = self.trace.last
         if not chain.accepted:
             holds("C2-REFUSE-1", not terms.accepted, call=call, contract=chain.reason, terms="accepted")
             holds("C2-REFUSE-2", chain.reason == terms.reason, call=call, contract=chain.reason, terms=terms.reason)
@@ -303,43 +290,6 @@ class Lockstep:
         if self.periods:
             counters.phases[_PHASES[self.phase(self.periods[0])]] += 1
 
-    def _line(self, function: str, args: Sequence[Any], sender: str) -> str:
-        shown = ", ".join(self._shown(arg) for arg in args)
-        return f"market.{function}({shown}{', ' if shown else ''}sender={self._shown(self.address(sender))})"
-
-    def _shown(self, arg: Any) -> str:
-        if isinstance(arg, Signed):
-            return self._shown_signature(arg)
-        if isinstance(arg, bytes):
-            return self._shown_bytes(arg)
-        if isinstance(arg, list):
-            return f"[{', '.join(map(self._shown, arg))}]"
-        if isinstance(arg, tuple):
-            return f"({', '.join(map(self._shown, arg))})"
-        if isinstance(arg, str):
-            name = self.names.get(arg, arg)
-            if name.startswith("0x"):
-                return f'"{name}"'
-            return name if name in REPL_NAMES else f'who("{name}")'
-        return repr(arg)
-
-    def _shown_bytes(self, arg: bytes) -> str:
-        chain, market, *rest = SEALED.get(arg, (None, None))
-        if (chain, market) == (self.chain, self.target):
-            return f"market.seal_of({', '.join(map(self._shown, rest))})"
-        return f'bytes.fromhex("{arg.hex()}")'
-
-    def _shown_signature(self, signed: Signed) -> str:
-        """An expression that signs anew at the REPL, where the market and the people have other addresses."""
-        if signed.form == "empty":
-            return 'b""'
-        fields = ", ".join(map(self._shown, signed.fields))
-        other = "" if signed.market == self.target else f", market={self._shown(signed.market)}"
-        other += "" if signed.chain == self.chain else f", chain={signed.chain}"
-        shown = f'sign("{signed.meter}", "{signed.kind}", {fields}{other})'
-        endings = {"truncated": "[:64]", "bad v": "[:64] + bytes([29])"}
-        return f"malleable_twin({shown})" if signed.form == "high s" else shown + endings.get(signed.form, "")
-
     # ---- the whole state ---------------------------------------------------------------
 
     def watch(self, period: int) -> None:
@@ -360,7 +310,7 @@ class Lockstep:
                 wanted = self._model_state(asked)
                 differences = {} if output == wanted else self._differences(asked, output, wanted)
                 # What is finalised may have gone wrong long before: then it is not the last call that is to blame.
-                after = f"this call or one before: {self.trace[-1]}" if everything else self.trace[-1]
+                after = f"this call or one before: {self.trace.last}" if everything else self.trace.last
                 for part, invariant in STATE.items():
                     differ = {place: told for place, told in differences.items() if place.split("[")[0] == part}
                     holds(invariant, not differ, after=after, **differ)
@@ -499,12 +449,8 @@ class Lockstep:
             lockstep.model = pickle.loads(self._kept())
             lockstep.addresses, lockstep.names = dict(self.addresses), dict(self.names)
             lockstep.periods, lockstep.users, lockstep.others = list(self.periods), list(self.users), list(self.others)
-            lockstep.trace, lockstep.calls, lockstep._finalised = (
-                list(self.trace),
-                list(self.calls),
-                set(self._finalised),
-            )
-            lockstep._beginning = len(self.trace) + 1
+            lockstep.calls, lockstep._finalised = list(self.calls), set(self._finalised)
+            lockstep.trace = self.trace.copy(lockstep._scene())
             lockstep.ended = None
             yield lockstep
 
@@ -516,20 +462,8 @@ class Lockstep:
             self._preset = len(self.calls), pickle.dumps(self.model)
         return self._preset[1]
 
-    @property
-    def beginning(self) -> int:
-        """The line of the story with which the history proper begins, behind its preset."""
-        return self._beginning
-
-    def story(self) -> list[str]:
-        """The history so far, as lines that replay it at the REPL."""
-        t = self.tariff
-        opening = (
-            f"replay(globals(), sbp={t.sbp}, ssp={t.ssp}, service_fee={t.service_fee}, "
-            f"period_length={t.period_length}, window={t.window}, priority_step={t.priority_step}, "
-            f"rank_by_price={t.rank_by_price})"
-        )
-        return [opening, *self.trace]
+    def _scene(self) -> Scene:
+        return Scene(self.target, str(self.token.address), self.chain, self.names, REPL_NAMES)
 
 
 # ---- encoding --------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from boa.environment import Env
 from verification.harness import counters
 from verification.harness.lockstep import HOUSEHOLDS, Lockstep
 from verification.harness.symbolic import salt_of, seal_bytes
+from verification.harness.trace import Remark
 from wattproof.evm.engine import make_env, roomy_env
 from wattproof.evm.revm import RevmEnv
 from wattproof.market.deployment import Tariff
@@ -57,8 +58,9 @@ def prepared(name: str) -> Lockstep:
             lockstep = PRESETS[name]()
             lockstep.compare(everything=True)
     except AssertionError as failure:
-        story = counters.harness.story()
-        counters.tell(failure, story, max(len(story) - TOLD, 1))
+        trace = counters.harness.trace
+        trace.beginning = max(len(trace) - TOLD, 0)
+        counters.tell(failure, trace)
         if name == "fresh":
             raise
         failures[name] = failure
@@ -67,7 +69,7 @@ def prepared(name: str) -> Lockstep:
         lockstep.ended = lockstep.now
         settled = [quote.status == QuoteStatus.SETTLED for quote in lockstep.model.quotes]
         lockstep.first = [*settled, False].index(False) + 1
-    lockstep.trace.append(f"# ---- here the preset {name!r} ends and the history begins")
+    lockstep.trace.append(Remark(f"---- here the preset {name!r} ends and the history begins"))
     _prepared.append((boa.env, name, lockstep))
     return lockstep
 

@@ -24,11 +24,11 @@ Steps = list[tuple[str, dict[str, Any]]]
 def keep(item: pytest.Item, when: str, failure: BaseException, engine: str) -> dict[str, Any]:
     """A failure of a test as JSON can hold it: `when` is setup, call or teardown.
 
-    `invariant` is None where something else failed than an invariant; `story` the lines for the REPL, the history
-    proper from line `beginning` on; `replay` the imports, the lines of a test that fails for the same reason, and how
-    it does so: by `steps`, `arguments`, `preset` or, for want of better, the `test` itself.
+    `invariant` is None where something else failed than an invariant; `trace` is the history as data, `repl` as lines
+    for the REPL, the history proper from line `beginning` on; `replay` the imports, the lines of a test that fails for
+    the same reason, and how it does so: by `steps`, `arguments`, `preset` or, for want of better, the `test` itself.
     """
-    story, beginning = getattr(failure, "told", ([], 0))
+    trace = getattr(failure, "trace", None)
     failed = next((name for name, known in presets.failures.items() if known is failure), None)
     said = failure.invariant if isinstance(failure, counters.Violated) else type(failure).__name__
     message = (str(failure).splitlines() or [""])[0].removeprefix(f"{said}: ")
@@ -39,8 +39,9 @@ def keep(item: pytest.Item, when: str, failure: BaseException, engine: str) -> d
         "invariant": getattr(failure, "invariant", None),
         "error": f"{said}: {message}"[:1000],
         "details": {name: _named(value)[:1000] for name, value in getattr(failure, "details", {}).items()},
-        "story": story,
-        "beginning": beginning,
+        "trace": trace.to_json() if trace else None,
+        "repl": trace.lines() if trace else [],
+        "beginning": trace.beginning + 1 if trace else 0,
         "replay": _replay(item, getattr(failure, "steps", []), engine, failed),
     }
 

@@ -1,30 +1,23 @@
-"""A failed history as a story: who called what, what the terms say, what the contract did, and whose money moved.
+"""A counterexample, call by call: who called what, what the terms say, what the contract did, and whose money moved.
 
-The property tests leave a failed history behind as lines for the REPL. Here they are played once more, on the contract
-that failed, with the model of the terms beside it.
+The property tests leave a failed history behind as a trace. Here it is played once more, on the contract that failed,
+with the model of the terms beside it.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import boa
-from eth_keys import keys
-from eth_keys.constants import SECPK1_N
-from eth_keys.exceptions import BadSignature, ValidationError
-from eth_utils.crypto import keccak
 
+from verification.harness.lockstep import Lockstep
+from verification.harness.trace import Donation, Line, Moment, Outcome
 from wattproof.evm.engine import EngineUnavailable, engine
-from wattproof.market.abi import each, revert_reason
 from wattproof.market.calls import Calls
-from wattproof.market.meters import domain_separator, malleable_twin, pairing_hash, reading_hash
-from wattproof.market.seals import seal_of
-from wattproof.repl import replay
-from wattproof.terms import model
+from wattproof.market.deployment import Tariff
 
-MOST = 400
+MAX_TOLD = 400
 """Calls of the history proper that are told; of a longer one the last so many."""
 
 MONEY = ("balance", "reserved", "grid_account")
@@ -33,36 +26,33 @@ MONEY = ("balance", "reserved", "grid_account")
 Held = tuple[tuple[int, ...], tuple[int, ...]]
 """Somebody's money, as the contract and as the terms have it."""
 
-_OPENING = re.compile(r"replay\(globals\(\), (.*)\)")
 
-
-def tell(story: Sequence[str], beginning: int, engine_name: str) -> list[dict[str, Any]]:
+def tell(trace: Mapping[str, Any] | None, engine_name: str) -> list[dict[str, Any]]:
     """The calls of a history, each with what the terms say, what happened and the accounts that changed.
 
     Where contract and terms differed in the preset already, the first call in which they did is told, too.
 
     Args:
-        story: lines for the REPL; the first one is `replay(globals(), ...)`.
-        beginning: the line with which the history proper begins; what is before it is the preset.
+        trace: as `Trace.to_json` makes it; None where there is none.
         engine_name: "pyevm" or "revm"; py-evm where the other one is not installed.
     """
-    if not story or not _OPENING.fullmatch(story[0]):
+    if trace is None:
         return []
     try:
-        return _told(story, beginning, engine_name)
+        return _told(trace, engine_name)
     except EngineUnavailable:
-        return _told(story, beginning, "pyevm")
+        return _told(trace, "pyevm")
 
 
-def _told(story: Sequence[str], beginning: int, engine_name: str) -> list[dict[str, Any]]:
+def _told(trace: Mapping[str, Any], engine_name: str) -> list[dict[str, Any]]:
     with engine(engine_name):
-        teller = Teller(story[0])
-        for line in story[1:beginning]:
-            teller.play(line)
+        teller = Teller(Tariff(**trace["tariff"]))
+        for entry in trace["entries"][: trace["beginning"]]:
+            teller.play(entry)
         preset, teller.chapters = teller.chapters, []
-        for line in story[beginning:]:
-            teller.play(line)
-        return _of_preset(preset) + teller.chapters[-MOST:]
+        for entry in trace["entries"][trace["beginning"] :]:
+            teller.play(entry)
+        return _of_preset(preset) + teller.chapters[-MAX_TOLD:]
 
 
 def _of_preset(preset: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -74,95 +64,66 @@ def _of_preset(preset: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 class Teller:
-    """Plays lines of the REPL and keeps a chapter of each call."""
+    """Plays the entries of a trace and keeps a chapter of each call."""
 
-    def __init__(self, opening: str) -> None:
-        self.names: dict[str, Any] = {}
-        match = _OPENING.fullmatch(opening)
-        tariff = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", match[1] if match else "")}
-        replay(self.names, **tariff)
-        self.contract = self.names["market"]._contract
-        self.views = Calls(boa.env, self.contract)
-        self.token = self.names["token"]._contract
-        self.people: dict[str, str] = {}
+    def __init__(self, tariff: Tariff) -> None:
+        self.lockstep = Lockstep(tariff)
+        self.views = Calls(boa.env, self.lockstep.market)
         self.chapters: list[dict[str, Any]] = []
         self.seen: dict[str, Held] = {}
-        self.line = ""
-        who, give, sign = self.names["who"], self.names["give"], self.names["sign"]
-        owner, supplier = str(self.names["owner"]), str(self.names["supplier"])
-        self.terms = model.Market(
-            owner=owner,
-            supplier=supplier,
-            token=model.Token(address=str(self.token.address)),
-            address=str(self.contract.address),
-            chain_id=boa.env.evm.patch.chain_id,
-            seal_function=lambda fields: seal_of(*fields),
-            **tariff,
-        )
 
-        def given(somebody: str, amount: int) -> None:
-            give(somebody, amount)
-            self.terms.token.mint(str(somebody), amount)
-            self.terms.token.approve(str(somebody), str(self.contract.address), 2**256 - 1)
+    def play(self, entry: Mapping[str, Any]) -> None:
+        """Plays one entry."""
+        lockstep = self.lockstep
+        match entry["kind"]:
+            case "time":
+                lockstep.at(entry["second"])
+                line = Moment(entry["second"])
+                self.chapters.append({"line": self._line(line), "second": line.second, "kind": "time"})
+            case "gift":
+                lockstep.give(self._value(entry["who"]), entry["amount"])
+            case "donation":
+                giver = lockstep.address(self._value(entry["who"]))
+                lockstep.token.transfer(lockstep.target, entry["amount"], sender=giver)
+                lockstep.model.token.transfer(giver, lockstep.target, entry["amount"])
+                lockstep.trace.append(Donation(giver, entry["amount"]))
+            case "call":
+                self.call(entry["function"], [self._value(arg) for arg in entry["args"]], self._value(entry["sender"]))
 
-        def signed(*arguments: Any, **where: Any) -> bytes:
-            fields = [str(field) if isinstance(field, str) else field for field in arguments]
-            return sign(*fields, **where)
+    def _value(self, data: Any) -> Any:
+        return self.lockstep.trace.scene.value(data, self.lockstep.address)
 
-        self.names.update(market=_Market(self), give=given, sign=signed, who=who, refuses=self.refuses)
-        self.names.update(malleable_twin=malleable_twin)
-
-    def play(self, line: str) -> None:
-        """Plays one line."""
-        if line.startswith("#"):
-            return
-        self.line = line
-        if line.startswith("clock.now = "):
-            boa.env.timestamp = int(line.removeprefix("clock.now = "))
-            self.chapters.append({"line": line, "second": boa.env.timestamp, "kind": "time"})
-            return
-        exec(line, self.names)
-
-    def refuses(self, function: Any, *arguments: Any, **sender: Any) -> None:
-        """A call that was refused when the history failed."""
-        function(*arguments, **sender)
+    def _line(self, entry: Any) -> str:
+        return str(Line(self.lockstep.trace.scene, entry))
 
     def name(self, address: str) -> str:
-        """Who is behind an address, as the REPL calls them."""
-        if not self.people or address not in self.people:
-            self.people = {str(value): key for key, value in self.names.items() if isinstance(value, str)}
-        return self.people.get(address, address)
+        """Who is behind an address."""
+        return self.lockstep.names.get(address, address)
 
     def accounts(self, people: Sequence[str]) -> dict[str, Held]:
         """Free balance, reserved money and invoice account of these people: the contract's and the terms'."""
-        return {
-            address: (_held(self.views.view("account", address)), _held(self.terms.account(address)))
-            for address in people
-        }
+        model = self.lockstep.model
+        return {one: (_held(self.views.view("account", one)), _held(model.account(one))) for one in people}
 
-    def everybody(self) -> list[str]:
-        """The addresses whose accounts are looked at: everybody that the REPL knows by name and that ever called."""
-        known = [str(value) for key, value in self.names.items() if isinstance(value, str) and not key.startswith("_")]
-        return list(dict.fromkeys(address for address in known if address.startswith("0x")))
-
-    def call(self, function: str, arguments: tuple[Any, ...], sender: str) -> None:
+    def call(self, function: str, arguments: Sequence[Any], sender: str) -> None:
         """Makes a call of contract and terms, and keeps what came of both."""
-        told = [each(value, lambda one: str(one) if isinstance(one, str) else one) for value in arguments]
-        people = self.everybody()
-        before = {address: self.seen.get(address) or self.accounts([address])[address] for address in people}
-        happened = self._contract_does(function, told, sender)
-        said = self._terms_say(function, told, sender)
+        self.lockstep.address(sender)
+        people = list(self.lockstep.names)
+        new = [address for address in people if address not in self.seen]
+        before = self.seen | self.accounts(new)
+        chain, terms = self.lockstep.both(function, *arguments, sender=sender)
         after = self.seen = self.accounts(people)  # Nothing but a call moves an account.
         moved = [self._moved(address, before[address], after[address]) for address in people]
+        happened, said = self._outcome(chain), self._outcome(terms)
         wrong = any(one["after"] != one["due"] for one in moved)
         self.chapters.append(
             {
-                "line": self.line,
-                "second": boa.env.timestamp,
+                "line": str(self.lockstep.trace.last),
+                "second": self.lockstep.now,
                 "kind": "call",
                 "sender": self.name(sender),
                 "function": function,
-                "arguments": [self._shown(value) for value in told],
+                "arguments": [self._shown(value) for value in arguments],
                 "terms": said,
                 "contract": happened,
                 "agree": said == happened and not wrong,
@@ -177,6 +138,7 @@ class Teller:
         return {"who": self.name(address), "before": _money(was), "after": _money(now), "due": _money(due)}
 
     def _shown(self, value: Any) -> str:
+        value = value.bytes() if hasattr(value, "verdict") else value
         if isinstance(value, list | tuple):
             inner = ", ".join(map(self._shown, value))
             return f"[{inner}]" if isinstance(value, list) else f"({inner})"
@@ -184,89 +146,23 @@ class Teller:
             return "0x" + value.hex() if len(value) <= 32 else f"0x{value.hex()[:16]}… ({len(value)} bytes)"
         return self.name(value) if isinstance(value, str) else str(value)
 
-    def _contract_does(self, function: str, arguments: list[Any], sender: str) -> str:
-        data = getattr(self.contract, function).prepare_calldata(*arguments)
-        done = boa.env.execute_code(to_address=self.contract.address, sender=sender, data=data)
-        if done.is_error:
-            return f"refused: {revert_reason(bytes(done.output)) or 'no reason given'}"
-        logs = self.contract.get_logs(done, include_child_logs=False, strict=False)
-        events = [
-            (type(event).__name__, {name: _plain(getattr(event, name)) for name in event._fields if name != "address"})
-            for event in logs
-            if hasattr(event, "_fields")
-        ]
-        return self._accepted(int.from_bytes(done.output, "big") if done.output else None, events)
-
-    def _terms_say(self, function: str, arguments: list[Any], sender: str) -> str:
-        told = list(arguments)
-        if function == "register":
-            fields = (sender, told[0])
-            told[-1] = self._verdict(told[-1], pairing_hash(*fields), self.terms.pairing_message(*fields))
-        elif function == "submit_reading":
-            told = self._read(*told)
-        elif function == "submit_readings":
-            period, entries = told
-            told[1] = [(user, *self._read(user, period, *rest)[2:]) for user, *rest in entries]
-        try:
-            result = getattr(self.terms, function)(*told, sender=sender, now=boa.env.timestamp)
-        except model.Refused as refused:
-            return f"refused: {refused.reason or 'no reason given'}"
-        events = [(name, {key: _plain(value) for key, value in fields.items()}) for name, fields in self.terms.events]
-        return self._accepted(result, events)
-
-    def _accepted(self, result: Any, events: list[tuple[str, dict[str, Any]]]) -> str:
+    def _outcome(self, outcome: Outcome) -> str:
+        if not outcome.accepted:
+            return f"refused: {outcome.reason or 'no reason given'}"
+        answer = f", answers {outcome.result}" if outcome.result is not None else ""
         shown = "; ".join(
-            f"{name}({', '.join(f'{key}={self._event_value(value)}' for key, value in fields.items())})"
-            for name, fields in events
+            f"{name}({', '.join(f'{key}={self._field(value)}' for key, value in fields.items())})"
+            for name, fields in outcome.events
         )
-        answer = f", answers {result}" if result is not None else ""
         return f"accepted{answer}" + (f"; {shown}" if shown else "")
 
-    def _event_value(self, value: Any) -> str:
-        if isinstance(value, int) and value > 2**100:
-            address = next((one for one in self.everybody() if int(one, 16) == value), None)
-            return self.name(address) if address else hex(value)
+    def _field(self, value: Any) -> str:
+        """A field of an event: an address by name, a text or another large number as what it is."""
+        if value > 2**100:
+            address = next((one for one in self.lockstep.names if int(one, 16) == value), None)
+            text = value.to_bytes((value.bit_length() + 7) // 8, "big")
+            return self.name(address) if address else text.decode() if text.isascii() else hex(value)
         return str(value)
-
-    def _read(self, user: str, period: int, exported: int, imported: int, signature: bytes) -> list[Any]:
-        """A reading as the terms take it, its signature weighed."""
-        fields = (user, period, exported, imported)
-        return [*fields, self._verdict(signature, reading_hash(*fields), self.terms.reading_message(*fields))]
-
-    def _verdict(self, signature: bytes, struct: bytes, message: Any) -> model.Signature:
-        """What a signature is worth, computed from its bytes: over another message it leads to some other address."""
-        if len(signature) != 65:
-            return model.Signature("malformed")
-        if int.from_bytes(signature[32:64], "big") > SECPK1_N // 2:
-            return model.Signature("malleable")
-        domain = domain_separator(self.terms.chain_id, str(self.contract.address))
-        digest = keccak(b"\x19\x01" + domain + struct)
-        try:
-            given = keys.Signature(signature[:64] + bytes([signature[64] - 27]))
-            signer = given.recover_public_key_from_msg_hash(digest).to_checksum_address()
-        except (BadSignature, ValidationError, ValueError):
-            return model.Signature("unrecoverable")
-        return model.Signature("ok", signer, message)
-
-
-class _Market:
-    """Stands for the market at the REPL: views answer, calls are told."""
-
-    def __init__(self, teller: Teller) -> None:
-        self._teller = teller
-        mutable = [entry for entry in teller.contract.abi if entry.get("stateMutability") == "nonpayable"]
-        self._calls = {entry["name"] for entry in mutable if "name" in entry}
-        self.address = str(teller.contract.address)
-
-    def __getattr__(self, name: str) -> Any:
-        teller = self._teller
-        if name not in self._calls:
-            return getattr(teller.contract, name)
-
-        def call(*arguments: Any, sender: str) -> None:
-            teller.call(name, arguments, str(sender))
-
-        return call
 
 
 def _held(account: Any) -> tuple[int, ...]:
@@ -275,12 +171,3 @@ def _held(account: Any) -> tuple[int, ...]:
 
 def _money(held: Sequence[int]) -> dict[str, int]:
     return dict(zip(("free", "reserved", "invoice"), held, strict=True))
-
-
-def _plain(value: Any) -> Any:
-    """A field of an event: addresses and words as numbers, texts as they are."""
-    if isinstance(value, bytes):
-        return int.from_bytes(value, "big")
-    if isinstance(value, str):
-        return int(value, 16) if value.startswith("0x") else value
-    return int(value)

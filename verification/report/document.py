@@ -315,7 +315,8 @@ def _failures(failures: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "preset": one["preset"],
             "error": one["error"],
             "details": one["details"],
-            "repl": one["story"],
+            "trace": one["trace"],
+            "repl": one["repl"],
             "beginning": one["beginning"],
             "replay": one["replay"],
             "story": [],
@@ -328,7 +329,7 @@ def _failures(failures: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _calls(failure: dict[str, Any]) -> int:
     """How long the history is; a failure that comes without one is longer than all others."""
-    return len(failure["story"]) - failure["beginning"] if failure["story"] else 10**6
+    return len(failure["repl"]) - failure["beginning"] if failure["repl"] else 10**6
 
 
 def _own_first(failure: dict[str, Any]) -> int:

@@ -84,10 +84,13 @@ def _compile() -> str | None:
 def _tell_failures(told: dict[str, Any], tree: Path, out: Path, console: Console) -> None:
     """Adds the story to every failure, and saves a file that shows it again."""
     statements = {row["id"]: row["statement"] for row in told["invariants"]}
-    for number, failure in enumerate(told["failures"][:MAX_TOLD]):
+    for number, failure in enumerate(told["failures"]):
+        trace = failure.pop("trace")
+        if number >= MAX_TOLD:
+            continue
         statement = statements.get(failure["invariant"])
         try:
-            failure["story"] = counterexample.tell(failure["repl"], failure["beginning"], told["verified"]["engine"])
+            failure["story"] = counterexample.tell(trace, told["verified"]["engine"])
         except Exception as problem:  # The contract is at fault, and may do anything: the REPL's lines remain.
             failure["story_missing"] = f"{type(problem).__name__}: {problem}"[:500]
         path = saved.save(out / "falsified", failure, statement)

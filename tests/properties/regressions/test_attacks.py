@@ -13,9 +13,10 @@ from typing import NamedTuple
 import boa
 
 from verification.harness.counters import holds
-from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, STRANGER, Lockstep, Outcome
+from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, STRANGER, Lockstep
 from verification.harness.state import Account
 from verification.harness.symbolic import meter, salt_of, seal_bytes
+from verification.harness.trace import Outcome
 from wattproof.market.deployment import Tariff
 from wattproof.market.units import pence, pence_per_kwh
 from wattproof.terms.model import Phase

@@ -21,13 +21,12 @@ from verification.harness.lockstep import (
     HOUSEHOLDS,
     MAX_CAPACITY,
     NEWCOMER,
-    START,
     STRANGER,
     Lockstep,
-    Outcome,
 )
 from verification.harness.state import Account, Observation
 from verification.harness.symbolic import meter, salt_of, seal_bytes
+from verification.harness.trace import Outcome
 
 SALT = bytes(range(32))
 PROSUMER, BUYER, OTHER = HOUSEHOLDS[0], HOUSEHOLDS[1], HOUSEHOLDS[2]
@@ -153,9 +152,6 @@ def day(preset: str = "fresh") -> Iterator[Day]:
     """A market of that preset; what happens in it is undone. The model is told, but does not speak first."""
     with presets.prepared(preset).branch() as lockstep:
         lockstep.strict = False
-        # A preset ends at a time of its own; another one may have been played since.
-        times = [int(line.removeprefix("clock.now = ")) for line in lockstep.trace if line.startswith("clock.now = ")]
-        lockstep.env.timestamp = times[-1] if times else START
         yield Day(lockstep)
 
 
