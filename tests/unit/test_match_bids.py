@@ -306,7 +306,7 @@ def test_who_fell_into_arrears_meanwhile_still_wins_and_is_not_cleared(stage: St
 def graded(request: pytest.FixtureRequest, stage: Stage) -> Stage:
     """A market with the priority step of the parameter, whose consumer has tier 1 and whose neighbour has tier 0."""
     graded = Stage(dataclasses.replace(TARIFF, priority_step=request.param))
-    graded.preset(5)
+    graded.earn(5)
     assert graded.account(graded.consumer).tier == 1
     assert graded.account(graded.neighbour).tier == 0
     graded.clock.now = NOON  # the time is every test's

@@ -71,7 +71,7 @@ def history(stage: Stage) -> History:
     probes = {}
     played = 0
     for performances in THRESHOLDS:
-        own.preset(performances - played)
+        own.earn(performances - played)
         played = performances
         probes[performances] = probe(own)
     now, own.clock.now = own.clock.now, NOON  # the time is every test's

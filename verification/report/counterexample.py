@@ -81,14 +81,14 @@ class Teller:
                 line = Moment(entry["second"])
                 self.chapters.append({"line": self._line(line), "second": line.second, "kind": "time"})
             case "gift":
-                lockstep.give(self._value(entry["who"]), entry["amount"])
+                lockstep.give(entry["who"]["who"], entry["amount"])
             case "donation":
-                giver = lockstep.address(self._value(entry["who"]))
+                giver = lockstep.address(entry["who"]["who"])
                 lockstep.token.transfer(lockstep.target, entry["amount"], sender=giver)
                 lockstep.model.token.transfer(giver, lockstep.target, entry["amount"])
                 lockstep.trace.append(Donation(giver, entry["amount"]))
             case "call":
-                self.call(entry["function"], [self._value(arg) for arg in entry["args"]], self._value(entry["sender"]))
+                self.call(entry["function"], [self._value(arg) for arg in entry["args"]], entry["sender"]["who"])
 
     def _value(self, data: Any) -> Any:
         return self.lockstep.trace.scene.value(data, self.lockstep.address)
@@ -121,7 +121,7 @@ class Teller:
                 "line": str(self.lockstep.trace.last),
                 "second": self.lockstep.now,
                 "kind": "call",
-                "sender": self.name(sender),
+                "sender": sender,
                 "function": function,
                 "arguments": [self._shown(value) for value in arguments],
                 "terms": said,
