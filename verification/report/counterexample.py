@@ -162,7 +162,7 @@ class Teller:
             address = next((one for one in self.lockstep.names if int(one, 16) == value), None)
             text = value.to_bytes((value.bit_length() + 7) // 8, "big")
             return self.name(address) if address else text.decode() if text.isascii() else hex(value)
-        return str(value)
+        return str(int(value))
 
 
 def _held(account: Any) -> tuple[int, ...]:
