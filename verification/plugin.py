@@ -82,7 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
         asked["stateful_step_count"] = config.getoption("steps")
     for name, values in PROFILES.items():
         settings.register_profile(name, **values | asked)
-    settings.load_profile(config.getoption("profile"))
+    settings.load_profile(profile_of(config))
     counters.timing = config.getoption("evidence") is not None
     config.addinivalue_line("markers", "invariant(*ids): the invariants of invariants.md that a test checks")
     if not hasattr(config, "workerinput"):
@@ -92,7 +92,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _parts(config: pytest.Config) -> Path:
     """The folder beside the file of `--evidence` in which every process leaves its counts, a second old at most."""
-    parts = Path(config.getoption("evidence") + ".parts")
+    parts = Path(f"{config.getoption('evidence')}.parts")
     shutil.rmtree(parts, ignore_errors=True)
     parts.mkdir(parents=True)
     return parts
@@ -105,7 +105,7 @@ def engine_name(config: pytest.Config) -> str:
 
 def profile_of(config: pytest.Config) -> str:
     """The profile of the property tests."""
-    return config.getoption("profile")
+    return str(config.getoption("profile"))
 
 
 # ---- every test --------------------------------------------------------------------------
@@ -172,15 +172,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
     result = yield
     outcome = result.get_result().outcome
     told = counters.tests[item.nodeid]
+    failure = call.excinfo.value if call.excinfo is not None else None
     if call.when == "call" and call.excinfo is None:
         for marker in item.iter_markers("invariant"):
             counters.checked.update(marker.args)
     if call.when == "call" or outcome == "skipped":
         told["outcome"] = outcome
-    elif outcome == "failed" and (call.when == "setup" or call.excinfo.value not in presets.failures.values()):
+    elif outcome == "failed" and (call.when == "setup" or failure not in presets.failures.values()):
         told["outcome"] = "error"
-    if outcome == "failed":
-        failure = call.excinfo.value
+    if outcome == "failed" and failure is not None:
         spoilt = failure in presets.failures.values()
         if not (spoilt and any(known["preset"] for known in counters.failures)):
             for leaf in counters.leaves(failure):
@@ -224,18 +224,18 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         told = []
         for item in session.items:
             machine = reproducers.machine_of(item)
-            drawn = machine is not None or hasattr(getattr(item, "obj", None), "hypothesis")
-            examples = (item.cls if machine is not None else settings).settings.max_examples if machine else None
             names = {getattr(item, "originalname", item.name), *item.nodeid.split("::")[1:]}
             names |= {parent.__name__ for parent in (machine.__mro__ if machine else ())}
-            told.append(
-                {
-                    "test": item.nodeid,
-                    "names": sorted(names),
-                    "examples": examples or (settings().max_examples if drawn else 0),
-                }
-            )
+            told.append({"test": item.nodeid, "names": sorted(names), "examples": _examples(item)})
         _write(Path(os.environ[_FOLDER], "collected"), told)
+
+
+def _examples(item: pytest.Item) -> int:
+    """How many histories, or calls with drawn arguments, a test is going to make: as the profile says."""
+    if reproducers.machine_of(item) is not None:
+        case: Any = getattr(item, "cls", None)
+        return case.settings.max_examples
+    return settings().max_examples if hasattr(getattr(item, "obj", None), "hypothesis") else 0
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -292,7 +292,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         problems += [f"{name}: not reached in the whole run" for name in summary.unreached(total)]
     config.stash[_PROBLEMS] = problems
     if counters.timing:
-        _write(Path(config.getoption("evidence")), _told(config, total, int(session.exitstatus)))
+        _write(Path(str(config.getoption("evidence"))), _told(config, total, int(session.exitstatus)))
     if problems and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

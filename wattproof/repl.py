@@ -316,7 +316,7 @@ def namespace(path: Path = DEFAULT_FILE) -> dict[str, Any]:
     return offered
 
 
-def replay(names: dict[str, Any], **tariff: int) -> None:
+def replay(names: dict[str, Any], **tariff: Any) -> None:
     """Starts a history anew, as failures of the property tests print it, and rebinds the REPL's names to it.
 
     Deploys a market with this tariff, in which nobody is registered yet: `market`, `token`, `owner`, `supplier`,

@@ -143,7 +143,7 @@ class MarketMachine(RuleBasedStateMachine):
         self._branched_at = len(self.lockstep.calls)
         self.lockstep.machine = type(self).__name__
         self.lockstep.strict = self.strict
-        self.sealed = dict(getattr(self.lockstep, "sealed", {}))
+        self.sealed = dict(self.lockstep.sealed)
         first = (self.lockstep.now + 2 * self.lockstep.tariff.window) // self.lockstep.tariff.period_length + 1
         for period in range(first, first + PERIODS):
             self.lockstep.watch(period)

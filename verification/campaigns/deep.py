@@ -180,7 +180,9 @@ class Run:
 
 def main(arguments: list[str] | None = None) -> int:
     """Returns 0 where every pass succeeded, else the exit code of the pass that did not; 130 after Ctrl-C."""
-    parser = argparse.ArgumentParser(prog="python -m verification.campaigns.deep", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m verification.campaigns.deep", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("--budget", type=seconds, default=seconds("2h"), help="90s, 30m, 2h (default: 2h)")
     parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of the first pass (default: the time)")

@@ -102,7 +102,8 @@ def _seen_by_the_lens() -> set[Path]:
     """The sources that a lens is compiled from: where one of them is changed, it is compiled anew."""
     lens = compilation(CONTRACTS, "MarketLens")
     _ = lens.resolved_imports
-    return {file.resolved_path for file in lens.input_bundle.loaded}  # type: ignore[attr-defined]
+    bundle: Any = lens.input_bundle
+    return {file.resolved_path for file in bundle.loaded}
 
 
 def _work(bug: Bug, suite: Suite, folder: str, pipe: Connection) -> None:

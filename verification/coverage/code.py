@@ -14,7 +14,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from vyper import ast as vy
+import vyper.ast
+
+vy: Any = vyper.ast
+"""The classes of syntax trees, which do not declare their fields."""
 
 _JUMP, _JUMPI, _JUMPDEST, _STOP, _RETURN, _REVERT, _INVALID = 0x56, 0x57, 0x5B, 0x00, 0xF3, 0xFD, 0xFE
 _TLOAD, _PUSH4, _XOR = 0x5C, 0x63, 0x18

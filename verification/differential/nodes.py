@@ -73,18 +73,26 @@ def transactions(history: History, builds: Suite) -> list[tuple[int, list[bytes]
 
     Views are left out: they change nothing.
     """
-    keys = {person.address: person for person in history.people.values()}
+    keys: dict[str, Any] = {person.address: person for person in history.people.values()}
     nonces: Counter[str] = Counter()
 
     def signed(price: int, sender: str, to: str | None, data: bytes, value: int) -> bytes:
-        fields = {"chainId": CHAIN_ID, "nonce": nonces[sender], "gas": GAS, "gasPrice": price, "value": value}
+        fields: dict[str, Any] = {
+            "chainId": CHAIN_ID,
+            "nonce": nonces[sender],
+            "gas": GAS,
+            "gasPrice": price,
+            "value": value,
+        }
         nonces[sender] += 1
         fields |= {"data": data} | ({"to": to} if to else {})
         return bytes(keys[sender].sign_transaction(fields).raw_transaction)
 
     owner = history.people["owner"].address
     parts = zip(builds, history.arguments, strict=True)
-    creations = [(owner, None, built.creation + arguments, 0) for built, arguments in parts]
+    creations: list[tuple[str, str | None, bytes, int]] = [
+        (owner, None, built.creation + arguments, 0) for built, arguments in parts
+    ]
     wanted: list[tuple[int, list[tuple[str, str | None, bytes, int]]]] = [(START, creations)]
     for second, calls in itertools.groupby(changes(history), key=lambda call: call.second):
         wanted.append((second, [(call.sender, history.address(call.target), call.data, call.value) for call in calls]))

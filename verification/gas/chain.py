@@ -19,7 +19,8 @@ from eth.abc import ComputationAPI, SignedTransactionAPI
 from eth.chains.mainnet import MainnetChain
 from eth.db.atomic import AtomicDB
 from eth.vm.forks.prague import PragueVM
-from eth_keys import keys
+from eth_keys import keys  # pyright: ignore[reportPrivateImportUsage]
+from eth_typing import Address
 from eth_utils.address import to_checksum_address
 
 from wattproof.market.abi import revert_reason
@@ -119,7 +120,7 @@ class Chain(abc.ABC):
             nonce=sender.nonce,
             gas_price=_GAS_PRICE,
             gas=self.gas_limit,
-            to=bytes.fromhex(to[2:]) if to else b"",
+            to=Address(bytes.fromhex(to[2:]) if to else b""),
             value=value,
             data=data,
         )
@@ -171,7 +172,8 @@ class InProcess(Chain):
 
     def __init__(self, now: int) -> None:
         super().__init__(now)
-        kind = builder.build(MainnetChain, builder.fork_at(PragueVM, 1))
+        make: Any = builder
+        kind = make.build(MainnetChain, make.fork_at(PragueVM, 1))
         self._state = kind.from_genesis(AtomicDB(), {"difficulty": 0, "gas_limit": 10**9}).get_vm().state
         self._meter = _Meter()
         # A table of opcodes of its own: titanoboa puts its tracers into the one that all of py-evm shares.

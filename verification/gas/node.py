@@ -22,12 +22,15 @@ class Driven(Protocol):
 
     def rpc(self, method: str, *parameters: Any) -> Any:
         """One request. Raises RpcError."""
+        ...
 
     def endow(self, address: str, wei: int) -> None:
         """Gives an account that much ether."""
+        ...
 
     def mined(self, raw: str, second: int) -> str:
         """Has a signed transaction mined at that second; returns its hash."""
+        ...
 
 
 @contextlib.contextmanager

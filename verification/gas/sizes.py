@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from verification.builds import OLDER, SHIPPED, build
@@ -41,7 +42,7 @@ def sizes() -> list[Size]:
     return [Size(contract, name, build(contract, name).size) for contract in CONTRACTS for name in BUILDS]
 
 
-def too_large(found: list[Size]) -> list[str]:
+def too_large(found: Sequence[Size]) -> list[str]:
     """What has to fit and does not, in words."""
     return [
         f"{size.contract} for {BUILDS[size.build][0]}: {-size.free:,} bytes above what a chain takes (EIP-170)"

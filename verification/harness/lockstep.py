@@ -117,6 +117,8 @@ class Lockstep:
         self.ended: int | None = None
         self._preset: tuple[int, bytes] | None = None
         self.first = 1
+        self.sealed: dict[tuple[int, str], tuple[int, int]] = {}
+        """What was sealed in a preset and waits to be opened: price and volume by quote and bidder."""
         self._finalised: set[int | tuple[str, int]] = set()
 
     @classmethod

@@ -137,7 +137,7 @@ def play_round(lockstep: Lockstep, prosumer: str, consumers: list[str], exported
     t = lockstep.tariff
     period = (lockstep.now + 2 * t.window) // t.period_length + 1
     volume = 20 * len(consumers)
-    quote_id = lockstep.call("submit_quote", period, volume, t.lowest_price, sender=prosumer).result
+    quote_id = lockstep.call("submit_quote", period, volume, t.lowest_price, sender=prosumer).result or 0
     for name in consumers:
         lockstep.call("submit_bid", quote_id, _seal(lockstep, quote_id, name, t.lowest_price, 20), sender=name)
     lockstep.at(period * t.period_length - 2 * t.window)
@@ -193,7 +193,7 @@ def _arrears() -> Lockstep:
     lockstep.at((period + 1) * t.period_length)
     for name, out, into in (("sunny", 900, 0), ("cloudy", 0, 5_000), ("misty", 0, 3_000), ("rainy", 0, 5)):
         lockstep.call("submit_reading", name, period, out, into, lockstep.reading(name, period, out, into), sender=name)
-    quote_id = lockstep.call("submit_quote", later, 10, t.lowest_price, sender="bright").result
+    quote_id = lockstep.call("submit_quote", later, 10, t.lowest_price, sender="bright").result or 0
     bids = (("breezy", t.highest_price), ("rainy", t.lowest_price + 2))
     for name, price in bids:
         lockstep.call("submit_bid", quote_id, _seal(lockstep, quote_id, name, price, 10), sender=name)
@@ -221,8 +221,7 @@ def _full_book() -> Lockstep:
     for name in crowd:
         lockstep.enrol(name, 10_000, watch=False)
     lockstep.watch(period)
-    quote_id = lockstep.call("submit_quote", period, 500, t.lowest_price, sender="sunny").result
-    lockstep.sealed = {}
+    quote_id = lockstep.call("submit_quote", period, 500, t.lowest_price, sender="sunny").result or 0
     for number, name in enumerate(crowd):
         wish = (t.lowest_price + number % 3, 1 + number % 7)
         lockstep.call("submit_bid", quote_id, _seal(lockstep, quote_id, name, *wish), sender=name)

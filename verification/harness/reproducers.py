@@ -83,7 +83,7 @@ def machine_of(item: pytest.Item) -> type | None:
     """The state machine behind a test, None where there is none."""
     case = getattr(item, "cls", None)
     name = getattr(case, "__name__", "").removesuffix(".TestCase")
-    found = getattr(item.module, name, None) if case is not None else None
+    found = getattr(getattr(item, "module", None), name, None) if case is not None else None
     return found if isinstance(found, type) and found is not case else None
 
 
@@ -126,7 +126,8 @@ class Writer:
             case bytes():
                 return self._bytes(value)
             case tuple() if hasattr(value, "_fields"):
-                return self._made(value, zip(value._fields, value, strict=True))
+                names: Any = value
+                return self._made(value, zip(names._fields, value, strict=True))
             case tuple():
                 inner = ", ".join(map(self.source, value))
                 return f"({inner},)" if len(value) == 1 else f"({inner})"

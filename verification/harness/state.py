@@ -163,7 +163,7 @@ def _words(row: bytes) -> list[int]:
 def _account(row: bytes) -> Account:
     words = _words(row)
     grid = words[5] - 2**256 if words[5] >> 255 else words[5]
-    return Account(*words[:5], grid, *words[6:])
+    return Account._make([*words[:5], grid, *words[6:]])
 
 
 @functools.lru_cache(maxsize=20_000)

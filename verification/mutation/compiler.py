@@ -44,7 +44,7 @@ class ChangedBundle(FilesystemInputBundle):
         self.loaded: list[FileInput] = []
 
     def _load_from_path(self, resolved_path: Path, original_path: Path) -> FileInput:
-        read = super()._load_from_path(resolved_path, original_path)
+        read: Any = super()._load_from_path(resolved_path, original_path)
         text = self.changes.get(resolved_path)
         if text is not None:
             read = FileInput(read.source_id, read.path, read.resolved_path, text)
@@ -87,7 +87,8 @@ def parse_ahead(folder: Path, name: str) -> None:
     """Parses all sources of a contract, for compilations in child processes to find (each tree serves once)."""
     base = compilation(folder, name)
     _ = base.resolved_imports
-    for file in base.input_bundle.loaded[1:]:
+    bundle: Any = base.input_bundle
+    for file in bundle.loaded[1:]:
         if file.resolved_path.suffix in (".vy", ".vyi"):
             _trees[_key(file)] = _parse(file)
 
@@ -111,7 +112,7 @@ def install(target: str, compiled: Compilation) -> None:
 
 
 def _key(file: FileInput) -> tuple[int, Path, str]:
-    return file.source_id, file.resolved_path, hashlib.sha256(file.contents.encode()).hexdigest()
+    return file.source_id, Path(file.resolved_path), hashlib.sha256(file.contents.encode()).hexdigest()
 
 
 _parse = imports._parse_ast

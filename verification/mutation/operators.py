@@ -24,11 +24,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from vyper import ast as vy
+import vyper.ast
 from vyper.semantics.types import AddressT, BoolT, BytesM_T, IntegerT
 from vyper.semantics.types.user import FlagT
 
 from verification.mutation.sources import Source
+
+vy: Any = vyper.ast
+"""The classes of syntax trees, which do not declare their fields."""
 
 OPERATORS = (
     "comparison",
@@ -177,14 +180,14 @@ def _gap(source: Source, left: Any, right: Any, symbol: str) -> tuple[int, int]:
     return start + found.start(), start + found.end()
 
 
-def _comparison(source: Source, node: vy.Compare) -> Iterator[Change]:
+def _comparison(source: Source, node: Any) -> Iterator[Change]:
     symbol = _SYMBOLS[type(node.op)]
     start, end = _gap(source, node.left, node.right, symbol)
     for other in _COMPARISONS[symbol]:
         yield "comparison", start, end, other
 
 
-def _arithmetic(source: Source, node: vy.BinOp) -> Iterator[Change]:
+def _arithmetic(source: Source, node: Any) -> Iterator[Change]:
     symbol = _SYMBOLS[type(node.op)]
     start, end = _gap(source, node.left, node.right, symbol)
     yield "arithmetic", start, end, _ARITHMETIC[symbol]
@@ -194,14 +197,14 @@ def _arithmetic(source: Source, node: vy.BinOp) -> Iterator[Change]:
         yield "arithmetic", first, last, f"({divided} + {divisor} - 1) // {divisor}"
 
 
-def _augmented(source: Source, node: vy.AugAssign) -> Iterator[Change]:
+def _augmented(source: Source, node: Any) -> Iterator[Change]:
     symbol = _SYMBOLS[type(node.op)]
     start, end = _gap(source, node.target, node.value, f"{symbol}=")
     yield "arithmetic", start, end, f"{_ARITHMETIC[symbol]}="
     yield "arithmetic", start, end, "="
 
 
-def _boolean(source: Source, node: vy.BoolOp) -> Iterator[Change]:
+def _boolean(source: Source, node: Any) -> Iterator[Change]:
     symbol = _SYMBOLS[type(node.op)]
     other = "or" if symbol == "and" else "and"
     first, last = source.span(node)
@@ -214,31 +217,31 @@ def _boolean(source: Source, node: vy.BoolOp) -> Iterator[Change]:
         yield "boolean", first, last, f" {symbol} ".join(parts[:index] + parts[index + 1 :])
 
 
-def _unary(source: Source, node: vy.UnaryOp) -> Iterator[Change]:
+def _unary(source: Source, node: Any) -> Iterator[Change]:
     start, end = source.span(node)
     symbol = "not" if isinstance(node.op, vy.Not) else source.slice(start, start + 1)
     yield "arithmetic" if symbol == "-" else "boolean", start, end, source.slice(start + len(symbol), end).strip()
 
 
-def _truth(source: Source, node: vy.NameConstant) -> Iterator[Change]:
+def _truth(source: Source, node: Any) -> Iterator[Change]:
     if isinstance(node.value, bool):
         yield "boolean", *source.span(node), str(not node.value)
 
 
-def _condition(source: Source, node: vy.If) -> Iterator[Change]:
+def _condition(source: Source, node: Any) -> Iterator[Change]:
     if isinstance(node.test, vy.Compare):
         return  # turned round as a comparison already
     start, end = source.span(node.test)
     yield "boolean", start, end, f"not ({source.slice(start, end)})"
 
 
-def _choice(source: Source, node: vy.IfExp) -> Iterator[Change]:
+def _choice(source: Source, node: Any) -> Iterator[Change]:
     start, end = source.span(node)
     body, test, other = (source.text_of(part) for part in (node.body, node.test, node.orelse))
     yield "boolean", start, end, f"{other} if {test} else {body}"
 
 
-def _number(source: Source, node: vy.Int) -> Iterator[Change]:
+def _number(source: Source, node: Any) -> Iterator[Change]:
     kind = node._metadata.get("type")
     signed = isinstance(kind, IntegerT) and kind.is_signed
     for value in (node.value + 1, node.value - 1):
@@ -246,7 +249,7 @@ def _number(source: Source, node: vy.Int) -> Iterator[Change]:
             yield "constant", *source.span(node), str(value)
 
 
-def _member(source: Source, node: vy.Attribute) -> Iterator[Change]:
+def _member(source: Source, node: Any) -> Iterator[Change]:
     """Another member of a flag, the next one round."""
     flag = node._metadata.get("type")
     if isinstance(flag, FlagT) and node.attr in flag._flag_members:
@@ -256,7 +259,7 @@ def _member(source: Source, node: vy.Attribute) -> Iterator[Change]:
         yield "constant", end - len(node.attr.encode()), end, other
 
 
-def _call(source: Source, node: vy.Call) -> Iterator[Change]:
+def _call(source: Source, node: Any) -> Iterator[Change]:
     called = node.func.id if isinstance(node.func, vy.Name) else ""
     if called in ("min", "max"):
         yield "minmax", *source.span(node.func), "max" if called == "min" else "min"
@@ -372,7 +375,7 @@ def _removed(operator: str) -> Any:
     return maker
 
 
-def _decorators(source: Source, node: vy.FunctionDef) -> Iterator[Change]:
+def _decorators(source: Source, node: Any) -> Iterator[Change]:
     for decorator in node.decorator_list:
         if source.text_of(decorator).endswith("internal"):
             continue  # what a function without decorator is

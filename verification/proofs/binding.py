@@ -17,11 +17,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import z3
-from vyper import ast as vy_ast
+import vyper.ast
+import z3 as typed_z3
 
 from verification.proofs import formulas as f
 from wattproof.market.deployment import contracts_dir
+
+vy_ast: Any = vyper.ast
+"""The classes of syntax trees, which do not declare their fields."""
+
+z3: Any = typed_z3
+"""Its types tell less than they allow: arithmetic on terms, above all."""
 
 LOOKED_AT = Path(__file__).with_name("fingerprints.json")
 """The fingerprints that the proofs were last compared with by eye."""

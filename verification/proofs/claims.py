@@ -15,14 +15,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import z3
+import z3 as typed_z3
 from rich.console import Console
-from z3 import And, Implies, Int, Not, Or
 
 from verification import measurements
 from verification.proofs import binding as ties
 from verification.proofs import bytecode
 from verification.proofs import formulas as f
+
+z3: Any = typed_z3
+"""Its types tell less than they allow: arithmetic on terms, above all."""
+
+And, Implies, Int, Not, Or = z3.And, z3.Implies, z3.Int, z3.Not, z3.Or
 
 TIMEOUT = 60
 """Seconds that one question may take."""

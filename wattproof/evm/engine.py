@@ -194,7 +194,7 @@ def add(amount: uint256):
 def rates(name: str, seconds: float = 1.0) -> dict[str, float]:
     """Light transactions (one slot written, one event) a second: raw, through titanoboa, and refused."""
     with engine(name) as env:
-        counter = boa.loads(_COUNTER)
+        counter: Any = boa.loads(_COUNTER)
         target, data = counter.address, counter.add.prepare_calldata(1)
 
         def refused() -> None:
@@ -225,7 +225,7 @@ def _rate(call: Any, seconds: float) -> float:
 
 def main(arguments: list[str] | None = None) -> int:
     """`python -m wattproof.evm.engine --rate`."""
-    parser = argparse.ArgumentParser(prog="python -m wattproof.evm.engine", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m wattproof.evm.engine", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--rate", action="store_true", help="measure light transactions on each engine")
     options = parser.parse_args(arguments)
     if not options.rate:

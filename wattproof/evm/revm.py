@@ -24,7 +24,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from random import Random
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import eth.constants as constants
 import eth.exceptions as eth_errors
@@ -33,8 +33,9 @@ from boa.environment import Env
 from boa.util.abi import Address, abi_decode
 from boa.vm.gas_meters import GasMeter, NoGasMeter
 from eth._utils.address import generate_contract_address
-from eth_utils import keccak
+from eth_utils.crypto import keccak
 
+pyrevm: Any
 try:
     import pyrevm
 except ImportError:  # the optional extra: reported when an environment is asked for, not at import
@@ -255,7 +256,7 @@ class RevmComputation:
         if self._trace is None:
             contract = self.env._contracts.get(self.to.canonical_address)
             source = None if contract is None or self.is_create else _Source(contract, self.data[:4])
-            self._trace = TraceFrame(self, source, 0, [])
+            self._trace = TraceFrame(cast(Any, self), source, 0, [])
         return self._trace
 
     @property
@@ -588,13 +589,14 @@ class RevmVM:
         """Deploys at a chosen address: runs the initcode as that account's code, keeps what it returns."""
         before = self.get_code(target)
         self._put_code(target, initcode)
-        computation = None
         try:
             computation = self.call(sender, target, gas, gas_price, value, b"", False)
-        finally:
-            if computation is None or computation.is_error:
-                self._put_code(target, before)
-        if not computation.is_error:
+        except BaseException:
+            self._put_code(target, before)
+            raise
+        if computation.is_error:
+            self._put_code(target, before)
+        else:
             self._put_code(target, computation.output)
             if self._checkpoints:
                 self._checkpoints[-1].codes.append((self._revm, target, before, computation.output))
@@ -650,7 +652,7 @@ class RevmEnv(Env):
         sender = self._get_sender(sender)
         evm = self.evm
         if gas is None:
-            gas = evm.patch.gas_limit
+            gas = int(evm.patch._values["gas_limit"])
         if override_address is None:
             target, computation = evm.create(sender, gas, self.get_gas_price(), value, bytecode)
         else:
@@ -679,7 +681,7 @@ class RevmEnv(Env):
         sender = self._get_sender(sender) if sender is None else Address(sender)
         to = Address(to_address)
         if gas is None:
-            gas = evm.patch._values["gas_limit"]
+            gas = int(evm.patch._values["gas_limit"])
         if simulate or override_bytecode is not None or start_pc or fake_codesize is not None:
             if start_pc or fake_codesize is not None:
                 raise EngineUnsupported("revm cannot start inside code nor fake its size: use pyevm")

@@ -16,9 +16,9 @@ class Calls:
         self.contract = contract
         self._own = contract.address.canonical_address
         self._interface = interface(contract)
-        lens = getattr(contract, "lens", None)
+        lens: Any = getattr(contract, "lens", None)
         asked = interface(lens).functions if lens is not None else {}
-        self._views = {name: lens for name in asked if name not in self._interface.functions}
+        self._views: dict[str, Any] = {name: lens for name in asked if name not in self._interface.functions}
 
     def send(self, function: str, *arguments: Any, sender: str, value: int = 0) -> Any:
         """Calls `function`, with `value` wei; returns titanoboa's computation. Raises BoaError where it is refused."""

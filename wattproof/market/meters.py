@@ -8,7 +8,7 @@ from typing import Any
 
 import coincurve
 from eth_abi.abi import encode
-from eth_keys import keys
+from eth_keys import keys  # pyright: ignore[reportPrivateImportUsage]
 from eth_keys.constants import SECPK1_N
 from eth_utils.crypto import keccak
 

@@ -91,8 +91,11 @@ class Readings(Protocol):
     `capacities` says what each household's connection carries in a period, in Wh.
     """
 
-    names: tuple[str, ...]
-    capacities: Mapping[str, int]
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    @property
+    def capacities(self) -> Mapping[str, int]: ...
 
     def __iter__(self) -> Iterator[PeriodRow]: ...
 

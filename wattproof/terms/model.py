@@ -19,10 +19,10 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from enum import IntFlag
 from functools import partial, wraps
-from typing import Concatenate, Literal, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Concatenate, Literal, NamedTuple, ParamSpec, TypeVar
 
 Address = str
-Event = tuple[str, dict[str, object]]
+Event = tuple[str, dict[str, Any]]
 
 ZERO_ADDRESS: Address = "0x" + 40 * "0"
 ZERO_BYTES32 = bytes(32)
@@ -310,7 +310,7 @@ class Market:
     token: Token = field(default_factory=Token)
     address: Address = "market"
     chain_id: int = 1
-    seal_function: Callable[[tuple[object, ...]], Hashable] = field(default=tuple, compare=False)
+    seal_function: Callable[[tuple[Any, ...]], Hashable] = field(default=tuple, compare=False)
 
     pending_owner: Address = ZERO_ADDRESS
     accounts: defaultdict[Address, Account] = field(default_factory=lambda: defaultdict(Account))
