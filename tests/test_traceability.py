@@ -83,12 +83,12 @@ def test_row_names_a_test_that_exists(row: Invariant) -> None:
     for reference in row.tests:
         file, _, name = reference.partition("::")
         path = ROOT / file
-        assert path.is_file(), f"{row['id']}: no file {file}"
+        assert path.is_file(), f"{row.id}: no file {file}"
         tree = ast.parse(path.read_text())
         names = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef | ast.FunctionDef)}
         targets = [target for node in ast.walk(tree) if isinstance(node, ast.Assign) for target in node.targets]
         names |= {target.id for target in targets if isinstance(target, ast.Name)}
-        assert set(name.split("::")) <= names, f"{row['id']}: {file} has no {name}"
+        assert set(name.split("::")) <= names, f"{row.id}: {file} has no {name}"
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
@@ -96,7 +96,7 @@ def test_row_names_code_that_exists(row: Invariant) -> None:
     for reference in row.where:
         file, _, function = reference.partition(":")
         path = ROOT / file
-        assert path.is_file(), f"{row['id']}: no file {file}"
+        assert path.is_file(), f"{row.id}: no file {file}"
         if function:
             assert re.search(rf"^def {re.escape(function)}\(", path.read_text(), re.MULTILINE), f"{file}: no {function}"
 

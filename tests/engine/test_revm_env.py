@@ -3,11 +3,13 @@
 import contextlib
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import boa
 import eth.exceptions
 import pytest
 from boa.contracts.vyper.vyper_contract import VyperContract
+from boa.environment import Env
 from boa.util.abi import Address
 from eth_account import Account
 from hypothesis import HealthCheck, given, settings
@@ -37,13 +39,18 @@ needs_revm = pytest.mark.skipif(
 )
 
 
+load: Any = boa.load
+loads: Any = boa.loads
+"""Contracts whose functions no type knows."""
+
+
 def deploy(env):
     """The contracts under test, on one engine."""
     env.timestamp = START
     stage = SimpleNamespace(env=env)
-    stage.vault = boa.load(str(CONTRACTS / "Vault.vy"), "hello")
-    stage.token = boa.load(str(CONTRACTS / "Token.vy"))
-    stage.caller = boa.load(str(CONTRACTS / "Caller.vy"))
+    stage.vault = load(str(CONTRACTS / "Vault.vy"), "hello")
+    stage.token = load(str(CONTRACTS / "Token.vy"))
+    stage.caller = load(str(CONTRACTS / "Caller.vy"))
     stage.holder = env.generate_address("holder")
     stage.stranger = env.generate_address("stranger")
     stage.token.mint(stage.vault, 10_000)
@@ -399,7 +406,7 @@ def test_ecrecover(stage):
 
 def test_a_contract_as_sender_can_be_called_back(stage):
     env, caller = stage.env, stage.caller
-    other = boa.load(str(CONTRACTS / "Caller.vy"))
+    other = load(str(CONTRACTS / "Caller.vy"))
     code = env.get_code(other.address)
     env.set_balance(other.address, 10)
     assert caller.ask(sender=other.address) == 42
@@ -407,9 +414,9 @@ def test_a_contract_as_sender_can_be_called_back(stage):
     assert env.get_balance(other.address) == 6 and caller.called() == 2
     assert env.get_code(other.address) == code and other.answer() == 42
     assert stage.vault.code_of(other.address)[0] == len(code)
-    made = boa.load(str(CONTRACTS / "Caller.vy"))
+    made = load(str(CONTRACTS / "Caller.vy"))
     with env.prank(other.address):
-        assert boa.load(str(CONTRACTS / "Caller.vy")).address != made.address
+        assert load(str(CONTRACTS / "Caller.vy")).address != made.address
 
 
 def test_gas(stage):
@@ -431,13 +438,13 @@ def test_gas(stage):
 def test_deploying_elsewhere_too_large_or_as_blueprint(stage):
     env = stage.env
     there = env.generate_address()
-    vault = boa.load(str(CONTRACTS / "Vault.vy"), "there", override_address=there)
+    vault = load(str(CONTRACTS / "Vault.vy"), "there", override_address=there)
     assert (vault.address, vault.label(), vault.OWNER()) == (there, "there", env.eoa)
     assert vault.deployer.at(there).label() == "there"
     with pytest.raises(boa.BoaError):
-        boa.loads(REFUSING, override_address=env.generate_address())
+        loads(REFUSING, override_address=env.generate_address())
     with pytest.raises(boa.BoaError, match="constructor: no"):
-        boa.loads(REFUSING)
+        loads(REFUSING)
     large = bytes.fromhex("6160006000f3")  # returns 24,576 zero bytes: the limit
     assert not env.deploy(bytecode=large)[1].is_error
     too_large = bytes.fromhex("6160016000f3")
@@ -491,7 +498,7 @@ def test_state_digest_is_equal_exactly_when_storage_is(stage):
 @needs_revm
 def test_transient_storage_does_not_outlive_a_call():
     with engine("revm"):
-        contract = boa.loads(
+        contract = loads(
             "t: transient(uint256)\n"
             "@external\ndef put(): self.t = 5\n"
             "@external\n@view\ndef get() -> uint256: return self.t\n"
@@ -507,11 +514,11 @@ def test_compact_keeps_the_state():
         for key in range(5):
             stage.vault.store(key, key + 1)
         before = picture(stage)
-        env.evm.compact()
+        cast(Any, env.evm).compact()
         assert picture(stage) == before
         assert stage.vault.peek(4) == 5 and stage.vault.store(9, 9) == 18
         with env.anchor(), pytest.raises(RuntimeError, match="anchor"):
-            env.evm.compact()
+            cast(Any, env.evm).compact()
 
 
 @needs_revm
@@ -525,7 +532,7 @@ def test_ten_thousand_anchors_and_calls_leave_no_depth():
         env.evm.revert(snapshots[0])  # the four above it go with it
         with pytest.raises(ValueError):
             env.evm.revert(snapshots[3])
-        assert env.evm._revm.journal_depth == 0 and stage.vault.signed() == 0
+        assert cast(Any, env.evm)._revm.journal_depth == 0 and stage.vault.signed() == 0
 
 
 @needs_revm
@@ -559,7 +566,7 @@ def test_engine_restores_the_environment_before_it():
             assert boa.env is env and env is not before
             deploy(env).vault.store(1, 2)
             raise ZeroDivisionError
-        assert boa.env is before and boa.environment.Env._singleton is before
+        assert boa.env is before and Env._singleton is before
     assert before._random.getstate() == upcoming
     assert before.sstore_trace == traces and state_digest(before, before.eoa) == state
 
@@ -586,7 +593,7 @@ def test_unknown_and_missing_engines_say_so_in_one_line(monkeypatch):
 def test_lean_reverts_shortens_and_restores():
     before = VyperContract.__repr__
     with engine("pyevm"):
-        contract = boa.loads("x: public(uint256)\n@external\ndef no():\n    raise 'no'")
+        contract = loads("x: public(uint256)\n@external\ndef no():\n    raise 'no'")
         with lean_reverts():
             assert "storage" not in repr(contract)
             with boa.reverts("no"):
@@ -596,7 +603,7 @@ def test_lean_reverts_shortens_and_restores():
 
 def test_forked_or_flushed_storage_is_not_listed():
     with engine("pyevm") as env:
-        contract = boa.loads("x: public(uint256)\n@deploy\ndef __init__():\n    self.x = 3")
+        contract = loads("x: public(uint256)\n@deploy\ndef __init__():\n    self.x = 3")
         assert storage_dump(env, contract) == {0: 3}
         env.evm.vm.state.lock_changes()
         assert storage_dump(env, contract) == {0: 3}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from eth_abi.abi import decode, encode
+from eth_typing import Hash32
 from eth_utils.crypto import keccak
 from vyper.compiler.phases import CompilerData
 from vyper.compiler.settings import Settings
@@ -204,7 +205,7 @@ def test_the_known_defect_of_the_experimental_code_generator(setting: str, secon
     digest, signature = next(
         (digest, signature)
         for digest in map(keccak, (bytes([place]) for place in range(50)))
-        if (signature := person("owner").unsafe_sign_hash(digest)).v == 27
+        if (signature := person("owner").unsafe_sign_hash(Hash32(digest))).v == 27
     )
     data = CompilerData(ECRECOVER, settings=Settings(**builds._SETTINGS[setting]))
     arguments = encode(["bytes32", "uint256", "uint256"], [digest, signature.r, signature.s])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,12 @@ def add(amount: uint256):
 
 
 @pytest.fixture
-def toy(tmp_path: Path) -> tuple[Any, Code]:
+def toy(tmp_path: Path) -> Iterator[tuple[Any, Code]]:
     """A contract on py-evm, and its code, watched by the test itself."""
     path = tmp_path / "Toy.vy"
     path.write_text(TOY)
     with boa.swap_env(make_env("pyevm")):
-        contract = boa.load(str(path))
+        contract: Any = boa.load(str(path))
         data = contract.compiler_data
         runtime = data.bytecode_runtime
         yield contract, Code("Toy", runtime, data.source_map, tmp_path.resolve(), len(runtime))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ def test_the_reckoning_is_what_a_node_charges() -> None:
         anvil.binary()
     except anvil.AnvilUnavailable as problem:
         pytest.skip(str(problem))
-    small = dict(sizes=(3, 7), most=7, batches=(1, 2, 3))
+    small: dict[str, Any] = dict(sizes=(3, 7), most=7, batches=(1, 2, 3))
     with node(START) as chain:
         real = History(chain, **small)
         real.play()

@@ -509,7 +509,7 @@ class Attackers(MarketMachine):
                 lockstep.reading(name, period + 1, *told),
                 lockstep.reading(name, period, told[0] - 1, told[1]),
                 lockstep.reading(name, period, told[0], told[1] + 1),
-                lockstep.reading(name, period, *reversed(told)),
+                lockstep.reading(name, period, told[1], told[0]),
                 lockstep.pairing(name),
             )
             for signed in wrong:

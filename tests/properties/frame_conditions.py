@@ -223,8 +223,8 @@ def _settle_quote(call: Made, before: Observation) -> Frame:
         frame["accounts", user] = MONEY | {"waivers"}
         frame["positions", (user, call.period)] = {"received", "open"}
     silent = not before.readings.get((prosumer, call.period), NO_READING).present
-    frame["accounts", prosumer] = MONEY | {"performances", "defaults", "waivers", "tier"}
-    frame["accounts", prosumer] |= {"authorized"} if silent else set()
+    lost = {"authorized"} if silent else set()
+    frame["accounts", prosumer] = MONEY | {"performances", "defaults", "waivers", "tier"} | lost
     frame["positions", (prosumer, call.period)] = {"delivered", "open"}
     return frame
 
@@ -236,8 +236,8 @@ def _settle_account(call: Made, before: Observation) -> Frame:
         ("positions", (user, period)): {"settled"},
     }
     silent = not before.readings.get((user, period), NO_READING).present
-    frame["accounts", user] = {"balance", "grid_account", "performances", "defaults", "tier"}
-    frame["accounts", user] |= {"authorized"} if silent else set()
+    lost = {"authorized"} if silent else set()
+    frame["accounts", user] = {"balance", "grid_account", "performances", "defaults", "tier"} | lost
     return frame
 
 

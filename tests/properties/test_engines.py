@@ -21,6 +21,7 @@ from tests.properties.runs import Answer, Run, Sent, Step, answer, begins, ended
 from verification.harness import counters, presets
 from verification.harness.counters import holds
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER, TARIFF, Lockstep
+from verification.harness.symbolic import Signed
 from verification.harness.trace import Outcome
 from wattproof.evm.engine import available, lean_reverts, make_env, storage_dump
 
@@ -120,11 +121,11 @@ def histories(draw: st.DrawFn) -> tuple[list[Step], dict[int, tuple[str, int]]]:
     """Two quotes, in order of time, and which of their calls are repeated in a spoilt form."""
     first = (ended(preset()) + 2 * TARIFF.window) // TARIFF.period_length + 1
     names = draw(st.permutations(HOUSEHOLDS))
-    plans = []
+    plans: list[Step] = []
     for key, seller, period in (("A", names[0], first), ("B", names[1], first + draw(st.integers(0, 3)))):
         others = [name for name in names if name != seller]
         plans += draw(trades(key, seller, others, period, TARIFF, silence=names)).steps()
-    spoils = draw(
+    spoils: dict[int, tuple[str, int]] = draw(
         st.dictionaries(
             st.integers(0, len(plans) - 1), st.tuples(st.sampled_from(SPOILS), st.integers(0, 300)), max_size=12
         )
@@ -169,7 +170,7 @@ class Engines(MarketMachine):
         """Makes the call in a branch first, to keep all its bytes; then in lockstep."""
         lockstep = self.lockstep
         told = [lockstep.address(arg) if isinstance(arg, str) and not arg.startswith("0x") else arg for arg in args]
-        data = lockstep.interface.call(function, *(arg.bytes() if hasattr(arg, "bytes") else arg for arg in told))
+        data = lockstep.interface.call(function, *(arg.bytes() if isinstance(arg, Signed) else arg for arg in told))
         self.send(data, lockstep.address(sender), 0)
         return super().act(function, args, sender)
 

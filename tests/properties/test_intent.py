@@ -347,7 +347,7 @@ class Intent(GhostLedger):
 
     def draw_pair(self) -> st.SearchStrategy[Day]:
         """A day on which one household buys all that another sells."""
-        pairs = st.permutations(HOUSEHOLDS).map(lambda names: tuple(names[:2]))
+        pairs = st.permutations(HOUSEHOLDS).map(lambda names: (names[0], names[1]))
         return st.tuples(pairs, self.draw_day(most_orders=1)).map(lambda drawn: _between(*drawn))
 
     def draw_trading_day(self, choose: Choose) -> Call:

@@ -71,9 +71,9 @@ class Matching(GhostLedger):
         """Whether a matching or purchase must go through, and the ranking of the former."""
         offer = self.offers.get(args[0]) if args and isinstance(args[0], int) else None
         if function == "match_bids":
-            due = offer is not None and offer.status == VALID
-            due = due and self.stage(offer.period) not in Phase.BIDDING | Phase.REVEALING
-            return due, ranked(offer, self.lockstep.tariff, before) if due else []
+            if offer is None or offer.status != VALID or self.stage(offer.period) in Phase.BIDDING | Phase.REVEALING:
+                return False, []
+            return True, ranked(offer, self.lockstep.tariff, before)
         if function == "buy_surplus":
             return self._sale(offer, args[1], sender, before)
         if function == "reveal_bid":

@@ -160,7 +160,8 @@ class Only(Attackers):
 
     def is_repeated(self, call: Made) -> bool:
         """Whether the same was done before: by the calls that were accepted."""
-        records, first = self.records, call.args[0] if call.args else None
+        records: Any = self.records
+        first = call.args[0] if call.args else None
         match call.function:
             case "submit_bid":
                 return (first, call.sender) in records.bids

@@ -336,7 +336,8 @@ def test_seals_do_not_travel(wrong: str, volume: int, price: int, who: list[str]
                 "bidder": {"bidder": victim},
             }[wrong]
         )
-        for told, accepted in ((place, True), (alien, False)):
+        forms: list[tuple[dict[str, Any], bool]] = [(place, True), (alien, False)]
+        for told, accepted in forms:
             with run.branch() as copy:
                 seal = _seal(copy, price=price, volume=volume, salt=salt, **told)
                 handed_in = copy.call("submit_bid", Quoted("A"), seal, sender=bidder)
@@ -368,12 +369,13 @@ def books(draw: st.DrawFn) -> tuple[str, int, int, dict[str, tuple[int, int]], l
     preset = draw(st.sampled_from(RANKED))
     wish = st.sampled_from(WISHES) | st.tuples(st.integers(8, 17), st.integers(1, 40))
     names = draw(st.lists(st.sampled_from(HOUSEHOLDS[1:]), unique=True, min_size=2))
+    bids: dict[str, tuple[int, int]]
     if draw(st.booleans()):
         bids = dict(zip(names, draw(st.permutations(sorted(set(WISHES)))), strict=False))
     else:
         bids = {name: draw(wish) for name in names}
     volume = draw(st.sampled_from([40, 41, 50, 90, 400]))
-    orders = [draw(st.permutations(names)) for _ in range(4)]
+    orders: list[list[str]] = [list(draw(st.permutations(names))) for _ in range(4)]
     return preset, volume, draw(st.integers(0, 1)), bids, orders
 
 
@@ -453,7 +455,7 @@ def test_the_order_of_bids_does_not_matter(
 
 
 @st.composite
-def days(draw: st.DrawFn) -> tuple[str, list[Trade], dict[str, list[int]], list[str]]:
+def days(draw: st.DrawFn) -> tuple[str, list[Trade], dict[str, int], list[str]]:
     """Several quotes of one period, orders for each batch of calls, and callers."""
     preset = draw(st.sampled_from(PRESETS))
     tariff, first = tariff_of(preset)
@@ -471,14 +473,14 @@ def days(draw: st.DrawFn) -> tuple[str, list[Trade], dict[str, list[int]], list[
                 first,
                 tariff,
                 shortage=tariff.service_fee == 0,
-                unread={*done, *sellers} - {seller} | ({seller} & set(done) - set(sellers)),
+                unread=sorted({*done, *sellers} - {seller} | ({seller} & set(done) - set(sellers))),
                 late=False,
                 accounts=False,
             )
         )
         parts.append(part)
     seeds = {batch: draw(st.integers(0, 2**32)) for batch in ("matching", "metering", "settling", "accounts")}
-    callers = [draw(st.sampled_from((*HOUSEHOLDS, "owner", "supplier", STRANGER))) for _ in range(5)]
+    callers: list[str] = [draw(st.sampled_from((*HOUSEHOLDS, "owner", "supplier", STRANGER))) for _ in range(5)]
     return preset, parts, seeds, callers
 
 

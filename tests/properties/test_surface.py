@@ -13,7 +13,7 @@ from typing import Any
 
 import boa
 from eth_abi.abi import encode
-from eth_keys import keys
+from eth_keys import keys  # pyright: ignore[reportPrivateImportUsage]
 from eth_utils.crypto import keccak
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -354,7 +354,7 @@ class Credit(RuleBasedStateMachine):
         super().__init__()
         self._anchor = boa.env.anchor()
         self._anchor.__enter__()
-        self.who = {name: key.public_key.to_checksum_address() for name, key in HOLDERS.items()}
+        self.who: dict[str, str] = {name: key.public_key.to_checksum_address() for name, key in HOLDERS.items()}
         self.who[DEPLOYER] = str(boa.env.generate_address(DEPLOYER))
         self.token = deployer("EnergyCredit").deploy(sender=self.who[DEPLOYER])
         self.target = str(self.token.address)

@@ -38,10 +38,9 @@ def schema() -> dict[str, Any]:
 
 def plan(**other: Any) -> Plan:
     """A campaign of one file of unit tests and one of property tests."""
-    few = {"unit": ("tests/unit/test_tiers.py",), "properties": ("tests/properties/test_matching.py",)}
-    return Plan(
-        **{"profile": "quick", "engine": engine_for(None), "seed": None, "jobs": 1, "within": None} | few | other
-    )
+    few: dict[str, Any] = {"unit": ("tests/unit/test_tiers.py",), "properties": ("tests/properties/test_matching.py",)}
+    usual: dict[str, Any] = {"profile": "quick", "engine": engine_for(None), "seed": None, "jobs": 1, "within": None}
+    return Plan(**usual | few | other)
 
 
 @pytest.fixture(scope="session")

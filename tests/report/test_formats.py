@@ -165,6 +165,7 @@ def node() -> Iterator[str]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            result = ""
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             match asked["method"]:
                 case "eth_getCode":
@@ -176,7 +177,7 @@ def node() -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *args: Any) -> None:
+        def log_message(self, format: str, *args: Any) -> None:
             """Says nothing."""
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -35,9 +37,11 @@ class Toy(RuleBasedStateMachine):
             raise
 
 
-def failures(machine: type[RuleBasedStateMachine], **limits: object) -> list[BaseException]:
+def failures(machine: type[RuleBasedStateMachine], **limits: Any) -> list[BaseException]:
     """What a run of a machine fails with."""
-    plan = settings(database=None, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), **limits)
+    plan = settings(
+        database=None, derandomize=True, deadline=None, suppress_health_check=cast(Any, list(HealthCheck)), **limits
+    )
     with pytest.raises(BaseException) as failed:
         run_state_machine_as_test(machine, settings=plan)
     return list(counters.leaves(failed.value))

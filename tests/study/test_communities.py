@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,7 +78,8 @@ def test_nothing_is_varied_beyond_the_connection(tmp_path: Path) -> None:
     base = Base.of(open_households(path))
     assert base.capacities == wires
     cut = 0
-    for frame in ({}, {"windy": True}, {"never_right": True}):
+    frames: list[dict[str, Any]] = [{}, {"windy": True}, {"never_right": True}]
+    for frame in frames:
         community = Community(base, Frame(seed=1, days=(0, 1, 2), **frame))
         assert community.capacities == wires
         for row in community:

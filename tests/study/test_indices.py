@@ -75,4 +75,4 @@ def test_equality_is_the_double_sum_of_its_definition(costs: list[int]) -> None:
         return
     differences = sum(abs(one - other) for one in incomes for other in incomes)
     assert equality(costs) == 1 - Fraction(differences, 2 * len(costs) * sum(incomes))
-    assert 0 <= equality(costs) <= 1
+    assert 0 <= (equality(costs) or 0) <= 1

@@ -1,6 +1,7 @@
 """The model of the terms, by hand-worked examples: every expected number is literal, computed on paper."""
 
 from copy import deepcopy
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ BIDDING, REVEALING, MATCHING, DELIVERING, METERING, SETTLING, CLOSING = (
     183_000,
 )
 
-TERMS = {
+TERMS: dict[str, Any] = {
     "owner": "owner",
     "supplier": "supplier",
     "sbp": 6,
@@ -44,7 +45,7 @@ TERMS = {
 }
 
 
-def new_market(**terms: object) -> Market:
+def new_market(**terms: Any) -> Market:
     return Market(**(TERMS | terms))
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
-from wattproof.evm import pruning as footprint
+from wattproof.evm import pruning
 from wattproof.evm.engine import available
 from wattproof.market.deployment import Tariff
 from wattproof.simulation import trading_day as scenario
@@ -560,12 +561,12 @@ def test_dropping_revms_undo_log_changes_nothing(tmp_path: Path, monkeypatch: py
     ]
     path = csv(tmp_path, *rows)
     kept, before = play(path, engine="revm")
-    monkeypatch.setattr(footprint, "MAX_FRAMES", 1)
+    monkeypatch.setattr(pruning, "MAX_FRAMES", 1)
     dropped, after = play(path, engine="revm")
 
     assert before == after
     assert kept.books.balances == dropped.books.balances
-    frames = [day.env.evm._revm.journal_len for day in (kept, dropped)]
+    frames = [cast(Any, day.env.evm)._revm.journal_len for day in (kept, dropped)]
     assert frames[1] < frames[0] // 10
     for name in ("sunny", "cloudy"):
         for period in range(before[0].chain_period, before[-1].chain_period + 1):
@@ -592,7 +593,7 @@ def test_the_first_period_starts_at_the_epoch(tmp_path: Path) -> None:
 
 def test_memory_on_pyevm_does_not_grow_with_the_periods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A cache that is full at once: what it gains until then is not growth.
-    monkeypatch.setattr(footprint, "CACHED", 64)
+    monkeypatch.setattr(pruning, "CACHED", 64)
     rows = [
         f"{period},{name},{load + period % 7},{pv},{load},{pv}"
         for period in range(10)

@@ -326,7 +326,7 @@ def answers(stage: Stage, data: bytes, value: int = 0) -> bool:
     return succeeded or answer != b""
 
 
-FUNCTIONS = [pytest.param(entry, id=entry["name"]) for entry in ABI if entry["type"] == "function"]
+FUNCTIONS: list[Any] = [pytest.param(entry, id=entry["name"]) for entry in ABI if entry["type"] == "function"]
 WITH_ARGUMENTS = [function for function in FUNCTIONS if function.values[0]["inputs"]]
 
 

@@ -349,7 +349,9 @@ def _values(source: Source, function: Any, kind: str, place: Any) -> Iterator[tu
 
 def _declared(function: Any, place: Any) -> dict[str, tuple[Any, str | None]]:
     """The variables that can be read at a place: node of the declaration and type, by name."""
-    known = {arg.arg: (arg, str(arg.annotation.get("id") or "")) for arg in function.args.args}
+    known: dict[str, tuple[Any, str | None]] = {
+        arg.arg: (arg, str(arg.annotation.get("id") or "")) for arg in function.args.args
+    }
     child, block = place, place.get_ancestor()
     while block is not None and child is not function:
         for body in (getattr(block, "body", None), getattr(block, "orelse", None)):

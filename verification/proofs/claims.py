@@ -552,7 +552,7 @@ class Verdict:
     @property
     def holds(self) -> bool:
         """Whether the claim is proved, says something, and would fail if it were wrong."""
-        return (self.proved, self.enabled, self.wrong) == ("unsat", "sat", "sat")
+        return (self.proved, self.possible, self.wrong) == ("unsat", "sat", "sat")
 
 
 def ask(claim: Claim, timeout: int = TIMEOUT) -> Verdict:
@@ -621,7 +621,7 @@ def run(console: Console, timeout: int = TIMEOUT) -> dict[str, Any]:
                 "says": verdict.claim.says,
                 "clauses": verdict.claim.clauses,
                 "negation": verdict.proved,
-                "assumptions": verdict.enabled,
+                "assumptions": verdict.possible,
                 "wrong variant": verdict.claim.wrong,
                 "wrong negation": verdict.wrong,
                 "broken by": verdict.breaks,
@@ -638,7 +638,7 @@ class NotProved(AssertionError):
 
     def __init__(self, verdicts: Sequence[Verdict]) -> None:
         lines = [
-            f"{verdict.claim.name}: negation {verdict.proved} (must be unsat), assumptions {verdict.enabled} and "
+            f"{verdict.claim.name}: negation {verdict.proved} (must be unsat), assumptions {verdict.possible} and "
             f"wrong variant {verdict.wrong} (must be sat): {verdict.claim.says}"
             for verdict in verdicts
         ]

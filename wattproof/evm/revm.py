@@ -336,7 +336,8 @@ class RevmVM:
         self.env = env
         self.patch = RevmPatch(gas_limit)
         self._checkpoints: list[_Checkpoint] = []
-        self._revm, self._config = None, None
+        self._revm: Any = None
+        self._config: Any = None
         self._refresh()
 
     def __getattr__(self, name: str) -> Any:

@@ -41,7 +41,7 @@ MOST = 12
 TOLERANCE = 5
 """Per cent by which a performance may differ from its promise (paper, section 2.2)."""
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.hashsalt": "wattproof",
     "svg.fonttype": "none",  # text stays text: it can be searched, and the files are a third of the size
     "font.size": 11,
@@ -270,7 +270,7 @@ def _pairs(axes: Axes, base: Base, rows: Sequence[tuple[str, int, int]]) -> None
     axes.axhline(0, color=GREY, linewidth=1)
     for offset, column, colour, text in ((-0.2, 1, SKY, "grid alone"), (0.2, 2, GREEN, "with the market")):
         axes.bar(
-            [at + offset for at in range(len(shown))], [row[column] / PENCE for row in shown], 0.38, color=colour,
+            [at + offset for at in range(len(shown))], [int(row[column]) / PENCE for row in shown], 0.38, color=colour,
             label=text,
         )  # fmt: skip
     axes.set_xticks(range(len(shown)), [label(base, row[0]).replace(" (", "\n(") for row in shown], fontsize=9)

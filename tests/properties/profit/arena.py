@@ -398,8 +398,7 @@ def salt_of(name: str) -> bytes:
 
 @functools.lru_cache(maxsize=100_000)
 def _signature(meter: Meter, market: str, *reading: Any) -> bytes:
-    *fields, chain = reading
-    return meter.sign_reading(market, *fields, chain)
+    return meter.sign_reading(market, *reading)
 
 
 _ARENAS: list[tuple[Any, str, Arena]] = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import boa
 
@@ -45,7 +45,7 @@ def p(amount: str) -> int:
 class Play:
     """One market, one half-hour to trade in; everybody has 5,000 p in the market, the supplier 50,000."""
 
-    def __init__(self, **tariff: int | bool) -> None:
+    def __init__(self, **tariff: Any) -> None:
         self.lockstep = Lockstep.fresh(Tariff(**tariff), funds=pence(5_000))
         self.lockstep.give("supplier", pence(50_000))
         self.lockstep.call("deposit", pence(50_000), sender="supplier")
@@ -209,6 +209,7 @@ def test_attack_1_a_stranger_takes_all_that_the_supplier_has() -> None:
 
     def run(lie: bool) -> Gains:
         with play() as market:
+            number = 0
             if lie:
                 number = market.quote(11_500, "17.8", PARTNER)
                 market.auction(number, Bid(BUYER, 11_500, "17.8"))

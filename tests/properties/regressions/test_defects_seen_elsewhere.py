@@ -320,6 +320,7 @@ def test_06_valid_calls_never_underflow(volume: int, bought: int, more: int, exp
         made = d.auction(volume, (BUYER, d.low, bought))
         left = d.remaining(1)
         holds("C4-SEEN-6", left == volume - bought, left=left)
+        assert left is not None
         sold = bought
         if 0 < more <= left and (64 * more >= volume or more == left):
             made.append(d.call("buy_surplus", 1, more, sender=OTHER))
@@ -479,7 +480,7 @@ def test_10_removing_one_removes_no_other(turns: list[str], lost: str) -> None:
     Revoking a user, and taking a quote back, changes that user, or that quote, and no other.
     """
     with day() as d:
-        numbers = {name: d.quote(10, name=name).result for name in HOUSEHOLDS}
+        numbers = {name: d.quote(10, name=name).result or 0 for name in HOUSEHOLDS}
         for name in turns:
             before = d.everybody()
             function = "revoke" if before[name].authorized else "authorize"
@@ -582,7 +583,7 @@ def test_13_nobody_locks_anothers_money(
             locked = [who for who in after if after[who].reserved > before[who].reserved and who != STRANGER]
             holds("C4-SEEN-13", not locked, call=function, locked=locked)
         before = {name: d.wealth(name) for name in (PROSUMER, BUYER)}
-        number = d.quote(volume).result
+        number = d.quote(volume).result or 0
         d.bid(number, BUYER, offered, wanted)
         d.to("REVEALING")
         d.reveal(number, BUYER, offered, wanted)
@@ -727,7 +728,7 @@ def test_17_the_silent_block_nobody(silent: set[str], volume: int, share: int, s
     all that it has.
     """
     with day() as d:
-        numbers = [d.quote(volume, name=name).result for name in HOUSEHOLDS[:2]]
+        numbers = [d.quote(volume, name=name).result or 0 for name in HOUSEHOLDS[:2]]
         for number in numbers:
             for name in HOUSEHOLDS[2:]:
                 d.bid(number, name, d.low, volume // share)
@@ -793,7 +794,7 @@ def matching_gas(count: int, ascending: bool) -> int:
     """The gas of matching a quote with so many bids, each larger, or each smaller, than the one opened before it."""
     with day("full book") as d:
         d.period += 1
-        number = d.quote(9_000).result
+        number = d.quote(9_000).result or 0
         crowd = [f"household_{place}" for place in range(count)]
         sizes = {name: 1 + (place if ascending else count - place) for place, name in enumerate(crowd)}
         made = [d.bid(number, name, d.low, size) for name, size in sizes.items()]
