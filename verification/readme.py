@@ -1,0 +1,85 @@
+"""The figures of the README, which nobody edits by hand: gathered from what was measured, kept in `docs/figures.json`.
+
+`make readme` gathers what lies in `out/` and writes the README's table anew; a test compares the table with the kept
+figures, and those of another bytecode say so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from typing import Any
+
+from verification.invariants import ROOT, invariants
+from verification.report.parts import PARTS
+
+FIGURES = ROOT / "docs" / "figures.json"
+README = ROOT / "README.md"
+
+_TABLE = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
+
+ROWS: dict[str, tuple[str, str]] = {
+    "faults": ("`make faults`", "{caught} of {faults} seeded bugs caught by the invariant that they violate"),
+    "mutation": (
+        "`wattproof mutate`",
+        "{mutants} mutants: {killed} killed, {explained as equivalent} explained as equivalent, "
+        "{survived unexplained} survived, {do not compile} do not compile",
+    ),
+    "edges": (
+        "`wattproof edges`",
+        "{edges run} of {edges} edges of the bytecode run, {edges explained as unreachable} cannot be; "
+        "{lines run} of {lines} lines",
+    ),
+    "compilers": ("`wattproof compilers`", "{histories} histories, {calls} calls: no difference between the builds"),
+    "nodes": ("`wattproof nodes`", "{histories} histories, {transactions} transactions: no difference between nodes"),
+    "symbolic": ("`wattproof prove`", "{claims proved} claims proved, {wrong claims refuted} wrong variants refuted"),
+}
+"""By part the command that measures it, and what the README says of its figures."""
+
+
+def gathered(known: dict[str, Any]) -> dict[str, Any]:
+    """The known figures, with what lies in `out/` in the place of older ones."""
+    found = dict(known)
+    for part in ROWS:
+        path = ROOT / PARTS[part][0]
+        if path.is_file():
+            told = json.loads(path.read_text())
+            found[part] = {"bytecode": told["bytecode"]["runtime"], "figures": told["figures"]}
+    return found
+
+
+def table(figures: dict[str, Any]) -> str:
+    """The README's table."""
+    newest = max((entry["bytecode"] for entry in figures.values()), key=_count(figures), default="")
+    lines = ["| | |", "|---|---|", f"| `make test` | {len(invariants())} invariants |"]
+    for part, (command, said) in ROWS.items():
+        if entry := figures.get(part):
+            shown = said.format_map({name: _shown(value) for name, value in entry["figures"].items()})
+            older = "" if entry["bytecode"] == newest else " (of an earlier bytecode)"
+            lines.append(f"| {command} | {shown}{older} |")
+    return "\n".join(lines) + "\n"
+
+
+def _count(figures: dict[str, Any]) -> Any:
+    codes = [entry["bytecode"] for entry in figures.values()]
+    return lambda code: codes.count(code)
+
+
+def _shown(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def main() -> int:
+    """Gathers the figures and writes the table."""
+    argparse.ArgumentParser(prog="python -m verification.readme", description=(__doc__ or "").split("\n")[0]).parse_args()
+    figures = gathered(json.loads(FIGURES.read_text()) if FIGURES.is_file() else {})
+    FIGURES.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
+    README.write_text(_TABLE.sub(lambda _: table(figures), README.read_text()))
+    print(f"the figures of {README.name} are those of {FIGURES.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
