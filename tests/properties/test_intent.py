@@ -271,6 +271,7 @@ class Intent(Books):
             elif when == "metering":
                 self._forge(number, stall)
                 self._admit(number, stall, "revoke")
+                self._export_of_a_buyer(number, stall)
             elif when == "settled":
                 self._admit(number, stall, "authorize")
 
@@ -326,11 +327,19 @@ class Intent(Books):
         holds("C1-METER-2", not outcome.accepted, user=name, signed=forged)
 
     def _admit(self, number: int, stall: Stall, function: str) -> None:
-        """T-REG-17, T-MET-15: one seller in three is put out before its meter reports, and let in again at the end."""
-        if number % 3 == 2:
+        """T-REG-17, T-MET-15: of every three quotes the seller of one is put out before its meter reports, the first
+        bidder of another, and both are let in again at the end."""
+        party = {2: stall.prosumer, 0: stall.wishes[0].bidder}.get(number % 3)
+        if party is not None:
             owner = self.twin.names.get(self.twin.model.owner, "owner")
-            capacity = (self.capacity(stall.prosumer),) if function == "authorize" else ()
-            self.do(function, stall.prosumer, *capacity, sender=owner)
+            capacity = (self.capacity(party),) if function == "authorize" else ()
+            self.do(function, party, *capacity, sender=owner)
+
+    def _export_of_a_buyer(self, number: int, stall: Stall) -> None:
+        """T-MET-15: a bidder that was put out reports all that it agreed, and that it exported, too."""
+        period, name = self.offers[number].period, stall.wishes[0].bidder
+        if number % 3 == 0:
+            self.read(name, period, 1 + number, self.agreed(self.twin.address(name), period))
 
     def draw_pair(self) -> st.SearchStrategy[Day]:
         """A day on which one household buys all that another sells."""

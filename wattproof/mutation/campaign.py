@@ -30,7 +30,7 @@ from wattproof.mutation.operators import Mutant, mutants
 from wattproof.mutation.sources import new_lines, sources
 from wattproof.mutation.trial import EFFORTS, UNIT, Suite, Task, run
 
-LONGEST = {LOOK: 120, LONG: 900}
+LONGEST = {LOOK: 600, LONG: 1_200}
 """Seconds after which a trial is given up, by the last effort that it makes; it then counts as undecided."""
 
 _TOOLS = ("vyper", "titanoboa", "pyrevm", "hypothesis", "snekmate", "pytest")
@@ -177,7 +177,7 @@ class Campaign:
 
     def units(self, mutant: Mutant | None) -> list[Path]:
         """The files of unit tests: what killed most of the module's mutants first, then what tests the function."""
-        if self.options.effort != LONG or self.options.no_unit:
+        if self.options.no_unit:
             return []
         if mutant is None:
             return self.suite.units
