@@ -488,6 +488,23 @@ def test_256_trades_are_the_most(stage: Stage) -> None:
     assert stage.market.position(winners[127].address, stage.period).received == 1
 
 
+def test_128_purchases_without_winners_are_not_too_many(stage: Stage) -> None:
+    """T-SUR-7: winners count among the 256, so that here it is the volume that there is no more of."""
+    quote_id = stage.quote(volume=64, price=100)
+    stage.to("MATCHING")
+    stage.market.match_bids(quote_id)
+    for _ in range(64):
+        stage.market.buy_surplus(quote_id, 1, sender=stage.consumer.address)
+    stage.to("METERING")
+    stage.read(stage.prosumer, exported=1_000_000, imported=0)
+    for volume in (*[15_625] * 63, 15_561):
+        stage.market.buy_surplus(quote_id, volume, sender=stage.neighbour.address)
+
+    assert len(stage.market.trades(quote_id)) == 128
+    with stage.refuses("surplus: not enough left"):
+        stage.market.buy_surplus(quote_id, 1, sender=stage.neighbour.address)
+
+
 # ---- refusals ------------------------------------------------------------------------------------------------------
 
 
