@@ -398,6 +398,8 @@ def test_bids_and_purchases_of_a_period_stay_within_the_capacity(stage: Stage) -
         stage.market.buy_surplus(first, 16, sender=small.address)
     stage.market.authorize(small.address, 516, sender=stage.owner)
     stage.market.buy_surplus(first, 16, sender=small.address)
+    with stage.refuses("positions: beyond the capacity"):  # what is bought in METERING counts as well
+        stage.market.buy_surplus(first, 16, sender=small.address)
     assert stage.market.position(small.address, stage.period).bought == 416
 
     stage.to("MATCHING", stage.period + 2)
