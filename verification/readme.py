@@ -73,7 +73,9 @@ def _shown(value: Any) -> str:
 
 def main() -> int:
     """Gathers the figures and writes the table."""
-    argparse.ArgumentParser(prog="python -m verification.readme", description=(__doc__ or "").split("\n")[0]).parse_args()
+    argparse.ArgumentParser(
+        prog="python -m verification.readme", description=(__doc__ or "").split("\n")[0]
+    ).parse_args()
     figures = gathered(json.loads(FIGURES.read_text()) if FIGURES.is_file() else {})
     FIGURES.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
     README.write_text(_TABLE.sub(lambda _: table(figures), README.read_text()))

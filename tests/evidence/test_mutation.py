@@ -199,7 +199,7 @@ def run(tmp_path: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
 
 def test_a_sample_is_killed_and_the_record_goes_on(tmp_path: Path) -> None:
     """A few mutants, drawn with a fixed seed: each is killed, explained, or no contract of its own."""
-    sample = ("--sample", "5", "--seed", "5", "--jobs", "1", "--effort", "look")
+    sample = ("--sample", "5", "--seed", "5", "--jobs", "1", "--effort", "look", "--no-unit")
     code, evidence, told = run(tmp_path, *sample)
     assert code == 0, told
     figures = evidence["figures"]
@@ -224,7 +224,7 @@ def test_a_weak_suite_is_told_what_survives(tmp_path: Path, all_mutants: list[Mu
         and m.before.startswith("errors")
         and "own quote" in m.before
     )
-    only = ("--mutant", own.name, "--check", "preset fresh", "--jobs", "1", "--effort", "look")
+    only = ("--mutant", own.name, "--check", "preset fresh", "--jobs", "1", "--effort", "look", "--no-unit")
     code, evidence, told = run(tmp_path, *only)
     assert code == 1, told
     assert [line["mutant"] for line in evidence["details"]["survivors"]] == [own.name]

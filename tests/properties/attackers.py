@@ -201,7 +201,10 @@ class Attackers(MarketMachine):
             self.attempt("overreacher", choice[len(self.lockstep.calls) % len(choice)])
         if outcome.accepted and function in ("match_bids", "buy_surplus"):
             for kind, attacks in (("overreacher", self.overbuyers), ("crumb buyer", self.crumb_buyers)):
-                if choice := list(attacks()):
+                choice = list(attacks())
+                # Who has just bought goes first: what it bought must count against its capacity.
+                choice = [attack for attack in choice if attack.call.sender == sender] or choice
+                if choice:
                     self.attempt(kind, choice[len(self.lockstep.calls) % len(choice)])
         return outcome
 

@@ -435,7 +435,8 @@ class Run:
         while first <= count:
             asked = Asked.page(users, users[: len(HOUSEHOLDS)], first, tuple(self.periods))
             pages.append((asked, self._ask(asked)))
-            count = decode(pages[:1]).quote_count if not pages[1:] else count
+            # No further than quotes can have been made, whatever a contract says that counts them wrongly.
+            count = min(decode(pages[:1]).quote_count, self.since + len(self.sent))
             first += 8
         return decode(pages)
 

@@ -282,6 +282,7 @@ class Intent(GhostLedger):
             elif when == "metering":
                 self._forge(number, order)
                 self._admit(number, order, "revoke")
+                self._export_of_a_buyer(number, order)
             elif when == "settled":
                 self._admit(number, order, "authorize")
 
@@ -339,11 +340,19 @@ class Intent(GhostLedger):
         holds("C1-METER-2", not outcome.accepted, user=name, signed=forged)
 
     def _admit(self, number: int, order: SellOrder, function: str) -> None:
-        """T-REG-17, T-MET-15: one seller in three is put out before its meter reports, and let in again at the end."""
-        if number % 3 == 2:
+        """T-REG-17, T-MET-15: of every three quotes the seller of one is put out before its meter reports, the first
+        bidder of another, and both are let in again at the end."""
+        party = {2: order.prosumer, 0: order.wishes[0].bidder}.get(number % 3)
+        if party is not None:
             owner = self.lockstep.names.get(self.lockstep.model.owner, "owner")
-            capacity = (self.capacity(order.prosumer),) if function == "authorize" else ()
-            self.do(function, order.prosumer, *capacity, sender=owner)
+            capacity = (self.capacity(party),) if function == "authorize" else ()
+            self.do(function, party, *capacity, sender=owner)
+
+    def _export_of_a_buyer(self, number: int, order: SellOrder) -> None:
+        """T-MET-15: a bidder that was put out reports all that it agreed, and that it exported, too."""
+        period, name = self.offers[number].period, order.wishes[0].bidder
+        if number % 3 == 0:
+            self.read(name, period, 1 + number, self.agreed(self.lockstep.address(name), period))
 
     def draw_pair(self) -> st.SearchStrategy[Day]:
         """A day on which one household buys all that another sells."""

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any, NamedTuple
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from tests.properties.ghost_ledger import (
     CONFIRMED,
     CREATED,
@@ -29,12 +32,15 @@ from tests.properties.ghost_ledger import (
     tier_of,
     trades_hash,
 )
+from verification.harness import presets
 from verification.harness.counters import holds
 from verification.harness.lockstep import STRANGER
 from verification.harness.state import Observation
 from wattproof.terms.model import Phase
 
 MAX_TRADES = 256
+
+BEYOND = "positions: beyond the capacity"
 
 
 class Claim(NamedTuple):
@@ -124,7 +130,7 @@ class Matching(GhostLedger):
     def _claimed(self, step: Step, claim: Claim) -> None:
         """T-REG-21, from both sides."""
         holds("C3-CLAIM-1", claim.fits, when=step.outcome.accepted, call=step.function, claim=claim)
-        beyond = step.outcome.reason == "positions: beyond the capacity"
+        beyond = step.outcome.reason == BEYOND
         holds("C3-CLAIM-2", not claim.fits, when=beyond, call=step.function, claim=claim)
 
     def _matched(self, step: Step, number: int, offer: Offer, order: list[Opened]) -> None:
@@ -257,3 +263,28 @@ class Matching(GhostLedger):
 
 
 TestMatching = Matching.TestCase
+
+
+@given(capacity=st.integers(1, 300), first=st.integers(10, 160), second=st.integers(10, 160))
+def test_purchases_of_excess_count_against_the_capacity(capacity: int, first: int, second: int) -> None:
+    """T-REG-21, T-SUR-11: of 640 Wh exported beyond its sales, of which 10 are the least, a household buys twice."""
+    with presets.prepared("fresh").branch() as lockstep:
+        lockstep.strict = False
+        tariff = lockstep.tariff
+        period = (lockstep.now + 2 * tariff.window) // tariff.period_length + 1
+        lockstep.enrol("visitor", 10**6, watch=False, capacity=capacity)
+        number = lockstep.call("submit_quote", period, 1, tariff.lowest_price, sender="sunny").result
+        lockstep.at(period * tariff.period_length - tariff.window)
+        lockstep.call("match_bids", number, sender=STRANGER)
+        lockstep.at((period + 1) * tariff.period_length)
+        lockstep.call(
+            "submit_reading", "sunny", period, 640, 0, lockstep.reading("sunny", period, 640, 0), sender=STRANGER
+        )
+        bought = 0
+        for volume in (first, second):
+            done = lockstep.call("buy_surplus", number, volume, sender="visitor")
+            claim = Claim(bought, volume, capacity)
+            holds("C3-CLAIM-1", claim.fits, when=done.accepted, claim=claim)
+            holds("C3-CLAIM-2", not claim.fits, when=done.reason == BEYOND, claim=claim)
+            bought += volume if done.accepted else 0
+        lockstep.agreed()

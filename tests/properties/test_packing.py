@@ -10,7 +10,7 @@ from typing import Any
 
 import boa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from verification.harness.counters import holds
@@ -211,6 +211,11 @@ def ends(width: int) -> tuple[int, ...]:
     return tuple(sorted({0, 1, 1 << (width - 1), (1 << width) - 1}))
 
 
+def blank(record: str) -> Values:
+    """The record of which every field is 0."""
+    return dict.fromkeys(dict(LAYOUTS[record]), 0)
+
+
 def some(record: str) -> st.SearchStrategy[Values]:
     """Any record, the ends of its fields often."""
     parts = {field: st.sampled_from(ends(width)) | st.integers(0, (1 << width) - 1) for field, width in LAYOUTS[record]}
@@ -326,6 +331,13 @@ def changes(
 
 @settings(deadline=None, max_examples=300)
 @given(values=some("balance"), amount=near(104), back=near(104))
+@example(values=blank("balance"), amount=2**104, back=0)
+@example(values=blank("balance"), amount=2**104 - 1, back=0)
+@example(values=blank("balance") | {"free": 2**104 - 1}, amount=1, back=0)
+@example(values=blank("balance") | {"free": 1, "reserved": 2**104 - 1}, amount=1, back=0)
+@example(values=blank("balance") | {"reserved": 2**104 - 1}, amount=2**104 - 1, back=2**104)
+@example(values=blank("balance") | {"free": 1, "reserved": 5}, amount=5, back=2**104 - 1)
+@example(values=blank("balance") | {"reserved": 4}, amount=5, back=0)
 def test_moves_money_within_a_balance_record(packing: Any, values: Values, amount: int, back: int) -> None:
     """Exactly the amounts, and nothing else in the word; what is not there, or has no room, is refused."""
     free, reserved = values["free"], values["reserved"]
@@ -341,6 +353,10 @@ def test_moves_money_within_a_balance_record(packing: Any, values: Values, amoun
 
 @settings(deadline=None)
 @given(values=some("balance"), field=st.sampled_from(["performances", "waivers"]))
+@example(values=blank("balance") | {"performances": 2**24 - 1}, field="performances")
+@example(values=blank("balance") | {"performances": 2**24 - 2}, field="performances")
+@example(values=blank("balance") | {"waivers": 2**22 - 1}, field="waivers")
+@example(values=blank("balance") | {"waivers": 2**22 - 2}, field="waivers")
 def test_counts_in_a_balance_record(packing: Any, values: Values, field: str) -> None:
     """One more, and none at the most."""
     limit = (1 << dict(LAYOUTS["balance"])[field]) - 1
@@ -351,6 +367,12 @@ def test_counts_in_a_balance_record(packing: Any, values: Values, field: str) ->
 
 @settings(deadline=None, max_examples=300)
 @given(values=some("position"), volume=near(24), ahead=st.booleans(), purchased=st.booleans(), ended=st.integers(0, 1))
+@example(values=blank("position"), volume=2**24, ahead=False, purchased=False, ended=0)
+@example(values=blank("position"), volume=2**24 - 1, ahead=True, purchased=True, ended=0)
+@example(values=blank("position") | {"bought": 2**24 - 1}, volume=1, ahead=True, purchased=False, ended=0)
+@example(values=blank("position") | {"received": 2**24 - 1}, volume=1, ahead=False, purchased=False, ended=0)
+@example(values=blank("position") | {"open": 2**16 - 1}, volume=0, ahead=False, purchased=False, ended=0)
+@example(values=blank("position"), volume=0, ahead=False, purchased=False, ended=1)
 def test_changes_a_position(
     packing: Any, values: Values, volume: int, ahead: bool, purchased: bool, ended: int
 ) -> None:
@@ -372,6 +394,8 @@ def test_changes_a_position(
 
 @settings(deadline=None)
 @given(values=some("bid"), filled=near(24), following=near(32))
+@example(values=blank("bid"), filled=2**24, following=0)
+@example(values=blank("bid"), filled=0, following=2**32)
 def test_confirms_a_bid(packing: Any, values: Values, filled: int, following: int) -> None:
     """What won and who comes next replace nothing and the former next; price, volume and mark stay."""
     values = values | {"filled": 0}  # nothing has won before the matching
@@ -380,6 +404,8 @@ def test_confirms_a_bid(packing: Any, values: Values, filled: int, following: in
 
 @settings(deadline=None)
 @given(values=some("sale"), exported=near(24), imported=near(24))
+@example(values=blank("sale"), exported=2**24, imported=0)
+@example(values=blank("sale"), exported=0, imported=2**24)
 def test_a_reading_joins_a_sale(packing: Any, values: Values, exported: int, imported: int) -> None:
     """What the meter reported fills the lower part of the word; what became of the quote stays."""
     reported = {"exported": exported, "imported": imported, "present": 1, "settled": 0}

@@ -398,6 +398,8 @@ def test_bids_and_purchases_of_a_period_stay_within_the_capacity(stage: Stage) -
         stage.market.buy_surplus(first, 16, sender=small.address)
     stage.market.authorize(small.address, 516, sender=stage.owner)
     stage.market.buy_surplus(first, 16, sender=small.address)
+    with stage.refuses("positions: beyond the capacity"):  # what is bought in METERING counts as well
+        stage.market.buy_surplus(first, 16, sender=small.address)
     assert stage.market.position(small.address, stage.period).bought == 416
 
     stage.to("MATCHING", stage.period + 2)
@@ -486,6 +488,23 @@ def test_256_trades_are_the_most(stage: Stage) -> None:
     assert stage.market.quote(quote_id).status == SETTLED
     assert stage.market.position(stage.neighbour.address, stage.period).received == 987_200
     assert stage.market.position(winners[127].address, stage.period).received == 1
+
+
+def test_128_purchases_without_winners_are_not_too_many(stage: Stage) -> None:
+    """T-SUR-7: winners count among the 256, so that here it is the volume that there is no more of."""
+    quote_id = stage.quote(volume=64, price=100)
+    stage.to("MATCHING")
+    stage.market.match_bids(quote_id)
+    for _ in range(64):
+        stage.market.buy_surplus(quote_id, 1, sender=stage.consumer.address)
+    stage.to("METERING")
+    stage.read(stage.prosumer, exported=1_000_000, imported=0)
+    for volume in (*[15_625] * 63, 15_561):
+        stage.market.buy_surplus(quote_id, volume, sender=stage.neighbour.address)
+
+    assert len(stage.market.trades(quote_id)) == 128
+    with stage.refuses("surplus: not enough left"):
+        stage.market.buy_surplus(quote_id, 1, sender=stage.neighbour.address)
 
 
 # ---- refusals ------------------------------------------------------------------------------------------------------

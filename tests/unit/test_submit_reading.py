@@ -236,6 +236,18 @@ def test_of_a_revoked_prosumer_counts_what_it_quoted(stage: Stage, exported: int
     assert stage.market.reading(stage.prosumer.address, stage.period) == (True, counted, 2000)
 
 
+@pytest.mark.parametrize("exported", [0, 1, 1000, 2**256 - 1])
+def test_of_a_revoked_buyer_no_export_counts(stage: Stage, exported: int) -> None:
+    """T-MET-15: it quoted nothing; what it imports counts as ever."""
+    stage.auction(stage.quote(1000, 100), (stage.consumer, 100, 600))
+    stage.market.revoke(stage.consumer.address, sender=stage.owner)
+    stage.to("METERING")
+
+    stage.read(stage.consumer, exported, 600)
+
+    assert stage.market.reading(stage.consumer.address, stage.period) == (True, 0, 600)
+
+
 # ---- whose signature -----------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ RECORD = Path("out/mutation/results.jsonl")
 OUT = Path("out/evidence/mutation.json")
 
 LOOK, LONG = "look", "long"
-"""The efforts: short histories only, or the unit tests and long ones after them."""
+"""The efforts: short histories and the unit tests, or longer histories after them."""
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:

@@ -33,7 +33,7 @@ from verification.mutation.sources import new_lines, sources
 from verification.mutation.trial import CONTRACTS, OPTIONS, PRESET, Task, run
 from wattproof.market.deployment import deployer
 
-LONGEST = {LOOK: 120, LONG: 900}
+LONGEST = {LOOK: 600, LONG: 1_200}
 """Seconds after which a trial is given up, by the last effort that it makes; it then counts as undecided."""
 
 DECIDED = ("killed", "survived", "does not compile", "same code")
