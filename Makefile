@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 DEV    := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help day study repl gas test verify test-one faults deep profit rate evidence docs lint format clean
+.PHONY: help day study repl gas test verify test-one faults deep profit rate evidence readme docs lint format clean
 
 help:
 	@echo "make day     run a trading day of ten households through the contract"
@@ -91,6 +91,10 @@ evidence: $(READY) $(HALMOS)
 	@failed=; for part in $(PARTS); do echo "wattproof $$part"; \
 		WATTPROOF_HALMOS="$$(ls $(HALMOS) 2>/dev/null)" $(BIN)/wattproof $$part || failed="$$failed $${part%% *}"; done; \
 		test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
+
+# The README's figures, from what was measured last.
+readme: $(READY)
+	@$(BIN)/python -m verification.readme
 
 # The documentation as a site; a link that leads nowhere fails it.
 docs: $(DEV)

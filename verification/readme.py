@@ -34,7 +34,7 @@ ROWS: dict[str, tuple[str, str]] = {
     ),
     "compilers": ("`wattproof compilers`", "{histories} histories, {calls} calls: no difference between the builds"),
     "nodes": ("`wattproof nodes`", "{histories} histories, {transactions} transactions: no difference between nodes"),
-    "symbolic": ("`wattproof prove`", "{claims proved} claims proved, {wrong claims refuted} wrong variants refuted"),
+    "symbolic": ("`wattproof prove`", "{proved} claims proved, {wrong variants refuted} wrong variants refuted"),
 }
 """By part the command that measures it, and what the README says of its figures."""
 
