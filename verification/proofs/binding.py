@@ -170,7 +170,9 @@ def function(name: str, wanted: str, folder: Path | None = None) -> Any:
     """The syntax tree of a function. NotTied where there is none of that name."""
     found = [node for node in module(name, folder).get_children(vy_ast.FunctionDef) if node.name == wanted]
     if not found:
-        raise NotTied(f"{name}.vy has no function {wanted} any more: say in wattproof/evidence/ties.py what it became")
+        raise NotTied(
+            f"{name}.vy has no function {wanted} any more: say in verification/proofs/binding.py what it became"
+        )
     return found[0]
 
 
@@ -244,7 +246,7 @@ class _Reader:
             case vy_ast.Call():
                 return self.call(node)
         raise NotTied(
-            f"{self.place}: cannot tell what `{node.node_source_code}` is; say in wattproof/evidence/ties.py "
+            f"{self.place}: cannot tell what `{node.node_source_code}` is; say in verification/proofs/binding.py "
             "which parameter it stands for"
         )
 
@@ -265,7 +267,7 @@ class _Reader:
             case "unsafe_add" | "unsafe_sub" | "unsafe_mul" | "unsafe_div":
                 kinds = {"add": vy_ast.Add, "sub": vy_ast.Sub, "mul": vy_ast.Mult, "div": vy_ast.FloorDiv}
                 return self.step(self.arithmetic(kinds[callee[7:]](), *map(self.read, node.args)))
-        raise NotTied(f"{self.place}: it calls `{callee}`, which is no parameter: see wattproof/evidence/ties.py")
+        raise NotTied(f"{self.place}: it calls `{callee}`, which is no parameter: see verification/proofs/binding.py")
 
     def arithmetic(self, op: Any, left: Any, right: Any) -> Any:
         match op:
@@ -400,7 +402,7 @@ def _expression(tie: Tie, node: Any) -> Any:
         calls = [found for found in node.get_descendants(vy_ast.Call) if text(found.func) == callee]
         assigned = [found.args[int(index)] for found in calls]
     if len(assigned) != 1:
-        raise NotTied(f"{tie.place} stands there {len(assigned)} times, not once: see wattproof/evidence/ties.py")
+        raise NotTied(f"{tie.place} stands there {len(assigned)} times, not once: see verification/proofs/binding.py")
     return assigned[0]
 
 
@@ -461,7 +463,7 @@ def check_fingerprints(folder: Path | None = None) -> None:
     if changed:
         raise NotTied(
             f"changed since the proofs were compared with the contract: {', '.join(changed)}. Read them beside "
-            "wattproof/evidence/formulas.py and proofs.py; where those still say what the contract does: "
+            "verification/proofs/formulas.py and claims.py; where those still say what the contract does: "
             "wattproof prove --accept"
         )
 

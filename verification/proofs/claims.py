@@ -612,7 +612,7 @@ def run(console: Console, timeout: int = TIMEOUT) -> dict[str, Any]:
         "longest question, seconds": max(verdict.seconds for verdict in verdicts),
     }
     details = {
-        "halmos": opinions or "not run: no halmos here (see wattproof/evidence/bytecode.py)",
+        "halmos": opinions or "not run: no halmos here (see verification/proofs/bytecode.py)",
         "bounds": BOUNDS,
         "time limit, seconds": timeout,
         "claims": [
