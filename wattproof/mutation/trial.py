@@ -227,7 +227,7 @@ def run(
             (copy / mutant.path).write_text(text)
         os.environ["WATTPROOF_CONTRACTS"] = str(copy)
         suite.evidence.STORIES = Path(folder, "failures")
-        # Built for older rules, which takes ten times as long, a change is the same change; but not to a lens, which has
+        # Built for older rules, which takes ten times as long, a change is the same change; not so in a lens, which has
         # to know those rules.
         trial = _Trial(suite, pipe, () if target == LENS else ("-k", "not Shanghai"))
         # A change may make the contract too large for a chain; that would say nothing of the change.
