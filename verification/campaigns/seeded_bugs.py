@@ -30,7 +30,7 @@ from typing import Any
 import boa
 
 from verification.campaigns.suite import Suite, Uncollected, collect
-from verification.campaigns.workers import Ended, Pool
+from verification.campaigns.workers import Ended, Pool, silence
 from verification.harness import counters, presets
 from verification.harness.lockstep import Lockstep
 from verification.invariants import ROOT
@@ -110,7 +110,7 @@ def _work(bug: Bug, suite: Suite, folder: str, pipe: Connection) -> None:
     begun = time.monotonic()
     os.environ["WATTPROOF_CONTRACTS"] = str(Path(folder, "contracts"))
     counters.STORIES = Path(folder, "failures")
-    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (Hypothesis prints what it found)
+    silence()
     if not bug.invariant.startswith("C2") and bug.test != "tests/properties/test_terms.py::TestTerms":
         # The invariant must catch the bug by itself, without the model's help.
         Lockstep.comparing = Lockstep.strict_presets = False
@@ -126,7 +126,7 @@ def _work(bug: Bug, suite: Suite, folder: str, pipe: Connection) -> None:
     counters.first.clear()
     try:
         with boa.swap_env(presets.environment("revm", oversized=True)):
-            suite.run(suite.checks[bug.test].items)
+            suite.run(suite.named(bug.test))
     except BaseException as failure:
         violations = [leaf for leaf in counters.leaves(failure) if isinstance(leaf, counters.Violated)]
         reported = violations[0].invariant if violations else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,9 +33,6 @@ ABOUT_CONTRACTS = (
     *(f"--ignore={UNIT}/test_{name}.py" for name in _NOT_ABOUT_CONTRACTS),
 )
 """Options that leave out what cannot notice a change of the contracts, or only by way of what others test."""
-
-_EVERY_TEST_HAS = {"_property_engine", "property_env", "pytestconfig", "request"}
-"""Fixtures of the plugin."""
 
 
 class Uncollected(Exception):
@@ -73,13 +71,21 @@ class Suite:
         """The checks of a file of property tests."""
         module: Any = items[0].module  # type: ignore[attr-defined]
         needed = {name for value in vars(module).values() for name in getattr(value, "preset_names", ())}
-        shared = any(set(item.fixturenames) - _EVERY_TEST_HAS for item in items)  # type: ignore[attr-defined]
+        shared = any(name in vars(module) for item in items for name in item.fixturenames)  # type: ignore[attr-defined]
         for name, group in ((file, items),) if shared else ((one.nodeid, [one]) for one in items):
             machine = machine_of(group[0]) if len(group) == 1 else None
             presets = getattr(machine, "preset_names", None) or sorted(needed) or ("fresh",)
             marked = (one for item in group for mark in item.iter_markers("invariant") for one in mark.args)
             check = Check(name.removesuffix("::runTest"), tuple(group), tuple(dict.fromkeys(presets)), tuple(marked))
             self.checks[check.name] = check
+
+    def named(self, test: str) -> list[pytest.Item]:
+        """The tests that go by that name, file::name; of a test with parameters all, of a machine its one."""
+        found = re.compile(rf"{re.escape(test)}(::runTest|\[.*)?")
+        items = [item for check in self.checks.values() for item in check.items if found.fullmatch(item.nodeid)]
+        if not items:
+            raise KeyError(f"there is no test {test}")
+        return items
 
     def run(self, items: Sequence[pytest.Item]) -> None:
         """Runs tests in a worker, one after the other; raises what the first one that fails has raised.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 import time
@@ -21,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from vyper.ir import compile_ir
 
 from verification.campaigns.suite import ABOUT_CONTRACTS, Suite, Uncollected, collect, prepared
-from verification.campaigns.workers import Ended, Pool
+from verification.campaigns.workers import Ended, Pool, silence
 from verification.coverage.code import OWN, Code, Edge
 from verification.harness import presets
 from verification.invariants import ROOT
@@ -151,7 +150,7 @@ PARTS: dict[str, Callable[[Suite, Callable[[], None]], None]] = {"unit": _unit_t
 
 
 def _work(part: str, suite: Suite, watch: Watch, pipe: Connection) -> None:
-    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (pytest and Hypothesis print)
+    silence()
     try:
         with watch.on():
             PARTS[part](suite, lambda: pipe.send(("passed", watch.taken())))

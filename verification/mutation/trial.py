@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
@@ -22,6 +21,7 @@ import boa
 from hypothesis import settings
 
 from verification.campaigns.suite import ABOUT_CONTRACTS, UNIT, Suite, prepared
+from verification.campaigns.workers import silence
 from verification.harness import counters, presets
 from verification.invariants import ROOT
 from verification.mutation.arguments import LONG, LOOK
@@ -60,7 +60,7 @@ def run(
     that passed, `{"passed": ...}`, and in the end one that says `{"verdict": "killed" or "survived", ...}`.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (Hypothesis prints what it found)
+    silence()
     begun = time.monotonic()
     target = mutant.target if mutant else TARGETS[0]
     changes = {(CONTRACTS / mutant.path).resolve(): text} if mutant else {}
