@@ -127,6 +127,7 @@ def collect(work: Callable[[Suite], int], *arguments: str, paths: Sequence[str] 
 
         def __init__(self) -> None:
             self.status: int | None = None
+            self.problem: BaseException | None = None
             self.failures: list[BaseException] = []
 
         @pytest.hookimpl(tryfirst=True)
@@ -136,7 +137,10 @@ def collect(work: Callable[[Suite], int], *arguments: str, paths: Sequence[str] 
                 return None
             gc.collect()
             gc.freeze()
-            self.status = work(Suite(session, self.failures))
+            try:
+                self.status = work(Suite(session, self.failures))
+            except BaseException as problem:  # Raised again outside: pytest would take it for one of its own.
+                self.problem = problem
             return True
 
         def pytest_exception_interact(self, call: pytest.CallInfo[None]) -> None:
@@ -148,6 +152,8 @@ def collect(work: Callable[[Suite], int], *arguments: str, paths: Sequence[str] 
     quiet = ["-qq", "-s", "--no-header", "--no-summary", "-p", "no:cacheprovider"]
     os.chdir(ROOT)
     code = pytest.main([*quiet, *arguments, *paths], plugins=[session])
+    if session.problem is not None:
+        raise session.problem
     if session.status is None:
         raise Uncollected(f"pytest could not collect the tests ({code!r}): python -m pytest --collect-only")
     return session.status
