@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 
 from verification.harness import counters, presets, reproducers, summary
+from verification.harness.totals import merged, read
 from wattproof.evm.engine import ENGINES, available
 
 _FOLDER = "WATTPROOF_EVIDENCE"
@@ -283,7 +284,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         _leave_snapshot()
     if hasattr(config, "workerinput"):
         return
-    total = counters.merge(Path(folder))
+    total = merged(read(Path(folder)))
     config.stash[_TOTAL] = total
     if not counters.timing:
         shutil.rmtree(folder, ignore_errors=True)

@@ -12,9 +12,11 @@ import jsonschema
 import pytest
 
 from tests.report.conftest import ROOT, schema
+from verification.harness import totals
+from verification.harness.totals import merged
 from verification.invariants import invariants
 from verification.report import attacks, document, page, sources, text
-from verification.report.campaign import Stage, merged
+from verification.report.campaign import Stage
 
 SEARCH = "tests/properties/test_profit.py::test_households"
 STORY = ["first bids: seller submit_quote(10000, 120)", *["purchases: anna buy_surplus(1, 1)"] * 256, "closing: all"]
@@ -73,8 +75,8 @@ def test_the_attack_nearest_to_its_bound_is_kept_in_whatever_order_they_are_foun
 )
 def test_which_attack_is_nearer(other: dict[str, Any], nearer: bool) -> None:
     attack = {"victim": "ben", "lost": 10, "bound": 100, "story": ["x", "y"]}
-    assert attacks.nearer(attack | other, attack) is nearer
-    assert attacks.nearer(attack, attack | other) is not nearer
+    assert totals.nearer(attack | other, attack) is nearer
+    assert totals.nearer(attack, attack | other) is not nearer
 
 
 def test_document_tells_victim_loss_bound_and_story(fed: dict[str, Any]) -> None:

@@ -12,8 +12,9 @@ import jsonschema
 import pytest
 
 from tests.report.conftest import FAULT, ROOT, parts_in, plan, schema
+from verification.harness.totals import merged
 from verification.report import document, parts, saved
-from verification.report.campaign import Campaign, Stage, merged
+from verification.report.campaign import Campaign, Stage
 from verification.report.document import BLOCKED, FALSIFIED, HELD, NOT_REACHED, _status
 
 

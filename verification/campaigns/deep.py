@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from verification.harness import counters
+from verification.harness.totals import keep, merged, read
 from verification.invariants import ROOT, invariants
 from verification.measurements import document, write
 from verification.report import attacks, sources, text
@@ -45,7 +45,7 @@ class Found:
     def add(self, total: dict[str, Any]) -> Found:
         """The same with what a pass has counted so far."""
         worst = dict(self.worst)
-        attacks.keep(worst, total["attacks"])
+        keep(worst, total["attacks"])
         return Found(self.checked + Counter(total["checked"]), worst, list(self.passes))
 
 
@@ -153,7 +153,7 @@ class Run:
         return Path(f"{self.file}.parts")
 
     def _counted(self) -> dict[str, Any]:
-        return counters.merge(self._parts)
+        return merged(read(self._parts))
 
     def _told(self, head: str, found: Found | None = None) -> None:
         found = found or self.found

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import gc
-import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from verification.harness.totals import COUNTED, keep
 from verification.invariants import statement
-from verification.report.attacks import keep
 
 checked: Counter[str] = Counter()
 """How often each invariant was put to the test with its premise true."""
@@ -171,14 +170,12 @@ def mark(invariant: str | None = None) -> None:
 
 # ---- who counted what --------------------------------------------------------------------
 
-_COUNTED = ("checked", "vacuous", "violated", "calls", "phases", "tallies", "lengths", "spent")
-
 _before: dict[str, Any] = {}
 
 
 def counts() -> dict[str, Any]:
     """Everything counted in this process so far, as JSON can hold it."""
-    return {name: _plain(globals()[name]) for name in _COUNTED}
+    return {name: _plain(globals()[name]) for name in COUNTED}
 
 
 def _plain(counter: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,12 +193,12 @@ def _less(after: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]
     return found
 
 
-def _add(total: Any, part: Mapping[str, Any], sign: int = 1) -> None:
+def _take(total: Any, part: Mapping[str, Any]) -> None:
     for name, value in part.items():
         if isinstance(value, Mapping):
-            _add(total[name], value, sign)
+            _take(total[name], value)
         else:
-            total[name] += sign * value
+            total[name] -= value
 
 
 @contextmanager
@@ -212,7 +209,7 @@ def preset(name: str) -> Iterator[None]:
         yield
     finally:
         played[name] = _less(counts(), before)
-        _add({counter: globals()[counter] for counter in _COUNTED}, played[name], -1)
+        _take({counter: globals()[counter] for counter in COUNTED}, played[name])
 
 
 def begin(test: str) -> None:
@@ -242,23 +239,3 @@ def snapshot() -> dict[str, Any]:
         shown[current] = tests[current] | _less(counts(), _before)
     found = {"failures": list(failures), "attacks": dict(attacks)}
     return {"tests": shown, "presets": dict(played), **found, "current": current}
-
-
-def merge(folder: Path) -> dict[str, Any]:
-    """The sum of the snapshots `*.json` that the processes of a run left in `folder`.
-
-    What was counted in every test and, once, in every preset; beside the sums the tests, presets and failures, and
-    the worst attack on each invariant.
-    """
-    total: dict[str, Any] = {name: Counter() for name in _COUNTED}
-    total["calls"] = defaultdict(Counter)
-    total |= {"tests": {}, "presets": {}, "failures": [], "attacks": {}}
-    for path in sorted(folder.glob("*.json")):
-        part = json.loads(path.read_text())
-        total["tests"] |= part["tests"]
-        total["presets"] |= part["presets"]
-        total["failures"] += part["failures"]
-        keep(total["attacks"], part["attacks"])
-    for part in (*total["tests"].values(), *total["presets"].values()):
-        _add(total, {name: part[name] for name in _COUNTED if name in part})
-    return total

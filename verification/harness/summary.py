@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from verification.invariants import invariants
@@ -66,7 +67,7 @@ def unreached(total: dict[str, Any]) -> list[str]:
 
 def write_report(terminal: Any, total: dict[str, Any], engine: str, profile: str, seconds: float) -> None:
     """Writes accepted and refused calls per machine, phases, and how often each invariant was checked."""
-    tallies, calls = total["tallies"], total["calls"]
+    tallies, calls = Counter(total["tallies"]), total["calls"]
     terminal.section("properties")
     terminal.line(
         f"engine {engine}, profile {profile}: {tallies['histories']} histories, {tallies['steps']} steps, "
@@ -77,7 +78,7 @@ def write_report(terminal: Any, total: dict[str, Any], engine: str, profile: str
         terminal.line(f"{rate} checked steps a second per core (processor time of the histories)")
     terminal.line("calls (accepted / refused):")
     for name in sorted(calls):
-        accepted = calls[name]["accepted"]
+        accepted = calls[name].get("accepted", 0)
         terminal.line(f"  {name:<44} {accepted:>8} / {sum(calls[name].values()) - accepted}")
     terminal.line("calls by phase: " + ", ".join(f"{name} {count}" for name, count in sorted(total["phases"].items())))
     terminal.line("invariants (checked / premise false):")

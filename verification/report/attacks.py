@@ -15,28 +15,6 @@ FAMILY = "C4-PROFIT-"
 """The invariants that bound what somebody can lose to others."""
 
 
-def nearer(attack: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether an attack came nearer to its bound than another one: by the share of it, then by the loss.
-
-    Of two that are alike the one with the shorter story counts, so that it does not matter which was found first.
-    """
-    share, before = attack["lost"] * other["bound"], other["lost"] * attack["bound"]
-    if share != before:
-        return share > before
-    return _order(attack) < _order(other)
-
-
-def _order(attack: Mapping[str, Any]) -> tuple[Any, ...]:
-    return -attack["lost"], len(attack["story"]), attack["victim"], attack["story"]
-
-
-def keep(worst: dict[str, dict[str, Any]], found: Mapping[str, dict[str, Any]]) -> None:
-    """Puts every attack into `worst` that came nearer to the bound of its invariant than the one there."""
-    for invariant, attack in found.items():
-        if invariant not in worst or nearer(attack, worst[invariant]):
-            worst[invariant] = attack
-
-
 def percent(lost: int, bound: int) -> int | None:
     """The share of a bound, rounded down; None of a bound of 0."""
     return 100 * lost // bound if bound else None

@@ -21,12 +21,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from verification.report import attacks
+from verification.harness.totals import merged, read
 
 UNIT = ("tests/unit", "tests/engine", "tests/test_traceability.py")
 PROPERTIES = ("tests/properties",)
-
-COUNTED = ("checked", "vacuous", "violated", "calls", "phases", "tallies", "lengths", "spent")
 
 PATIENCE = 15
 """Seconds that a stage gets to end by itself once it is told to."""
@@ -72,44 +70,9 @@ class Stage:
         parts = Path(f"{self.file}.parts")
         if not self.planned and (parts / "collected").is_file():
             self.planned = json.loads((parts / "collected").read_text())
-        snapshots = [json.loads(path.read_text()) for path in sorted(parts.glob("*.json"))]
+        snapshots = read(parts)
         self.counts = merged(snapshots)
         self.running = [part | part.get("at", {}) for part in snapshots if part["current"]]
-
-
-def merged(snapshots: list[dict[str, Any]]) -> dict[str, Any]:
-    """The sum of what the processes counted: in every test and, once, in every preset; all keys in order.
-
-    Of the attacks on each invariant the worst one.
-    """
-    tests: dict[str, Any] = {}
-    presets: dict[str, Any] = {}
-    failures: list[Any] = []
-    worst: dict[str, dict[str, Any]] = {}
-    for part in snapshots:
-        tests |= part["tests"]
-        presets |= part["presets"]
-        failures += part["failures"]
-        attacks.keep(worst, part.get("attacks", {}))
-    total: dict[str, Any] = {}
-    for part in (*tests.values(), *presets.values()):
-        add(total, {name: part[name] for name in COUNTED if name in part})
-    order = sorted(failures, key=lambda failure: (failure["test"], failure["when"]))
-    gathered = {"tests": tests, "presets": presets, "failures": order, "attacks": worst}
-    return {name: {} for name in COUNTED} | _sorted({**total, **gathered})
-
-
-def add(total: dict[str, Any], part: dict[str, Any]) -> None:
-    """Adds numbers to numbers, dictionary by dictionary."""
-    for name, value in part.items():
-        if isinstance(value, dict):
-            add(total.setdefault(name, {}), value)
-        else:
-            total[name] = total.get(name, 0) + value
-
-
-def _sorted(value: Any) -> Any:
-    return {key: _sorted(value[key]) for key in sorted(value)} if isinstance(value, dict) else value
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from verification.harness.totals import add, keep
 from verification.invariants import Invariant, criteria, invariants, points
 from verification.measurements import versions
 from verification.report import attacks, sources
 from verification.report import parts as evidence_parts
-from verification.report.campaign import Campaign, Stage, add, rules
+from verification.report.campaign import Campaign, Stage, rules
 from verification.report.parts import Part
 from wattproof import __version__
 from wattproof.market.bytecode import SCHEMA
@@ -346,7 +347,7 @@ def _attacks(tree: Path, rows: list[Invariant], entries: list[dict[str, Any]], *
     searches = sorted({name for row in mine for name in row["tests"]} & planned.keys())
     worst: dict[str, dict[str, Any]] = {}
     for stage in stages:
-        attacks.keep(worst, stage.counts.get("attacks", {}))
+        keep(worst, stage.counts.get("attacks", {}))
     return {
         "searches": [
             {"test": name, **{key: planned[name][key] for key in ("outcome", "examples")}} for name in searches
