@@ -16,7 +16,7 @@ from eth_abi.abi import decode, encode
 from eth_utils.crypto import keccak
 from vyper.compiler.settings import OptimizationLevel
 
-from tests.support.planted import Planted, plant, set_standing
+from tests.support.planted import Planted, plant, set_standing, write
 from tests.support.stage import CAPACITY, FUNDS, NOON, SALT, Household, Stage
 from wattproof.evm.engine import state_digest
 from wattproof.market import deployment
@@ -478,11 +478,31 @@ def test_tells_seals_that_look_like_records(stage: Stage, seal: int) -> None:
     stage.quote()
     wanted = seal.to_bytes(32, "big")
     stage.market.submit_bid(1, wanted, sender=stage.consumer.address)
-    assert stage.market.bid(1, stage.consumer.address) == (wanted, 0, 0, 0, CREATED)
+    for status in (CREATED, REJECTED):
+        if status == REJECTED:
+            stage.to("MATCHING")
+            stage.market.match_bids(1)
+        assert stage.market.bid(1, stage.consumer.address) == (wanted, 0, 0, 0, status)
+        seen = stage.market.lens.state([], [stage.consumer.address], [1], [], [])
+        assert list(seen.bids) == [(wanted, 0, 0, 0, status)]
 
+
+def test_tells_the_last_bid_that_there_can_be(stage: Stage) -> None:
+    """T-BID-7: of the quote with the largest number, and for 1 Wh, which wins."""
+    last = 2**32 - 1
+    write(stage.market, last, "quotes", "_next_id")
+    assert stage.quote(10, 100) == last
+    consumer = stage.consumer.address
+    stage.bid(last, stage.consumer, 100, 1)
+    assert stage.market.bid(last, consumer) == (stage.seal(last, stage.consumer, 100, 1), 0, 0, 0, CREATED)
+
+    stage.to("REVEALING")
+    stage.reveal(last, stage.consumer, 100, 1)
+    assert stage.market.bid(last, consumer) == (NOTHING, 100, 1, 0, RESERVED)
     stage.to("MATCHING")
-    stage.market.match_bids(1)
-    assert stage.market.bid(1, stage.consumer.address) == (wanted, 0, 0, 0, REJECTED)
+    stage.market.match_bids(last)
+    assert stage.market.bid(last, consumer) == (NOTHING, 100, 1, 1, CONFIRMED)
+    assert stage.market.trades(last) == [(consumer, 1, 100)]
 
 
 def test_finds_no_bid_by_a_number_too_large(stage: Stage) -> None:
