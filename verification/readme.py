@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 from verification.invariants import ROOT, invariants
-from verification.report.parts import PARTS
+from verification.report.parts import PARTS, measured_on
 
 FIGURES = ROOT / "docs" / "figures.json"
 README = ROOT / "README.md"
@@ -46,7 +46,7 @@ def gathered(known: dict[str, Any]) -> dict[str, Any]:
         path = ROOT / PARTS[part][0]
         if path.is_file():
             told = json.loads(path.read_text())
-            found[part] = {"bytecode": told["bytecode"]["runtime"], "figures": told["figures"]}
+            found[part] = {"bytecode": measured_on(told), "figures": told["figures"]}
     return found
 
 

@@ -1,0 +1,60 @@
+"""The README's figures: those of the last measurements, and nobody's guess."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from verification import readme
+from verification.invariants import invariants
+
+
+def _edges(run: int) -> dict[str, Any]:
+    return {
+        "edges": 10,
+        "edges run": run,
+        "edges explained as unreachable": 10 - run,
+        "lines": 1_234,
+        "lines run": 1_234,
+    }
+
+
+def test_readme_shows_the_kept_figures() -> None:
+    kept = json.loads(readme.FIGURES.read_text())
+    assert set(kept) == set(readme.ROWS), "`make readme` keeps a figure of every part"
+    written = readme.README.read_text()
+    assert readme.table(kept) in written, "`make readme` writes the table anew"
+    assert f"{len(invariants())} invariants" in written
+
+
+def test_gathers_what_was_measured_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readme, "ROOT", tmp_path)
+    folder = tmp_path / "out" / "evidence"
+    folder.mkdir(parents=True)
+    measured = {"bytecode": {"runtime": "0xab"}, "figures": {"faults": 3, "caught": 3}, "details": []}
+    (folder / "faults.json").write_text(json.dumps(measured))
+    known = {name: {"bytecode": "cd", "figures": figures} for name, figures in _parts().items()}
+
+    found = readme.gathered(known)
+    assert found["faults"] == {"bytecode": "ab", "figures": {"faults": 3, "caught": 3}}
+    assert found["edges"] == known["edges"]
+
+
+def _parts() -> dict[str, dict[str, Any]]:
+    return {"faults": {"faults": 2, "caught": 1}, "edges": _edges(9)}
+
+
+def test_tells_figures_of_an_earlier_bytecode() -> None:
+    of_now = {name: {"bytecode": "ab", "figures": figures} for name, figures in _parts().items()}
+    rows = readme.table(of_now).splitlines()
+    assert "| `make faults` | 1 of 2 seeded bugs caught by the invariant that they violate |" in rows
+    assert "| `wattproof edges` | 9 of 10 edges of the bytecode run, 1 cannot be; 1,234 of 1,234 lines |" in rows
+    assert "earlier" not in readme.table(of_now)
+
+    of_now["faults"] |= {"bytecode": "cd"}
+    of_now["nodes"] = {"bytecode": "ab", "figures": {"histories": 1, "transactions": 2}}
+    told = [row for row in readme.table(of_now).splitlines() if "(of an earlier bytecode)" in row]
+    assert [row.split("`")[1] for row in told] == ["make faults"]
