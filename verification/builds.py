@@ -22,6 +22,7 @@ from vyper.compiler.settings import OptimizationLevel, Settings, anchor_settings
 from vyper.venom.function import IRFunction
 
 from wattproof.evm.engine import EIP_170
+from wattproof.market.abi import Interface
 from wattproof.market.deployment import contracts_dir, deployer
 
 CONTRACTS = ("EnergyCredit", "EnergyMarket", "MarketLens")
@@ -69,6 +70,11 @@ class Build:
     creation: bytes
     runtime: bytes
     immutables: int
+
+    @functools.cached_property
+    def interface(self) -> Interface:
+        """What encodes its calls and reads its events."""
+        return Interface(self.abi)
 
     @property
     def size(self) -> int:

@@ -22,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from verification.harness import counters, presets
 from verification.harness.choices import Choose, drawn
 from verification.harness.context import event, note
-from verification.harness.enabled_actions import EnabledActions
+from verification.harness.enabled_actions import EnabledActions, edges_ahead
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MAX_CAPACITY, NEWCOMER, STRANGER, Lockstep
 from verification.harness.symbolic import salt_of, seal_bytes
 from verification.harness.trace import Outcome
@@ -281,19 +281,9 @@ class MarketMachine(RuleBasedStateMachine):
             case _:
                 self.do(call.function, *call.args, sender=call.sender)
 
-    def edges_ahead(self) -> list[int]:
-        """The seconds still ahead at which a phase of a period in play begins; where there is none, one period on."""
-        lockstep, tariff, now = self.lockstep, self.lockstep.tariff, self.lockstep.now
-        edges = set()
-        for period in lockstep.periods:
-            start, end = period * tariff.period_length, (period + 1) * tariff.period_length
-            edges |= {start - 2 * tariff.window, start - tariff.window, start}
-            edges |= {end, end + tariff.window, end + 2 * tariff.window}
-        return sorted(edge for edge in edges if edge > now) or [now + tariff.period_length]
-
     def draw_time(self, choose: Choose) -> Call:
         """A second at which something changes: an edge of a phase, one before or one after it."""
-        near, *further = self.edges_ahead()
+        near, *further = edges_ahead(self.lockstep)
         before = [near - 1] if near - 1 > self.lockstep.now else []
         return Call("advance", (choose.one([near, near, near, *before, near + 1, *further[:1]]),), "time")
 
@@ -430,7 +420,7 @@ class MarketMachine(RuleBasedStateMachine):
         """
         for stride in range(strides + 1):
             if stride:
-                self.advance(self.edges_ahead()[0])
+                self.advance(edges_ahead(self.lockstep)[0])
             self._everybody(share, percent, backwards)
 
     def _everybody(self, share: int, percent: int, backwards: bool) -> None:

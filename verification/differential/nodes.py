@@ -26,6 +26,7 @@ from verification import measurements
 from verification.builds import Suite, suite
 from verification.differential.histories import CHAIN_ID, ETHER, START, Call, History, random_history
 from verification.differential.replay import Chain, Disagreement, Log, Played, State, check_equal, check_verdicts
+from verification.gas.chain import signed
 from wattproof.evm.anvil import HARDFORK, Anvil
 from wattproof.evm.engine import available
 
@@ -73,20 +74,12 @@ def transactions(history: History, builds: Suite) -> list[tuple[int, list[bytes]
 
     Views are left out: they change nothing.
     """
-    keys: dict[str, Any] = {person.address: person for person in history.people.values()}
+    keys = {party.address: party.key for party in history.people.values()}
     nonces: Counter[str] = Counter()
 
-    def signed(price: int, sender: str, to: str | None, data: bytes, value: int) -> bytes:
-        fields: dict[str, Any] = {
-            "chainId": CHAIN_ID,
-            "nonce": nonces[sender],
-            "gas": GAS,
-            "gasPrice": price,
-            "value": value,
-        }
+    def raw(price: int, sender: str, to: str | None, data: bytes, value: int) -> bytes:
         nonces[sender] += 1
-        fields |= {"data": data} | ({"to": to} if to else {})
-        return bytes(keys[sender].sign_transaction(fields).raw_transaction)
+        return signed(keys[sender], nonces[sender] - 1, to, data, value, GAS, price).encode()
 
     owner = history.people["owner"].address
     parts = zip(builds, history.arguments, strict=True)
@@ -97,7 +90,7 @@ def transactions(history: History, builds: Suite) -> list[tuple[int, list[bytes]
     for second, calls in itertools.groupby(changes(history), key=lambda call: call.second):
         wanted.append((second, [(call.sender, history.address(call.target), call.data, call.value) for call in calls]))
     return [
-        (second, [signed(PRICE + len(block) - place, *fields) for place, fields in enumerate(block, 1)])
+        (second, [raw(PRICE + len(block) - place, *fields) for place, fields in enumerate(block, 1)])
         for second, block in wanted
     ]
 

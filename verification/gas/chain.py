@@ -92,6 +92,21 @@ class Party:
         return f"Party({self.name})"
 
 
+def signed(
+    key: keys.PrivateKey, nonce: int, to: str | None, data: bytes, value: int, gas: int, price: int
+) -> SignedTransactionAPI:
+    """A transaction of the chain `CHAIN_ID`; `to` None creates a contract. `price` is in wei for a unit of gas."""
+    unsigned = PragueVM.get_transaction_builder().create_unsigned_transaction(
+        nonce=nonce,
+        gas_price=price,
+        gas=gas,
+        to=Address(bytes.fromhex(to[2:]) if to else b""),
+        value=value,
+        data=data,
+    )
+    return unsigned.as_signed_transaction(key, chain_id=CHAIN_ID)
+
+
 def calldata_gas(data: bytes) -> int:
     """The intrinsic gas of calldata (EIP-2028)."""
     zeros = data.count(0)
@@ -116,18 +131,10 @@ class Chain(abc.ABC):
         """
         if sender.nonce == 0:
             self.endow(sender.address, _WEALTH)
-        unsigned = PragueVM.get_transaction_builder().create_unsigned_transaction(
-            nonce=sender.nonce,
-            gas_price=_GAS_PRICE,
-            gas=self.gas_limit,
-            to=Address(bytes.fromhex(to[2:]) if to else b""),
-            value=value,
-            data=data,
-        )
-        signed = unsigned.as_signed_transaction(sender.key, chain_id=CHAIN_ID)
+        transaction = signed(sender.key, sender.nonce, to, data, value, self.gas_limit, _GAS_PRICE)
         sender.nonce += 1
         self.now += 1
-        return self.apply(signed)
+        return self.apply(transaction)
 
     @abc.abstractmethod
     def endow(self, address: str, wei: int) -> None:

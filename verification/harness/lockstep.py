@@ -25,7 +25,7 @@ from eth_utils.crypto import keccak
 from verification.harness import counters
 from verification.harness.counters import holds
 from verification.harness.state import Asked, Observation, decode
-from verification.harness.symbolic import Signed, meter, seal_bytes
+from verification.harness.symbolic import Signed, for_model, meter, on_chain, seal_bytes
 from verification.harness.trace import Gift, Made, Moment, Outcome, Scene, Trace
 from wattproof.market.abi import each, interface, revert_reason, signed_word, word
 from wattproof.market.deployment import Tariff, deploy
@@ -74,6 +74,28 @@ STATE = {
 """The parts of the state that are compared after every call, each with the invariant that says so."""
 
 
+def model_of(tariff: Tariff, owner: str, supplier: str, token: str, market: str, chain: int) -> model.Market:
+    """The model of a market that was just deployed at the address `market`."""
+    return model.Market(
+        owner=owner,
+        supplier=supplier,
+        **asdict(tariff),
+        token=model.Token(address=token),
+        address=market,
+        chain_id=chain,
+        seal_function=seal_bytes,
+    )
+
+
+def ask_model(market: model.Market, function: str, args: Sequence[Any], sender: str, now: int) -> Outcome:
+    """What comes of a call by the terms; people are addresses, signatures `Signed`."""
+    try:
+        result = getattr(market, function)(*for_model(args), sender=sender, now=now)
+    except Refused as refused:
+        return Outcome(False, refused.reason)
+    return Outcome(True, None, result, tuple(market.events))
+
+
 class Lockstep:
     """A market, its model and the names of everybody. Build one with `Lockstep.fresh`, branch it with `branch`."""
 
@@ -94,14 +116,8 @@ class Lockstep:
         self.chain = self.env.evm.patch.chain_id
         self.addresses: dict[str, str] = {"owner": deployment.owner, "supplier": deployment.supplier}
         self.names: dict[str, str] = {address: name for name, address in self.addresses.items()}
-        self.model = model.Market(
-            owner=deployment.owner,
-            supplier=deployment.supplier,
-            **asdict(tariff),
-            token=model.Token(address=str(self.token.address)),
-            address=self.target,
-            chain_id=self.chain,
-            seal_function=seal_bytes,
+        self.model = model_of(
+            tariff, deployment.owner, deployment.supplier, str(self.token.address), self.target, self.chain
         )
         self.interface = interface(self.market)
         self.lens = Lens(self.market.lens)
@@ -223,7 +239,7 @@ class Lockstep:
         self._count(function, outcome)
         if self.divergence is None:
             with self._deferred():
-                self._agree(outcome, self._ask_model(function, resolved, who))
+                self._agree(outcome, ask_model(self.model, function, resolved, who, self.now))
         return outcome
 
     def _resolved(self, arg: Any) -> Any:
@@ -236,11 +252,11 @@ class Lockstep:
         resolved = [each(arg, self._resolved) for arg in args]
         chain = self._ask_contract(function, resolved, who)
         self.trace.append(Made(self.now, function, tuple(resolved), who, chain))
-        terms = self._ask_model(function, resolved, who)
+        terms = ask_model(self.model, function, resolved, who, self.now)
         return chain, replace(terms, events=tuple((name, _normal(fields)) for name, fields in terms.events))
 
     def _ask_contract(self, function: str, args: Sequence[Any], sender: str) -> Outcome:
-        data = self.interface.call(function, *(each(arg, _on_chain) for arg in args))
+        data = self.interface.call(function, *on_chain(args))
         computation = self.env.execute_code(to_address=self.target, sender=sender, data=data)
         self._seen = None
         if counters.timing:
@@ -277,14 +293,6 @@ class Lockstep:
             if self.strict:
                 raise
             self.divergence = divergence
-
-    def _ask_model(self, function: str, args: Sequence[Any], sender: str) -> Outcome:
-        told = [each(arg, lambda leaf: leaf.verdict() if isinstance(leaf, Signed) else leaf) for arg in args]
-        try:
-            result = getattr(self.model, function)(*told, sender=sender, now=self.now)
-        except Refused as refused:
-            return Outcome(False, refused.reason)
-        return Outcome(True, None, result, tuple(self.model.events))
 
     def _count(self, function: str, outcome: Outcome) -> None:
         counters.calls[f"{self.machine}.{function}"]["accepted" if outcome.accepted else outcome.reason or ""] += 1
@@ -471,10 +479,6 @@ class Lockstep:
 
 
 # ---- encoding --------------------------------------------------------------------------
-
-
-def _on_chain(arg: Any) -> Any:
-    return arg.bytes() if isinstance(arg, Signed) else arg
 
 
 class Lens:
