@@ -7,10 +7,8 @@ A transaction is signed once and applied as it would be on a live chain: intrins
 from __future__ import annotations
 
 import abc
-import functools
 import hashlib
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import boa.vm.py_evm as tracing
@@ -46,7 +44,7 @@ class Log:
     """An event as the chain holds it."""
 
     address: str
-    topics: tuple[bytes, ...]
+    topics: tuple[int, ...]
     data: bytes
 
     @property
@@ -72,11 +70,6 @@ class Receipt:
     def log_gas(self) -> int:
         """What its events cost."""
         return sum(log.gas for log in self.logs)
-
-    @functools.cached_property
-    def topics(self) -> Counter[bytes]:
-        """How often each kind of event was logged, by first topic."""
-        return Counter(log.topics[0] for log in self.logs)
 
 
 class Party:
@@ -150,28 +143,17 @@ def reason(output: bytes) -> str:
     return revert_reason(output) or f"no reason (0x{output.hex()})"
 
 
-@dataclass
-class _Meter:
-    """Sums up what reads and writes of slots cost in a transaction."""
-
-    storage: int = 0
-
-
-@dataclass
 class _Metered:
-    """An opcode that also tells the meter what it cost."""
+    """An opcode that sums up what it cost, until it is set to zero."""
 
-    opcode: Any
-    meter: _Meter
-    mnemonic: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.mnemonic = self.opcode.mnemonic
+    def __init__(self, opcode: Any) -> None:
+        self.opcode, self.mnemonic = opcode, opcode.mnemonic
+        self.spent = 0
 
     def __call__(self, computation: ComputationAPI) -> None:
         before = computation.get_gas_remaining()
         self.opcode(computation)
-        self.meter.storage += before - computation.get_gas_remaining()
+        self.spent += before - computation.get_gas_remaining()
 
 
 class InProcess(Chain):
@@ -182,11 +164,10 @@ class InProcess(Chain):
         make: Any = builder
         kind = make.build(MainnetChain, make.fork_at(PragueVM, 1))
         self._state = kind.from_genesis(AtomicDB(), {"difficulty": 0, "gas_limit": 10**9}).get_vm().state
-        self._meter = _Meter()
         # A table of opcodes of its own: titanoboa puts its tracers into the one that all of py-evm shares.
         opcodes = {code: _untraced(opcode) for code, opcode in self._state.computation_class.opcodes.items()}
-        for code in (0x54, 0x55):
-            opcodes[code] = _Metered(opcodes[code], self._meter)
+        self._storage = [_Metered(opcodes[code]) for code in (0x54, 0x55)]
+        opcodes[0x54], opcodes[0x55] = self._storage
         self._state.computation_class = type(
             "MeteredComputation", (self._state.computation_class,), {"opcodes": opcodes}
         )
@@ -198,7 +179,8 @@ class InProcess(Chain):
     def apply(self, transaction: SignedTransactionAPI) -> Receipt:
         state = self._state
         state.execution_context._timestamp = self.now
-        self._meter.storage = 0
+        for opcode in self._storage:
+            opcode.spent = 0
         state.lock_changes()
         computation = state.apply_transaction(transaction)
         if computation.is_error:
@@ -210,11 +192,11 @@ class InProcess(Chain):
             gas=used - refund + computation.data_floor_gas,
             calldata=calldata_gas(transaction.data),
             logs=tuple(
-                Log(to_checksum_address(address), tuple(topic.to_bytes(32, "big") for topic in topics), bytes(data))
+                Log(to_checksum_address(address), tuple(topics), bytes(data))
                 for address, topics, data in computation.get_log_entries()
             ),
             created=to_checksum_address(created) if created else None,
-            storage=self._meter.storage - refund,
+            storage=sum(opcode.spent for opcode in self._storage) - refund,
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,9 +10,8 @@ from typing import Any
 
 from eth_utils.crypto import keccak
 
-from verification.builds import SHIPPED, build
-from verification.gas.chain import CHAIN_ID, Chain, Log, Party, Receipt
-from wattproof.market.abi import Interface
+from verification.builds import SHIPPED, Build, suite
+from verification.gas.chain import CHAIN_ID, Chain, Party, Receipt
 from wattproof.market.clock import Clock
 from wattproof.market.deployment import Tariff, frame
 from wattproof.market.meters import Meter
@@ -35,33 +33,6 @@ LARGEST_CAPACITY = 2**24 - 1
 
 class Unexpected(RuntimeError):
     """A transaction did something else than the history is designed for, so that its gas would mean nothing."""
-
-
-class Contract:
-    """A contract: its interface, its creation code, and the bytes that it is below EIP-170's limit."""
-
-    def __init__(self, contract: str, setting: str) -> None:
-        built = build(contract, setting)
-        self.interface = Interface(built.abi)
-        self.creation, self.free = built.creation, built.free
-
-    def deployment(self, *arguments: Any) -> bytes:
-        """The code that creates the contract."""
-        return self.creation + self.interface.constructor(*arguments)
-
-    def call(self, function: str, *arguments: Any) -> bytes:
-        """The calldata of a call."""
-        return self.interface.call(function, *arguments)
-
-    def event(self, log: Log) -> str:
-        """The name of an event of this contract."""
-        return self.interface.events[int.from_bytes(log.topics[0], "big")].name
-
-
-@functools.cache
-def contract(name: str, setting: str = SHIPPED) -> Contract:
-    """A contract, compiled once for each of the settings of `verification.builds`."""
-    return Contract(name, setting)
 
 
 class Household(Party):
@@ -115,29 +86,30 @@ class Community:
         self.tariff = tariff
         self.owner = Party("owner")
         self.supplier = Party("supplier")
-        self._contracts = {name: contract(name, setting) for name in ("EnergyMarket", "EnergyCredit", "MarketLens")}
-        self._market, self._token = self._contracts["EnergyMarket"], self._contracts["EnergyCredit"]
+        token, market, lens = suite(setting)
+        self._token, self._market = token.interface, market.interface
         self._tick = tick
         self._quotes = 0
         self.receipts: list[tuple[str, Receipt]] = []
-        self.token = self.create("EnergyCredit").created or ""
-        self.market = self.create("EnergyMarket", self.token, self.supplier.address, *frame(tariff)).created or ""
-        self.lens = self.create("MarketLens", self.market).created or ""
+        self.token = self.create(token)
+        self.market = self.create(market, self.token, self.supplier.address, *frame(tariff))
+        self.lens = self.create(lens, self.market)
 
     # ---- transactions -------------------------------------------------------------------
 
-    def create(self, contract: str, *arguments: Any) -> Receipt:
-        """Deploys a contract; the owner pays."""
-        built = self._contracts[contract]
+    def create(self, built: Build, *arguments: Any) -> str:
+        """Deploys a contract, for which the owner pays; returns its address."""
         if built.free < 0:
-            raise Unexpected(f"{contract} is {-built.free:,} bytes above what a chain takes (EIP-170)")
-        return self._noted(contract, self.chain.send(self.owner, None, built.deployment(*arguments)))
+            raise Unexpected(f"{built.contract} is {-built.free:,} bytes above what a chain takes (EIP-170)")
+        data = built.creation + built.interface.constructor(*arguments)
+        return self._noted(built.contract, self.chain.send(self.owner, None, data)).created or ""
 
     def send(self, sender: Party, function: str, *arguments: Any, **events: int) -> Receipt:
         """A call of the market, which must log exactly these events: name -> how often."""
         data = self._market.call(function, *arguments)
         receipt = self._noted(function, self.chain.send(sender, self.market, data))
-        logged = Counter(self._market.event(log) for log in receipt.logs if log.address == self.market)
+        here = (log for log in receipt.logs if log.address == self.market)
+        logged = Counter(self._market.events[log.topics[0]].name for log in here)
         if logged != Counter(events):
             raise Unexpected(f"{function} by {sender} logged {dict(logged)}, not {events}")
         return receipt
@@ -199,10 +171,8 @@ class Community:
 
     def match(self, quote: int, winners: int, losers: int) -> Receipt:
         """A stranger matches a quote."""
-        events = {"BidConfirmed": winners, "BidRejected": losers}
-        return self.send(
-            self.supplier, "match_bids", quote, QuoteMatched=1, **{name: n for name, n in events.items() if n}
-        )
+        events = Counter(QuoteMatched=1, BidConfirmed=winners, BidRejected=losers)
+        return self.send(self.supplier, "match_bids", quote, **events)
 
     def buy(self, quote: int, household: Household, volume: int) -> Receipt:
         """A household buys a part of what a quote has left."""

@@ -14,7 +14,7 @@ from fractions import Fraction
 from random import Random
 
 from verification.gas.chain import Chain, Receipt
-from verification.gas.community import CREDITS, LARGEST_CAPACITY, START, Bid, Community, Household, Report
+from verification.gas.community import CREDITS, LARGEST_CAPACITY, Bid, Community, Household, Report
 from wattproof.terms.model import Phase
 
 SIZES = (10, 50, 100, 128)
@@ -249,13 +249,7 @@ class History:
         """Everybody's account with the supplier, in batches of at most `BATCH`."""
         users = [prosumer, *(bid.bidder for bid in book)]
         return [
-            Weight.of(
-                self.community.settle_accounts(
-                    period,
-                    part,
-                    **_some(PerformanceRecorded=len(part) - (prosumer in part)),
-                )
-            )
+            Weight.of(self.community.settle_accounts(period, part, PerformanceRecorded=len(part) - (prosumer in part)))
             for part in _evenly(users, BATCH)
         ]
 
@@ -271,12 +265,9 @@ class History:
                 book = self._book(bidders)
                 volume = sum(bid.volume for bid in book)
                 period, quote, _ = self._auction(self._defaulter, volume, book, size)
-                weights[kind, size] = self._deliver(
-                    *(period, quote, self._defaulter, volume * percent // 100),
-                    TradeSettled=size,
-                    PerformanceRecorded=1,
-                    **{event: size},
-                )
+                events = {"TradeSettled": size, "PerformanceRecorded": 1, event: size}
+                exported = volume * percent // 100
+                weights[kind, size] = self._deliver(period, quote, self._defaulter, exported, **events)
         for kind, step in (("short", "settle, a trade with a shortage"), ("waived", "settle, a trade with a waiver")):
             self.note(step, (weights[kind, n] - weights[kind, 1]) / (n - 1), n)
 
@@ -299,10 +290,7 @@ class History:
         community.to(Phase.METERING, period)
         # The bidders have settled accounts before; most who bought surplus have not, and are left out.
         reports = [Report(bid.bidder, 0, bid.volume + 1) for bid in book]
-        rest = self._by_batches(
-            reports,
-            lambda n, part: self.note("reading, in a batch", Weight.of(community.read_all(period, part)) / n, n),
-        )
+        rest = self._by_batches("reading, in a batch", reports, lambda part: community.read_all(period, part))
         exported = len(late) * (volume + 1)
         self.note("reading", community.read(period, Report(self._prosumer, exported, 0)))
         for report in rest:
@@ -316,25 +304,21 @@ class History:
         settled = community.settle(quote, TradeSettled=2 * most)
         self.note("settle, full book", settled, 2 * most)
         users = [bid.bidder for bid in book]
-        both = ("PerformanceRecorded",)
         rest_of_users = self._by_batches(
+            "account, in a batch",
             users,
-            lambda n, part: self.note(
-                "account, in a batch",
-                Weight.of(community.settle_accounts(period, part, **dict.fromkeys(both, n))) / n,
-                n,
-            ),
+            lambda part: community.settle_accounts(period, part, PerformanceRecorded=len(part)),
         )
         by_themselves = rest_of_users[(len(rest_of_users) + 1) // 2 :]
         for user in rest_of_users[: -len(by_themselves) or None]:
-            receipt = community.settle_account(period, user, **dict.fromkeys(both, 1))
+            receipt = community.settle_account(period, user, PerformanceRecorded=1)
             self.note("account of a consumer", receipt)
         # All that the prosumer exported is sold, so nothing is cleared.
         self.note("account, nothing to clear", community.settle_account(period, self._prosumer))
         self.note("account without trades", community.settle_account(period, self._neighbour))
         community.to(Phase.CLOSING, period)
         for user in by_themselves:
-            receipt = community.settle_own_account(period, user, **dict.fromkeys(both, 1))
+            receipt = community.settle_own_account(period, user, PerformanceRecorded=1)
             self.note("account of a consumer, by itself", receipt)
 
     def _buy_all(self, quote: int, buyers: Sequence[Household], each: int, left: int) -> None:
@@ -344,13 +328,12 @@ class History:
             self.note("purchase, the first", self.community.buy(quote, buyer, volume))
             left -= volume
 
-    def _by_batches(self, entries: list, send: Callable[[int, list], Weight]) -> list:
-        """A batch of each size from the front of `entries`; returns the rest."""
-        left = list(entries)
+    def _by_batches(self, step: str, entries: list, send: Callable[[list], Receipt]) -> list:
+        """Notes what an entry weighs in a batch of each size from the front of `entries`; returns the rest."""
         for size in self._batches:
-            part, left = left[:size], left[size:]
-            send(size, part)
-        return left
+            part, entries = entries[:size], entries[size:]
+            self.note(step, Weight.of(send(part)) / size, size)
+        return entries
 
     def _odds_and_ends(self) -> None:
         """Second quotes, quotes withdrawn, second purchases, later deposits, withdrawals, the owner's calls."""
@@ -377,22 +360,8 @@ class History:
             self.note("authorise again", community.authorize(consumer))
 
 
-def _some(**events: int) -> dict[str, int]:
-    return {name: count for name, count in events.items() if count}
-
-
 def _evenly(entries: Sequence, most: int) -> list[Sequence]:
     """`entries` in parts of at most `most`, as equal as possible."""
     parts = math.ceil(len(entries) / most)
     edges = [len(entries) * i // parts for i in range(parts + 1)]
     return [entries[low:high] for low, high in itertools.pairwise(edges)]
-
-
-def play(
-    chain: Callable[[int], Chain] | Chain,
-    **choices: object,
-) -> History:
-    """Plays the history on a chain that begins at `START`."""
-    history = History(chain(START) if callable(chain) else chain, **choices)  # type: ignore[arg-type]
-    history.play()
-    return history

@@ -67,7 +67,7 @@ class Node(Chain):
             logs=tuple(
                 Log(
                     to_checksum_address(log["address"]),
-                    tuple(bytes.fromhex(topic[2:]) for topic in log["topics"]),
+                    tuple(int(topic, 16) for topic in log["topics"]),
                     bytes.fromhex(log["data"][2:]),
                 )
                 for log in receipt["logs"]
