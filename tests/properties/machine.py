@@ -24,7 +24,7 @@ from verification.harness.choices import Choose, drawn
 from verification.harness.context import event, note
 from verification.harness.enabled_actions import EnabledActions, edges_ahead
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MAX_CAPACITY, NEWCOMER, STRANGER, Lockstep
-from verification.harness.symbolic import salt_of, seal_bytes
+from verification.harness.symbolic import salt_of
 from verification.harness.trace import Outcome
 from wattproof.terms.model import Phase, QuoteStatus
 
@@ -144,7 +144,7 @@ class MarketMachine(RuleBasedStateMachine):
         self.lockstep.machine = type(self).__name__
         self.lockstep.strict = self.strict
         self.sealed = dict(self.lockstep.sealed)
-        first = (self.lockstep.now + 2 * self.lockstep.tariff.window) // self.lockstep.tariff.period_length + 1
+        first = self.lockstep.next_period()
         for period in range(first, first + PERIODS):
             self.lockstep.watch(period)
         self.opened()
@@ -217,10 +217,7 @@ class MarketMachine(RuleBasedStateMachine):
 
     def bid(self, quote_id: int, bidder: str, price: int, volume: int) -> Outcome:
         """`bidder` seals a bid; what is in it is remembered for the reveal."""
-        address = self.lockstep.address(bidder)
-        seal = seal_bytes(
-            (self.lockstep.chain, self.lockstep.target, quote_id, address, price, volume, salt_of(quote_id, bidder))
-        )
+        seal = self.lockstep.seal(quote_id, bidder, price, volume)
         outcome = self.do("submit_bid", quote_id, seal, sender=bidder)
         if outcome.accepted:
             self.sealed[quote_id, bidder] = (price, volume)
@@ -228,8 +225,9 @@ class MarketMachine(RuleBasedStateMachine):
 
     def read(self, name: str, period: int, exported: int, imported: int, **other: Any) -> Outcome:
         """A reading of a household is handed in by a stranger; `other` as in `Lockstep.reading`."""
-        signed = self.lockstep.reading(name, period, exported, imported, **other)
-        return self.do("submit_reading", name, period, exported, imported, signed, sender=STRANGER)
+        return self.do(
+            "submit_reading", *self.lockstep.report(name, period, exported, imported, **other), sender=STRANGER
+        )
 
     @property
     def enabled(self) -> EnabledActions:
@@ -297,7 +295,7 @@ class MarketMachine(RuleBasedStateMachine):
         """Brings the next period into play where all in play are CLOSING (four in a history at most)."""
         lockstep = self.lockstep
         if len(lockstep.periods) < 4 and all(lockstep.phase(period) == Phase.CLOSING for period in lockstep.periods):
-            lockstep.watch((lockstep.now + 2 * lockstep.tariff.window) // lockstep.tariff.period_length + 1)
+            lockstep.watch(lockstep.next_period())
 
     def trade_kinds(self) -> dict[str, Decide]:
         """What a trade could do next, each with the decision that makes the call; only what is sensible now."""
@@ -378,8 +376,7 @@ class MarketMachine(RuleBasedStateMachine):
 
     def reading_call(self, name: str, period: int, exported: int, imported: int) -> Call:
         """The call that hands in a household's reading, rightly signed."""
-        signed = self.lockstep.reading(name, period, exported, imported)
-        return Call("submit_reading", (name, period, exported, imported, signed), STRANGER)
+        return Call("submit_reading", self.lockstep.report(name, period, exported, imported), STRANGER)
 
     def draw_reading(self, choose: Choose) -> Call:
         market = self.lockstep.model

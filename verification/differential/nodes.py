@@ -25,8 +25,9 @@ from rich.console import Console
 from verification import measurements
 from verification.builds import Suite, suite
 from verification.differential.histories import CHAIN_ID, ETHER, START, Call, History, random_history
-from verification.differential.replay import Chain, Disagreement, Log, Played, State, check_equal, check_verdicts
+from verification.differential.replay import Chain, Disagreement, Played, State, check_equal, check_verdicts
 from verification.gas.chain import signed
+from verification.harness.answers import Log
 from wattproof.evm.anvil import HARDFORK, Anvil
 from wattproof.evm.engine import available
 

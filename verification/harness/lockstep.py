@@ -24,10 +24,11 @@ from eth_utils.crypto import keccak
 
 from verification.harness import counters
 from verification.harness.counters import holds
+from verification.harness.driver import STRANGER, Driver
 from verification.harness.state import Asked, Observation, decode
-from verification.harness.symbolic import Signed, for_model, meter, on_chain, seal_bytes
+from verification.harness.symbolic import for_model, on_chain, seal_bytes
 from verification.harness.trace import Gift, Made, Moment, Outcome, Scene, Trace
-from wattproof.market.abi import each, interface, revert_reason, signed_word, word
+from wattproof.market.abi import interface, revert_reason, signed_word, word
 from wattproof.market.deployment import Tariff, deploy
 from wattproof.terms import model
 from wattproof.terms.model import QuoteStatus, Refused
@@ -40,8 +41,6 @@ HOUSEHOLDS = ("sunny", "bright", "breezy", "cloudy", "misty", "rainy")
 
 NEWCOMER = "balmy"
 """A household that is not registered at the start."""
-
-STRANGER = "stranger"
 
 REPL_NAMES = (*HOUSEHOLDS, NEWCOMER, STRANGER, "owner", "supplier")
 """Who is a variable of its own at the REPL; everybody else is `who("name")`."""
@@ -96,7 +95,7 @@ def ask_model(market: model.Market, function: str, args: Sequence[Any], sender: 
     return Outcome(True, None, result, tuple(market.events))
 
 
-class Lockstep:
+class Lockstep(Driver[Outcome]):
     """A market, its model and the names of everybody. Build one with `Lockstep.fresh`, branch it with `branch`."""
 
     comparing = True
@@ -186,23 +185,9 @@ class Lockstep:
             self.users.append(address)
         self.give(name, 2 * funds)
         if register:
-            self.call("register", name.encode().ljust(32, b"."), meter(name).address, self.pairing(name), sender=name)
-            self.call("authorize", name, capacity, sender="owner")
+            self.admit(name, capacity)
         if funds:
             self.call("deposit", funds, sender=name)
-
-    def pairing(self, name: str, profile: bytes | None = None, meter_of: str | None = None, **other: Any) -> Signed:
-        """The signature that pairs a household with a meter; `other`: market, chain or form."""
-        profile = name.encode().ljust(32, b".") if profile is None else profile
-        where = {"market": self.target, "chain": self.chain} | other
-        return Signed(meter_of or name, "Pairing", (self.address(name), profile), **where)
-
-    def reading(
-        self, name: str, period: int, exported: int, imported: int, meter_of: str | None = None, **other: Any
-    ) -> Signed:
-        """A meter's signature of a reading; `other`: market, chain or form."""
-        where = {"market": self.target, "chain": self.chain} | other
-        return Signed(meter_of or name, "Reading", (self.address(name), period, exported, imported), **where)
 
     # ---- time ------------------------------------------------------------------------
 
@@ -232,7 +217,7 @@ class Lockstep:
         machine's own invariants speak first.
         """
         who = self.address(sender)
-        resolved = [each(arg, self._resolved) for arg in args]
+        resolved = self.resolved(args)
         outcome = self._ask_contract(function, resolved, who)
         self.calls.append(Made(self.now, function, tuple(resolved), who, outcome))
         self.trace.append(self.calls[-1])
@@ -242,14 +227,10 @@ class Lockstep:
                 self._agree(outcome, ask_model(self.model, function, resolved, who, self.now))
         return outcome
 
-    def _resolved(self, arg: Any) -> Any:
-        """The address of somebody named; anything else as it is."""
-        return self.address(arg) if isinstance(arg, str) and not arg.startswith("0x") else arg
-
     def both(self, function: str, *args: Any, sender: str) -> tuple[Outcome, Outcome]:
         """What contract and model make of a call, which is not compared; arguments as in `call`."""
         who = self.address(sender)
-        resolved = [each(arg, self._resolved) for arg in args]
+        resolved = self.resolved(args)
         chain = self._ask_contract(function, resolved, who)
         self.trace.append(Made(self.now, function, tuple(resolved), who, chain))
         terms = ask_model(self.model, function, resolved, who, self.now)
