@@ -26,11 +26,12 @@ from rlp import encode as rlp_encode
 
 from verification.builds import CONTRACTS, build
 from verification.gas.chain import CHAIN_ID, Party
+from verification.harness.driver import Driver
 from verification.harness.enabled_actions import EnabledActions, edges_ahead
 from verification.harness.lockstep import HOUSEHOLDS, NEWCOMER, STRANGER, ask_model, model_of
-from verification.harness.symbolic import FORMS, Signed, meter, on_chain, salt_of, seal_bytes
+from verification.harness.symbolic import FORMS, Signed, on_chain, salt_of
+from verification.harness.trace import Outcome
 from wattproof.market.abi import Function, each
-from wattproof.market.clock import Clock
 from wattproof.market.deployment import Tariff, frame
 from wattproof.terms.model import Phase
 
@@ -151,21 +152,20 @@ def full_history(bidders: int = 129) -> History:
     return _Author(f"full {bidders}", Random(0), TARIFFS[0], False).full(bidders)
 
 
-class _Author:
+class _Author(Driver[Outcome]):
     """Writes a history and keeps the model in step with it: a market that is played without a chain."""
 
     first = 1
 
     def __init__(self, seed: str, rng: Random, tariff: Tariff, views: bool) -> None:
         self.rng, self.tariff, self.views = rng, tariff, views
-        self.clock = Clock(tariff.period_length, tariff.window)
         people = {name: Party(name) for name in (*HOUSEHOLDS, *OTHERS)}
         owner, supplier = people["owner"].address, people["supplier"].address
         token, market, lens = (created(owner, nonce) for nonce in range(3))
+        self.target, self.chain, self.second = market, CHAIN_ID, START + 1
         self.history = History(seed, tariff, people, token, market, lens)
         self.names = {party.address: name for name, party in people.items()}
         self.model = model_of(tariff, owner, supplier, token, market, CHAIN_ID)
-        self.now = START + 1
         self.periods: list[int] = []
         self.sealed: dict[tuple[int, str], tuple[int, int]] = {}
         self.made: list[tuple[str, list[Any]]] = []
@@ -179,8 +179,14 @@ class _Author:
         """All calls so far."""
         return self.history.calls
 
+    @property
+    def now(self) -> int:
+        return self.second
+
+    def at(self, second: int) -> None:
+        self.second = second
+
     def address(self, name: str) -> str:
-        """Somebody's address."""
         people = self.history.people
         if name not in people:
             people[name] = Party(name)
@@ -194,24 +200,24 @@ class _Author:
         if self.views and self.rng.random() < 0.3:
             self.look()
 
-    def send(self, function: str, *args: Any, sender: str) -> bool:
-        """A call of the market, now and then after a spoilt copy of it; returns whether the model accepts it."""
-        who = self.address(sender)
-        outcome = ask_model(self.model, function, args, who, self.now)
-        data = self.functions["market"][function].encode(on_chain(args))
+    def call(self, function: str, *args: Any, sender: str) -> Outcome:
+        """A call of the market, now and then after a spoilt copy of it; returns what the model makes of it."""
+        who, resolved = self.address(sender), self.resolved(args)
+        outcome = ask_model(self.model, function, resolved, who, self.now)
+        data = self.functions["market"][function].encode(on_chain(resolved))
         if self.rng.random() < 0.04:
             self.spoil(self.functions["market"][function], data, who)
         verdict = outcome.accepted, outcome.reason, outcome.result
         self.add(Call(self.now, who, "market", data, 0, "call", function, *verdict))
-        return outcome.accepted
+        return outcome
 
-    def attempt(self, function: str, *args: Any, sender: str, odd: float = ODD) -> bool:
+    def attempt(self, function: str, *args: Any, sender: str, odd: float = ODD) -> None:
         """A call of the market that has the chance `odd` of being changed: in one of its arguments, or the sender."""
         arguments = list(args)
         self.made.append((function, arguments))
         if self.rng.random() < odd:
             arguments, sender = self.changed(arguments, sender)
-        return self.send(function, *arguments, sender=sender)
+        self.call(function, *arguments, sender=sender)
 
     def changed(self, args: list[Any], sender: str) -> tuple[list[Any], str]:
         """Arguments and sender with one of them changed, however deep in lists and tuples."""
@@ -304,25 +310,15 @@ class _Author:
         """Somebody's name."""
         return self.rng.choice((*HOUSEHOLDS, *OTHERS))
 
-    def signed(self, name: str, kind: str, *fields: Any) -> Signed:
-        """The signature of somebody's meter under a pairing or a reading."""
-        return Signed(name, kind, (self.address(name), *fields), self.history.market, CHAIN_ID)
-
-    def registration(self, name: str) -> tuple[Any, ...]:
-        """What a household registers with."""
-        profile = name.encode().ljust(32, b".")
-        return profile, meter(name).address, self.signed(name, "Pairing", profile)
-
     def fund(self, name: str, amount: int) -> None:
         """Somebody makes credit of its ether, lets the market take it and deposits most of it."""
         self.pay("mint", sender=name, value=amount)
         self.pay("approve", self.history.market, MAX_UINT256, sender=name)
-        self.send("deposit", amount - amount // 4, sender=name)
+        self.call("deposit", amount - amount // 4, sender=name)
 
     def enrol(self, name: str, amount: int, capacity: int) -> None:
         """A household enters the market with money."""
-        self.send("register", *self.registration(name), sender=name)
-        self.send("authorize", self.address(name), capacity, sender="owner")
+        self.admit(name, capacity)
         self.fund(name, amount)
 
     def capacity(self, name: str) -> int:
@@ -331,21 +327,14 @@ class _Author:
 
     # ---- what a trade is made of -----------------------------------------------------------
 
-    def seal(self, number: int, name: str, price: int, volume: int) -> bytes:
-        """The seal of a bid, which is remembered for the reveal."""
+    def sealed_bid(self, number: int, name: str, price: int, volume: int) -> tuple[int, bytes]:
+        """What a bid is handed in with; what is in it is remembered for the reveal."""
         self.sealed[number, name] = price, volume
-        return seal_bytes(
-            (CHAIN_ID, self.history.market, number, self.address(name), price, volume, salt_of(number, name))
-        )
+        return number, self.seal(number, name, price, volume)
 
     def opening(self, number: int, name: str) -> tuple[int, int, int, bytes]:
         """What a sealed bid is opened with."""
         return number, *self.sealed[number, name], salt_of(number, name)
-
-    def reading(self, name: str, period: int, exported: int, imported: int) -> tuple[str, int, int, int, Signed]:
-        """A reading with its meter's signature."""
-        signed = self.signed(name, "Reading", period, exported, imported)
-        return self.address(name), period, exported, imported, signed
 
     def volume(self, most: int) -> int:
         """A volume of at most `most` Wh, its edges and small ones often."""
@@ -374,7 +363,7 @@ class _Author:
 
     # ---- moves: each is given all that it could be about -------------------------------------
 
-    def quote(self, offers: Sequence[tuple[str, int]]) -> None:
+    def try_quote(self, offers: Sequence[tuple[str, int]]) -> None:
         """Somebody quotes for one of the next periods."""
         rng, t = self.rng, self.tariff
         name, period = rng.choice(offers)
@@ -384,12 +373,12 @@ class _Author:
         volume = min(rng.choice((1, 19, 20, 21, 60, 99, 100, 101, 400, *wide)), capacity)
         self.attempt("submit_quote", period, volume, price, sender=name)
 
-    def withdraw(self, quotes: Sequence[int]) -> None:
+    def try_withdraw(self, quotes: Sequence[int]) -> None:
         """A prosumer takes its quote back."""
         number = self.rng.choice(quotes)
         self.attempt("invalidate_quote", number, sender=self.names[self.model.quote(number).prosumer])
 
-    def bid(self, places: Sequence[tuple[int, str]]) -> None:
+    def try_bid(self, places: Sequence[tuple[int, str]]) -> None:
         """A household bids on a quote, mostly within its bounds."""
         rng, top = self.rng, self.tariff.highest_price
         number, name = rng.choice(places)
@@ -398,28 +387,28 @@ class _Author:
         wish = [price, self.volume(quote.volume)]
         if rng.random() < ODD:
             wish, _ = self.changed(wish, name)
-        self.attempt("submit_bid", number, self.seal(number, name, *wish), sender=name, odd=ODD / 4)
+        self.attempt("submit_bid", *self.sealed_bid(number, name, *wish), sender=name, odd=ODD / 4)
 
-    def reveal(self, places: Sequence[tuple[int, str]]) -> None:
+    def try_reveal(self, places: Sequence[tuple[int, str]]) -> None:
         """A bid is opened."""
         number, name = self.rng.choice(places)
         self.attempt("reveal_bid", *self.opening(number, name), sender=name)
 
-    def match(self, quotes: Sequence[int]) -> None:
+    def try_match(self, quotes: Sequence[int]) -> None:
         """Somebody has a quote matched."""
         self.attempt("match_bids", self.rng.choice(quotes), sender=self.anybody())
 
-    def buy(self, places: Sequence[tuple[int, str]]) -> None:
+    def try_buy(self, places: Sequence[tuple[int, str]]) -> None:
         """Somebody buys what a quote has left, or a part of it, at times less than may be."""
         number, name = self.rng.choice(places)
         left = self.model.remaining(number, self.now)
         least = EnabledActions(self, self.sealed).least(number) if self.rng.random() < 0.7 else 1
         self.attempt("buy_surplus", number, max(self.volume(left), min(least, left)), sender=name)
 
-    def read(self, due: Sequence[tuple[str, int]]) -> None:
+    def try_read(self, due: Sequence[tuple[str, int]]) -> None:
         """A meter reports; a stranger brings the reading."""
         name, period = self.rng.choice(due)
-        self.attempt("submit_reading", *self.reading(name, period, *self.energies(name, period)), sender=STRANGER)
+        self.attempt("submit_reading", *self.report(name, period, *self.energies(name, period)), sender=STRANGER)
 
     def several(self, due: Sequence[tuple[str, int]]) -> tuple[int, list[str]]:
         """A period, and some of those that are due in it; now and then one of them twice."""
@@ -428,27 +417,27 @@ class _Author:
         names = self.rng.sample(names, self.rng.randint(1, len(names)))
         return period, names + self.rng.sample(names, self.rng.choice((0, 0, 1)))
 
-    def read_several(self, due: Sequence[tuple[str, int]]) -> None:
+    def try_read_several(self, due: Sequence[tuple[str, int]]) -> None:
         """Several meters' readings of one period in one call."""
         period, names = self.several(due)
-        readings = [self.reading(name, period, *self.energies(name, period)) for name in names]
+        readings = [self.report(name, period, *self.energies(name, period)) for name in names]
         self.attempt("submit_readings", period, [(who, *rest) for who, _, *rest in readings], sender=STRANGER, odd=0.5)
 
-    def settle(self, quotes: Sequence[int]) -> None:
+    def try_settle(self, quotes: Sequence[int]) -> None:
         """A quote is settled."""
         self.attempt("settle_quote", self.rng.choice(quotes), sender=self.settler())
 
-    def settle_account(self, due: Sequence[tuple[str, int]]) -> None:
+    def try_settle_account(self, due: Sequence[tuple[str, int]]) -> None:
         """An account is settled."""
         name, period = self.rng.choice(due)
-        self.attempt("settle_account", self.address(name), period, sender=self.settler())
+        self.attempt("settle_account", name, period, sender=self.settler())
 
-    def settle_several(self, due: Sequence[tuple[str, int]]) -> None:
+    def try_settle_several(self, due: Sequence[tuple[str, int]]) -> None:
         """Several accounts of one period are settled in one call."""
         period, names = self.several(due)
-        self.attempt("settle_accounts", period, list(map(self.address, names)), sender=self.settler(), odd=0.5)
+        self.attempt("settle_accounts", period, names, sender=self.settler(), odd=0.5)
 
-    def money(self, names: Sequence[str]) -> None:
+    def move_money(self, names: Sequence[str]) -> None:
         """Somebody deposits, withdraws, clears, or moves tokens outside the market."""
         rng, name = self.rng, self.rng.choice(names)
         who = self.address(name)
@@ -465,25 +454,25 @@ class _Author:
             case "redeem" if outside:
                 self.pay("redeem", rng.choice((1, outside // 2, outside)), sender=name)
 
-    def admit(self, names: Sequence[str]) -> None:
+    def let_in(self, names: Sequence[str]) -> None:
         """The owner gives somebody an authorisation back, raises its capacity, or tries what is refused."""
         name, owner = self.rng.choice(names), self.names[self.model.owner]
         capacity = self.capacity(name)
         wanted = (*[capacity] * 6, capacity + 1, max(capacity, 50), max(capacity - 1, 0), LARGEST + 1)
-        self.attempt("authorize", self.address(name), self.rng.choice(wanted), sender=owner)
+        self.attempt("authorize", name, self.rng.choice(wanted), sender=owner)
 
     def govern(self, names: Sequence[str]) -> None:
         """Somebody is revoked or let in, the owner changes, or a newcomer registers."""
         owner, successor = self.names[self.model.owner], self.names.get(self.model.pending_owner)
         match self.rng.choice(("authorize", "revoke", "transfer", "register")):
             case "authorize":
-                self.admit(names)
+                self.let_in(names)
             case "revoke":
-                self.attempt("revoke", self.address(self.rng.choice(names)), sender=owner)
+                self.attempt("revoke", self.rng.choice(names), sender=owner)
             case "transfer" if successor:
                 self.attempt("accept_ownership", sender=successor)
             case "transfer":
-                deputy = self.address("deputy" if owner == "owner" else "owner")
+                deputy = "deputy" if owner == "owner" else "owner"
                 self.attempt("transfer_ownership", deputy, sender=owner)
             case "register":
                 self.attempt("register", *self.registration(NEWCOMER), sender=NEWCOMER)
@@ -495,34 +484,30 @@ class _Author:
 
     def wait(self, edges: Sequence[int]) -> None:
         """Time passes: to the next edge of a phase, the second before it or the one after."""
-        self.now = max(self.now + 1, edges[0] + self.rng.choice((0, 0, 0, 0, 0, -1, 1)))
+        self.at(max(self.now + 1, edges[0] + self.rng.choice((0, 0, 0, 0, 0, -1, 1))))
         for period in (self.next_period(), self.next_period() + 1):
             if period not in self.periods:
                 self.periods.append(period)
-
-    def next_period(self) -> int:
-        """The first period that is still in BIDDING."""
-        return (self.now + 2 * self.tariff.window) // self.tariff.period_length + 1
 
     def moves(self) -> list[tuple[float, Callable[[Any], None], Sequence[Any]]]:
         """What could be done now: how likely each move is, and what it may be about."""
         now = EnabledActions(self, self.sealed, most_quotes=float("inf"))
         outside = [name for name, account in now.households.items() if not account.authorized]
         moves = [
-            (3, self.quote, now.offers),
-            (0.5, self.withdraw, now.withdrawals),
-            (6, self.bid, now.bids),
-            (18, self.reveal, now.reveals),
-            (6, self.match, now.matches),
-            (9, self.buy, now.purchases),
-            (18, self.read, now.readings),
-            (2, self.read_several, now.readings),
-            (8, self.settle, now.settlements),
-            (12, self.settle_account, now.accounts),
-            (2, self.settle_several, now.accounts),
-            (2, self.money, (*HOUSEHOLDS, "supplier", "owner", STRANGER)),
+            (3, self.try_quote, now.offers),
+            (0.5, self.try_withdraw, now.withdrawals),
+            (6, self.try_bid, now.bids),
+            (18, self.try_reveal, now.reveals),
+            (6, self.try_match, now.matches),
+            (9, self.try_buy, now.purchases),
+            (18, self.try_read, now.readings),
+            (2, self.try_read_several, now.readings),
+            (8, self.try_settle, now.settlements),
+            (12, self.try_settle_account, now.accounts),
+            (2, self.try_settle_several, now.accounts),
+            (2, self.move_money, (*HOUSEHOLDS, "supplier", "owner", STRANGER)),
             # Meters are silent often: without this, hardly anybody could trade after a while.
-            (4, self.admit, outside),
+            (4, self.let_in, outside),
             (2, self.govern, (*HOUSEHOLDS, NEWCOMER)),
             (3, self.again, self.made),
             (5, self.wait, edges_ahead(self)),
@@ -556,42 +541,42 @@ class _Author:
         for name in (*HOUSEHOLDS[:2], *crowd):
             self.enrol(name, 10**7, LARGEST)
         period = self.next_period()
-        self.now += 1
+        self.at(self.now + 1)
         asked = [3 + place % 7 for place in range(bidders)]
         # With what the bids take, less than a 64th is left for the last purchase before delivery.
         least = sum(asked) + 1
         for name, volume in zip(HOUSEHOLDS, (LEAST_PART * least, 2_000), strict=False):
-            self.send("submit_quote", period, volume, lowest, sender=name)
+            self.call("submit_quote", period, volume, lowest, sender=name)
         bids = [(1, name, lowest + place % 3, asked[place]) for place, name in enumerate(crowd)]
         bids += [(2, name, lowest + place % 5, 1 + place % 11) for place, name in enumerate(crowd[::2])]
         for number, name, price, volume in bids:
-            self.send("submit_bid", number, self.seal(number, name, price, volume), sender=name)
-        self.now = self.clock.begins(Phase.REVEALING, period)
-        for number, name in self.sealed:
-            self.send("reveal_bid", *self.opening(number, name), sender=name)
-        self.now = self.clock.begins(Phase.MATCHING, period)
+            self.call("submit_bid", *self.sealed_bid(number, name, price, volume), sender=name)
+        self.to(Phase.REVEALING, period)
+        for (number, name), wish in self.sealed.items():
+            self.reveal(number, name, *wish)
+        self.to(Phase.MATCHING, period)
         for number in (1, 2):
-            self.send("match_bids", number, sender=STRANGER)
+            self.call("match_bids", number, sender=STRANGER)
         buyers = iter(crowd * 2)
         self.buy_all(1, least, buyers)
         for place in range(5):
-            self.send("buy_surplus", 2, 32 + place, sender=crowd[place])
-        self.now = self.clock.begins(Phase.METERING, period)
+            self.call("buy_surplus", 2, 32 + place, sender=crowd[place])
+        self.to(Phase.METERING, period)
         first, second = self.model.quote(1), self.model.quote(2)
         exports = (LEAST_PART * (first.volume + 1), second.sold * 94 // 100)
         for name, exported in zip(HOUSEHOLDS, exports, strict=False):
-            self.send("submit_reading", *self.reading(name, period, exported, 0), sender=STRANGER)
+            self.read(name, period, exported, 0)
         self.buy_all(1, first.volume + 1, buyers)
-        self.send("buy_surplus", 1, 1, sender=next(buyers))
-        self.now = self.clock.begins(Phase.SETTLING, period)
+        self.call("buy_surplus", 1, 1, sender=next(buyers))
+        self.to(Phase.SETTLING, period)
         for number in (1, 2):
-            self.send("settle_quote", number, sender="owner")
+            self.call("settle_quote", number, sender="owner")
         for name in (*HOUSEHOLDS[:2], *crowd[:20]):
-            self.send("settle_account", self.address(name), period, sender="owner")
+            self.call("settle_account", name, period, sender="owner")
         return self.history
 
     def buy_all(self, number: int, each: int, buyers: Iterator[str]) -> None:
         """One after the other buys `each` of a quote, and the last what is left."""
         while left := self.model.remaining(number, self.now):
-            if not self.send("buy_surplus", number, min(each, left), sender=next(buyers)):
+            if not self.call("buy_surplus", number, min(each, left), sender=next(buyers)).accepted:
                 raise RuntimeError("the history of a full book stops at a purchase that is refused")
