@@ -27,6 +27,7 @@ from verification.builds import Suite, suite
 from verification.differential.histories import CHAIN_ID, ETHER, START, Call, History, random_history
 from verification.differential.replay import Chain, Disagreement, Played, State, check_equal, check_verdicts
 from verification.gas.chain import signed
+from verification.gas.node import logs_of
 from verification.harness.answers import Log
 from wattproof.evm.anvil import HARDFORK, Anvil
 from wattproof.evm.engine import available
@@ -113,20 +114,9 @@ def feed(history: History, blocks: Sequence[tuple[int, list[bytes]]], anvil: Anv
         if block["transactions"] != [hashes[transaction] for transaction in raw]:
             raise Disagreement(f"{history.seed}, block {place}: the transactions are not those sent, in their order")
         receipts = anvil.batch([("eth_getTransactionReceipt", [number]) for number in block["transactions"]])
-        told.append(Block(block["hash"], block["stateRoot"], tuple(map(_receipt, receipts))))
+        ends = tuple((receipt["status"] == "0x1", logs_of(receipt)) for receipt in receipts)
+        told.append(Block(block["hash"], block["stateRoot"], ends))
     return Told(told, _state(anvil, history))
-
-
-def _receipt(receipt: dict[str, Any]) -> tuple[bool, tuple[Log, ...]]:
-    logs = tuple(
-        (
-            bytes.fromhex(log["address"][2:]),
-            tuple(int(topic, 16) for topic in log["topics"]),
-            bytes.fromhex(log["data"][2:]),
-        )
-        for log in receipt["logs"]
-    )
-    return receipt["status"] == "0x1", logs
 
 
 def _state(anvil: Anvil, history: History) -> State:

@@ -21,6 +21,7 @@ from eth_keys import keys  # pyright: ignore[reportPrivateImportUsage]
 from eth_typing import Address
 from eth_utils.address import to_checksum_address
 
+from verification.harness.answers import Log
 from wattproof.market.abi import revert_reason
 
 CHAIN_ID = 31337
@@ -40,20 +41,6 @@ class Refused(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Log:
-    """An event as the chain holds it."""
-
-    address: str
-    topics: tuple[int, ...]
-    data: bytes
-
-    @property
-    def gas(self) -> int:
-        """What logging it costs, without the memory."""
-        return _LOG + _TOPIC * len(self.topics) + _LOG_BYTE * len(self.data)
-
-
-@dataclass(frozen=True)
 class Receipt:
     """What a transaction cost, in gas, and what became of it.
 
@@ -68,8 +55,8 @@ class Receipt:
 
     @property
     def log_gas(self) -> int:
-        """What its events cost."""
-        return sum(log.gas for log in self.logs)
+        """What logging its events costs, without the memory."""
+        return sum(_LOG + _TOPIC * len(topics) + _LOG_BYTE * len(data) for _, topics, data in self.logs)
 
 
 class Party:
@@ -192,8 +179,7 @@ class InProcess(Chain):
             gas=used - refund + computation.data_floor_gas,
             calldata=calldata_gas(transaction.data),
             logs=tuple(
-                Log(to_checksum_address(address), tuple(topics), bytes(data))
-                for address, topics, data in computation.get_log_entries()
+                (bytes(emitter), tuple(topics), bytes(data)) for emitter, topics, data in computation.get_log_entries()
             ),
             created=to_checksum_address(created) if created else None,
             storage=sum(opcode.spent for opcode in self._storage) - refund,

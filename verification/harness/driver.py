@@ -1,14 +1,14 @@
 """The steps of a market's day, in one place; who carries the calls out is left to those who play one.
 
-`Lockstep` has contract and model make each call, the runs and the arena of tests/properties the contract alone, and
-the histories of `verification.differential` the model alone.
+`Lockstep` has contract and model make each call, the runs and the arena of tests/properties the contract alone, the
+histories of `verification.differential` the model alone, and the community of `verification.gas` sends transactions.
 """
 
 from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from verification.harness.symbolic import Signed, meter, salt_of, seal_bytes
 from wattproof.market.abi import each
@@ -19,20 +19,8 @@ from wattproof.terms.model import Phase
 STRANGER = "stranger"
 
 
-class Told(Protocol):
-    """What came of a call: whether it was accepted, the reason where it was not, and the number that it returned."""
-
-    @property
-    def accepted(self) -> bool: ...
-
-    @property
-    def reason(self) -> str | None: ...
-
-    @property
-    def result(self) -> int | None: ...
-
-
-Done = TypeVar("Done", bound=Told)
+Done = TypeVar("Done")
+"""What came of a call."""
 
 
 class Driver(abc.ABC, Generic[Done]):
@@ -138,11 +126,11 @@ class Driver(abc.ABC, Generic[Done]):
         """One period in which `prosumer` sells `volume` Wh to each consumer at the lowest price, and all is settled.
 
         `exported` defaults to all that was sold; consumers import what they agreed. Ends in SETTLING. Returns what
-        came of every call.
+        came of every call, where that tells the number of the quote.
         """
         period, price, sold = self.next_period(), self.tariff.lowest_price, volume * len(consumers)
-        done = [self.call("submit_quote", period, sold, price, sender=prosumer)]
-        quote_id = done[0].result or 0
+        quoted: Any = self.call("submit_quote", period, sold, price, sender=prosumer)
+        done, quote_id = [quoted], quoted.result or 0
         done += [self.bid(quote_id, name, price, volume) for name in consumers]
         self.to(Phase.REVEALING, period)
         done += [self.reveal(quote_id, name, price, volume) for name in consumers]

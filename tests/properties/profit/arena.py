@@ -19,7 +19,7 @@ from verification.harness.answers import Answer, answered
 from verification.harness.driver import Driver
 from verification.harness.symbolic import on_chain, salt_of
 from wattproof.market.calls import Calls
-from wattproof.market.deployment import Tariff, deploy
+from wattproof.market.deployment import Tariff, deploy, give
 from wattproof.terms.model import Phase
 
 NOON = 1_561_071_600
@@ -142,11 +142,8 @@ class Arena(Driver[Answer]):
         self.addresses = {name: str(self.env.generate_address(f"{tariff} {name}")) for name in EVERYBODY}
         self.addresses |= {SUPPLIER: self.deployment.supplier, OWNER: self.deployment.owner}
         self.target, self.chain = str(self.market.address), self.env.evm.patch.chain_id
-        token = self.deployment.token
         for name, address in self.addresses.items():
-            self.env.set_balance(address, 4 * FUNDS)
-            token.mint(value=2 * FUNDS, sender=address)
-            token.approve(self.target, 2**256 - 1, sender=address)
+            give(self.deployment, address, 2 * FUNDS)
             done = self.admit(name, CAPACITY) if name in METERED else []
             must(*done, self.call("deposit", FUNDS, sender=name))
         if self.tariff.priority_step:
