@@ -92,8 +92,8 @@ def test_a_quote_is_traded_from_end_to_end(chain: tuple[Node, Driven, str]) -> N
     on, node, setting = chain
     market = Community(on, TARIFF, setting=setting)
     names = ("sunny", "cloudy", "misty", "dusty", "windy")
-    sunny, cloudy, misty, dusty, windy = households = [market.party(name) for name in names]
-    owner, supplier = market.party("owner"), market.party("supplier")
+    sunny, cloudy, misty, dusty, windy = households = [market.people[name] for name in names]
+    owner, supplier = market.people["owner"], market.people["supplier"]
     look = Views(node, "MarketLens", market.lens)
     token = Views(node, "EnergyCredit", market.token)
     for name in names:

@@ -27,7 +27,7 @@ from verification.harness.lockstep import (
     Lens,
     Lockstep,
 )
-from verification.harness.state import Asked, Observation, decode
+from verification.harness.state import Observation, decode
 from verification.harness.symbolic import on_chain
 from verification.harness.trace import Made, Moment, Outcome, Scene, Trace
 from wattproof.market.abi import Interface
@@ -403,26 +403,12 @@ class Run(Driver[Answer]):
 
     def observe(self) -> Observation:
         """What the views tell of everybody in `watched` and of the periods in `periods`."""
-        users = tuple(self.names[name] for name in self.watched)
-        pages, first, count = [], self.since, self.since
-        while first <= count:
-            asked = Asked.page(users, users[: len(HOUSEHOLDS)], first, tuple(self.periods))
-            pages.append((asked, self._ask(asked)))
-            # No further than quotes can have been made, whatever a contract says that counts them wrongly.
-            count = min(decode(pages[:1]).quote_count, self.since + len(self.sent))
-            first += 8
-        return decode(pages)
-
-    def _ask(self, asked: Asked) -> bytes:
-        """What the lens answers to that."""
+        users, most = tuple(self.names[name] for name in self.watched), self.since + len(self.sent)
         with nullcontext() if self.standin is None else self.env.anchor():
             if self.standin is not None:
                 self.env.set_code(self.token, self.standin)
-            data = self.lens.request(asked)
-            done = self.env.execute_code(to_address=self.lens.address, data=data, is_modifying=False)
-        if done.is_error:
-            raise AssertionError(f"a view of the contract reverts: {done.error}")
-        return bytes(done.output)
+            bidders = users[: len(HOUSEHOLDS)]
+            return decode(list(self.lens.pages(self.env, users, bidders, self.since, tuple(self.periods), most)))
 
     def view(self, name: str, *args: Any) -> Answer:
         """What a view answers, with arguments as in a plan."""

@@ -25,7 +25,7 @@ from eth_utils.crypto import keccak
 from rlp import encode as rlp_encode
 
 from verification.builds import CONTRACTS, build
-from verification.gas.chain import CHAIN_ID, Party
+from verification.gas.chain import CHAIN_ID, Parties, Party
 from verification.harness.driver import Driver
 from verification.harness.enabled_actions import EnabledActions, edges_ahead
 from verification.harness.lockstep import HOUSEHOLDS, NEWCOMER, STRANGER, ask_model, model_of
@@ -104,7 +104,7 @@ class History:
 
     seed: str
     tariff: Tariff
-    people: dict[str, Party]
+    people: Parties
     token: str
     market: str
     lens: str
@@ -159,7 +159,7 @@ class _Author(Driver[Outcome]):
 
     def __init__(self, seed: str, rng: Random, tariff: Tariff, views: bool) -> None:
         self.rng, self.tariff, self.views = rng, tariff, views
-        people = {name: Party(name) for name in (*HOUSEHOLDS, *OTHERS)}
+        people = Parties((name, Party(name)) for name in (*HOUSEHOLDS, *OTHERS))
         owner, supplier = people["owner"].address, people["supplier"].address
         token, market, lens = (created(owner, nonce) for nonce in range(3))
         self.target, self.chain, self.second = market, CHAIN_ID, START + 1
@@ -187,10 +187,7 @@ class _Author(Driver[Outcome]):
         self.second = second
 
     def address(self, name: str) -> str:
-        people = self.history.people
-        if name not in people:
-            people[name] = Party(name)
-        return people[name].address
+        return self.history.people[name].address
 
     # ---- calls -----------------------------------------------------------------------
 

@@ -72,6 +72,14 @@ class Party:
         return f"Party({self.name})"
 
 
+class Parties(dict[str, Party]):
+    """Everybody by name; whoever is asked for is there."""
+
+    def __missing__(self, name: str) -> Party:
+        self[name] = Party(name)
+        return self[name]
+
+
 def signed(
     key: keys.PrivateKey, nonce: int, to: str | None, data: bytes, value: int, gas: int, price: int
 ) -> SignedTransactionAPI:

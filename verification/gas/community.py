@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from verification.builds import SHIPPED, Build, suite
-from verification.gas.chain import CHAIN_ID, Chain, Party, Receipt
+from verification.gas.chain import CHAIN_ID, Chain, Parties, Receipt
 from verification.harness.driver import Driver
 from verification.harness.symbolic import on_chain
 from wattproof.market.deployment import Tariff, frame
@@ -81,7 +81,7 @@ class Community(Driver[Receipt]):
     ) -> None:
         self.backend, self.chain = chain, CHAIN_ID
         self.tariff = tariff
-        self.people: dict[str, Party] = {}
+        self.people = Parties()
         token, market, lens = suite(setting)
         self._token, self._market = token.interface, market.interface
         self._tick = tick
@@ -100,19 +100,13 @@ class Community(Driver[Receipt]):
     def at(self, second: int) -> None:
         self.backend.now = second
 
-    def party(self, name: str) -> Party:
-        """Somebody who sends transactions."""
-        if name not in self.people:
-            self.people[name] = Party(name)
-        return self.people[name]
-
     def address(self, name: str) -> str:
-        return self.party(name).address
+        return self.people[name].address
 
     def call(self, function: str, *args: Any, sender: str, **events: int) -> Receipt:
         """A call of the market, which must log exactly its own event and these others: name -> how often."""
         data = self._market.call(function, *on_chain(self.resolved(args)))
-        receipt = self._noted(function, self.backend.send(self.party(sender), self.target, data))
+        receipt = self._noted(function, self.backend.send(self.people[sender], self.target, data))
         expected = Counter(events)
         if function in EVENTS:
             expected[EVENTS[function]] += len(args[-1]) if isinstance(args[-1], list) else 1
@@ -134,12 +128,12 @@ class Community(Driver[Receipt]):
         if built.free < 0:
             raise Unexpected(f"{built.contract} is {-built.free:,} bytes above what a chain takes (EIP-170)")
         data = built.creation + built.interface.constructor(*arguments)
-        return self._noted(built.contract, self.backend.send(self.party("owner"), None, data)).created or ""
+        return self._noted(built.contract, self.backend.send(self.people["owner"], None, data)).created or ""
 
     def mint(self, name: str, amount: int) -> None:
         """Turns ether of a party into credits that the market may take, this time only."""
-        self.backend.send(self.party(name), self.token, self._token.call("mint"), value=amount)
-        self.backend.send(self.party(name), self.token, self._token.call("approve", self.target, amount))
+        self.backend.send(self.people[name], self.token, self._token.call("mint"), value=amount)
+        self.backend.send(self.people[name], self.token, self._token.call("approve", self.target, amount))
 
     def quote(self, prosumer: str, period: int, volume: int, price: int) -> tuple[int, Receipt]:
         """A prosumer quotes; the quote's number comes first."""

@@ -63,9 +63,13 @@ class Driver(abc.ABC, Generic[Done]):
         """The first period that is still in BIDDING."""
         return (self.now + 2 * self.tariff.window) // self.tariff.period_length + 1
 
+    def begins(self, phase: Phase, period: int) -> int:
+        """The second at which a phase of a period begins; ValueError for BIDDING, which has no beginning."""
+        return Clock(self.tariff.period_length, self.tariff.window).begins(phase, period)
+
     def to(self, phase: Phase, period: int) -> None:
         """To the first second of a phase of a period, unless it has begun."""
-        self.at(max(Clock(self.tariff.period_length, self.tariff.window).begins(phase, period), self.now))
+        self.at(max(self.begins(phase, period), self.now))
 
     # ---- arguments -------------------------------------------------------------------
 

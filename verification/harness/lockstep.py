@@ -387,24 +387,14 @@ class Lockstep(Driver[Outcome]):
         if self._seen is None or self._seen[0] != key:
             looks, periods = [], tuple(self.periods)
             for users, bidders in self.parties():
-                first = count = 1 if everything else self.first
-                while first <= count:
-                    asked = Asked.page(users, bidders, first, periods)
-                    answer = self.ask(asked)
-                    looks.append((asked, answer))
-                    # No further than quotes can have been made, whatever a contract says that counts them wrongly.
-                    told = int.from_bytes(answer[-128:-96], "big")
-                    first, count = first + 8, min(told, len(self.calls))
+                first = 1 if everything else self.first
+                looks += self.lens.pages(self.env, users, bidders, first, periods, len(self.calls))
             self._seen = (key, looks)
         return self._seen[1]
 
     def ask(self, asked: Asked) -> bytes:
         """What the lens answers to that."""
-        data = self.lens.request(asked)
-        computation = self.env.execute_code(to_address=self.lens.address, data=data, is_modifying=False)
-        if computation.is_error:
-            raise AssertionError(f"a view of the contract reverts: {computation.error}")
-        return computation.output
+        return self.lens.ask(self.env, asked)
 
     def _model_state(self, asked: Asked) -> bytes:
         """What the lens should answer, ABI-encoded, from the model alone."""
@@ -475,6 +465,34 @@ class Lens:
     def request(self, asked: Asked) -> bytes:
         """The calldata that asks for the state of these users, quotes and periods."""
         return self._state.selector + _request(asked)
+
+    def ask(self, env: Any, asked: Asked) -> bytes:
+        """What it answers to that. Raises AssertionError where a view reverts."""
+        data = self.request(asked)
+        computation = env.execute_code(to_address=self.address, data=data, is_modifying=False)
+        if computation.is_error:
+            raise AssertionError(f"a view of the contract reverts: {computation.error}")
+        return computation.output
+
+    def pages(
+        self,
+        env: Any,
+        users: tuple[str, ...],
+        bidders: tuple[str, ...],
+        first: int,
+        periods: tuple[int, ...],
+        most: int,
+    ) -> Iterator[tuple[Asked, bytes]]:
+        """What it answers of these users and of all quotes from `first` on, page by page.
+
+        `most` quotes can have been made, whatever a contract says that counts them wrongly.
+        """
+        count = first
+        while first <= count:
+            asked = Asked.page(users, bidders, first, periods)
+            answer = self.ask(env, asked)
+            yield asked, answer
+            first, count = first + 8, min(int.from_bytes(answer[-128:-96], "big"), most)
 
     def decoded(self, answer: bytes) -> dict[str, Any]:
         """An answer, array by array."""
