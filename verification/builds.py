@@ -22,6 +22,7 @@ from vyper.compiler.settings import OptimizationLevel, Settings, anchor_settings
 from vyper.venom.function import IRFunction
 
 from wattproof.evm.engine import EIP_170
+from wattproof.market.abi import Interface
 from wattproof.market.deployment import contracts_dir, deployer
 
 CONTRACTS = ("EnergyCredit", "EnergyMarket", "MarketLens")
@@ -70,6 +71,11 @@ class Build:
     runtime: bytes
     immutables: int
 
+    @functools.cached_property
+    def interface(self) -> Interface:
+        """What encodes its calls and reads its events."""
+        return Interface(self.abi)
+
     @property
     def size(self) -> int:
         """Bytes of what is deployed."""
@@ -96,6 +102,12 @@ def _function(problem: BaseException) -> str | None:
     return found
 
 
+def compiled(source: Path, folder: Path, settings: Settings | None = None) -> CompilerData:
+    """What the compiler makes of a file that imports from the sources in `folder`, once it is asked for."""
+    bundle = FilesystemInputBundle(get_search_paths([str(folder.parent), str(folder)]))
+    return CompilerData(bundle.load_file(str(source)), bundle, settings)
+
+
 @functools.cache
 def build(contract: str, setting: str = SHIPPED, folder: Path | None = None) -> Build:
     """Compiles `contract` from the Vyper sources (or from `folder`).
@@ -108,8 +120,7 @@ def build(contract: str, setting: str = SHIPPED, folder: Path | None = None) -> 
         data = deployer(contract).compiler_data  # the same, and titanoboa keeps it on disk
     else:
         sources = folder or contracts_dir()
-        bundle = FilesystemInputBundle(get_search_paths([str(sources.parent), str(sources)]))
-        data = CompilerData(bundle.load_file(str(sources / f"{contract}.vy")), bundle, options)
+        data = compiled(sources / f"{contract}.vy", sources, options)
     # Outside of this, vyper takes every contract for its own rules, whatever the settings say.
     with anchor_settings(data.settings), warnings.catch_warnings():
         # The market's array of all its words (contracts/market/records.vy) is meant to be that large.

@@ -26,7 +26,7 @@ import boa
 
 from wattproof.market import units
 from wattproof.market.clock import Clock
-from wattproof.market.deployment import Deployment, Tariff, deploy, fund
+from wattproof.market.deployment import Deployment, Tariff, deploy, fund, give
 from wattproof.market.meters import Meter, malleable_twin, pairing_hash, reading_hash
 from wattproof.simulation.households import DEFAULT_FILE, open_households
 from wattproof.terms.model import Phase
@@ -335,11 +335,6 @@ def replay(names: dict[str, Any], **tariff: Any) -> None:
             known[people[name]] = name
         return people[name]
 
-    def give(somebody: str, amount: int) -> None:
-        boa.env.set_balance(somebody, boa.env.get_balance(somebody) + amount)
-        deployment.token.mint(value=amount, sender=somebody)
-        deployment.token.approve(deployment.market.address, 2**256 - 1, sender=somebody)
-
     people.update(owner=deployment.owner, supplier=deployment.supplier)
     known.update({address: name for name, address in people.items()})
     for name in ("stranger", *open_households(DEFAULT_FILE).names):
@@ -365,7 +360,7 @@ def replay(names: dict[str, Any], **tariff: Any) -> None:
         clock=ReplClock(deployment.market),
         tariff=deployment.tariff,
         who=who,
-        give=give,
+        give=functools.partial(give, deployment),
         sign=sign,
         refuses=refuses,
         malleable_twin=malleable_twin,

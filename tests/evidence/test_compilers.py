@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from eth_abi.abi import decode, encode
+from eth_account import Account
 from eth_typing import Hash32
 from eth_utils.crypto import keccak
 from vyper.compiler.phases import CompilerData
@@ -18,7 +19,7 @@ from vyper.exceptions import StackTooDeep
 from verification import builds
 from verification.builds import CONTRACTS, OLDER, SHIPPED, DoesNotCompile, build, suite
 from verification.differential import compilers
-from verification.differential.histories import TARIFFS, History, full_history, person, random_history
+from verification.differential.histories import TARIFFS, History, full_history, random_history
 from verification.differential.replay import (
     Chain,
     Disagreement,
@@ -29,6 +30,8 @@ from verification.differential.replay import (
 )
 from wattproof.evm.engine import available, make_env
 from wattproof.market.deployment import contracts_dir
+
+OWNER = Account.from_key(b"\x01" * 32)
 
 FAST = available()[-1]
 """The faster engine there is."""
@@ -205,7 +208,7 @@ def test_the_known_defect_of_the_experimental_code_generator(setting: str, secon
     digest, signature = next(
         (digest, signature)
         for digest in map(keccak, (bytes([place]) for place in range(50)))
-        if (signature := person("owner").unsafe_sign_hash(Hash32(digest))).v == 27
+        if (signature := OWNER.unsafe_sign_hash(Hash32(digest))).v == 27
     )
     data = CompilerData(ECRECOVER, settings=Settings(**builds._SETTINGS[setting]))
     arguments = encode(["bytes32", "uint256", "uint256"], [digest, signature.r, signature.s])
@@ -216,7 +219,7 @@ def test_the_known_defect_of_the_experimental_code_generator(setting: str, secon
             to_address=address, data=keccak(text="signers(bytes32,uint256,uint256)")[:4] + arguments
         )
         ((first, second),) = decode(["address[]"], done.output)
-        assert first == person("owner").address.lower()
+        assert first == OWNER.address.lower()
         assert second == ("0x" + 40 * "0" if second_is_nobody else first)
 
 

@@ -16,8 +16,10 @@ from eth_utils.crypto import keccak
 
 from verification.builds import OLDER, SHIPPED, build
 from verification.gas.chain import CHAIN_ID, Party
-from verification.gas.community import CAPACITY, START, Bid, Community, Household, Report
+from verification.gas.community import CAPACITY, START, Bid, Community, Report
 from verification.gas.node import Driven, Node
+from verification.harness.driver import profile_of
+from verification.harness.symbolic import meter, salt_of
 from wattproof.evm.anvil import Anvil, NodeUnavailable
 from wattproof.evm.npm import Ganache, Hardhat
 from wattproof.market.deployment import Tariff
@@ -89,52 +91,50 @@ def test_a_quote_is_traded_from_end_to_end(chain: tuple[Node, Driven, str]) -> N
     by hand, and everybody takes everything out."""
     on, node, setting = chain
     market = Community(on, TARIFF, setting=setting)
-    sunny, cloudy, misty, dusty, windy = households = [
-        Household(name) for name in ("sunny", "cloudy", "misty", "dusty", "windy")
-    ]
-    owner, supplier = market.owner, market.supplier
+    names = ("sunny", "cloudy", "misty", "dusty", "windy")
+    sunny, cloudy, misty, dusty, windy = households = [market.people[name] for name in names]
+    owner, supplier = market.people["owner"], market.people["supplier"]
     look = Views(node, "MarketLens", market.lens)
     token = Views(node, "EnergyCredit", market.token)
-    for household in households:
-        market.register(household)
-        market.authorize(household)
-    for party in (*households, supplier):
-        market.mint(party, MONEY)
-        market.deposit(party, MONEY)
+    for name in names:
+        market.admit(name, CAPACITY)
+    for name in (*names, "supplier"):
+        market.mint(name, MONEY)
+        market.call("deposit", MONEY, sender=name)
 
     # Of 1,000 Wh quoted 900 are sold to two bids and 60 before delivery; of 1,030 exported the last 70 afterwards.
-    period = market.next_period()
-    quote, _ = market.quote(sunny, period, 1_000, 9)
-    bids = [Bid(cloudy, 11, 600), Bid(misty, 10, 300)]
+    period = market.next_period() + 1
+    quote, _ = market.quote("sunny", period, 1_000, 9)
+    bids = [Bid("cloudy", 11, 600), Bid("misty", 10, 300)]
     for bid in bids:
-        market.bid(quote, bid)
+        market.bid(quote, *bid)
     created = int(node.rpc("eth_getBlockByNumber", "latest", False)["number"], 16) - len(bids)
     created_at = int(node.rpc("eth_getBlockByNumber", hex(created), False)["timestamp"], 16)
-    seal = look("seal_of", 1, cloudy.address, 11, 600, bids[0].salt)
+    seal = look("seal_of", 1, cloudy.address, 11, 600, salt_of(1, "cloudy"))
     assert look("bid", 1, cloudy.address) == (seal, 0, 0, 0, CREATED)
     assert look("quote", 1) == (low(sunny), period, 1_000, 9, created_at, 0, VALID)
     # The collateral: a tenth of what the volume costs at SSP.
     assert look("account", sunny.address)[3:5] == (98_200, 1_800)
     market.to(Phase.REVEALING, period)
     for bid in bids:
-        market.reveal(quote, bid)
+        market.reveal(quote, *bid)
     assert look("account", cloudy.address)[3:5] == (92_800, 7_200)
     market.to(Phase.MATCHING, period)
     market.match(quote, winners=2, losers=0)
     assert look("remaining", 1) == 100
-    market.buy(quote, dusty, 60)
+    market.call("buy_surplus", quote, 60, sender="dusty")
     market.to(Phase.METERING, period)
     # Cloudy takes a little more than it bought, misty less; what a meter reports above the capacity counts as that.
-    reports = [Report(cloudy, 0, 615), Report(misty, 12_345, 200), Report(dusty, 0, 62), Report(windy, 0, 70)]
+    reports = [Report("cloudy", 0, 615), Report("misty", 12_345, 200), Report("dusty", 0, 62), Report("windy", 0, 70)]
     market.read_all(period, reports)
     assert look("remaining", 1) == 0
-    market.read(period, Report(sunny, 1_030, 0))
+    market.read("sunny", period, 1_030, 0, sender="sunny")
     assert look("remaining", 1) == 70
-    market.buy(quote, windy, 70)
+    market.call("buy_surplus", quote, 70, sender="windy")
     market.to(Phase.SETTLING, period)
-    market.settle(quote, TradeSettled=4, PerformanceRecorded=1)
-    market.settle_account(period, sunny)
-    market.settle_accounts(period, [cloudy, misty, dusty, windy], PerformanceRecorded=3)
+    market.call("settle_quote", quote, sender="owner", TradeSettled=4, PerformanceRecorded=1)
+    market.call("settle_account", "sunny", period, sender="owner")
+    market.call("settle_accounts", period, list(names[1:]), sender="owner", PerformanceRecorded=3)
 
     # Every view, by hand. Revenue: 600 * 11 + 300 * 10 + 60 * 9 + 70 * 9 = 10,770; fees: 1,030 of each side.
     # The supplier: 15 * 18 from cloudy, 2 * 18 from dusty; 6 * (11,500 + 100) to misty.
@@ -160,7 +160,7 @@ def test_a_quote_is_traded_from_end_to_end(chain: tuple[Node, Driven, str]) -> N
     ]
     everybody = [*households, owner, supplier]
     assert (look("MARKET"), look("TOKEN"), look("SUPPLIER")) == (
-        market.market.lower(),
+        market.target.lower(),
         market.token.lower(),
         low(supplier),
     )
@@ -193,9 +193,9 @@ def test_a_quote_is_traded_from_end_to_end(chain: tuple[Node, Driven, str]) -> N
     assert look.unasked == set()
 
     for party, seen in zip(everybody, accounts, strict=True):
-        market.send(party, "withdraw", seen[3], Withdrawn=1)
+        market.call("withdraw", seen[3], sender=party.name)
         assert token("balanceOf", party.address) == seen[3]
-    assert token("balanceOf", market.market) == 0
+    assert token("balanceOf", market.target) == 0
     assert look("account", sunny.address)[3:6] == (0, 0, 0)
 
 
@@ -205,10 +205,10 @@ def low(party: Party) -> str:
 
 
 def account(
-    household: Household | None, balance: int, performances: int = 0, defaults: int = 0
+    household: Party | None, balance: int, performances: int = 0, defaults: int = 0
 ) -> tuple[bytes, str, bool, int, int, int, int, int, int, int, int]:
     """What the lens tells of a household with nothing reserved or invoiced, or of a party that is none."""
     rest = (balance, 0, 0, performances, defaults, 0, 0)
     if household is None:
         return (bytes(32), NOBODY, False, *rest, 0)
-    return (household.profile, household.meter.address.lower(), True, *rest, CAPACITY)
+    return (profile_of(household.name), meter(household.name).address.lower(), True, *rest, CAPACITY)

@@ -12,7 +12,7 @@ import pytest
 from verification.builds import OLDER, SHIPPED, build
 from verification.gas import figures, report, run, sizes
 from verification.gas.chain import InProcess, Party, Refused
-from verification.gas.community import START, Community, Household, Unexpected
+from verification.gas.community import CAPACITY, START, Community, Unexpected
 from verification.gas.figures import Figure
 from verification.gas.history import SIZES, History
 from verification.gas.node import node
@@ -119,12 +119,11 @@ def test_code_that_does_not_fit_is_a_failure() -> None:
 def test_a_transaction_that_does_something_else_is_not_weighed() -> None:
     """A refused call, and one with other events than designed, end the history instead of being counted."""
     community = Community(InProcess(START))
-    household = Household("stranger")
     with pytest.raises(Refused, match="accounts: not registered"):
-        community.authorize(household)
-    community.register(household)
+        community.call("authorize", "stranger", CAPACITY, sender="owner")
+    community.call("register", *community.registration("stranger"), sender="stranger")
     with pytest.raises(Unexpected, match="Authorized"):
-        community.send(community.owner, "authorize", household.address, household.capacity, Revoked=1)
+        community.call("authorize", "stranger", CAPACITY, sender="owner", Revoked=1)
 
 
 def test_a_transfer_of_ether_costs_what_the_protocol_says() -> None:

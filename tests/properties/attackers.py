@@ -17,7 +17,7 @@ from verification.harness.choices import Choose
 from verification.harness.counters import holds
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MAX_CAPACITY, NEWCOMER, STRANGER, Lockstep
 from verification.harness.state import Observation
-from verification.harness.symbolic import FORMS, Signed, meter, salt_of, seal_bytes
+from verification.harness.symbolic import FORMS, Signed, meter, salt_of
 from verification.harness.trace import Outcome
 
 BIDDING, REVEALING, MATCHING, DELIVERING, METERING, SETTLING, CLOSING = (1 << bit for bit in range(7))
@@ -287,9 +287,7 @@ class Attackers(MarketMachine):
 
     def registration(self, name: str, **other: Any) -> Call:
         """The call with which somebody registers; `other` as in `Lockstep.pairing`."""
-        profile = name.encode().ljust(32, b".")
-        paired = meter(other.get("meter_of", name)).address
-        return Call("register", (profile, paired, self.lockstep.pairing(name, profile, **other)), name)
+        return Call("register", self.lockstep.registration(name, **other), name)
 
     def losers(self) -> list[str]:
         """Who is in and has nothing in a period that is delivered or metered but bids that lost."""
@@ -313,8 +311,7 @@ class Attackers(MarketMachine):
 
     def copy(self, number: int, thief: str, victim: str) -> None:
         """A thief hands in somebody's seal as its own; that is not refused, and opens nothing."""
-        fields = (self.lockstep.chain, self.lockstep.target, number, self.lockstep.address(victim))
-        seal = seal_bytes((*fields, *self.sealed[number, victim], salt_of(number, victim)))
+        seal = self.lockstep.seal(number, victim, *self.sealed[number, victim])
         if self.do("submit_bid", number, seal, sender=thief).accepted:
             self.copied.add((number, thief))
 

@@ -607,7 +607,7 @@ class GhostLedger(MarketMachine):
         for number, order in orders.items():
             if order.withdrawn:
                 self.do("invalidate_quote", number, sender=order.prosumer)
-        self.wait(day.period * self.lockstep.tariff.period_length - 2 * self.lockstep.tariff.window)
+        self.wait(self.lockstep.begins(Phase.REVEALING, day.period))
 
     def _revealing(self, day: Day, orders: dict[int, SellOrder]) -> None:
         for number, order in orders.items():
@@ -615,29 +615,29 @@ class GhostLedger(MarketMachine):
                 if wish.opened and (number, wish.bidder) in self.sealed:
                     price, volume = self.sealed[number, wish.bidder]
                     self.do("reveal_bid", number, price, volume, salt_of(number, wish.bidder), sender=wish.bidder)
-        self.wait(day.period * self.lockstep.tariff.period_length - self.lockstep.tariff.window)
+        self.wait(self.lockstep.begins(Phase.MATCHING, day.period))
 
     def _matching(self, day: Day, orders: dict[int, SellOrder]) -> None:
         for number in () if day.late else orders:
             self.do("match_bids", number, sender=STRANGER)
         self._sell(orders, "matching")
-        self.wait(day.period * self.lockstep.tariff.period_length)
+        self.wait(self.lockstep.begins(Phase.DELIVERING, day.period))
 
     def _delivering(self, day: Day, orders: dict[int, SellOrder]) -> None:
         self._sell(orders, "delivering")
-        self.wait((day.period + 1) * self.lockstep.tariff.period_length)
+        self.wait(self.lockstep.begins(Phase.METERING, day.period))
 
     def _metering(self, day: Day, orders: dict[int, SellOrder]) -> None:
         self._sell(orders, "metering")
         self._report(day, orders)
         self._sell(orders, "afterwards")
-        self.wait((day.period + 1) * self.lockstep.tariff.period_length + self.lockstep.tariff.window)
+        self.wait(self.lockstep.begins(Phase.SETTLING, day.period))
 
     def _settling(self, day: Day, orders: dict[int, SellOrder]) -> None:
         for number in orders if day.late else ():
             self.do("match_bids", number, sender=STRANGER)
         if not day.owner_settles:
-            self.wait((day.period + 1) * self.lockstep.tariff.period_length + 2 * self.lockstep.tariff.window)
+            self.wait(self.lockstep.begins(Phase.CLOSING, day.period))
         self._settle(day, orders)
 
     def meddle(self, when: str, orders: dict[int, SellOrder]) -> None:

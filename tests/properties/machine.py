@@ -22,9 +22,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from verification.harness import counters, presets
 from verification.harness.choices import Choose, drawn
 from verification.harness.context import event, note
-from verification.harness.enabled_actions import EnabledActions
+from verification.harness.enabled_actions import EnabledActions, edges_ahead
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MAX_CAPACITY, NEWCOMER, STRANGER, Lockstep
-from verification.harness.symbolic import salt_of, seal_bytes
+from verification.harness.symbolic import salt_of
 from verification.harness.trace import Outcome
 from wattproof.terms.model import Phase, QuoteStatus
 
@@ -144,7 +144,7 @@ class MarketMachine(RuleBasedStateMachine):
         self.lockstep.machine = type(self).__name__
         self.lockstep.strict = self.strict
         self.sealed = dict(self.lockstep.sealed)
-        first = (self.lockstep.now + 2 * self.lockstep.tariff.window) // self.lockstep.tariff.period_length + 1
+        first = self.lockstep.next_period()
         for period in range(first, first + PERIODS):
             self.lockstep.watch(period)
         self.opened()
@@ -217,10 +217,7 @@ class MarketMachine(RuleBasedStateMachine):
 
     def bid(self, quote_id: int, bidder: str, price: int, volume: int) -> Outcome:
         """`bidder` seals a bid; what is in it is remembered for the reveal."""
-        address = self.lockstep.address(bidder)
-        seal = seal_bytes(
-            (self.lockstep.chain, self.lockstep.target, quote_id, address, price, volume, salt_of(quote_id, bidder))
-        )
+        seal = self.lockstep.seal(quote_id, bidder, price, volume)
         outcome = self.do("submit_bid", quote_id, seal, sender=bidder)
         if outcome.accepted:
             self.sealed[quote_id, bidder] = (price, volume)
@@ -228,8 +225,9 @@ class MarketMachine(RuleBasedStateMachine):
 
     def read(self, name: str, period: int, exported: int, imported: int, **other: Any) -> Outcome:
         """A reading of a household is handed in by a stranger; `other` as in `Lockstep.reading`."""
-        signed = self.lockstep.reading(name, period, exported, imported, **other)
-        return self.do("submit_reading", name, period, exported, imported, signed, sender=STRANGER)
+        return self.do(
+            "submit_reading", *self.lockstep.report(name, period, exported, imported, **other), sender=STRANGER
+        )
 
     @property
     def enabled(self) -> EnabledActions:
@@ -281,19 +279,9 @@ class MarketMachine(RuleBasedStateMachine):
             case _:
                 self.do(call.function, *call.args, sender=call.sender)
 
-    def edges_ahead(self) -> list[int]:
-        """The seconds still ahead at which a phase of a period in play begins; where there is none, one period on."""
-        lockstep, tariff, now = self.lockstep, self.lockstep.tariff, self.lockstep.now
-        edges = set()
-        for period in lockstep.periods:
-            start, end = period * tariff.period_length, (period + 1) * tariff.period_length
-            edges |= {start - 2 * tariff.window, start - tariff.window, start}
-            edges |= {end, end + tariff.window, end + 2 * tariff.window}
-        return sorted(edge for edge in edges if edge > now) or [now + tariff.period_length]
-
     def draw_time(self, choose: Choose) -> Call:
         """A second at which something changes: an edge of a phase, one before or one after it."""
-        near, *further = self.edges_ahead()
+        near, *further = edges_ahead(self.lockstep)
         before = [near - 1] if near - 1 > self.lockstep.now else []
         return Call("advance", (choose.one([near, near, near, *before, near + 1, *further[:1]]),), "time")
 
@@ -307,7 +295,7 @@ class MarketMachine(RuleBasedStateMachine):
         """Brings the next period into play where all in play are CLOSING (four in a history at most)."""
         lockstep = self.lockstep
         if len(lockstep.periods) < 4 and all(lockstep.phase(period) == Phase.CLOSING for period in lockstep.periods):
-            lockstep.watch((lockstep.now + 2 * lockstep.tariff.window) // lockstep.tariff.period_length + 1)
+            lockstep.watch(lockstep.next_period())
 
     def trade_kinds(self) -> dict[str, Decide]:
         """What a trade could do next, each with the decision that makes the call; only what is sensible now."""
@@ -388,8 +376,7 @@ class MarketMachine(RuleBasedStateMachine):
 
     def reading_call(self, name: str, period: int, exported: int, imported: int) -> Call:
         """The call that hands in a household's reading, rightly signed."""
-        signed = self.lockstep.reading(name, period, exported, imported)
-        return Call("submit_reading", (name, period, exported, imported, signed), STRANGER)
+        return Call("submit_reading", self.lockstep.report(name, period, exported, imported), STRANGER)
 
     def draw_reading(self, choose: Choose) -> Call:
         market = self.lockstep.model
@@ -430,7 +417,7 @@ class MarketMachine(RuleBasedStateMachine):
         """
         for stride in range(strides + 1):
             if stride:
-                self.advance(self.edges_ahead()[0])
+                self.advance(edges_ahead(self.lockstep)[0])
             self._everybody(share, percent, backwards)
 
     def _everybody(self, share: int, percent: int, backwards: bool) -> None:

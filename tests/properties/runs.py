@@ -16,6 +16,8 @@ from typing import Any, NamedTuple, cast
 from hypothesis import strategies as st
 
 from verification.harness import counters
+from verification.harness.answers import Answer, answered
+from verification.harness.driver import Driver
 from verification.harness.lockstep import (
     CAPACITY,
     HOUSEHOLDS,
@@ -25,10 +27,10 @@ from verification.harness.lockstep import (
     Lens,
     Lockstep,
 )
-from verification.harness.state import Asked, Observation, decode
-from verification.harness.symbolic import Signed, meter, seal_bytes
+from verification.harness.state import Observation, decode
+from verification.harness.symbolic import on_chain
 from verification.harness.trace import Made, Moment, Outcome, Scene, Trace
-from wattproof.market.abi import Interface, revert_reason
+from wattproof.market.abi import Interface
 from wattproof.market.clock import Clock
 from wattproof.market.deployment import Tariff
 from wattproof.terms.model import Phase
@@ -240,20 +242,6 @@ def trades(
 # ---- runs ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Answer:
-    """All that came of a call on the chain, to the last byte. Logs as (emitter, topics, data)."""
-
-    accepted: bool
-    output: bytes
-    logs: tuple[tuple[bytes, tuple[int, ...], bytes], ...]
-
-    @property
-    def reason(self) -> str | None:
-        """Why the call was refused; None where no reason was given, or it was accepted."""
-        return None if self.accepted else revert_reason(self.output)
-
-
 class Sent(NamedTuple):
     """A call as it went to the chain."""
 
@@ -265,7 +253,7 @@ class Sent(NamedTuple):
 
 
 @dataclass
-class Run:
+class Run(Driver[Answer]):
     """One market, driven by calls alone. `names`: everybody's address, by name. Quotes before `since` are left out."""
 
     name: str
@@ -291,6 +279,7 @@ class Run:
     finished: Trace | None = None
 
     def __post_init__(self) -> None:
+        self.target, self.chain = str(self.market.address), self.env.evm.patch.chain_id
         if self.trace is None:
             people = {address: name for name, address in self.names.items()}
             self.trace = Trace(self.tariff, Scene(self.target, self.token, self.chain, people, REPL_NAMES))
@@ -312,19 +301,12 @@ class Run:
         )
 
     @property
-    def target(self) -> str:
-        """The market's address."""
-        return str(self.market.address)
-
-    @property
     def now(self) -> int:
         """The block's time, in seconds."""
         return self.env.timestamp
 
-    @property
-    def chain(self) -> int:
-        """The chain's ID."""
-        return self.env.evm.patch.chain_id
+    def address(self, name: str) -> str:
+        return self.names[name]
 
     @contextmanager
     def branch(self) -> Iterator[Run]:
@@ -363,8 +345,8 @@ class Run:
 
     def call(self, function: str, *args: Any, sender: str) -> Answer:
         """A call with arguments as in a plan; `sender` is a name."""
-        told = [self.resolve(arg) for arg in args]
-        data = self.interface.call(function, *(arg.bytes() if isinstance(arg, Signed) else arg for arg in told))
+        told = self.resolved(args)
+        data = self.interface.call(function, *on_chain(told))
         done = self.raw(data, self.names[sender])
         outcome = Outcome(done.accepted, done.reason)
         self.trace.append(Made(self.now, function, tuple(told), self.names[sender], outcome))
@@ -373,30 +355,25 @@ class Run:
         counters.tallies["calls"] += 1
         return done
 
-    def resolve(self, arg: Any) -> Any:
+    def _resolved(self, arg: Any) -> Any:
         """What goes to the chain for an argument of a plan."""
         match arg:
             case Quoted(key):
                 return self.numbers.get(key, 0)
             case Sealed(key, bidder, price, volume):
-                number = self.numbers.get(key, 0)
-                fields = (self.chain, self.target, number, self.names[bidder], price, volume, salt_of(key, bidder))
-                seal = seal_bytes(fields)
+                seal = self.seal(self.numbers.get(key, 0), bidder, price, volume, salt_of(key, bidder))
                 self.seals[int.from_bytes(seal, "big")] = arg
                 return seal
             case Metered(name, period, exported, imported):
-                fields = (self.names[name], period, exported, imported)
-                return Signed(name, "Reading", fields, self.target, self.chain)
-            case str() if not arg.startswith("0x"):
-                return self.names[arg]
-        return arg
+                return self.reading(name, period, exported, imported)
+        return super()._resolved(arg)
 
     def do(self, step: Step) -> Answer:
         """One step of a plan, as soon as it is possible."""
         self.at(begins(step, self.tariff))
         done = self.call(step.function, *step.args, sender=step.sender)
-        if step.function == "submit_quote" and done.accepted:
-            self.numbers[step.key] = int.from_bytes(done.output, "big")
+        if step.function == "submit_quote" and done.result is not None:
+            self.numbers[step.key] = done.result
             self.submitted[step.key] = self.now
         return done
 
@@ -406,10 +383,7 @@ class Run:
 
     def enrol(self, name: str, money: int) -> None:
         """Registers and authorises a household and deposits `money` of what it has outside."""
-        profile = name.encode().ljust(32, b".")
-        pairing = Signed(name, "Pairing", (self.names[name], profile), self.target, self.chain)
-        self.call("register", profile, meter(name).address, pairing, sender=name)
-        self.call("authorize", name, CAPACITY, sender="owner")
+        self.admit(name, CAPACITY)
         self.call("deposit", money, sender=name)
 
     # ---- telling -----------------------------------------------------------------------
@@ -425,35 +399,20 @@ class Run:
                 name, fields = self.interface.event(topics, data)
                 told = {what: self._told(what, value) for what, value in fields.items()}
                 events.append((name, tuple(sorted(told.items(), key=lambda item: item[0]))))
-        result = int.from_bytes(done.output, "big") if done.output else None
-        return "accepted", self._key(result), tuple(events)
+        return "accepted", self._key(done.result), tuple(events)
 
     def observe(self) -> Observation:
         """What the views tell of everybody in `watched` and of the periods in `periods`."""
-        users = tuple(self.names[name] for name in self.watched)
-        pages, first, count = [], self.since, self.since
-        while first <= count:
-            asked = Asked.page(users, users[: len(HOUSEHOLDS)], first, tuple(self.periods))
-            pages.append((asked, self._ask(asked)))
-            # No further than quotes can have been made, whatever a contract says that counts them wrongly.
-            count = min(decode(pages[:1]).quote_count, self.since + len(self.sent))
-            first += 8
-        return decode(pages)
-
-    def _ask(self, asked: Asked) -> bytes:
-        """What the lens answers to that."""
+        users, most = tuple(self.names[name] for name in self.watched), self.since + len(self.sent)
         with nullcontext() if self.standin is None else self.env.anchor():
             if self.standin is not None:
                 self.env.set_code(self.token, self.standin)
-            data = self.lens.request(asked)
-            done = self.env.execute_code(to_address=self.lens.address, data=data, is_modifying=False)
-        if done.is_error:
-            raise AssertionError(f"a view of the contract reverts: {done.error}")
-        return bytes(done.output)
+            bidders = users[: len(HOUSEHOLDS)]
+            return decode(list(self.lens.pages(self.env, users, bidders, self.since, tuple(self.periods), most)))
 
     def view(self, name: str, *args: Any) -> Answer:
         """What a view answers, with arguments as in a plan."""
-        data = self.lens.views[name].encode([self.resolve(arg) for arg in args])
+        data = self.lens.views[name].encode(self.resolved(args))
         return answer(self.env, Sent(self.now, self.names[STRANGER], self.lens.address, data, 0))
 
     def state(self, seen: Observation | None = None) -> dict[Any, Any]:
@@ -488,16 +447,10 @@ class Run:
 
 
 def answer(env: Any, sent: Sent) -> Answer:
-    """Sends a call at its second."""
-    if env.timestamp != sent.second:
-        env.timestamp = sent.second
+    """Sends a call at its second, and gives its sender the ether that it takes."""
     if sent.value:
         env.set_balance(sent.sender, env.get_balance(sent.sender) + sent.value)
-    done = env.execute_code(to_address=sent.to, sender=sent.sender, data=sent.data, value=sent.value)
-    if done.is_error:
-        return Answer(False, bytes(done.output), ())
-    logs = tuple((emitter, tuple(topics), data) for _, emitter, topics, data in done.get_raw_log_entries())
-    return Answer(True, bytes(done.output), logs)
+    return answered(env, *sent)
 
 
 def differences(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> dict[str, str]:

@@ -20,10 +20,10 @@ from verification.harness.lockstep import (
     STRANGER,
     Lockstep,
 )
-from verification.harness.symbolic import salt_of, seal_bytes
 from verification.harness.trace import Outcome
 from wattproof.market.abi import revert_reason, word
 from wattproof.market.deployment import deployer
+from wattproof.terms.model import Phase
 
 WEEK = 604_800
 PRICE = 2**96
@@ -47,15 +47,10 @@ class Bound(NamedTuple):
     reason: str
 
 
-def period_of(lockstep: Lockstep) -> int:
-    """A period in BIDDING."""
-    return (lockstep.now + 2 * lockstep.tariff.window) // lockstep.tariff.period_length + 1
-
-
 def quoted(lockstep: Lockstep, volume: int = 100, price: int | None = None) -> int:
     """The number of a new quote."""
     price = lockstep.tariff.lowest_price if price is None else price
-    number = lockstep.call("submit_quote", period_of(lockstep), volume, price, sender=PROSUMER).result
+    number = lockstep.call("submit_quote", lockstep.next_period(), volume, price, sender=PROSUMER).result
     assert number is not None
     return number
 
@@ -64,7 +59,7 @@ def quoting(**changes: int) -> Callable[[Lockstep, int], Outcome]:
     """A quote with one argument of its own choice."""
 
     def call(lockstep: Lockstep, value: int) -> Outcome:
-        args = {"period": period_of(lockstep), "volume": 100, "price": lockstep.tariff.lowest_price}
+        args = {"period": lockstep.next_period(), "volume": 100, "price": lockstep.tariff.lowest_price}
         args |= {name: value for name in changes}
         return lockstep.call("submit_quote", *args.values(), sender=PROSUMER)
 
@@ -78,11 +73,9 @@ def opening(which: str) -> Callable[[Lockstep, int], Outcome]:
         t = lockstep.tariff
         number = quoted(lockstep, price=(t.lowest_price + t.highest_price) // 2)
         wish = {"price": t.highest_price, "volume": 100} | {which: value}
-        salt = salt_of(number, CONSUMER)
-        fields = (lockstep.chain, lockstep.target, number, lockstep.address(CONSUMER), *wish.values(), salt)
-        lockstep.call("submit_bid", number, seal_bytes(fields), sender=CONSUMER)
-        lockstep.at(lockstep.model.quote(number).period * t.period_length - 2 * t.window)
-        return lockstep.call("reveal_bid", number, *wish.values(), salt, sender=CONSUMER)
+        lockstep.bid(number, CONSUMER, *wish.values())
+        lockstep.to(Phase.REVEALING, lockstep.model.quote(number).period)
+        return lockstep.reveal(number, CONSUMER, *wish.values())
 
     return call
 
@@ -102,7 +95,7 @@ def depositing(lockstep: Lockstep, value: int) -> Outcome:
 def on_sale(lockstep: Lockstep, volume: int) -> int:
     """The number of a new quote that is matched without bids."""
     number = quoted(lockstep, volume)
-    lockstep.at(lockstep.model.quote(number).period * lockstep.tariff.period_length - lockstep.tariff.window)
+    lockstep.to(Phase.MATCHING, lockstep.model.quote(number).period)
     lockstep.call("match_bids", number, sender=STRANGER)
     return number
 
@@ -122,25 +115,21 @@ def claiming(buys: bool) -> Callable[[Lockstep, int], Outcome]:
     """A bid opened, or a purchase made, by who opened a bid for 100 Wh in the period already."""
 
     def call(lockstep: Lockstep, value: int) -> Outcome:
-        t, period = lockstep.tariff, period_of(lockstep)
+        t, period = lockstep.tariff, lockstep.next_period()
         first = lockstep.call("submit_quote", period, CAPACITY, t.lowest_price, sender=PROSUMER).result or 0
         second = lockstep.call("submit_quote", period, CAPACITY, t.lowest_price, sender=OTHER).result or 0
         wishes = {first: 100, second: value}
         for number, volume in wishes.items():
-            fields = (lockstep.chain, lockstep.target, number, lockstep.address(CONSUMER), t.lowest_price, volume)
-            seal = seal_bytes((*fields, salt_of(number, CONSUMER)))
-            lockstep.call("submit_bid", number, seal, sender=CONSUMER)
-        lockstep.at(period * t.period_length - 2 * t.window)
+            lockstep.bid(number, CONSUMER, t.lowest_price, volume)
+        lockstep.to(Phase.REVEALING, period)
         opened = {
-            number: lockstep.call(
-                "reveal_bid", number, t.lowest_price, volume, salt_of(number, CONSUMER), sender=CONSUMER
-            )
+            number: lockstep.reveal(number, CONSUMER, t.lowest_price, volume)
             for number, volume in wishes.items()
             if number == first or not buys
         }
         if not buys:
             return opened[second]
-        lockstep.at(period * t.period_length - t.window)
+        lockstep.to(Phase.MATCHING, period)
         lockstep.call("match_bids", second, sender=STRANGER)
         return lockstep.call("buy_surplus", second, value, sender=CONSUMER)
 
@@ -158,9 +147,8 @@ def of_excess(exported: int) -> Callable[[Lockstep, int], Outcome]:
     def call(lockstep: Lockstep, value: int) -> Outcome:
         number = on_sale(lockstep, 100)
         period = lockstep.model.quote(number).period
-        lockstep.at((period + 1) * lockstep.tariff.period_length)
-        signed = lockstep.reading(PROSUMER, period, exported, 0)
-        lockstep.call("submit_reading", PROSUMER, period, exported, 0, signed, sender=STRANGER)
+        lockstep.to(Phase.METERING, period)
+        lockstep.read(PROSUMER, period, exported, 0)
         return lockstep.call("buy_surplus", number, value, sender=CONSUMER)
 
     return call
@@ -229,11 +217,10 @@ def test_no_reading_is_out_of_bounds() -> None:
         for imported in (0, CAPACITY, CAPACITY + 1, 2**256 - 1):
             with presets.prepared("fresh").branch() as lockstep:
                 lockstep.strict = False  # The model is told, but does not speak first.
-                period = period_of(lockstep)
+                period = lockstep.next_period()
                 lockstep.watch(period)
-                lockstep.at((period + 1) * lockstep.tariff.period_length)
-                signed = lockstep.reading(CONSUMER, period, exported, imported)
-                told = lockstep.call("submit_reading", CONSUMER, period, exported, imported, signed, sender=STRANGER)
+                lockstep.to(Phase.METERING, period)
+                told = lockstep.read(CONSUMER, period, exported, imported)
                 row = lockstep.observe().readings[lockstep.address(CONSUMER), period]
                 counts = (1, min(exported, CAPACITY), min(imported, CAPACITY))
                 holds("C2-BOUND-4", told.accepted and row == counts, reason=told.reason, row=row, counts=counts)
@@ -283,26 +270,23 @@ def full_quote(lockstep: Lockstep) -> int:
 
     What is left is looked at before every purchase, and nothing is left in the end.
     """
-    t, period = lockstep.tariff, period_of(lockstep)
+    t, period = lockstep.tariff, lockstep.next_period()
     crowd = [f"bidder_{number}" for number in range(CROWD)]
     for name in crowd:
         lockstep.enrol(name, 1_000, watch=False)
     for name in HOUSEHOLDS:
         lockstep.call("authorize", name, MAX_CAPACITY, sender="owner")
     number = quoted(lockstep, FULL_VOLUME)
-    fields = (lockstep.chain, lockstep.target, number)
     for name in crowd:
-        seal = seal_bytes((*fields, lockstep.address(name), t.lowest_price, 1, salt_of(number, name)))
-        lockstep.call("submit_bid", number, seal, sender=name)
-    lockstep.at(period * t.period_length - 2 * t.window)
+        lockstep.bid(number, name, t.lowest_price, 1)
+    lockstep.to(Phase.REVEALING, period)
     for name in crowd:
-        lockstep.call("reveal_bid", number, t.lowest_price, 1, salt_of(number, name), sender=name)
-    lockstep.at(period * t.period_length - t.window)
+        lockstep.reveal(number, name, t.lowest_price, 1)
+    lockstep.to(Phase.MATCHING, period)
     lockstep.call("match_bids", number, sender=STRANGER)
     bought_up(lockstep, number, FULL_VOLUME, CROWD)
-    lockstep.at((period + 1) * t.period_length)
-    signed = lockstep.reading(PROSUMER, period, FULL_EXPORT, 0)
-    lockstep.call("submit_reading", PROSUMER, period, FULL_EXPORT, 0, signed, sender=STRANGER)
+    lockstep.to(Phase.METERING, period)
+    lockstep.read(PROSUMER, period, FULL_EXPORT, 0)
     bought_up(lockstep, number, FULL_EXPORT, FULL_VOLUME)
     return number
 
@@ -327,8 +311,7 @@ def test_the_last_trade_of_a_quote() -> None:
         holds("C2-BOUND-3", trades == MAX_TRADES, trades=trades)
         outcome = lockstep.call("buy_surplus", number, 1, sender=CONSUMER)
         holds("C2-BOUND-3", outcome.reason == "surplus: too many trades", reason=outcome.reason)
-        period, t = lockstep.model.quote(number).period, lockstep.tariff
-        lockstep.at((period + 1) * t.period_length + t.window)
+        lockstep.to(Phase.SETTLING, lockstep.model.quote(number).period)
         holds("C2-BOUND-3", lockstep.call("settle_quote", number, sender="owner").accepted)
         lockstep.compare()
 

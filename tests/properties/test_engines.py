@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from tests.properties.machine import MarketMachine, step
-from tests.properties.runs import Answer, Run, Sent, Step, answer, begins, ended, trades
+from tests.properties.runs import Run, Sent, Step, answer, begins, ended, trades
 from verification.harness import counters, presets
+from verification.harness.answers import Answer
 from verification.harness.counters import holds
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER, TARIFF, Lockstep
-from verification.harness.symbolic import Signed
+from verification.harness.symbolic import on_chain
 from verification.harness.trace import Outcome
 from wattproof.evm.engine import available, lean_reverts, make_env, storage_dump
 
@@ -169,8 +170,7 @@ class Engines(MarketMachine):
     def act(self, function: str, args: tuple[Any, ...], sender: str) -> Outcome:
         """Makes the call in a branch first, to keep all its bytes; then in lockstep."""
         lockstep = self.lockstep
-        told = [lockstep.address(arg) if isinstance(arg, str) and not arg.startswith("0x") else arg for arg in args]
-        data = lockstep.interface.call(function, *(arg.bytes() if isinstance(arg, Signed) else arg for arg in told))
+        data = lockstep.interface.call(function, *on_chain(lockstep.resolved(args)))
         self.send(data, lockstep.address(sender), 0)
         return super().act(function, args, sender)
 

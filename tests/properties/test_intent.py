@@ -27,7 +27,7 @@ from verification.harness.choices import Choose
 from verification.harness.counters import holds
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER
 from verification.harness.state import Observation
-from verification.harness.symbolic import salt_of, seal_bytes
+from verification.harness.symbolic import salt_of
 
 CLEARING = ("deposit", "withdraw", "clear", "settle_account")
 OUTSIDE = ("deposit", "withdraw")
@@ -293,9 +293,7 @@ class Intent(GhostLedger):
         return (victims[0], thieves[0]) if victims and thieves else None
 
     def _seal(self, number: int, bidder: str) -> bytes:
-        price, volume = self.sealed[number, bidder]
-        fields = (number, self.lockstep.address(bidder), price, volume, salt_of(number, bidder))
-        return seal_bytes((self.lockstep.chain, self.lockstep.target, *fields))
+        return self.lockstep.seal(number, bidder, *self.sealed[number, bidder])
 
     def _steal(self, number: int, order: SellOrder) -> None:
         """Somebody hands in another's seal as its own, as anybody can who watches the chain."""

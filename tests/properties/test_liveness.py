@@ -16,6 +16,7 @@ from verification.harness.choices import Choose
 from verification.harness.context import event
 from verification.harness.counters import holds
 from verification.harness.lockstep import STRANGER, Lockstep
+from wattproof.terms.model import Phase
 
 
 class Liveness(GhostLedger):
@@ -77,10 +78,7 @@ class Liveness(GhostLedger):
 
     def _let_time_pass(self, branch: Lockstep) -> None:
         """Until every period is CLOSING: nothing depends on the owner any more (T-TIME-8)."""
-        tariff = branch.tariff
-        last = max((offer.period for offer in self.offers.values()), default=0)
-        end = (max(last, *branch.periods) + 1) * tariff.period_length + 2 * tariff.window
-        branch.at(max(end, branch.now))
+        branch.to(Phase.CLOSING, max([*branch.periods, *(offer.period for offer in self.offers.values())]))
 
     def _finish_quotes(self, branch: Lockstep) -> None:
         """T-MAT-1, T-SET-1, T-GUA-9: a stranger has every quote matched and settled."""

@@ -270,16 +270,13 @@ def test_purchases_of_excess_count_against_the_capacity(capacity: int, first: in
     """T-REG-21, T-SUR-11: of 640 Wh exported beyond its sales, of which 10 are the least, a household buys twice."""
     with presets.prepared("fresh").branch() as lockstep:
         lockstep.strict = False
-        tariff = lockstep.tariff
-        period = (lockstep.now + 2 * tariff.window) // tariff.period_length + 1
+        period = lockstep.next_period()
         lockstep.enrol("visitor", 10**6, watch=False, capacity=capacity)
-        number = lockstep.call("submit_quote", period, 1, tariff.lowest_price, sender="sunny").result
-        lockstep.at(period * tariff.period_length - tariff.window)
+        number = lockstep.call("submit_quote", period, 1, lockstep.tariff.lowest_price, sender="sunny").result
+        lockstep.to(Phase.MATCHING, period)
         lockstep.call("match_bids", number, sender=STRANGER)
-        lockstep.at((period + 1) * tariff.period_length)
-        lockstep.call(
-            "submit_reading", "sunny", period, 640, 0, lockstep.reading("sunny", period, 640, 0), sender=STRANGER
-        )
+        lockstep.to(Phase.METERING, period)
+        lockstep.read("sunny", period, 640, 0)
         bought = 0
         for volume in (first, second):
             done = lockstep.call("buy_surplus", number, volume, sender="visitor")

@@ -33,8 +33,7 @@ from tests.properties.runs import (
 from verification.harness import counters, presets
 from verification.harness.counters import holds
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, STRANGER, Lens, Lockstep
-from verification.harness.symbolic import Signed, meter, seal_bytes
-from wattproof.market.clock import Clock
+from verification.harness.symbolic import meter, seal_bytes
 from wattproof.market.deployment import Tariff, deploy_market
 from wattproof.terms.model import Phase
 
@@ -287,13 +286,11 @@ def test_signatures_do_not_travel(name: str, wrong: str, exported: int, imported
     chain = one.chain + (wrong == "another chain")
     period = one.periods[0]
     with one.branch() as run:
-        run.at(Clock(run.tariff.period_length, run.tariff.window).begins(Phase.METERING, period))
-        fields = (run.names[name], period, exported, imported)
-        genuine = Signed(name, "Reading", fields, run.target, run.chain)
+        run.to(Phase.METERING, period)
         with run.branch() as copy:
-            taken = copy.call("submit_reading", *fields, genuine, sender=STRANGER)
+            taken = copy.read(name, period, exported, imported)
         before = run.state()
-        alien = run.call("submit_reading", *fields, Signed(name, "Reading", fields, market, chain), sender=STRANGER)
+        alien = run.read(name, period, exported, imported, market=market, chain=chain)
         after = run.state()
         holds("C5-ISOLATE-4", alien.reason == "accounts: wrong meter", when=taken.accepted, got=alien)
         holds("C5-ISOLATE-4", after == before, when=taken.accepted, **differences(before, after))
@@ -301,12 +298,11 @@ def test_signatures_do_not_travel(name: str, wrong: str, exported: int, imported
         profile = bytes([exported % 256]) * 32
         newcomer = f"{name}'s lodger"
         run.names = {**run.names, newcomer: str(run.env.generate_address())}
-        pairing = (run.names[newcomer], profile)
         key = f"{newcomer}'s meter"
-        genuine = Signed(key, "Pairing", pairing, run.target, run.chain)
+        genuine = run.pairing(newcomer, profile, meter_of=key)
         with run.branch() as copy:
             taken = copy.call("register", profile, meter(key).address, genuine, sender=newcomer)
-        forged = Signed(key, "Pairing", pairing, market, chain)
+        forged = run.pairing(newcomer, profile, meter_of=key, market=market, chain=chain)
         alien = run.call("register", profile, meter(key).address, forged, sender=newcomer)
         holds("C5-ISOLATE-5", alien.reason == "accounts: wrong meter", when=taken.accepted, got=alien)
 
@@ -341,7 +337,7 @@ def test_seals_do_not_travel(wrong: str, volume: int, price: int, who: list[str]
             with run.branch() as copy:
                 seal = _seal(copy, price=price, volume=volume, salt=salt, **told)
                 handed_in = copy.call("submit_bid", Quoted("A"), seal, sender=bidder)
-                copy.at(Clock(copy.tariff.period_length, copy.tariff.window).begins(Phase.REVEALING, period))
+                copy.to(Phase.REVEALING, period)
                 before = copy.state()
                 done = copy.call("reveal_bid", Quoted("A"), price, volume, salt, sender=bidder)
                 holds("C5-ISOLATE-6", handed_in.accepted, got=handed_in)

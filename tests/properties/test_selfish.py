@@ -69,8 +69,7 @@ class Selfish(GhostLedger):
             with self.lockstep.branch() as branch:
                 before = branch.observe().accounts[branch.address(name)]
                 for other, *energies in [*others, *([(name, *reading)] if reading else [])]:
-                    signed = branch.reading(other, period, *energies)
-                    branch.call("submit_reading", other, period, *energies, signed, sender=STRANGER)
+                    branch.read(other, period, *energies)
                 ends.append(self._over(branch, name, period, before))
         spoke, silent = ends
         bought = self.bought(self.lockstep.address(name), period)
@@ -84,8 +83,8 @@ class Selfish(GhostLedger):
 
     def _over(self, branch: Lockstep, name: str, period: int, before: Account) -> End:
         """Lets a period end: a stranger has its quotes matched and settled, and then this household's account."""
-        tariff, user = branch.tariff, branch.address(name)
-        branch.at((period + 1) * tariff.period_length + 2 * tariff.window)
+        user = branch.address(name)
+        branch.to(Phase.CLOSING, period)
         made = []
         for number, offer in self.offers.items():
             if offer.period == period and offer.status == VALID:
@@ -123,12 +122,9 @@ class Selfish(GhostLedger):
     def _settled(self, number: int, offer: Offer, exported: int) -> tuple[list[tuple[int, int]], dict[str, Account]]:
         """In a branch: the trades of a quote with what each receives, and everybody's account after its settlement."""
         with self.lockstep.branch() as branch:
-            tariff, period = branch.tariff, offer.period
-            name = branch.names[offer.prosumer]
-            branch.at(max((period + 1) * tariff.period_length, branch.now))
-            signed = branch.reading(name, period, exported, 0)
-            branch.call("submit_reading", name, period, exported, 0, signed, sender=STRANGER)
-            branch.at((period + 1) * tariff.period_length + 2 * tariff.window)
+            branch.to(Phase.METERING, offer.period)
+            branch.read(branch.names[offer.prosumer], offer.period, exported, 0)
+            branch.to(Phase.CLOSING, offer.period)
             outcome = branch.call("settle_quote", number, sender=STRANGER)
             trades = [(row["buyer"], row["delivered"]) for told, row in outcome.events if told == "TradeSettled"]
             return trades, branch.observe().accounts

@@ -19,7 +19,7 @@ from verification.harness import presets
 from verification.harness.choices import Choose
 from verification.harness.counters import holds
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, START, STRANGER
-from verification.harness.symbolic import FORMS, Signed, meter, salt_of, seal_bytes
+from verification.harness.symbolic import FORMS, Signed, meter
 from wattproof.market.abi import revert_reason, word
 from wattproof.market.deployment import Tariff, deploy, deployer
 from wattproof.terms import model
@@ -250,8 +250,7 @@ class Terms(MarketMachine):
         price, wish = quote.price, quote.volume
         odd = ((price, wish + 1), (top, wish + 1), (price, 0), (price - 1, 1), (top, wish), (top + 1, 1))
         price, wish = choose.one([(max(price, 0), wish) for price, wish in odd])
-        fields = (lockstep.chain, lockstep.target, number_, lockstep.address(name), price, wish, salt_of(number_, name))
-        return Call("odd seal", (number_, price, wish, seal_bytes(fields)), name)
+        return Call("odd seal", (number_, price, wish, lockstep.seal(number_, name, price, wish)), name)
 
     @move(lambda self, choose: self.draw_wild(choose), most=4)
     def anything(self, call: Call) -> None:
@@ -345,6 +344,5 @@ def test_phase_of_any_period_on_any_clock(length: int, window: int, period: int)
 def test_seal(quote_id: int, price: int, volume: int, salt: bytes) -> None:
     """C2-SEAL-1: `seal_of` answers the hash of T-BID-4, computed here without the contract."""
     lockstep = presets.prepared("fresh")
-    fields = (lockstep.chain, lockstep.target, quote_id, lockstep.address("misty"), price, volume, salt)
     seen = lockstep.market.seal_of(quote_id, lockstep.address("misty"), price, volume, salt)
-    holds("C2-SEAL-1", seen == seal_bytes(fields), contract=seen.hex())
+    holds("C2-SEAL-1", seen == lockstep.seal(quote_id, "misty", price, volume, salt), contract=seen.hex())

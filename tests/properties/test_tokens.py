@@ -33,7 +33,7 @@ from tests.support.tokens import deployer as unit_deployer
 from verification.harness import counters, presets
 from verification.harness.counters import holds
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, START, STRANGER, TARIFF, Lens
-from verification.harness.symbolic import Signed, meter
+from verification.harness.symbolic import on_chain
 from wattproof.evm.engine import storage_dump
 from wattproof.market.clock import Clock
 from wattproof.market.deployment import deploy_market
@@ -83,9 +83,7 @@ def markets() -> tuple[Run, Any, Run, Any]:
     hostile = unit_deployer("HostileToken").deploy()
     evil = opened("Hostile", hostile, str(hostile.address), lambda who: hostile.mint(who, 2 * FUNDS))
     hostile.mint(hostile.address, FUNDS)
-    profile = NEWCOMER.encode().ljust(32, b".")
-    pairing = Signed(NEWCOMER, "Pairing", (evil.names[NEWCOMER], profile), evil.target, evil.chain)
-    evil.call("register", profile, meter(NEWCOMER).address, pairing, sender=NEWCOMER)
+    evil.call("register", *evil.registration(NEWCOMER), sender=NEWCOMER)
     _opened.append((boa.env, odd, fickle, evil, hostile))
     return odd, fickle, evil, hostile
 
@@ -387,17 +385,14 @@ def _prepare(run: Run, name: str, phase: Phase) -> tuple[str, bytes]:
     """Brings the market to where the token could make that call; returns whom it calls, the market or its lens, and
     the call.
     """
-    token = run.names["token"]
-    profile = b"token".ljust(32, b".")
-    pairing = Signed("token", "Pairing", (token, profile), run.target, run.chain)
     if name == "register":
-        return run.target, run.interface.functions[name].encode([profile, meter("token").address, pairing.bytes()])
+        return run.target, run.interface.call(name, *on_chain(run.registration("token")))
     run.enrol("token", 10**6)
     for step in SETUP:
         if step.phase <= phase and not (step.function == "match_bids" and name == "match_bids"):
             run.do(step)
     run.at(CLOCK.begins(phase, P) if phase != Phase.BIDDING else START)
-    signed = Signed("rainy", "Reading", (run.names["rainy"], *_RAINY), run.target, run.chain)
+    signed = run.reading("rainy", *_RAINY)
     match name:
         case "submit_reading":
             return run.target, run.interface.functions[name].encode([run.names["rainy"], *_RAINY, signed.bytes()])
@@ -414,10 +409,10 @@ def _prepare(run: Run, name: str, phase: Phase) -> tuple[str, bytes]:
     if name == "settle_accounts":
         return run.target, run.interface.functions[name].encode([P, [run.names["rainy"]]])
     if name in BACK:
-        return run.target, run.interface.functions[name].encode([run.resolve(arg) for arg in BACK[name][1]])
+        return run.target, run.interface.functions[name].encode(run.resolved(BACK[name][1]))
     own = name in run.interface.functions
     function, args = (run.interface.functions if own else run.lens.views)[name], (VIEWS | FIXED)[name]
-    return run.target if own else run.lens.address, function.encode([run.resolve(arg) for arg in args])
+    return run.target if own else run.lens.address, function.encode(run.resolved(args))
 
 
 @given(

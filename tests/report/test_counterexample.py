@@ -14,7 +14,6 @@ import pytest
 from tests.report.conftest import schema
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Lockstep
 from verification.harness.replay import playing
-from verification.harness.symbolic import seal_bytes
 from verification.report import counterexample, document, page, text
 from wattproof.terms import model
 
@@ -36,25 +35,22 @@ def trade() -> Iterator[dict[str, Any]]:
 
 
 def _play(lockstep: Lockstep) -> None:
-    t = lockstep.tariff
-    period = (lockstep.now + 2 * t.window) // t.period_length + 1
-    start, end = period * t.period_length, (period + 1) * t.period_length
+    t, period = lockstep.tariff, lockstep.next_period()
     lockstep.call("submit_quote", period, 100, t.lowest_price, sender=PROSUMER)
-    fields = (lockstep.chain, lockstep.target, 1, lockstep.address(BUYER), t.lowest_price, 60, SALT)
-    lockstep.call("submit_bid", 1, seal_bytes(fields), sender=BUYER)
-    lockstep.at(start - 2 * t.window)
-    lockstep.call("reveal_bid", 1, t.lowest_price, 60, SALT, sender=BUYER)
-    lockstep.at(start - t.window)
+    lockstep.bid(1, BUYER, t.lowest_price, 60, SALT)
+    lockstep.to(model.Phase.REVEALING, period)
+    lockstep.reveal(1, BUYER, t.lowest_price, 60, SALT)
+    lockstep.to(model.Phase.MATCHING, period)
     lockstep.call("match_bids", 1, sender=STRANGER)
     assert not lockstep.call("buy_surplus", 1, 41, sender=BUYER).accepted
-    lockstep.at(end)
+    lockstep.to(model.Phase.METERING, period)
     good = lockstep.reading(PROSUMER, period, 90, 0)
     cut = replace(lockstep.reading(BUYER, period, 0, 60), form="truncated")
     strange = lockstep.reading(IDLE, period, 1, 1, meter_of=BUYER)
     entries = [(PROSUMER, 90, 0, good), (BUYER, 0, 60, cut), (IDLE, 1, 1, strange)]
     lockstep.call("submit_readings", period, entries, sender=STRANGER)
-    lockstep.call("submit_reading", BUYER, period, 0, 70, lockstep.reading(BUYER, period, 0, 70), sender=STRANGER)
-    lockstep.at(end + t.window)
+    lockstep.read(BUYER, period, 0, 70)
+    lockstep.to(model.Phase.SETTLING, period)
     lockstep.call("settle_quote", 1, sender="owner")
     lockstep.call("settle_accounts", period, [BUYER, "supplier", BUYER], sender="owner")
 

@@ -5,43 +5,40 @@ and what comes of it; addresses follow from keys, the contracts' addresses from 
 senders and the seconds are fixed beforehand, can be signed as transactions of a real chain, and carry the model's
 verdict.
 
-Most calls continue some trade. The others are refused on purpose: at the edges of the bounds, out of phase, by the
-wrong sender, or with calldata that is cut short, dirtied, too long or paid for; in between every view is asked, those
-of the market's lens above all.
+What there is to do is what the state machines draw from, too: `verification.harness.enabled_actions`. Most calls
+continue some trade. The others are refused on purpose: calls with one part changed, calls that were made before, and
+calldata that is cut short, dirtied, too long or paid for; in between every view is asked, those of the market's lens
+above all.
 """
 
 from __future__ import annotations
 
-import functools
-import hashlib
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Literal, NamedTuple
 
-from eth_abi.abi import encode
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from rlp import encode as rlp_encode
 
 from verification.builds import CONTRACTS, build
-from wattproof.market.abi import Interface
+from verification.gas.chain import CHAIN_ID, Parties, Party
+from verification.harness.driver import Driver
+from verification.harness.enabled_actions import EnabledActions, edges_ahead
+from verification.harness.lockstep import HOUSEHOLDS, NEWCOMER, STRANGER, ask_model, model_of
+from verification.harness.symbolic import FORMS, Signed, on_chain, salt_of
+from verification.harness.trace import Outcome
+from wattproof.market.abi import Function, each
 from wattproof.market.deployment import Tariff, frame
-from wattproof.market.meters import Meter, malleable_twin
-from wattproof.market.seals import seal_of
-from wattproof.terms.model import BidStatus, Market, Phase, QuoteStatus, Refused, Signature, Token
-
-CHAIN_ID = 31_337
-"""The chain of every history: anvil's."""
+from wattproof.terms.model import Phase
 
 START = 1_750_000_000
 """The second of the deployment; histories begin in the next one."""
 
-HOUSEHOLDS = tuple(f"household {number}" for number in range(1, 8))
-OTHERS = ("owner", "deputy", "supplier", "stranger", "newcomer")
+OTHERS = ("owner", "deputy", "supplier", STRANGER, NEWCOMER)
 
 TARIFFS = (
     # Small prices, so that every percentage is rounded.
@@ -60,6 +57,7 @@ ETHER = 2**200
 RICHES = 2**100
 """Base units that the rich have where prices are large: together still less than an account can hold."""
 
+NOBODY = "0x" + 40 * "0"
 MAX_UINT256 = 2**256 - 1
 LARGEST = 2**24 - 1  # Wh
 
@@ -68,6 +66,9 @@ CAPACITIES = (LARGEST, LARGEST, 5_000, 400, 60)
 
 LEAST_PART = 64
 """A purchase takes at least this part of what is offered, or all that is left (T-SUR-11)."""
+
+ODD = 0.08
+"""How often a call is changed in one part."""
 
 Target = Literal["token", "market", "lens"]
 Kind = Literal["call", "view", "spoilt"]
@@ -97,13 +98,13 @@ class Call(NamedTuple):
 class History:
     """A market's deployment and the calls that follow it, in order; several may fall into one second.
 
-    people   the accounts of everybody, by name; everybody has `ETHER` wei
+    people   everybody, by name; everybody has `ETHER` wei
     token, market, lens   where the owner's first three transactions put the contracts
     """
 
     seed: str
     tariff: Tariff
-    people: dict[str, LocalAccount]
+    people: Parties
     token: str
     market: str
     lens: str
@@ -116,9 +117,13 @@ class History:
     @property
     def arguments(self) -> tuple[bytes, bytes, bytes]:
         """The constructors' arguments, encoded: of the token, of the market and of the lens."""
-        kinds = ["address", "address", *["uint256"] * 6, "bool"]
-        market = encode(kinds, [self.token, self.people["supplier"].address, *frame(self.tariff)])
-        return b"", market, encode(["address"], [self.market])
+        supplier = self.people["supplier"].address
+        given = ((), (self.token, supplier, *frame(self.tariff)), (self.market,))
+        token, market, lens = (
+            build(contract).interface.constructor(*arguments)
+            for contract, arguments in zip(CONTRACTS, given, strict=True)
+        )
+        return token, market, lens
 
     def tally(self) -> dict[str, Counter[str]]:
         """What the model says: per function how many calls were accepted, and per reason how many were refused."""
@@ -130,12 +135,6 @@ class History:
             elif call.accepted is False and call.kind == "call":
                 told["refused"][call.reason or "no reason"] += 1
         return told
-
-
-@functools.lru_cache(maxsize=512)
-def person(name: str) -> LocalAccount:
-    """The account that goes by a name. Its key is no secret: for simulation only."""
-    return Account.from_key(hashlib.sha256(f"wattproof evidence {name}".encode()).digest())
 
 
 def created(deployer: str, nonce: int) -> str:
@@ -153,189 +152,186 @@ def full_history(bidders: int = 129) -> History:
     return _Author(f"full {bidders}", Random(0), TARIFFS[0], False).full(bidders)
 
 
-class _Author:
-    """Writes a history and keeps the model in step with it."""
+class _Author(Driver[Outcome]):
+    """Writes a history and keeps the model in step with it: a market that is played without a chain."""
+
+    first = 1
 
     def __init__(self, seed: str, rng: Random, tariff: Tariff, views: bool) -> None:
         self.rng, self.tariff, self.views = rng, tariff, views
-        people = {name: person(name) for name in (*HOUSEHOLDS, *OTHERS)}
-        owner = people["owner"].address
+        people = Parties((name, Party(name)) for name in (*HOUSEHOLDS, *OTHERS))
+        owner, supplier = people["owner"].address, people["supplier"].address
         token, market, lens = (created(owner, nonce) for nonce in range(3))
+        self.target, self.chain, self.second = market, CHAIN_ID, START + 1
         self.history = History(seed, tariff, people, token, market, lens)
-        self.model = Market(
-            owner=owner,
-            supplier=people["supplier"].address,
-            **asdict(tariff),
-            token=Token(address=token),
-            address=market,
-            chain_id=CHAIN_ID,
-            seal_function=lambda fields: seal_of(*fields),
-        )
-        self.now = START + 1
-        self.sealed: dict[tuple[int, str], tuple[int, int, bytes]] = {}
+        self.names = {party.address: name for name, party in people.items()}
+        self.model = model_of(tariff, owner, supplier, token, market, CHAIN_ID)
         self.periods: list[int] = []
+        self.sealed: dict[tuple[int, str], tuple[int, int]] = {}
+        self.made: list[tuple[str, list[Any]]] = []
         targets: tuple[Target, ...] = ("token", "market", "lens")
-        self.abis = {
-            target: Interface(build(contract).abi).functions
-            for target, contract in zip(targets, CONTRACTS, strict=True)
+        self.functions = {
+            target: build(contract).interface.functions for target, contract in zip(targets, CONTRACTS, strict=True)
         }
+
+    @property
+    def trace(self) -> list[Call]:
+        """All calls so far."""
+        return self.history.calls
+
+    @property
+    def now(self) -> int:
+        return self.second
+
+    def at(self, second: int) -> None:
+        self.second = second
+
+    def address(self, name: str) -> str:
+        return self.history.people[name].address
 
     # ---- calls -----------------------------------------------------------------------
 
-    def address(self, name: str) -> str:
-        """Somebody's address."""
-        people = self.history.people
-        if name not in people:
-            people[name] = person(name)
-        return people[name].address
-
     def add(self, call: Call) -> None:
-        """Appends a call, and now and then a spoilt copy of it or a view."""
+        """Appends a call, and now and then a view."""
         self.history.calls.append(call)
         if self.views and self.rng.random() < 0.3:
             self.look()
 
-    def send(self, function: str, *args: Any, sender: str, told: Sequence[Any] | None = None) -> bool:
-        """A call of the market; returns whether the model accepts it. `told`: the arguments as the model wants them."""
-        who, result = self.address(sender), None
-        try:
-            result = getattr(self.model, function)(*(told or args), sender=who, now=self.now)
-            accepted, reason = True, None
-        except Refused as refused:
-            accepted, reason = False, refused.reason
-        data = self.abis["market"][function].encode(args)
+    def call(self, function: str, *args: Any, sender: str) -> Outcome:
+        """A call of the market, now and then after a spoilt copy of it; returns what the model makes of it."""
+        who, resolved = self.address(sender), self.resolved(args)
+        outcome = ask_model(self.model, function, resolved, who, self.now)
+        data = self.functions["market"][function].encode(on_chain(resolved))
         if self.rng.random() < 0.04:
-            self.spoil(function, data, who)
-        self.add(Call(self.now, who, "market", data, 0, "call", function, accepted, reason, result))
-        return accepted
+            self.spoil(self.functions["market"][function], data, who)
+        verdict = outcome.accepted, outcome.reason, outcome.result
+        self.add(Call(self.now, who, "market", data, 0, "call", function, *verdict))
+        return outcome
+
+    def attempt(self, function: str, *args: Any, sender: str, odd: float = ODD) -> None:
+        """A call of the market that has the chance `odd` of being changed: in one of its arguments, or the sender."""
+        arguments = list(args)
+        self.made.append((function, arguments))
+        if self.rng.random() < odd:
+            arguments, sender = self.changed(arguments, sender)
+        self.call(function, *arguments, sender=sender)
+
+    def changed(self, args: list[Any], sender: str) -> tuple[list[Any], str]:
+        """Arguments and sender with one of them changed, however deep in lists and tuples."""
+        leaves: list[Any] = []
+        each(args, leaves.append)
+        chosen, places = self.rng.randint(0, len(leaves)), itertools.count()
+        if chosen == len(leaves):
+            return args, self.anybody()
+        return each(args, lambda leaf: self.another(leaf) if next(places) == chosen else leaf), sender
+
+    def another(self, leaf: Any) -> Any:
+        """Another number, a neighbour or an edge; another address; a signature in a bad form or for another chain."""
+        match leaf:
+            case int():
+                beside = (max(leaf - 1, 0), min(leaf + 1, MAX_UINT256))
+                return self.rng.choice((0, *beside, *beside, LARGEST, LARGEST + 1, MAX_UINT256))
+            case str():
+                return self.rng.choice((self.address(self.anybody()), NOBODY))
+            case Signed():
+                return self.rng.choice((replace(leaf, chain=1), *(replace(leaf, form=form) for form in FORMS[1:])))
+        return self.rng.randbytes(32)
 
     def pay(self, function: str, *args: Any, sender: str, value: int = 0) -> None:
         """A call of the token that it accepts."""
-        data = self.abis["token"][function].encode(args)
-        self.add(Call(self.now, self.address(sender), "token", data, value, "call", f"token.{function}", True, None))
+        who, token = self.address(sender), self.model.token
+        match function:
+            case "mint":
+                token.mint(who, value)
+            case "redeem":
+                token.mint(who, -args[0])
+            case _:
+                getattr(token, function)(who, *args)
+        data = self.functions["token"][function].encode(args)
+        self.add(Call(self.now, who, "token", data, value, "call", f"token.{function}", True, None))
 
-    def spoil(self, function: str, data: bytes, who: str) -> None:
+    def spoil(self, function: Function, data: bytes, who: str) -> None:
         """The call in a form that must be refused without a reason."""
-        kinds = self.abis["market"][function].types
-        forms: dict[str, Callable[[], tuple[bytes, int]]] = {
-            "ether": lambda: (data, 1 + self.rng.randrange(100)),
-            "empty": lambda: (b"", self.rng.randrange(2)),
-            "selector": lambda: (bytes([data[0] ^ 0x40]) + data[1:], 0),
+        rng, kinds = self.rng, function.types
+        head = 4 + 32 * len(kinds)
+        forms = {
+            "ether": (data, 1 + rng.randrange(100)),
+            "empty": (b"", rng.randrange(2)),
+            "selector": (bytes([data[0] ^ 0x40]) + data[1:], 0),
         }
-        if len(data) > 4:
-            forms["short"] = lambda: (data[: self.rng.randrange(4, 4 + 32 * len(kinds))], 0)
+        if kinds:
+            forms["short"] = (data[: rng.randrange(4, head)], 0)
         if kinds[:1] == ["address"]:
-            forms["dirty address"] = lambda: (data[:4] + b"\x01" + data[5:], 0)
+            forms["dirty address"] = (data[:4] + b"\x01" + data[5:], 0)
         if kinds[-1:] == ["bytes"]:
-            head = 4 + 32 * len(kinds)
-            forms["length beyond the bound"] = lambda: (data[:head] + (66).to_bytes(32, "big") + data[head + 32 :], 0)
-            forms["offset beyond the end"] = lambda: (data[: head - 32] + b"\xff" * 32 + data[head:], 0)
-        how = self.rng.choice(sorted(forms))
-        spoilt, value = forms[how]()
-        call = Call(self.now, who, "market", spoilt, value, "spoilt", f"{function}, {how}", False, None)
-        self.history.calls.append(call)
+            forms["length beyond the bound"] = (data[:head] + (66).to_bytes(32, "big") + data[head + 32 :], 0)
+            forms["offset beyond the end"] = (data[: head - 32] + b"\xff" * 32 + data[head:], 0)
+        how = rng.choice(sorted(forms))
+        told = f"{function.name}, {how}"
+        self.history.calls.append(Call(self.now, who, "market", *forms[how], "spoilt", told, False, None))
 
     def look(self) -> None:
         """Asks a view of one of the contracts, of somebody and something that there is or is not."""
         target: Target = self.rng.choice(("lens", "lens", "lens", "lens", "market", "token"))
-        views = [function for function in self.abis[target].values() if function.is_view]
+        views = [function for function in self.functions[target].values() if function.is_view]
         function = self.rng.choice(sorted(views, key=lambda view: view.name))
         args = [self.any_argument(kind, name) for kind, name in zip(function.types, function.names, strict=True)]
-        data = function.encode(args)
-        sender = self.address("stranger")
+        data, sender = function.encode(args), self.address(STRANGER)
         self.history.calls.append(Call(self.now, sender, target, data, 0, "view", function.name, None, None))
 
     def any_argument(self, kind: str, name: str) -> Any:
         """A value for an argument: mostly one that means something, at times an edge of its type."""
         rng = self.rng
-        if kind == "address":
-            return self.address(rng.choice((*HOUSEHOLDS, *OTHERS))) if rng.random() < 0.9 else "0x" + 40 * "0"
-        if kind == "bytes32":
-            return rng.randbytes(32)
-        if kind == "bytes":
-            return rng.randbytes(rng.choice((0, 1, 64, 65)))
-        if kind == "uint256":
-            if rng.random() < 0.15:
-                return rng.choice((0, 1, MAX_UINT256, 2**128, LARGEST, LARGEST + 1))
-            if name in ("quote_id", "quotes"):
-                return rng.randint(0, len(self.model.quotes) + 1)
-            if name in ("period", "periods"):
-                return rng.choice(self.periods or [0])
-            return rng.choice((1, self.tariff.lowest_price, self.tariff.highest_price, rng.randrange(2**24)))
         if kind.endswith("[]"):
             return [self.any_argument(kind.removesuffix("[]"), name) for _ in range(rng.randint(0, 4))]
-        if kind == "(address,uint256)":
-            return self.any_argument("address", "user"), self.any_argument("uint256", "period")
+        match kind:
+            case "address":
+                return self.address(self.anybody()) if rng.random() < 0.9 else NOBODY
+            case "bytes32":
+                return rng.randbytes(32)
+            case "uint256" if rng.random() < 0.15:
+                return rng.choice((0, 1, MAX_UINT256, 2**128, LARGEST, LARGEST + 1))
+            case "uint256" if name in ("quote_id", "quotes"):
+                return rng.randint(0, len(self.model.quotes) + 1)
+            case "uint256" if name in ("period", "periods"):
+                return rng.choice(self.periods or [0])
+            case "uint256":
+                return rng.choice((1, self.tariff.lowest_price, self.tariff.highest_price, rng.randrange(2**24)))
+            case "(address,uint256)":
+                return self.any_argument("address", "user"), self.any_argument("uint256", "period")
         raise TypeError(f"no value for an argument of the type {kind}")
 
     # ---- people ------------------------------------------------------------------------
 
-    def meter(self, name: str) -> Meter:
-        """The meter of a household."""
-        return _meter(name)
+    def anybody(self) -> str:
+        """Somebody's name."""
+        return self.rng.choice((*HOUSEHOLDS, *OTHERS))
 
-    def register(self, name: str, form: str = "ok") -> None:
-        """A household registers with its meter's signature."""
-        who, meter, profile = self.address(name), self.meter(name), name.encode().ljust(32, b".")
-        signature = meter.sign_pairing(self.history.market, who, profile, CHAIN_ID)
-        signature, verdict = _spoilt_signature(form, signature, meter, self.model.pairing_message(who, profile))
-        self.send(
-            "register",
-            profile,
-            meter.address,
-            signature,
-            sender=name,
-            told=(profile, meter.address, verdict),
-        )
-
-    def fund(self, name: str, amount: int, deposit: bool = True) -> None:
-        """Somebody makes credit of its ether, lets the market take it and deposits it."""
-        who = self.address(name)
+    def fund(self, name: str, amount: int) -> None:
+        """Somebody makes credit of its ether, lets the market take it and deposits most of it."""
         self.pay("mint", sender=name, value=amount)
-        self.model.token.mint(who, amount)
         self.pay("approve", self.history.market, MAX_UINT256, sender=name)
-        self.model.token.approve(who, self.history.market, MAX_UINT256)
-        if deposit:
-            self.send("deposit", amount - amount // 4, sender=name)
+        self.call("deposit", amount - amount // 4, sender=name)
 
     def enrol(self, name: str, amount: int, capacity: int) -> None:
         """A household enters the market with money."""
-        self.register(name)
-        self.send("authorize", self.address(name), capacity, sender="owner")
+        self.admit(name, capacity)
         self.fund(name, amount)
 
     def capacity(self, name: str) -> int:
         """The capacity of somebody's connection; 0 where it never was let in."""
         return self.model.account(self.address(name)).capacity
 
-    # ---- steps of a trade -----------------------------------------------------------------
+    # ---- what a trade is made of -----------------------------------------------------------
 
-    def is_trader(self, name: str) -> bool:
-        """Whether somebody may begin new business."""
-        account = self.model.account(self.address(name))
-        return account.authorized and account.grid_account >= 0
+    def sealed_bid(self, number: int, name: str, price: int, volume: int) -> tuple[int, bytes]:
+        """What a bid is handed in with; what is in it is remembered for the reveal."""
+        self.sealed[number, name] = price, volume
+        return number, self.seal(number, name, price, volume)
 
-    def next_period(self) -> int:
-        """The first period that is still in BIDDING."""
-        return (self.now + 2 * self.tariff.window) // self.tariff.period_length + 1
-
-    def quotes_in(self, status: QuoteStatus, phases: Phase) -> list[int]:
-        """Numbers of the quotes with that status whose period is in one of the phases."""
-        quotes = enumerate(self.model.quotes, 1)
-        return [
-            number
-            for number, quote in quotes
-            if quote.status == status and self.model.phase(quote.period, self.now) & phases
-        ]
-
-    def names(self, address: str) -> str:
-        """Who has that address."""
-        return next(name for name, account in self.history.people.items() if account.address == address)
-
-    def sample(self, names: Sequence[str], usual: Callable[[str], bool], most: int = 4) -> list[str]:
-        """Up to `most` of the names: of the usual ones, or one time in twelve of all."""
-        chosen = [name for name in names if usual(name)] if self.rng.random() < 11 / 12 else list(names)
-        return self.rng.sample(chosen, min(len(chosen), self.rng.randint(1, most)))
+    def opening(self, number: int, name: str) -> tuple[int, int, int, bytes]:
+        """What a sealed bid is opened with."""
+        return number, *self.sealed[number, name], salt_of(number, name)
 
     def volume(self, most: int) -> int:
         """A volume of at most `most` Wh, its edges and small ones often."""
@@ -343,106 +339,7 @@ class _Author:
         wanted = self.rng.choice(edges) if self.rng.random() < 0.7 else self.rng.randint(1, most)
         return min(max(wanted, 1), most)
 
-    def move_quote(self) -> None:
-        """Somebody quotes for one of the next periods."""
-        rng, t = self.rng, self.tariff
-        period = self.next_period() + rng.choice((0, 0, 0, 0, 1, -1))
-        if period not in self.periods:
-            self.periods.append(period)
-        price = rng.choice((t.lowest_price, t.lowest_price, (t.lowest_price + t.highest_price) // 2, t.highest_price))
-        (prosumer,) = self.sample(HOUSEHOLDS, self.is_trader, 1) or HOUSEHOLDS[:1]
-        capacity = self.capacity(prosumer)
-        wide = [capacity, capacity - 1, 10**6] if t.ssp > 2**40 else [1000, 5000]
-        volume = min(rng.choice((1, 19, 20, 21, 60, 99, 100, 101, 400, *wide)), capacity)
-        odd = rng.random()
-        if odd < 0.04:
-            price = rng.choice((0, t.lowest_price - 1, t.highest_price + 1, MAX_UINT256))
-        elif odd < 0.08:
-            volume = rng.choice((0, capacity + 1, MAX_UINT256))
-        self.send("submit_quote", period, volume, price, sender=prosumer)
-
-    def move_invalidate(self) -> None:
-        """A prosumer takes its quote back; rarely."""
-        open_quotes = self.quotes_in(QuoteStatus.VALID, Phase.BIDDING)
-        if open_quotes and self.rng.random() < 0.3:
-            number = self.rng.choice(open_quotes)
-            self.send("invalidate_quote", number, sender=self.names(self.model.quote(number).prosumer))
-
-    def bid(self, number: int, name: str, price: int, volume: int) -> None:
-        """Somebody hands a sealed bid in."""
-        salt = self.rng.randbytes(32)
-        seal = self.model.seal_of(number, self.address(name), price, volume, salt)
-        if self.send("submit_bid", number, seal, sender=name):
-            self.sealed[number, name] = (price, volume, salt)
-
-    def move_bid(self) -> None:
-        """Several households bid on a quote, mostly within its bounds."""
-        rng, top = self.rng, self.tariff.highest_price
-        open_quotes = self.quotes_in(QuoteStatus.VALID, Phase.BIDDING)
-        if not open_quotes:
-            return
-        number = rng.choice(open_quotes)
-        quote = self.model.quote(number)
-        for name in self.sample(
-            HOUSEHOLDS,
-            lambda name: (
-                self.is_trader(name)
-                and self.address(name) != quote.prosumer
-                and not self.model.bid(number, self.address(name)).status
-            ),
-        ):
-            price = rng.choice((quote.price, min(quote.price + 1, top), rng.randint(min(quote.price, top), top), top))
-            volume = self.volume(quote.volume)
-            odd = rng.random()
-            if odd < 0.05:
-                price = rng.choice((quote.price - 1, top + 1, 0, MAX_UINT256))
-            elif odd < 0.1:
-                volume = rng.choice((0, quote.volume + 1, MAX_UINT256))
-            self.bid(number, name, price, volume)
-
-    def move_reveal(self) -> None:
-        """Bids are opened, most of them as they were sealed."""
-        ready = self.quotes_in(QuoteStatus.VALID, Phase.REVEALING)
-        places = [
-            place
-            for place in self.sealed
-            if place[0] in ready
-            and self.model.bid(place[0], self.address(place[1])).status == BidStatus.CREATED
-            and (self.is_trader(place[1]) or self.rng.random() < 0.2)
-        ]
-        for number, name in self.rng.sample(places, min(len(places), 4)):
-            price, volume, salt = self.sealed[number, name]
-            if self.rng.random() < 0.07:
-                volume ^= 1
-            self.send("reveal_bid", number, price, volume, salt, sender=name)
-
-    def move_match(self) -> None:
-        """Somebody has quotes matched."""
-        ready = self.quotes_in(QuoteStatus.VALID, ~(Phase.BIDDING | Phase.REVEALING))
-        for number in ready if self.rng.random() < 0.5 else ready[:1]:
-            self.send("match_bids", number, sender=self.rng.choice(("stranger", "owner", HOUSEHOLDS[0])))
-
-    def move_buy(self) -> None:
-        """Somebody buys what a quote has left, or a little more, or less than may be."""
-        ready = self.quotes_in(QuoteStatus.MATCHED, Phase.MATCHING | Phase.DELIVERING | Phase.METERING)
-        left = {number: self.model.remaining(number, self.now) for number in ready}
-        on_sale = [number for number in ready if left[number] or self.rng.random() < 0.1]
-        if on_sale:
-            number = self.rng.choice(on_sale)
-            quote = self.model.quote(number)
-            prosumer, offered = quote.prosumer, quote.volume
-            if self.model.phase(quote.period, self.now) == Phase.METERING:
-                offered = self.model.reading(prosumer, quote.period).exported
-            least = -(-offered // LEAST_PART)
-            wanted = self.volume(max(left[number], 1)) + (self.rng.random() < 0.07)
-            if wanted < least and self.rng.random() < 0.7:
-                wanted = max(min(least, left[number]), 1)
-            for name in self.sample(
-                HOUSEHOLDS, lambda name: self.is_trader(name) and self.address(name) != prosumer, 1
-            ):
-                self.send("buy_surplus", number, wanted, sender=name)
-
-    def reading(self, name: str, period: int) -> tuple[int, int]:
+    def energies(self, name: str, period: int) -> tuple[int, int]:
         """What a meter may report: at the edges of what was quoted and agreed."""
         who, rng = self.address(name), self.rng
         quote, position = self.model.quote(self.model.quote_of(who, period)), self.model.position(who, period)
@@ -451,201 +348,170 @@ class _Author:
         exports += [quote.sold, max(quote.sold - 1, 0), volume // 2, volume + 1, 2 * volume]
         imports = [0, agreed, agreed, agreed, 105 * agreed // 100, 105 * agreed // 100 + 1, -(-95 * agreed // 100)]
         imports += [position.bought, position.bought // 2, 2 * agreed + 1]
-        exported, imported = rng.choice(exports), rng.choice(imports)
-        if rng.random() < 0.06:
+        if rng.random() < ODD:
             capacity = self.capacity(name)
-            edges = (0, volume, capacity, capacity + 1, LARGEST, LARGEST + 1, MAX_UINT256)
-            exported, imported = rng.choice(edges), rng.choice(edges)
-        return exported, imported
-
-    def signed(self, name: str, period: int, exported: int, imported: int, form: str = "ok") -> tuple[bytes, Signature]:
-        """A meter's signature of a reading: its bytes, and the model's verdict on them."""
-        who, meter = self.address(name), self.meter(name)
-        signature = meter.sign_reading(self.history.market, who, period, exported, imported, CHAIN_ID)
-        return _spoilt_signature(form, signature, meter, self.model.reading_message(who, period, exported, imported))
-
-    def form(self) -> str:
-        """Mostly a good signature."""
-        if self.rng.random() < 0.93:
-            return "ok"
-        return self.rng.choice(("truncated", "empty", "high s", "bad v", "another message"))
-
-    def due_readings(self) -> list[tuple[str, int]]:
-        """Whose meter could report for which period; of those that have no business, and may not trade, a few."""
-        return [
-            (name, period)
-            for period in self.periods
-            if self.model.phase(period, self.now) == Phase.METERING
-            for name in HOUSEHOLDS
-            if not self.model.reading(self.address(name), period).present
-            and (self.has_business(name, period) or self.rng.random() < 0.1)
-        ]
-
-    def has_business(self, name: str, period: int) -> bool:
-        """Whether somebody may trade, or has a stake in a period."""
-        who = self.address(name)
-        return self.model.account(who).authorized or self.model.position(who, period).open > 0
-
-    def move_read(self) -> None:
-        """Meters report."""
-        due = self.due_readings()
-        for name, period in self.rng.sample(due, min(len(due), 4)):
-            exported, imported = self.reading(name, period)
-            signature, verdict = self.signed(name, period, exported, imported, self.form())
-            who = self.address(name)
-            args = (who, period, exported, imported)
-            self.send("submit_reading", *args, signature, sender="stranger", told=(*args, verdict))
+            exports = imports = [0, volume, capacity, capacity + 1, LARGEST, LARGEST + 1, MAX_UINT256]
+        return rng.choice(exports), rng.choice(imports)
 
     def settler(self) -> str:
         """Mostly the owner."""
-        owner = self.names(self.model.owner)
-        return self.rng.choice((owner, owner, owner, owner, "stranger"))
+        owner = self.names[self.model.owner]
+        return self.rng.choice((owner, owner, owner, owner, STRANGER))
 
-    def move_settle(self) -> None:
-        """Quotes are settled."""
-        ready = self.quotes_in(QuoteStatus.MATCHED, Phase.SETTLING | Phase.CLOSING)
-        for number in self.rng.sample(ready, min(len(ready), 3)):
-            self.send("settle_quote", number, sender=self.settler())
+    # ---- moves: each is given all that it could be about -------------------------------------
 
-    def due_accounts(self) -> list[tuple[str, int]]:
-        """Whose account of which period could be settled, by the owner at least."""
-        due = []
-        for period in self.periods:
-            if self.model.phase(period, self.now) & (Phase.SETTLING | Phase.CLOSING):
-                for name in HOUSEHOLDS:
-                    position = self.model.position(self.address(name), period)
-                    read = self.model.reading(self.address(name), period).present
-                    if (read or position.bought) and not position.settled and not position.open:
-                        due.append((name, period))
-        return due
+    def try_quote(self, offers: Sequence[tuple[str, int]]) -> None:
+        """Somebody quotes for one of the next periods."""
+        rng, t = self.rng, self.tariff
+        name, period = rng.choice(offers)
+        price = rng.choice((t.lowest_price, t.lowest_price, (t.lowest_price + t.highest_price) // 2, t.highest_price))
+        capacity = self.capacity(name)
+        wide = [capacity, capacity - 1, 10**6] if t.ssp > 2**40 else [1000, 5000]
+        volume = min(rng.choice((1, 19, 20, 21, 60, 99, 100, 101, 400, *wide)), capacity)
+        self.attempt("submit_quote", period, volume, price, sender=name)
 
-    def move_account(self) -> None:
-        """Accounts are settled."""
-        due = self.due_accounts()
-        for name, period in self.rng.sample(due, min(len(due), 4)):
-            self.send("settle_account", self.address(name), period, sender=self.settler())
+    def try_withdraw(self, quotes: Sequence[int]) -> None:
+        """A prosumer takes its quote back."""
+        number = self.rng.choice(quotes)
+        self.attempt("invalidate_quote", number, sender=self.names[self.model.quote(number).prosumer])
 
-    def move_batch_read(self) -> None:
-        """Several meters' readings of one period in one call, some of them spoilt or brought twice."""
-        due = self.due_readings()
-        if not due:
-            return
+    def try_bid(self, places: Sequence[tuple[int, str]]) -> None:
+        """A household bids on a quote, mostly within its bounds."""
+        rng, top = self.rng, self.tariff.highest_price
+        number, name = rng.choice(places)
+        quote = self.model.quote(number)
+        price = rng.choice((quote.price, min(quote.price + 1, top), rng.randint(min(quote.price, top), top), top))
+        wish = [price, self.volume(quote.volume)]
+        if rng.random() < ODD:
+            wish, _ = self.changed(wish, name)
+        self.attempt("submit_bid", *self.sealed_bid(number, name, *wish), sender=name, odd=ODD / 4)
+
+    def try_reveal(self, places: Sequence[tuple[int, str]]) -> None:
+        """A bid is opened."""
+        number, name = self.rng.choice(places)
+        self.attempt("reveal_bid", *self.opening(number, name), sender=name)
+
+    def try_match(self, quotes: Sequence[int]) -> None:
+        """Somebody has a quote matched."""
+        self.attempt("match_bids", self.rng.choice(quotes), sender=self.anybody())
+
+    def try_buy(self, places: Sequence[tuple[int, str]]) -> None:
+        """Somebody buys what a quote has left, or a part of it, at times less than may be."""
+        number, name = self.rng.choice(places)
+        left = self.model.remaining(number, self.now)
+        least = EnabledActions(self, self.sealed).least(number) if self.rng.random() < 0.7 else 1
+        self.attempt("buy_surplus", number, max(self.volume(left), min(least, left)), sender=name)
+
+    def try_read(self, due: Sequence[tuple[str, int]]) -> None:
+        """A meter reports; a stranger brings the reading."""
+        name, period = self.rng.choice(due)
+        self.attempt("submit_reading", *self.report(name, period, *self.energies(name, period)), sender=STRANGER)
+
+    def several(self, due: Sequence[tuple[str, int]]) -> tuple[int, list[str]]:
+        """A period, and some of those that are due in it; now and then one of them twice."""
         period = self.rng.choice(due)[1]
-        names = [name for name, of in due if of == period]
+        names = sorted({name for name, when in due if when == period})
         names = self.rng.sample(names, self.rng.randint(1, len(names)))
-        names += self.rng.sample([*names, "newcomer"], self.rng.choice((0, 0, 1)))
-        entries, told = [], []
-        for name in names:
-            exported, imported = self.reading(name, period)
-            signature, verdict = self.signed(name, period, exported, imported, self.form())
-            entries.append((self.address(name), exported, imported, signature))
-            told.append((self.address(name), exported, imported, verdict))
-        self.send("submit_readings", period, entries, sender="stranger", told=(period, told))
+        return period, names + self.rng.sample(names, self.rng.choice((0, 0, 1)))
 
-    def move_batch_account(self) -> None:
-        """Several accounts of one period are settled in one call, some of them not due or twice."""
-        due = self.due_accounts()
-        if not due:
-            return
-        period = self.rng.choice(due)[1]
-        names = [name for name, of in due if of == period]
-        names = self.rng.sample(names, self.rng.randint(1, len(names))) + self.rng.sample(HOUSEHOLDS, 1)
-        self.send("settle_accounts", period, [self.address(name) for name in names], sender=self.settler())
+    def try_read_several(self, due: Sequence[tuple[str, int]]) -> None:
+        """Several meters' readings of one period in one call."""
+        period, names = self.several(due)
+        readings = [self.report(name, period, *self.energies(name, period)) for name in names]
+        self.attempt("submit_readings", period, [(who, *rest) for who, _, *rest in readings], sender=STRANGER, odd=0.5)
 
-    # ---- everything else --------------------------------------------------------------------
+    def try_settle(self, quotes: Sequence[int]) -> None:
+        """A quote is settled."""
+        self.attempt("settle_quote", self.rng.choice(quotes), sender=self.settler())
 
-    def move_money(self) -> None:
+    def try_settle_account(self, due: Sequence[tuple[str, int]]) -> None:
+        """An account is settled."""
+        name, period = self.rng.choice(due)
+        self.attempt("settle_account", name, period, sender=self.settler())
+
+    def try_settle_several(self, due: Sequence[tuple[str, int]]) -> None:
+        """Several accounts of one period are settled in one call."""
+        period, names = self.several(due)
+        self.attempt("settle_accounts", period, names, sender=self.settler(), odd=0.5)
+
+    def move_money(self, names: Sequence[str]) -> None:
         """Somebody deposits, withdraws, clears, or moves tokens outside the market."""
-        rng, name = self.rng, self.rng.choice((*HOUSEHOLDS, "supplier", "owner", "stranger"))
+        rng, name = self.rng, self.rng.choice(names)
         who = self.address(name)
         free, outside = self.model.account(who).balance, self.model.token.balances.get(who, 0)
-        match rng.choice(("deposit", "withdraw", "clear", "token")):
+        match rng.choice(("deposit", "withdraw", "clear", "transfer", "redeem")):
             case "deposit":
-                self.send("deposit", rng.choice((0, 1, outside // 2, outside, outside + 1)), sender=name)
+                self.attempt("deposit", rng.choice((1, outside // 2, outside, outside + 1)), sender=name)
             case "withdraw":
-                self.send("withdraw", rng.choice((0, 1, free // 3, free, free + 1, MAX_UINT256)), sender=name)
+                self.attempt("withdraw", rng.choice((1, free // 3, free, free + 1)), sender=name)
             case "clear":
-                self.send("clear", who, sender="stranger")
-            case "token" if outside:
-                amount = rng.choice((1, outside // 2, outside))
-                if rng.random() < 0.5:
-                    other = rng.choice(HOUSEHOLDS)
-                    self.pay("transfer", self.address(other), amount, sender=name)
-                    self.model.token.transfer(who, self.address(other), amount)
-                else:
-                    self.pay("redeem", amount, sender=name)
-                    self.model.token.balances[who] -= amount
+                self.attempt("clear", who, sender=STRANGER)
+            case "transfer" if outside:
+                self.pay("transfer", self.address(rng.choice(HOUSEHOLDS)), rng.choice((1, outside)), sender=name)
+            case "redeem" if outside:
+                self.pay("redeem", rng.choice((1, outside // 2, outside)), sender=name)
 
-    def move_admission(self) -> None:
-        """Users are revoked and let in again; now and then the owner changes, or a newcomer registers."""
-        rng, owner = self.rng, self.names(self.model.owner)
-        out = [name for name in HOUSEHOLDS if not self.model.account(self.address(name)).authorized]
-        if out and rng.random() < 0.8:
-            # Meters are silent often: without this, hardly anybody could trade after a while.
-            for name in rng.sample(out, min(len(out), 3)):
-                self.authorize(name, owner)
-            return
-        match rng.randrange(7):
-            case 0:
-                self.send("revoke", self.address(rng.choice(HOUSEHOLDS)), sender=owner)
-            case 1:
-                successor = "deputy" if owner == "owner" else "owner"
-                self.send("transfer_ownership", self.address(successor), sender=owner)
-            case 2:
-                waiting = [name for name in ("owner", "deputy") if self.address(name) == self.model.pending_owner]
-                self.send("accept_ownership", sender=rng.choice((*waiting * 9, "stranger")))
-            case 3:
-                self.register("newcomer", self.form())
-            case 4 | 5:
-                self.authorize(rng.choice((*HOUSEHOLDS, "newcomer")), owner)
-
-    def authorize(self, name: str, owner: str) -> None:
+    def let_in(self, names: Sequence[str]) -> None:
         """The owner gives somebody an authorisation back, raises its capacity, or tries what is refused."""
+        name, owner = self.rng.choice(names), self.names[self.model.owner]
         capacity = self.capacity(name)
         wanted = (*[capacity] * 6, capacity + 1, max(capacity, 50), max(capacity - 1, 0), LARGEST + 1)
-        self.send("authorize", self.address(name), self.rng.choice(wanted), sender=owner)
+        self.attempt("authorize", name, self.rng.choice(wanted), sender=owner)
 
-    def move_wild(self) -> None:
-        """Any call by anybody, with any arguments."""
-        entries = [function for function in self.abis["market"].values() if not function.is_view]
-        function = self.rng.choice(sorted(entries, key=lambda entry: entry.name))
-        if any(kind not in ("address", "bytes32", "bytes", "uint256") for kind in function.types):
-            return
-        args = [self.any_argument(kind, name) for kind, name in zip(function.types, function.names, strict=True)]
-        told = None
-        if function.types[-1:] == ["bytes"]:
-            form = "malformed" if len(args[-1]) != 65 else "unrecoverable"
-            if form == "unrecoverable":
-                args[-1] = bytes(64) + b"\x02"
-            told = [*args[:-1], Signature(form)]
-        self.send(function.name, *args, sender=self.rng.choice((*HOUSEHOLDS, *OTHERS)), told=told)
+    def govern(self, names: Sequence[str]) -> None:
+        """Somebody is revoked or let in, the owner changes, or a newcomer registers."""
+        owner, successor = self.names[self.model.owner], self.names.get(self.model.pending_owner)
+        match self.rng.choice(("authorize", "revoke", "transfer", "register")):
+            case "authorize":
+                self.let_in(names)
+            case "revoke":
+                self.attempt("revoke", self.rng.choice(names), sender=owner)
+            case "transfer" if successor:
+                self.attempt("accept_ownership", sender=successor)
+            case "transfer":
+                deputy = "deputy" if owner == "owner" else "owner"
+                self.attempt("transfer_ownership", deputy, sender=owner)
+            case "register":
+                self.attempt("register", *self.registration(NEWCOMER), sender=NEWCOMER)
 
-    def move_time(self) -> None:
-        """Time passes: to the next edge of a phase, the second before it or the one after, or by a second."""
-        t, edges = self.tariff, set()
-        for period in self.periods:
-            start, end = period * t.period_length, (period + 1) * t.period_length
-            edges |= {start - 2 * t.window, start - t.window, start, end, end + t.window, end + 2 * t.window}
-        ahead = sorted(edge for edge in edges if edge > self.now) or [self.now + t.period_length]
-        self.now = max(self.now + 1, ahead[0] + self.rng.choice((0, 0, 0, 0, 0, -1, 1)))
+    def again(self, made: Sequence[tuple[str, list[Any]]]) -> None:
+        """A call that was tried before, by anybody, whether there is anything to do for it or not."""
+        function, args = self.rng.choice(made)
+        self.attempt(function, *args, sender=self.anybody(), odd=0.5)
 
-    MOVES = (
-        (3, "quote"),
-        (1, "invalidate"),
-        (3, "bid"),
-        (9, "reveal"),
-        (4, "match"),
-        (9, "buy"),
-        (9, "read"),
-        (5, "settle"),
-        (6, "account"),
-        (2, "batch_read"),
-        (2, "batch_account"),
-        (2, "money"),
-        (4, "admission"),
-        (2, "wild"),
-        (5, "time"),
-    )
+    def wait(self, edges: Sequence[int]) -> None:
+        """Time passes: to the next edge of a phase, the second before it or the one after."""
+        self.at(max(self.now + 1, edges[0] + self.rng.choice((0, 0, 0, 0, 0, -1, 1))))
+        for period in (self.next_period(), self.next_period() + 1):
+            if period not in self.periods:
+                self.periods.append(period)
+
+    def moves(self) -> list[tuple[float, Callable[[Any], None], Sequence[Any]]]:
+        """What could be done now: how likely each move is, and what it may be about."""
+        now = EnabledActions(self, self.sealed, most_quotes=float("inf"))
+        outside = [name for name, account in now.households.items() if not account.authorized]
+        moves = [
+            (3, self.try_quote, now.offers),
+            (0.5, self.try_withdraw, now.withdrawals),
+            (6, self.try_bid, now.bids),
+            (18, self.try_reveal, now.reveals),
+            (6, self.try_match, now.matches),
+            (9, self.try_buy, now.purchases),
+            (18, self.try_read, now.readings),
+            (2, self.try_read_several, now.readings),
+            (8, self.try_settle, now.settlements),
+            (12, self.try_settle_account, now.accounts),
+            (2, self.try_settle_several, now.accounts),
+            (2, self.move_money, (*HOUSEHOLDS, "supplier", "owner", STRANGER)),
+            # Meters are silent often: without this, hardly anybody could trade after a while.
+            (4, self.let_in, outside),
+            (2, self.govern, (*HOUSEHOLDS, NEWCOMER)),
+            (3, self.again, self.made),
+            (5, self.wait, edges_ahead(self)),
+        ]
+        return [(weight, move, about) for weight, move, about in moves if about]
+
+    # ---- histories -------------------------------------------------------------------------
 
     def random(self, length: int) -> History:
         """Everybody enters, then whatever there is to do, until there are so many calls."""
@@ -654,10 +520,11 @@ class _Author:
         self.fund("supplier", self.rng.choice((money, money // 100)))
         for name in HOUSEHOLDS:
             self.enrol(name, self.rng.choice((money, money, money // 50)), self.rng.choice(CAPACITIES))
-        self.now += 1
-        moves = [getattr(self, f"move_{name}") for weight, name in self.MOVES for _ in range(weight)]
+        self.wait([self.now + 1])
         while len(self.history.calls) < length:
-            self.rng.choice(moves)()
+            moves = self.moves()
+            ((_, move, about),) = self.rng.choices(moves, [weight for weight, *_ in moves])
+            move(about)
         return self.history
 
     def full(self, bidders: int) -> History:
@@ -666,76 +533,47 @@ class _Author:
         The last purchase before delivery and the last of all take what is left. Another quote, with half as many bids,
         delivers 94 %.
         """
-        t = self.tariff
+        lowest = self.tariff.lowest_price
         crowd = [f"bidder {number}" for number in range(bidders)]
         for name in (*HOUSEHOLDS[:2], *crowd):
             self.enrol(name, 10**7, LARGEST)
         period = self.next_period()
-        self.periods.append(period)
-        self.now += 1
+        self.at(self.now + 1)
         asked = [3 + place % 7 for place in range(bidders)]
         # With what the bids take, less than a 64th is left for the last purchase before delivery.
         least = sum(asked) + 1
         for name, volume in zip(HOUSEHOLDS, (LEAST_PART * least, 2_000), strict=False):
-            self.send("submit_quote", period, volume, t.lowest_price, sender=name)
-        for place, name in enumerate(crowd):
-            self.bid(1, name, t.lowest_price + place % 3, asked[place])
-        for place, name in enumerate(crowd[::2]):
-            self.bid(2, name, t.lowest_price + place % 5, 1 + place % 11)
-        self.now = period * t.period_length - 2 * t.window
-        for place in self.sealed:
-            self.send("reveal_bid", place[0], *self.sealed[place], sender=place[1])
-        self.now += t.window
+            self.call("submit_quote", period, volume, lowest, sender=name)
+        bids = [(1, name, lowest + place % 3, asked[place]) for place, name in enumerate(crowd)]
+        bids += [(2, name, lowest + place % 5, 1 + place % 11) for place, name in enumerate(crowd[::2])]
+        for number, name, price, volume in bids:
+            self.call("submit_bid", *self.sealed_bid(number, name, price, volume), sender=name)
+        self.to(Phase.REVEALING, period)
+        for (number, name), wish in self.sealed.items():
+            self.reveal(number, name, *wish)
+        self.to(Phase.MATCHING, period)
         for number in (1, 2):
-            self.send("match_bids", number, sender="stranger")
+            self.call("match_bids", number, sender=STRANGER)
         buyers = iter(crowd * 2)
         self.buy_all(1, least, buyers)
         for place in range(5):
-            self.send("buy_surplus", 2, 32 + place, sender=crowd[place])
-        self.now = (period + 1) * t.period_length
+            self.call("buy_surplus", 2, 32 + place, sender=crowd[place])
+        self.to(Phase.METERING, period)
         first, second = self.model.quote(1), self.model.quote(2)
         exports = (LEAST_PART * (first.volume + 1), second.sold * 94 // 100)
         for name, exported in zip(HOUSEHOLDS, exports, strict=False):
-            args = (self.address(name), period, exported, 0)
-            signature, verdict = self.signed(name, *args[1:])
-            self.send("submit_reading", *args, signature, sender="stranger", told=(*args, verdict))
+            self.read(name, period, exported, 0)
         self.buy_all(1, first.volume + 1, buyers)
-        self.send("buy_surplus", 1, 1, sender=next(buyers))
-        self.now += t.window
+        self.call("buy_surplus", 1, 1, sender=next(buyers))
+        self.to(Phase.SETTLING, period)
         for number in (1, 2):
-            self.send("settle_quote", number, sender="owner")
+            self.call("settle_quote", number, sender="owner")
         for name in (*HOUSEHOLDS[:2], *crowd[:20]):
-            self.send("settle_account", self.address(name), period, sender="owner")
+            self.call("settle_account", name, period, sender="owner")
         return self.history
 
     def buy_all(self, number: int, each: int, buyers: Iterator[str]) -> None:
         """One after the other buys `each` of a quote, and the last what is left."""
         while left := self.model.remaining(number, self.now):
-            if not self.send("buy_surplus", number, min(each, left), sender=next(buyers)):
+            if not self.call("buy_surplus", number, min(each, left), sender=next(buyers)).accepted:
                 raise RuntimeError("the history of a full book stops at a purchase that is refused")
-
-
-# ---- meters ----------------------------------------------------------------------------
-
-
-@functools.lru_cache(maxsize=512)
-def _meter(name: str) -> Meter:
-    return Meter(f"evidence {name}")
-
-
-def _spoilt_signature(
-    form: str, signature: bytes, meter: Meter, message: tuple[object, ...]
-) -> tuple[bytes, Signature]:
-    """A signature in that form, and what the model is told of it."""
-    match form:
-        case "truncated":
-            return signature[:64], Signature("malformed")
-        case "empty":
-            return b"", Signature("malformed")
-        case "high s":
-            return malleable_twin(signature), Signature("malleable")
-        case "bad v":
-            return signature[:64] + b"\x1d", Signature("unrecoverable")
-        case "another message":
-            return meter.sign(keccak(signature), "0x" + 40 * "1", CHAIN_ID), Signature("ok", meter.address, ())
-    return signature, Signature("ok", meter.address, message)

@@ -25,7 +25,10 @@ from rich.console import Console
 from verification import measurements
 from verification.builds import Suite, suite
 from verification.differential.histories import CHAIN_ID, ETHER, START, Call, History, random_history
-from verification.differential.replay import Chain, Disagreement, Log, Played, State, check_equal, check_verdicts
+from verification.differential.replay import Chain, Disagreement, Played, State, check_equal, check_verdicts
+from verification.gas.chain import signed
+from verification.gas.node import logs_of
+from verification.harness.answers import Log
 from wattproof.evm.anvil import HARDFORK, Anvil
 from wattproof.evm.engine import available
 
@@ -73,20 +76,12 @@ def transactions(history: History, builds: Suite) -> list[tuple[int, list[bytes]
 
     Views are left out: they change nothing.
     """
-    keys: dict[str, Any] = {person.address: person for person in history.people.values()}
+    keys = {party.address: party.key for party in history.people.values()}
     nonces: Counter[str] = Counter()
 
-    def signed(price: int, sender: str, to: str | None, data: bytes, value: int) -> bytes:
-        fields: dict[str, Any] = {
-            "chainId": CHAIN_ID,
-            "nonce": nonces[sender],
-            "gas": GAS,
-            "gasPrice": price,
-            "value": value,
-        }
+    def raw(price: int, sender: str, to: str | None, data: bytes, value: int) -> bytes:
         nonces[sender] += 1
-        fields |= {"data": data} | ({"to": to} if to else {})
-        return bytes(keys[sender].sign_transaction(fields).raw_transaction)
+        return signed(keys[sender], nonces[sender] - 1, to, data, value, GAS, price).encode()
 
     owner = history.people["owner"].address
     parts = zip(builds, history.arguments, strict=True)
@@ -97,7 +92,7 @@ def transactions(history: History, builds: Suite) -> list[tuple[int, list[bytes]
     for second, calls in itertools.groupby(changes(history), key=lambda call: call.second):
         wanted.append((second, [(call.sender, history.address(call.target), call.data, call.value) for call in calls]))
     return [
-        (second, [signed(PRICE + len(block) - place, *fields) for place, fields in enumerate(block, 1)])
+        (second, [raw(PRICE + len(block) - place, *fields) for place, fields in enumerate(block, 1)])
         for second, block in wanted
     ]
 
@@ -119,20 +114,9 @@ def feed(history: History, blocks: Sequence[tuple[int, list[bytes]]], anvil: Anv
         if block["transactions"] != [hashes[transaction] for transaction in raw]:
             raise Disagreement(f"{history.seed}, block {place}: the transactions are not those sent, in their order")
         receipts = anvil.batch([("eth_getTransactionReceipt", [number]) for number in block["transactions"]])
-        told.append(Block(block["hash"], block["stateRoot"], tuple(map(_receipt, receipts))))
+        ends = tuple((receipt["status"] == "0x1", logs_of(receipt)) for receipt in receipts)
+        told.append(Block(block["hash"], block["stateRoot"], ends))
     return Told(told, _state(anvil, history))
-
-
-def _receipt(receipt: dict[str, Any]) -> tuple[bool, tuple[Log, ...]]:
-    logs = tuple(
-        (
-            bytes.fromhex(log["address"][2:]),
-            tuple(int(topic, 16) for topic in log["topics"]),
-            bytes.fromhex(log["data"][2:]),
-        )
-        for log in receipt["logs"]
-    )
-    return receipt["status"] == "0x1", logs
 
 
 def _state(anvil: Anvil, history: History) -> State:

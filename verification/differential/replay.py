@@ -5,28 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
 
 from verification.builds import Suite
 from verification.differential.histories import CHAIN_ID, ETHER, START, History
+from verification.harness.answers import Answer, answered
 from wattproof.evm.engine import make_env, roomy_env, storage_dump
-from wattproof.market.abi import revert_reason
-
-Log = tuple[bytes, tuple[int, ...], bytes]
-"""Emitter, topics, data."""
-
-
-class Answer(NamedTuple):
-    """What came of a call: `output` is what it returned, or what it reverted with."""
-
-    accepted: bool
-    output: bytes
-    logs: tuple[Log, ...]
-
-    @property
-    def reason(self) -> str | None:
-        """With which reason it was refused, None where it was accepted or refused without one."""
-        return None if self.accepted else revert_reason(self.output)
 
 
 @dataclass(frozen=True)
@@ -88,12 +71,8 @@ class Chain:
                     raise RuntimeError(f"{built.contract} is at {address}, but the history expects it at {place}")
             answers = []
             for call in history.calls:
-                if env.timestamp != call.second:
-                    env.timestamp = call.second
-                done = env.execute_code(
-                    to_address=history.address(call.target), sender=call.sender, data=call.data, value=call.value
-                )
-                answers.append(_answer(done))
+                target = history.address(call.target)
+                answers.append(answered(env, call.second, call.sender, target, call.data, call.value))
                 each()
             return Played(answers, self._state(history), self.lifted)
 
@@ -101,15 +80,6 @@ class Chain:
         market, token = (storage_dump(self.env, address) for address in (history.market, history.token))
         ether = tuple(self.env.get_balance(address) for address in (history.market, history.token))
         return State(market, token, ether)  # type: ignore[arg-type]
-
-
-def _answer(done: Any) -> Answer:
-    if done.is_error:
-        return Answer(False, bytes(done.output), ())
-    logs = tuple(
-        (bytes(emitter), tuple(topics), bytes(data)) for _, emitter, topics, data in done.get_raw_log_entries()
-    )
-    return Answer(True, bytes(done.output), logs)
 
 
 def check_verdicts(history: History, played: Played) -> None:

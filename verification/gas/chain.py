@@ -7,10 +7,8 @@ A transaction is signed once and applied as it would be on a live chain: intrins
 from __future__ import annotations
 
 import abc
-import functools
 import hashlib
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import boa.vm.py_evm as tracing
@@ -23,6 +21,7 @@ from eth_keys import keys  # pyright: ignore[reportPrivateImportUsage]
 from eth_typing import Address
 from eth_utils.address import to_checksum_address
 
+from verification.harness.answers import Log
 from wattproof.market.abi import revert_reason
 
 CHAIN_ID = 31337
@@ -42,20 +41,6 @@ class Refused(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Log:
-    """An event as the chain holds it."""
-
-    address: str
-    topics: tuple[bytes, ...]
-    data: bytes
-
-    @property
-    def gas(self) -> int:
-        """What logging it costs, without the memory."""
-        return _LOG + _TOPIC * len(self.topics) + _LOG_BYTE * len(self.data)
-
-
-@dataclass(frozen=True)
 class Receipt:
     """What a transaction cost, in gas, and what became of it.
 
@@ -70,13 +55,8 @@ class Receipt:
 
     @property
     def log_gas(self) -> int:
-        """What its events cost."""
-        return sum(log.gas for log in self.logs)
-
-    @functools.cached_property
-    def topics(self) -> Counter[bytes]:
-        """How often each kind of event was logged, by first topic."""
-        return Counter(log.topics[0] for log in self.logs)
+        """What logging its events costs, without the memory."""
+        return sum(_LOG + _TOPIC * len(topics) + _LOG_BYTE * len(data) for _, topics, data in self.logs)
 
 
 class Party:
@@ -90,6 +70,29 @@ class Party:
 
     def __repr__(self) -> str:
         return f"Party({self.name})"
+
+
+class Parties(dict[str, Party]):
+    """Everybody by name; whoever is asked for is there."""
+
+    def __missing__(self, name: str) -> Party:
+        self[name] = Party(name)
+        return self[name]
+
+
+def signed(
+    key: keys.PrivateKey, nonce: int, to: str | None, data: bytes, value: int, gas: int, price: int
+) -> SignedTransactionAPI:
+    """A transaction of the chain `CHAIN_ID`; `to` None creates a contract. `price` is in wei for a unit of gas."""
+    unsigned = PragueVM.get_transaction_builder().create_unsigned_transaction(
+        nonce=nonce,
+        gas_price=price,
+        gas=gas,
+        to=Address(bytes.fromhex(to[2:]) if to else b""),
+        value=value,
+        data=data,
+    )
+    return unsigned.as_signed_transaction(key, chain_id=CHAIN_ID)
 
 
 def calldata_gas(data: bytes) -> int:
@@ -116,18 +119,10 @@ class Chain(abc.ABC):
         """
         if sender.nonce == 0:
             self.endow(sender.address, _WEALTH)
-        unsigned = PragueVM.get_transaction_builder().create_unsigned_transaction(
-            nonce=sender.nonce,
-            gas_price=_GAS_PRICE,
-            gas=self.gas_limit,
-            to=Address(bytes.fromhex(to[2:]) if to else b""),
-            value=value,
-            data=data,
-        )
-        signed = unsigned.as_signed_transaction(sender.key, chain_id=CHAIN_ID)
+        transaction = signed(sender.key, sender.nonce, to, data, value, self.gas_limit, _GAS_PRICE)
         sender.nonce += 1
         self.now += 1
-        return self.apply(signed)
+        return self.apply(transaction)
 
     @abc.abstractmethod
     def endow(self, address: str, wei: int) -> None:
@@ -143,28 +138,17 @@ def reason(output: bytes) -> str:
     return revert_reason(output) or f"no reason (0x{output.hex()})"
 
 
-@dataclass
-class _Meter:
-    """Sums up what reads and writes of slots cost in a transaction."""
-
-    storage: int = 0
-
-
-@dataclass
 class _Metered:
-    """An opcode that also tells the meter what it cost."""
+    """An opcode that sums up what it cost, until it is set to zero."""
 
-    opcode: Any
-    meter: _Meter
-    mnemonic: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.mnemonic = self.opcode.mnemonic
+    def __init__(self, opcode: Any) -> None:
+        self.opcode, self.mnemonic = opcode, opcode.mnemonic
+        self.spent = 0
 
     def __call__(self, computation: ComputationAPI) -> None:
         before = computation.get_gas_remaining()
         self.opcode(computation)
-        self.meter.storage += before - computation.get_gas_remaining()
+        self.spent += before - computation.get_gas_remaining()
 
 
 class InProcess(Chain):
@@ -175,11 +159,10 @@ class InProcess(Chain):
         make: Any = builder
         kind = make.build(MainnetChain, make.fork_at(PragueVM, 1))
         self._state = kind.from_genesis(AtomicDB(), {"difficulty": 0, "gas_limit": 10**9}).get_vm().state
-        self._meter = _Meter()
         # A table of opcodes of its own: titanoboa puts its tracers into the one that all of py-evm shares.
         opcodes = {code: _untraced(opcode) for code, opcode in self._state.computation_class.opcodes.items()}
-        for code in (0x54, 0x55):
-            opcodes[code] = _Metered(opcodes[code], self._meter)
+        self._storage = [_Metered(opcodes[code]) for code in (0x54, 0x55)]
+        opcodes[0x54], opcodes[0x55] = self._storage
         self._state.computation_class = type(
             "MeteredComputation", (self._state.computation_class,), {"opcodes": opcodes}
         )
@@ -191,7 +174,8 @@ class InProcess(Chain):
     def apply(self, transaction: SignedTransactionAPI) -> Receipt:
         state = self._state
         state.execution_context._timestamp = self.now
-        self._meter.storage = 0
+        for opcode in self._storage:
+            opcode.spent = 0
         state.lock_changes()
         computation = state.apply_transaction(transaction)
         if computation.is_error:
@@ -203,11 +187,10 @@ class InProcess(Chain):
             gas=used - refund + computation.data_floor_gas,
             calldata=calldata_gas(transaction.data),
             logs=tuple(
-                Log(to_checksum_address(address), tuple(topic.to_bytes(32, "big") for topic in topics), bytes(data))
-                for address, topics, data in computation.get_log_entries()
+                (bytes(emitter), tuple(topics), bytes(data)) for emitter, topics, data in computation.get_log_entries()
             ),
             created=to_checksum_address(created) if created else None,
-            storage=self._meter.storage - refund,
+            storage=sum(opcode.spent for opcode in self._storage) - refund,
         )
 
 

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from eth_utils.crypto import keccak
-
-from verification.builds import SHIPPED, build
-from verification.gas.chain import CHAIN_ID, Chain, Log, Party, Receipt
-from wattproof.market.abi import Interface
-from wattproof.market.clock import Clock
+from verification.builds import SHIPPED, Build, suite
+from verification.gas.chain import CHAIN_ID, Chain, Parties, Receipt
+from verification.harness.driver import Driver
+from verification.harness.symbolic import on_chain
 from wattproof.market.deployment import Tariff, frame
-from wattproof.market.meters import Meter
-from wattproof.market.seals import seal_of
-from wattproof.terms.model import Phase
 
 START = 1_750_000_000 // 1800 * 1800
 """The second at which every history begins."""
@@ -37,71 +29,47 @@ class Unexpected(RuntimeError):
     """A transaction did something else than the history is designed for, so that its gas would mean nothing."""
 
 
-class Contract:
-    """A contract: its interface, its creation code, and the bytes that it is below EIP-170's limit."""
-
-    def __init__(self, contract: str, setting: str) -> None:
-        built = build(contract, setting)
-        self.interface = Interface(built.abi)
-        self.creation, self.free = built.creation, built.free
-
-    def deployment(self, *arguments: Any) -> bytes:
-        """The code that creates the contract."""
-        return self.creation + self.interface.constructor(*arguments)
-
-    def call(self, function: str, *arguments: Any) -> bytes:
-        """The calldata of a call."""
-        return self.interface.call(function, *arguments)
-
-    def event(self, log: Log) -> str:
-        """The name of an event of this contract."""
-        return self.interface.events[int.from_bytes(log.topics[0], "big")].name
-
-
-@functools.cache
-def contract(name: str, setting: str = SHIPPED) -> Contract:
-    """A contract, compiled once for each of the settings of `verification.builds`."""
-    return Contract(name, setting)
-
-
-class Household(Party):
-    """A household with its meter and the capacity of its connection, in Wh a period."""
-
-    def __init__(self, name: str, capacity: int = CAPACITY) -> None:
-        super().__init__(name)
-        self.capacity = capacity
-        self.meter = Meter(name)
-        self.profile = hashlib.sha256(f"profile {name}".encode()).digest()
-
-
-@dataclass(frozen=True)
-class Bid:
+class Bid(NamedTuple):
     """A bid: price in base units per Wh, volume in Wh."""
 
-    bidder: Household
+    bidder: str
     price: int
     volume: int
 
-    @property
-    def salt(self) -> bytes:
-        """32 bytes that hide the bid."""
-        return keccak(text=f"salt {self.bidder.name} {self.price} {self.volume}")
 
-
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """What a meter says of a period: energies in Wh."""
 
-    household: Household
+    name: str
     exported: int
     imported: int
 
 
-class Community:
-    """A market with its token, its lens, owner, supplier and households on a chain.
+EVENTS = {
+    "register": "Registered",
+    "authorize": "Authorized",
+    "revoke": "Revoked",
+    "deposit": "Deposited",
+    "withdraw": "Withdrawn",
+    "submit_quote": "QuoteSubmitted",
+    "invalidate_quote": "QuoteInvalidated",
+    "submit_bid": "BidSealed",
+    "reveal_bid": "BidRevealed",
+    "match_bids": "QuoteMatched",
+    "buy_surplus": "SurplusBought",
+    "submit_reading": "ReadingSubmitted",
+    "submit_readings": "ReadingSubmitted",
+    "settle_quote": "QuoteSettled",
+    "settle_account": "AccountSettled",
+    "settle_accounts": "AccountSettled",
+}
+"""What each call logs whatever comes of it, batches once for every entry."""
 
-    Every method is one transaction of each party it names, and returns the receipts. Events that were not expected, or
-    expected ones that are missing, raise Unexpected.
+
+class Community(Driver[Receipt]):
+    """A market with its token, its lens, owner, supplier and households on a chain, each call a transaction.
+
+    Events that were not expected, or expected ones that are missing, raise Unexpected.
     """
 
     def __init__(
@@ -111,35 +79,41 @@ class Community:
         tick: Callable[[], None] = lambda: None,
         setting: str = SHIPPED,
     ) -> None:
-        self.chain = chain
+        self.backend, self.chain = chain, CHAIN_ID
         self.tariff = tariff
-        self.owner = Party("owner")
-        self.supplier = Party("supplier")
-        self._contracts = {name: contract(name, setting) for name in ("EnergyMarket", "EnergyCredit", "MarketLens")}
-        self._market, self._token = self._contracts["EnergyMarket"], self._contracts["EnergyCredit"]
+        self.people = Parties()
+        token, market, lens = suite(setting)
+        self._token, self._market = token.interface, market.interface
         self._tick = tick
         self._quotes = 0
         self.receipts: list[tuple[str, Receipt]] = []
-        self.token = self.create("EnergyCredit").created or ""
-        self.market = self.create("EnergyMarket", self.token, self.supplier.address, *frame(tariff)).created or ""
-        self.lens = self.create("MarketLens", self.market).created or ""
+        self.token = self.create(token)
+        self.target = self.create(market, self.token, self.address("supplier"), *frame(tariff))
+        self.lens = self.create(lens, self.target)
 
-    # ---- transactions -------------------------------------------------------------------
+    # ---- what a driver asks for ---------------------------------------------------------
 
-    def create(self, contract: str, *arguments: Any) -> Receipt:
-        """Deploys a contract; the owner pays."""
-        built = self._contracts[contract]
-        if built.free < 0:
-            raise Unexpected(f"{contract} is {-built.free:,} bytes above what a chain takes (EIP-170)")
-        return self._noted(contract, self.chain.send(self.owner, None, built.deployment(*arguments)))
+    @property
+    def now(self) -> int:
+        return self.backend.now
 
-    def send(self, sender: Party, function: str, *arguments: Any, **events: int) -> Receipt:
-        """A call of the market, which must log exactly these events: name -> how often."""
-        data = self._market.call(function, *arguments)
-        receipt = self._noted(function, self.chain.send(sender, self.market, data))
-        logged = Counter(self._market.event(log) for log in receipt.logs if log.address == self.market)
-        if logged != Counter(events):
-            raise Unexpected(f"{function} by {sender} logged {dict(logged)}, not {events}")
+    def at(self, second: int) -> None:
+        self.backend.now = second
+
+    def address(self, name: str) -> str:
+        return self.people[name].address
+
+    def call(self, function: str, *args: Any, sender: str, **events: int) -> Receipt:
+        """A call of the market, which must log exactly its own event and these others: name -> how often."""
+        data = self._market.call(function, *on_chain(self.resolved(args)))
+        receipt = self._noted(function, self.backend.send(self.people[sender], self.target, data))
+        expected = Counter(events)
+        if function in EVENTS:
+            expected[EVENTS[function]] += len(args[-1]) if isinstance(args[-1], list) else 1
+        here = bytes.fromhex(self.target[2:])
+        logged = Counter(self._market.events[topics[0]].name for emitter, topics, _ in receipt.logs if emitter == here)
+        if logged != expected:
+            raise Unexpected(f"{function} by {sender} logged {dict(logged)}, not {dict(expected)}")
         return receipt
 
     def _noted(self, name: str, receipt: Receipt) -> Receipt:
@@ -147,103 +121,30 @@ class Community:
         self._tick()
         return receipt
 
-    # ---- users and money ----------------------------------------------------------------
+    # ---- what is beside the market, or has a number or a batch -----------------------------
 
-    def register(self, household: Household) -> Receipt:
-        """Registers a household with its meter's signature."""
-        signature = household.meter.sign_pairing(self.market, household.address, household.profile, CHAIN_ID)
-        return self.send(household, "register", household.profile, household.meter.address, signature, Registered=1)
+    def create(self, built: Build, *arguments: Any) -> str:
+        """Deploys a contract, for which the owner pays; returns its address."""
+        if built.free < 0:
+            raise Unexpected(f"{built.contract} is {-built.free:,} bytes above what a chain takes (EIP-170)")
+        data = built.creation + built.interface.constructor(*arguments)
+        return self._noted(built.contract, self.backend.send(self.people["owner"], None, data)).created or ""
 
-    def authorize(self, household: Household) -> Receipt:
-        """The owner lets a household trade, as far as its connection goes."""
-        return self.send(self.owner, "authorize", household.address, household.capacity, Authorized=1)
-
-    def mint(self, party: Party, amount: int) -> None:
+    def mint(self, name: str, amount: int) -> None:
         """Turns ether of a party into credits that the market may take, this time only."""
-        self.chain.send(party, self.token, self._token.call("mint"), value=amount)
-        self.chain.send(party, self.token, self._token.call("approve", self.market, amount))
+        self.backend.send(self.people[name], self.token, self._token.call("mint"), value=amount)
+        self.backend.send(self.people[name], self.token, self._token.call("approve", self.target, amount))
 
-    def deposit(self, party: Party, amount: int) -> Receipt:
-        """Deposits credits that were minted before."""
-        return self.send(party, "deposit", amount, Deposited=1)
-
-    # ---- time ---------------------------------------------------------------------------
-
-    def next_period(self) -> int:
-        """The first delivery period whose bidding is open for another half-hour at least."""
-        length = self.tariff.period_length
-        return (self.chain.now + 2 * self.tariff.window + length) // length + 1
-
-    def to(self, phase: Phase, period: int) -> None:
-        """Waits for the second at which a phase of a period begins."""
-        begins = Clock(self.tariff.period_length, self.tariff.window).begins(phase, period)
-        if begins < self.chain.now:
-            raise Unexpected(f"{phase} of period {period} began {self.chain.now - begins} s ago")
-        self.chain.now = begins
-
-    # ---- the auction --------------------------------------------------------------------
-
-    def quote(self, prosumer: Household, period: int, volume: int, price: int) -> tuple[int, Receipt]:
+    def quote(self, prosumer: str, period: int, volume: int, price: int) -> tuple[int, Receipt]:
         """A prosumer quotes; the quote's number comes first."""
         self._quotes += 1
-        return self._quotes, self.send(prosumer, "submit_quote", period, volume, price, QuoteSubmitted=1)
-
-    def bid(self, quote: int, bid: Bid) -> Receipt:
-        """A bidder hands in its seal."""
-        seal = seal_of(CHAIN_ID, self.market, quote, bid.bidder.address, bid.price, bid.volume, bid.salt)
-        return self.send(bid.bidder, "submit_bid", quote, seal, BidSealed=1)
-
-    def reveal(self, quote: int, bid: Bid) -> Receipt:
-        """A bidder opens its bid."""
-        return self.send(bid.bidder, "reveal_bid", quote, bid.price, bid.volume, bid.salt, BidRevealed=1)
+        return self._quotes, self.call("submit_quote", period, volume, price, sender=prosumer)
 
     def match(self, quote: int, winners: int, losers: int) -> Receipt:
         """A stranger matches a quote."""
-        events = {"BidConfirmed": winners, "BidRejected": losers}
-        return self.send(
-            self.supplier, "match_bids", quote, QuoteMatched=1, **{name: n for name, n in events.items() if n}
-        )
-
-    def buy(self, quote: int, household: Household, volume: int) -> Receipt:
-        """A household buys a part of what a quote has left."""
-        return self.send(household, "buy_surplus", quote, volume, SurplusBought=1)
-
-    # ---- readings and settlement --------------------------------------------------------
-
-    def _signature(self, period: int, report: Report) -> bytes:
-        return report.household.meter.sign_reading(
-            self.market, report.household.address, period, report.exported, report.imported, CHAIN_ID
-        )
-
-    def read(self, period: int, report: Report) -> Receipt:
-        """A household brings its meter's reading."""
-        user, signature = report.household, self._signature(period, report)
-        return self.send(
-            *(user, "submit_reading", user.address, period, report.exported, report.imported, signature),
-            ReadingSubmitted=1,
-        )
+        return self.call("match_bids", quote, sender="supplier", BidConfirmed=winners, BidRejected=losers)
 
     def read_all(self, period: int, reports: Sequence[Report]) -> Receipt:
         """The owner brings many readings in one transaction."""
-        readings = [
-            (report.household.address, report.exported, report.imported, self._signature(period, report))
-            for report in reports
-        ]
-        return self.send(self.owner, "submit_readings", period, readings, ReadingSubmitted=len(readings))
-
-    def settle(self, quote: int, **events: int) -> Receipt:
-        """The owner settles a quote."""
-        return self.send(self.owner, "settle_quote", quote, QuoteSettled=1, **events)
-
-    def settle_account(self, period: int, household: Household, **events: int) -> Receipt:
-        """The owner settles one account."""
-        return self.send(self.owner, "settle_account", household.address, period, AccountSettled=1, **events)
-
-    def settle_own_account(self, period: int, household: Household, **events: int) -> Receipt:
-        """A household settles its account itself, as anybody may once the owner's turn is over."""
-        return self.send(household, "settle_account", household.address, period, AccountSettled=1, **events)
-
-    def settle_accounts(self, period: int, households: Sequence[Household], **events: int) -> Receipt:
-        """The owner settles many accounts in one transaction."""
-        users = [household.address for household in households]
-        return self.send(self.owner, "settle_accounts", period, users, AccountSettled=len(users), **events)
+        readings = [(*report, self.reading(report.name, period, *report[1:])) for report in reports]
+        return self.call("submit_readings", period, readings, sender="owner")

@@ -14,7 +14,7 @@ from fractions import Fraction
 from random import Random
 
 from verification.gas.chain import Chain, Receipt
-from verification.gas.community import CREDITS, LARGEST_CAPACITY, START, Bid, Community, Household, Report
+from verification.gas.community import CAPACITY, CREDITS, LARGEST_CAPACITY, Bid, Community, Report
 from wattproof.terms.model import Phase
 
 SIZES = (10, 50, 100, 128)
@@ -97,12 +97,11 @@ class History:
         self._sizes, self._most, self._batches = sizes, most, batches
         self._random = Random("the market's gas")
         self._penny = self.community.tariff.sbp // 600  # a hundredth of a penny a kWh
-        self._prosumer, self._neighbour, self._defaulter = (
-            Household(f"prosumer {i}", LARGEST_CAPACITY) for i in range(3)
-        )
+        self._prosumer, self._neighbour, self._defaulter = (f"prosumer {i}" for i in range(3))
+        self._consumers = [f"consumer {i}" for i in range(2 * most)]
         # Who buys surplus in the full book takes a large part of it (T-SUR-11).
-        self._consumers = [Household(f"consumer {i}") for i in range(most)]
-        self._consumers += [Household(f"consumer {i}", LARGEST_CAPACITY) for i in range(most, 2 * most)]
+        wide = (self._prosumer, self._neighbour, self._defaulter, *self._consumers[most:])
+        self._capacities = dict.fromkeys(self._consumers, CAPACITY) | dict.fromkeys(wide, LARGEST_CAPACITY)
 
     def note(self, step: str, receipt: Receipt | Weight, n: int | None = None) -> Weight:
         """Keeps what a step weighed."""
@@ -137,18 +136,18 @@ class History:
         community = self.community
         for name, receipt in community.receipts:
             self.note(f"deploy {name}", receipt)
-        community.mint(community.supplier, 100 * CREDITS)
-        community.deposit(community.supplier, 100 * CREDITS)
+        community.mint("supplier", 100 * CREDITS)
+        community.call("deposit", 100 * CREDITS, sender="supplier")
         for household in (self._prosumer, self._neighbour, self._defaulter, *self._consumers):
-            registered = self.note("register", community.register(household))
-            authorised = self.note("authorise", community.authorize(household))
-            self.note("register + authorise", registered + authorised)
+            receipts = community.admit(household, self._capacities[household])
+            both = [self.note(step, receipt) for step, receipt in zip(("register", "authorise"), receipts, strict=True)]
+            self.note("register + authorise", total(both))
             community.mint(household, CREDITS)
-            self.note("deposit, the first", community.deposit(household, CREDITS))
+            self.note("deposit, the first", community.call("deposit", CREDITS, sender=household))
 
     def _warm_up(self) -> None:
         """A period in which everybody trades for the first time, so that later ones find their words in use."""
-        period = self.community.next_period()
+        period = self.community.next_period() + 1
         books = [
             (self._prosumer, self._book(self._consumers[: self._most])),
             (self._neighbour, self._book(self._consumers[self._most : self._most + 1])),
@@ -159,11 +158,11 @@ class History:
         ]
         for quote, (_, book) in zip(quotes, books, strict=True):
             for bid in book:
-                self.community.bid(quote, bid)
+                self.community.bid(quote, *bid)
         self.community.to(Phase.REVEALING, period)
         for quote, (_, book) in zip(quotes, books, strict=True):
             for bid in book:
-                self.community.reveal(quote, bid)
+                self.community.reveal(quote, *bid)
         self.community.to(Phase.MATCHING, period)
         for quote, (_, book) in zip(quotes, books, strict=True):
             self.community.match(quote, len(book), 0)
@@ -172,7 +171,7 @@ class History:
             self._report(period, prosumer, book)
         self.community.to(Phase.SETTLING, period)
         for quote, (prosumer, book) in zip(quotes, books, strict=True):
-            self.community.settle(quote, TradeSettled=len(book), PerformanceRecorded=1)
+            self.community.call("settle_quote", quote, sender="owner", TradeSettled=len(book), PerformanceRecorded=1)
             self._close(period, prosumer, book)
 
     # ---- books --------------------------------------------------------------------------
@@ -181,7 +180,7 @@ class History:
         """The quotes' price, 9 p/kWh, and some hundredths of a penny."""
         return (900 + bonus) * self._penny
 
-    def _book(self, bidders: Sequence[Household], least: int = 300, most: int = 900) -> list[Bid]:
+    def _book(self, bidders: Sequence[str], least: int = 300, most: int = 900) -> list[Bid]:
         """Bids of `least` to `most` Wh, in a shuffled order."""
         bids = [
             Bid(bidder, self._price(self._random.randint(1, 800)), self._random.randint(least, most))
@@ -190,17 +189,15 @@ class History:
         self._random.shuffle(bids)
         return bids
 
-    def _auction(
-        self, prosumer: Household, volume: int, book: Sequence[Bid], winners: int
-    ) -> tuple[int, int, list[Weight]]:
+    def _auction(self, prosumer: str, volume: int, book: Sequence[Bid], winners: int) -> tuple[int, int, list[Weight]]:
         """Quote, bids, reveals and matching of one book; period, quote, and weights of which the last is the match."""
         community = self.community
-        period = community.next_period()
+        period = community.next_period() + 1
         quote, receipt = community.quote(prosumer, period, volume, self._price())
         weights = [self.note("quote, the first of its period", receipt)]
-        weights += [self.note("bid", community.bid(quote, bid)) for bid in book]
+        weights += [self.note("bid", community.bid(quote, *bid)) for bid in book]
         community.to(Phase.REVEALING, period)
-        weights += [self.note("reveal", community.reveal(quote, bid)) for bid in book]
+        weights += [self.note("reveal", community.reveal(quote, *bid)) for bid in book]
         community.to(Phase.MATCHING, period)
         weights.append(Weight.of(community.match(quote, winners, len(book) - winners)))
         return period, quote, weights
@@ -213,7 +210,8 @@ class History:
         self.community.to(Phase.METERING, period)
         weights += self._report(period, self._prosumer, book)
         self.community.to(Phase.SETTLING, period)
-        settle = Weight.of(self.community.settle(quote, TradeSettled=n, PerformanceRecorded=1))
+        events = {"TradeSettled": n, "PerformanceRecorded": 1}
+        settle = Weight.of(self.community.call("settle_quote", quote, sender="owner", **events))
         weights += [settle, *self._close(period, self._prosumer, book)]
         return Played(match, settle, total(weights))
 
@@ -229,35 +227,42 @@ class History:
         self._deliver(period, quote, self._prosumer, best.volume, TradeSettled=1, PerformanceRecorded=1)
         return weights[-1]
 
-    def _deliver(self, period: int, quote: int, prosumer: Household, exported: int, **events: int) -> Weight:
+    def _deliver(self, period: int, quote: int, prosumer: str, exported: int, **events: int) -> Weight:
         """The prosumer's reading and the settlement of its quote."""
         self.community.to(Phase.METERING, period)
-        self.note("reading", self.community.read(period, Report(prosumer, exported, 0)))
+        self.note("reading", self._read(period, Report(prosumer, exported, 0)))
         self.community.to(Phase.SETTLING, period)
-        return Weight.of(self.community.settle(quote, **events))
+        return Weight.of(self.community.call("settle_quote", quote, sender="owner", **events))
 
     # ---- readings and accounts ----------------------------------------------------------
 
-    def _report(self, period: int, prosumer: Household, book: Sequence[Bid]) -> list[Weight]:
+    def _report(self, period: int, prosumer: str, book: Sequence[Bid]) -> list[Weight]:
         """Everybody's readings, 2 % above what was traded, in batches of at most `BATCH`."""
         exported = sum(bid.volume for bid in book) * 102 // 100
         reports = [Report(prosumer, exported, 0)]
         reports += [Report(bid.bidder, 0, bid.volume * 102 // 100) for bid in book]
         return [Weight.of(self.community.read_all(period, part)) for part in _evenly(reports, BATCH)]
 
-    def _close(self, period: int, prosumer: Household, book: Sequence[Bid]) -> list[Weight]:
+    def _close(self, period: int, prosumer: str, book: Sequence[Bid]) -> list[Weight]:
         """Everybody's account with the supplier, in batches of at most `BATCH`."""
         users = [prosumer, *(bid.bidder for bid in book)]
         return [
-            Weight.of(
-                self.community.settle_accounts(
-                    period,
-                    part,
-                    **_some(PerformanceRecorded=len(part) - (prosumer in part)),
-                )
-            )
-            for part in _evenly(users, BATCH)
+            Weight.of(self._settle_all(period, part, len(part) - (prosumer in part))) for part in _evenly(users, BATCH)
         ]
+
+    def _settle_all(self, period: int, users: Sequence[str], performances: int) -> Receipt:
+        """The owner settles many accounts in one transaction."""
+        return self.community.call(
+            "settle_accounts", period, list(users), sender="owner", PerformanceRecorded=performances
+        )
+
+    def _settle_account(self, period: int, user: str, sender: str = "owner", **events: int) -> Receipt:
+        return self.community.call("settle_account", user, period, sender=sender, **events)
+
+    def _read(self, period: int, report: Report) -> Receipt:
+        """A household brings its meter's reading."""
+        name, exported, imported = report
+        return self.community.read(name, period, exported, imported, sender=name)
 
     # ---- what is rarer ------------------------------------------------------------------
 
@@ -271,12 +276,9 @@ class History:
                 book = self._book(bidders)
                 volume = sum(bid.volume for bid in book)
                 period, quote, _ = self._auction(self._defaulter, volume, book, size)
-                weights[kind, size] = self._deliver(
-                    *(period, quote, self._defaulter, volume * percent // 100),
-                    TradeSettled=size,
-                    PerformanceRecorded=1,
-                    **{event: size},
-                )
+                events = {"TradeSettled": size, "PerformanceRecorded": 1, event: size}
+                exported = volume * percent // 100
+                weights[kind, size] = self._deliver(period, quote, self._defaulter, exported, **events)
         for kind, step in (("short", "settle, a trade with a shortage"), ("waived", "settle, a trade with a waiver")):
             self.note(step, (weights[kind, n] - weights[kind, 1]) / (n - 1), n)
 
@@ -299,86 +301,76 @@ class History:
         community.to(Phase.METERING, period)
         # The bidders have settled accounts before; most who bought surplus have not, and are left out.
         reports = [Report(bid.bidder, 0, bid.volume + 1) for bid in book]
-        rest = self._by_batches(
-            reports,
-            lambda n, part: self.note("reading, in a batch", Weight.of(community.read_all(period, part)) / n, n),
-        )
+        rest = self._by_batches("reading, in a batch", reports, lambda part: community.read_all(period, part))
         exported = len(late) * (volume + 1)
-        self.note("reading", community.read(period, Report(self._prosumer, exported, 0)))
+        self.note("reading", self._read(period, Report(self._prosumer, exported, 0)))
         for report in rest:
-            self.note("reading", community.read(period, report))
+            self.note("reading", self._read(period, report))
         # Who has nothing to do with the quote reports, too.
-        self.note("reading", community.read(period, Report(self._neighbour, 0, 450)))
+        self.note("reading", self._read(period, Report(self._neighbour, 0, 450)))
         self._buy_all(quote, late, volume + 1, exported - volume)
 
         community.to(Phase.SETTLING, period)
         # Far more was exported than quoted: that is no good record, and no default.
-        settled = community.settle(quote, TradeSettled=2 * most)
+        settled = community.call("settle_quote", quote, sender="owner", TradeSettled=2 * most)
         self.note("settle, full book", settled, 2 * most)
         users = [bid.bidder for bid in book]
-        both = ("PerformanceRecorded",)
         rest_of_users = self._by_batches(
+            "account, in a batch",
             users,
-            lambda n, part: self.note(
-                "account, in a batch",
-                Weight.of(community.settle_accounts(period, part, **dict.fromkeys(both, n))) / n,
-                n,
-            ),
+            lambda part: self._settle_all(period, part, len(part)),
         )
         by_themselves = rest_of_users[(len(rest_of_users) + 1) // 2 :]
         for user in rest_of_users[: -len(by_themselves) or None]:
-            receipt = community.settle_account(period, user, **dict.fromkeys(both, 1))
+            receipt = self._settle_account(period, user, PerformanceRecorded=1)
             self.note("account of a consumer", receipt)
         # All that the prosumer exported is sold, so nothing is cleared.
-        self.note("account, nothing to clear", community.settle_account(period, self._prosumer))
-        self.note("account without trades", community.settle_account(period, self._neighbour))
+        self.note("account, nothing to clear", self._settle_account(period, self._prosumer))
+        self.note("account without trades", self._settle_account(period, self._neighbour))
         community.to(Phase.CLOSING, period)
         for user in by_themselves:
-            receipt = community.settle_own_account(period, user, **dict.fromkeys(both, 1))
+            receipt = self._settle_account(period, user, user, PerformanceRecorded=1)
             self.note("account of a consumer, by itself", receipt)
 
-    def _buy_all(self, quote: int, buyers: Sequence[Household], each: int, left: int) -> None:
+    def _buy_all(self, quote: int, buyers: Sequence[str], each: int, left: int) -> None:
         """The buyers purchase what is left of a quote: `each` as much, but the last one only the rest."""
         for buyer in buyers:
             volume = min(each, left)
-            self.note("purchase, the first", self.community.buy(quote, buyer, volume))
+            self.note("purchase, the first", self.community.call("buy_surplus", quote, volume, sender=buyer))
             left -= volume
 
-    def _by_batches(self, entries: list, send: Callable[[int, list], Weight]) -> list:
-        """A batch of each size from the front of `entries`; returns the rest."""
-        left = list(entries)
+    def _by_batches(self, step: str, entries: list, send: Callable[[list], Receipt]) -> list:
+        """Notes what an entry weighs in a batch of each size from the front of `entries`; returns the rest."""
         for size in self._batches:
-            part, left = left[:size], left[size:]
-            send(size, part)
-        return left
+            part, entries = entries[:size], entries[size:]
+            self.note(step, Weight.of(send(part)) / size, size)
+        return entries
 
     def _odds_and_ends(self) -> None:
         """Second quotes, quotes withdrawn, second purchases, later deposits, withdrawals, the owner's calls."""
         community = self.community
         consumers = self._consumers[:3]
-        period = community.next_period()
+        period = community.next_period() + 1
         first, _ = community.quote(self._prosumer, period, 1_000, self._price())
         for prosumer in (self._neighbour, self._defaulter):
             second, receipt = community.quote(prosumer, period, 1_000, self._price())
             self.note("quote, a further one of its period", receipt)
-        self.note("invalidate", community.send(self._defaulter, "invalidate_quote", second, QuoteInvalidated=1))
+        self.note("invalidate", community.call("invalidate_quote", second, sender=self._defaulter))
         community.to(Phase.MATCHING, period)
         community.match(first, 0, 0)
         for consumer in consumers:
-            community.buy(first, consumer, 100)
-            self.note("purchase, again", community.buy(first, consumer, 100))
+            community.call("buy_surplus", first, 100, sender=consumer)
+            self.note("purchase, again", community.call("buy_surplus", first, 100, sender=consumer))
         for consumer in consumers:
             community.mint(consumer, CREDITS)
-            self.note("deposit, a later one", community.deposit(consumer, CREDITS))
-            receipt = community.send(consumer, "withdraw", CREDITS, Withdrawn=1)
-            self.note("withdraw", receipt)
-            self.note("clear, nothing there", community.send(consumer, "clear", consumer.address))
-            self.note("revoke", community.send(community.owner, "revoke", consumer.address, Revoked=1))
-            self.note("authorise again", community.authorize(consumer))
-
-
-def _some(**events: int) -> dict[str, int]:
-    return {name: count for name, count in events.items() if count}
+            for step, function, args, sender in (
+                ("deposit, a later one", "deposit", (CREDITS,), consumer),
+                ("withdraw", "withdraw", (CREDITS,), consumer),
+                ("clear, nothing there", "clear", (consumer,), consumer),
+                ("revoke", "revoke", (consumer,), "owner"),
+                ("authorise again", "authorize", (consumer, self._capacities[consumer]), "owner"),
+            ):
+                self.note(step, community.call(function, *args, sender=sender))
 
 
 def _evenly(entries: Sequence, most: int) -> list[Sequence]:
@@ -386,13 +378,3 @@ def _evenly(entries: Sequence, most: int) -> list[Sequence]:
     parts = math.ceil(len(entries) / most)
     edges = [len(entries) * i // parts for i in range(parts + 1)]
     return [entries[low:high] for low, high in itertools.pairwise(edges)]
-
-
-def play(
-    chain: Callable[[int], Chain] | Chain,
-    **choices: object,
-) -> History:
-    """Plays the history on a chain that begins at `START`."""
-    history = History(chain(START) if callable(chain) else chain, **choices)  # type: ignore[arg-type]
-    history.play()
-    return history

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 from eth.abc import SignedTransactionAPI
 from eth_utils.address import to_checksum_address
 
-from verification.gas.chain import CHAIN_ID, Chain, Log, Receipt, Refused, calldata_gas
+from verification.gas.chain import CHAIN_ID, Chain, Receipt, Refused, calldata_gas
+from verification.harness.answers import Log
 from wattproof.evm.anvil import Anvil, RpcError
 
 _PATIENCE = 10
@@ -64,14 +65,7 @@ class Node(Chain):
         return Receipt(
             gas=int(receipt["gasUsed"], 16),
             calldata=calldata_gas(transaction.data),
-            logs=tuple(
-                Log(
-                    to_checksum_address(log["address"]),
-                    tuple(bytes.fromhex(topic[2:]) for topic in log["topics"]),
-                    bytes.fromhex(log["data"][2:]),
-                )
-                for log in receipt["logs"]
-            ),
+            logs=logs_of(receipt),
             created=to_checksum_address(receipt["contractAddress"]) if receipt["contractAddress"] else None,
         )
 
@@ -83,3 +77,15 @@ class Node(Chain):
                 raise Refused(f"no receipt of transaction {number}")
             time.sleep(0.02)
         return receipt
+
+
+def logs_of(receipt: dict[str, Any]) -> tuple[Log, ...]:
+    """The events in a node's receipt."""
+    return tuple(
+        (
+            bytes.fromhex(log["address"][2:]),
+            tuple(int(topic, 16) for topic in log["topics"]),
+            bytes.fromhex(log["data"][2:]),
+        )
+        for log in receipt["logs"]
+    )

@@ -46,19 +46,16 @@ def show(lines: Sequence[Figure], sizes: Sequence[Size], console: Console) -> No
         previous = line.step
     console.print(table)
 
-    peers = Table(title="other public energy markets", title_justify="left", box=box.SIMPLE_HEAD)
-    for heading in ("step", "market", "gas", "here", ""):
-        peers.add_column(heading, justify="right" if heading in ("gas", "here") else "left")
-    for step, who, gas, ours, remark in _peers(lines):
-        peers.add_row(step, who, gas, ours, remark)
-    console.print(peers)
-
-    code = Table(title="bytes of code, and free below EIP-170's limit", title_justify="left", box=box.SIMPLE_HEAD)
-    for heading in ("contract", "rules", "optimised for", "bytes", "free"):
-        code.add_column(heading, justify="right" if heading in ("bytes", "free") else "left")
-    for row in _code(sizes):
-        code.add_row(*row)
-    console.print(code)
+    for title, (headings, rows, right) in (
+        ("other public energy markets", _peers(lines)),
+        ("bytes of code, and free below EIP-170's limit", _code(sizes)),
+    ):
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+        for column, heading in enumerate(headings):
+            table.add_column(heading, justify="right" if column in right else "left")
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
     for sentence in _sentences(lines):
         console.print(sentence)
     for failure in (*failures(lines), *too_large(sizes)):
@@ -76,13 +73,19 @@ def _ratio(line: Figure, mark: str = "**", end: str = "**") -> str:
     return f"{mark}{text}{end}" if line.ratio > WITHIN else text
 
 
-def _peers(lines: Sequence[Figure]) -> list[tuple[str, str, str, str, str]]:
+Cells = tuple[Sequence[str], Sequence[Sequence[str]], Sequence[int]]
+"""The headings of a table, its rows, and the columns that are aligned to the right."""
+
+
+def _peers(lines: Sequence[Figure]) -> Cells:
     median = {(line.step, line.n): line.median for line in lines}
-    return [(peer.step, peer.who, f"{peer.gas:,}", f"{median[peer.ours]:,}", peer.remark) for peer in PEERS]
+    rows = [(peer.step, peer.who, f"{peer.gas:,}", f"{median[peer.ours]:,}", peer.remark) for peer in PEERS]
+    return ("step", "market", "gas", "here", ""), rows, (2, 3)
 
 
-def _code(sizes: Sequence[Size]) -> list[tuple[str, str, str, str, str]]:
-    return [(size.contract, *BUILDS[size.build], f"{size.size:,}", f"{size.free:,}") for size in sizes]
+def _code(sizes: Sequence[Size]) -> Cells:
+    rows = [(size.contract, *BUILDS[size.build], f"{size.size:,}", f"{size.free:,}") for size in sizes]
+    return ("contract", "rules", "optimised for", "bytes", "free"), rows, (3, 4)
 
 
 def _sentences(lines: Sequence[Figure]) -> list[str]:
@@ -148,14 +151,6 @@ def _demands() -> str:
     return _markdown(("steps", "must"), rows, ())
 
 
-def _peer_table(lines: Sequence[Figure]) -> str:
-    return _markdown(("step", "market", "gas", "here", ""), _peers(lines), (2, 3))
-
-
-def _code_table(sizes: Sequence[Size]) -> str:
-    return _markdown(("contract", "rules", "optimised for", "bytes", "free"), _code(sizes), (3, 4))
-
-
 def _summary(lines: Sequence[Figure], sizes: Sequence[Size]) -> str:
     above = [*failures(lines), *too_large(sizes)]
     kept = "Every target is kept." if not above else "Above their targets:\n\n" + "\n".join(f"- {one}" for one in above)
@@ -167,8 +162,8 @@ SECTIONS: dict[str, Callable[[Sequence[Figure], Sequence[Size]], str]] = {
     "targets": lambda lines, _: _targets(lines),
     "parts": lambda lines, _: _parts(lines),
     "demands": lambda *_: _demands(),
-    "peers": lambda lines, _: _peer_table(lines),
-    "code": lambda _, sizes: _code_table(sizes),
+    "peers": lambda lines, _: _markdown(*_peers(lines)),
+    "code": lambda _, sizes: _markdown(*_code(sizes)),
 }
 """What stands between `<!-- gas: NAME -->` and `<!-- end -->`."""
 

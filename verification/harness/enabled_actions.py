@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
+from typing import Protocol
 
-from verification.harness.lockstep import HOUSEHOLDS, Lockstep
-from wattproof.terms.model import AccountView, BidStatus, Phase, QuoteStatus
+from verification.harness.lockstep import HOUSEHOLDS
+from wattproof.market.clock import Clock
+from wattproof.market.deployment import Tariff
+from wattproof.terms.model import AccountView, BidStatus, Market, Phase, QuoteStatus
 
 AFTER_REVEALING = ~(Phase.BIDDING | Phase.REVEALING)
 AFTER_METERING = Phase.SETTLING | Phase.CLOSING
@@ -16,15 +19,48 @@ MAX_QUOTES = 7
 """Quotes that a history makes at most, those that its preset settled not counted."""
 
 
+class InPlay(Protocol):
+    """A market that is played: a `Lockstep`, or the model alone.
+
+    model     the market, by the terms
+    periods   those in play
+    first     the first quote that was not settled before the history began
+    trace     all that happened
+    """
+
+    tariff: Tariff
+    model: Market
+    periods: list[int]
+    first: int
+
+    @property
+    def now(self) -> int: ...
+
+    @property
+    def trace(self) -> Sized: ...
+
+    def address(self, name: str) -> str: ...
+
+
+def edges_ahead(market: InPlay) -> list[int]:
+    """The seconds still ahead at which a phase of a period in play begins; where there is none, one period on."""
+    clock = Clock(market.tariff.period_length, market.tariff.window)
+    begun_by_time = [phase for phase in Phase if phase != Phase.BIDDING]
+    edges = {clock.begins(phase, period) for period in market.periods for phase in begun_by_time}
+    return sorted(edge for edge in edges if edge > market.now) or [market.now + clock.period_length]
+
+
 class EnabledActions:
     """One moment of a market, until something happens. Nothing is computed that is not asked for, or twice."""
 
-    def __init__(self, lockstep: Lockstep, sealed: Mapping[tuple[int, str], tuple[int, int]]) -> None:
+    def __init__(
+        self, lockstep: InPlay, sealed: Mapping[tuple[int, str], tuple[int, int]], most_quotes: float = MAX_QUOTES
+    ) -> None:
         self.lockstep, self.market, self.now = lockstep, lockstep.model, lockstep.now
-        self.sealed = sealed
+        self.sealed, self.most_quotes = sealed, most_quotes
         self._made = len(lockstep.trace), len(sealed), len(lockstep.periods)
 
-    def holds_for(self, lockstep: Lockstep, sealed: Mapping[tuple[int, str], tuple[int, int]]) -> bool:
+    def holds_for(self, lockstep: InPlay, sealed: Mapping[tuple[int, str], tuple[int, int]]) -> bool:
         """Whether this is still so: no call was made since, and no time has passed. Both leave a line in the trace."""
         return lockstep is self.lockstep and self._made == (len(lockstep.trace), len(sealed), len(lockstep.periods))
 
@@ -65,7 +101,7 @@ class EnabledActions:
     @functools.cached_property
     def offers(self) -> list[tuple[str, int]]:
         """Who could quote for which period."""
-        if len(self.quotes) >= MAX_QUOTES:
+        if len(self.quotes) >= self.most_quotes:
             return []
         return [
             (name, period)

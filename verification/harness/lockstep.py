@@ -24,10 +24,11 @@ from eth_utils.crypto import keccak
 
 from verification.harness import counters
 from verification.harness.counters import holds
+from verification.harness.driver import STRANGER, Driver
 from verification.harness.state import Asked, Observation, decode
-from verification.harness.symbolic import Signed, meter, seal_bytes
+from verification.harness.symbolic import for_model, on_chain, seal_bytes
 from verification.harness.trace import Gift, Made, Moment, Outcome, Scene, Trace
-from wattproof.market.abi import each, interface, revert_reason, signed_word, word
+from wattproof.market.abi import interface, revert_reason, signed_word, word
 from wattproof.market.deployment import Tariff, deploy
 from wattproof.terms import model
 from wattproof.terms.model import QuoteStatus, Refused
@@ -40,8 +41,6 @@ HOUSEHOLDS = ("sunny", "bright", "breezy", "cloudy", "misty", "rainy")
 
 NEWCOMER = "balmy"
 """A household that is not registered at the start."""
-
-STRANGER = "stranger"
 
 REPL_NAMES = (*HOUSEHOLDS, NEWCOMER, STRANGER, "owner", "supplier")
 """Who is a variable of its own at the REPL; everybody else is `who("name")`."""
@@ -74,7 +73,29 @@ STATE = {
 """The parts of the state that are compared after every call, each with the invariant that says so."""
 
 
-class Lockstep:
+def model_of(tariff: Tariff, owner: str, supplier: str, token: str, market: str, chain: int) -> model.Market:
+    """The model of a market that was just deployed at the address `market`."""
+    return model.Market(
+        owner=owner,
+        supplier=supplier,
+        **asdict(tariff),
+        token=model.Token(address=token),
+        address=market,
+        chain_id=chain,
+        seal_function=seal_bytes,
+    )
+
+
+def ask_model(market: model.Market, function: str, args: Sequence[Any], sender: str, now: int) -> Outcome:
+    """What comes of a call by the terms; people are addresses, signatures `Signed`."""
+    try:
+        result = getattr(market, function)(*for_model(args), sender=sender, now=now)
+    except Refused as refused:
+        return Outcome(False, refused.reason)
+    return Outcome(True, None, result, tuple(market.events))
+
+
+class Lockstep(Driver[Outcome]):
     """A market, its model and the names of everybody. Build one with `Lockstep.fresh`, branch it with `branch`."""
 
     comparing = True
@@ -94,14 +115,8 @@ class Lockstep:
         self.chain = self.env.evm.patch.chain_id
         self.addresses: dict[str, str] = {"owner": deployment.owner, "supplier": deployment.supplier}
         self.names: dict[str, str] = {address: name for name, address in self.addresses.items()}
-        self.model = model.Market(
-            owner=deployment.owner,
-            supplier=deployment.supplier,
-            **asdict(tariff),
-            token=model.Token(address=str(self.token.address)),
-            address=self.target,
-            chain_id=self.chain,
-            seal_function=seal_bytes,
+        self.model = model_of(
+            tariff, deployment.owner, deployment.supplier, str(self.token.address), self.target, self.chain
         )
         self.interface = interface(self.market)
         self.lens = Lens(self.market.lens)
@@ -170,23 +185,9 @@ class Lockstep:
             self.users.append(address)
         self.give(name, 2 * funds)
         if register:
-            self.call("register", name.encode().ljust(32, b"."), meter(name).address, self.pairing(name), sender=name)
-            self.call("authorize", name, capacity, sender="owner")
+            self.admit(name, capacity)
         if funds:
             self.call("deposit", funds, sender=name)
-
-    def pairing(self, name: str, profile: bytes | None = None, meter_of: str | None = None, **other: Any) -> Signed:
-        """The signature that pairs a household with a meter; `other`: market, chain or form."""
-        profile = name.encode().ljust(32, b".") if profile is None else profile
-        where = {"market": self.target, "chain": self.chain} | other
-        return Signed(meter_of or name, "Pairing", (self.address(name), profile), **where)
-
-    def reading(
-        self, name: str, period: int, exported: int, imported: int, meter_of: str | None = None, **other: Any
-    ) -> Signed:
-        """A meter's signature of a reading; `other`: market, chain or form."""
-        where = {"market": self.target, "chain": self.chain} | other
-        return Signed(meter_of or name, "Reading", (self.address(name), period, exported, imported), **where)
 
     # ---- time ------------------------------------------------------------------------
 
@@ -216,31 +217,27 @@ class Lockstep:
         machine's own invariants speak first.
         """
         who = self.address(sender)
-        resolved = [each(arg, self._resolved) for arg in args]
+        resolved = self.resolved(args)
         outcome = self._ask_contract(function, resolved, who)
         self.calls.append(Made(self.now, function, tuple(resolved), who, outcome))
         self.trace.append(self.calls[-1])
         self._count(function, outcome)
         if self.divergence is None:
             with self._deferred():
-                self._agree(outcome, self._ask_model(function, resolved, who))
+                self._agree(outcome, ask_model(self.model, function, resolved, who, self.now))
         return outcome
-
-    def _resolved(self, arg: Any) -> Any:
-        """The address of somebody named; anything else as it is."""
-        return self.address(arg) if isinstance(arg, str) and not arg.startswith("0x") else arg
 
     def both(self, function: str, *args: Any, sender: str) -> tuple[Outcome, Outcome]:
         """What contract and model make of a call, which is not compared; arguments as in `call`."""
         who = self.address(sender)
-        resolved = [each(arg, self._resolved) for arg in args]
+        resolved = self.resolved(args)
         chain = self._ask_contract(function, resolved, who)
         self.trace.append(Made(self.now, function, tuple(resolved), who, chain))
-        terms = self._ask_model(function, resolved, who)
+        terms = ask_model(self.model, function, resolved, who, self.now)
         return chain, replace(terms, events=tuple((name, _normal(fields)) for name, fields in terms.events))
 
     def _ask_contract(self, function: str, args: Sequence[Any], sender: str) -> Outcome:
-        data = self.interface.call(function, *(each(arg, _on_chain) for arg in args))
+        data = self.interface.call(function, *on_chain(args))
         computation = self.env.execute_code(to_address=self.target, sender=sender, data=data)
         self._seen = None
         if counters.timing:
@@ -277,14 +274,6 @@ class Lockstep:
             if self.strict:
                 raise
             self.divergence = divergence
-
-    def _ask_model(self, function: str, args: Sequence[Any], sender: str) -> Outcome:
-        told = [each(arg, lambda leaf: leaf.verdict() if isinstance(leaf, Signed) else leaf) for arg in args]
-        try:
-            result = getattr(self.model, function)(*told, sender=sender, now=self.now)
-        except Refused as refused:
-            return Outcome(False, refused.reason)
-        return Outcome(True, None, result, tuple(self.model.events))
 
     def _count(self, function: str, outcome: Outcome) -> None:
         counters.calls[f"{self.machine}.{function}"]["accepted" if outcome.accepted else outcome.reason or ""] += 1
@@ -398,24 +387,14 @@ class Lockstep:
         if self._seen is None or self._seen[0] != key:
             looks, periods = [], tuple(self.periods)
             for users, bidders in self.parties():
-                first = count = 1 if everything else self.first
-                while first <= count:
-                    asked = Asked.page(users, bidders, first, periods)
-                    answer = self.ask(asked)
-                    looks.append((asked, answer))
-                    # No further than quotes can have been made, whatever a contract says that counts them wrongly.
-                    told = int.from_bytes(answer[-128:-96], "big")
-                    first, count = first + 8, min(told, len(self.calls))
+                first = 1 if everything else self.first
+                looks += self.lens.pages(self.env, users, bidders, first, periods, len(self.calls))
             self._seen = (key, looks)
         return self._seen[1]
 
     def ask(self, asked: Asked) -> bytes:
         """What the lens answers to that."""
-        data = self.lens.request(asked)
-        computation = self.env.execute_code(to_address=self.lens.address, data=data, is_modifying=False)
-        if computation.is_error:
-            raise AssertionError(f"a view of the contract reverts: {computation.error}")
-        return computation.output
+        return self.lens.ask(self.env, asked)
 
     def _model_state(self, asked: Asked) -> bytes:
         """What the lens should answer, ABI-encoded, from the model alone."""
@@ -473,10 +452,6 @@ class Lockstep:
 # ---- encoding --------------------------------------------------------------------------
 
 
-def _on_chain(arg: Any) -> Any:
-    return arg.bytes() if isinstance(arg, Signed) else arg
-
-
 class Lens:
     """A market's `MarketLens`, with an encoder of what is asked of it."""
 
@@ -490,6 +465,34 @@ class Lens:
     def request(self, asked: Asked) -> bytes:
         """The calldata that asks for the state of these users, quotes and periods."""
         return self._state.selector + _request(asked)
+
+    def ask(self, env: Any, asked: Asked) -> bytes:
+        """What it answers to that. Raises AssertionError where a view reverts."""
+        data = self.request(asked)
+        computation = env.execute_code(to_address=self.address, data=data, is_modifying=False)
+        if computation.is_error:
+            raise AssertionError(f"a view of the contract reverts: {computation.error}")
+        return computation.output
+
+    def pages(
+        self,
+        env: Any,
+        users: tuple[str, ...],
+        bidders: tuple[str, ...],
+        first: int,
+        periods: tuple[int, ...],
+        most: int,
+    ) -> Iterator[tuple[Asked, bytes]]:
+        """What it answers of these users and of all quotes from `first` on, page by page.
+
+        `most` quotes can have been made, whatever a contract says that counts them wrongly.
+        """
+        count = first
+        while first <= count:
+            asked = Asked.page(users, bidders, first, periods)
+            answer = self.ask(env, asked)
+            yield asked, answer
+            first, count = first + 8, min(int.from_bytes(answer[-128:-96], "big"), most)
 
     def decoded(self, answer: bytes) -> dict[str, Any]:
         """An answer, array by array."""

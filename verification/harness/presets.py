@@ -15,14 +15,11 @@ from boa.environment import Env
 
 from verification.harness import counters
 from verification.harness.lockstep import HOUSEHOLDS, Lockstep
-from verification.harness.symbolic import salt_of, seal_bytes
 from verification.harness.trace import Remark
 from wattproof.evm.engine import make_env, roomy_env
 from wattproof.evm.revm import RevmEnv
 from wattproof.market.deployment import Tariff
-from wattproof.terms.model import QuoteStatus
-
-_SALT = bytes(32)
+from wattproof.terms.model import Phase, QuoteStatus
 
 _prepared: list[tuple[object, str, Lockstep]] = []
 
@@ -119,43 +116,10 @@ def _by_price() -> Lockstep:
     )
     goals = {"breezy": 10, "cloudy": 5, "misty": 4}
     for turn in range(10):
-        play_round(lockstep, "rainy", [name for name, goal in goals.items() if turn < goal])
+        lockstep.trade("rainy", [name for name, goal in goals.items() if turn < goal])
     for name, goal in goals.items():
         assert lockstep.model.account(lockstep.address(name)).performances == goal
     return lockstep
-
-
-def _seal(lockstep: Lockstep, quote_id: int, bidder: str, price: int, volume: int) -> bytes:
-    return seal_bytes((lockstep.chain, lockstep.target, quote_id, lockstep.address(bidder), price, volume, _SALT))
-
-
-def play_round(lockstep: Lockstep, prosumer: str, consumers: list[str], exported: int | None = None) -> None:
-    """One period in which `prosumer` sells 20 Wh to each consumer, everybody reports and the owner settles.
-
-    `exported` defaults to all that was sold; consumers import what they agreed. Ends in SETTLING.
-    """
-    t = lockstep.tariff
-    period = (lockstep.now + 2 * t.window) // t.period_length + 1
-    volume = 20 * len(consumers)
-    quote_id = lockstep.call("submit_quote", period, volume, t.lowest_price, sender=prosumer).result or 0
-    for name in consumers:
-        lockstep.call("submit_bid", quote_id, _seal(lockstep, quote_id, name, t.lowest_price, 20), sender=name)
-    lockstep.at(period * t.period_length - 2 * t.window)
-    for name in consumers:
-        lockstep.call("reveal_bid", quote_id, t.lowest_price, 20, _SALT, sender=name)
-    lockstep.at(period * t.period_length - t.window)
-    lockstep.call("match_bids", quote_id, sender="stranger")
-    lockstep.at((period + 1) * t.period_length)
-    out = volume if exported is None else exported
-    lockstep.call(
-        "submit_reading", prosumer, period, out, 0, lockstep.reading(prosumer, period, out, 0), sender="stranger"
-    )
-    for name in consumers:
-        lockstep.call("submit_reading", name, period, 0, 20, lockstep.reading(name, period, 0, 20), sender="stranger")
-    lockstep.at((period + 1) * t.period_length + t.window)
-    lockstep.call("settle_quote", quote_id, sender="owner")
-    for name in (prosumer, *consumers):
-        lockstep.call("settle_account", name, period, sender="owner")
 
 
 def _experienced() -> Lockstep:
@@ -163,7 +127,7 @@ def _experienced() -> Lockstep:
     lockstep = Lockstep.fresh()
     goals = dict(zip(HOUSEHOLDS[:5], (4, 9, 19, 39, 79), strict=True))
     for turn in range(79):
-        play_round(lockstep, "rainy", [name for name, goal in goals.items() if turn < goal])
+        lockstep.trade("rainy", [name for name, goal in goals.items() if turn < goal])
     for name, goal in goals.items():
         assert lockstep.model.account(lockstep.address(name)).performances == goal
     return lockstep
@@ -174,7 +138,7 @@ def _waivers() -> Lockstep:
     lockstep = Lockstep.fresh()
     for prosumer in HOUSEHOLDS[:3]:
         others = [name for name in HOUSEHOLDS if name != prosumer]
-        play_round(lockstep, prosumer, others, exported=95)
+        lockstep.trade(prosumer, others, exported=95)
     assert all(lockstep.model.account(lockstep.address(name)).waivers >= 2 for name in HOUSEHOLDS)
     return lockstep
 
@@ -186,27 +150,26 @@ def _arrears() -> Lockstep:
     too, but got its escrow back since, so that its next withdrawal can clear what it owes. Ends in MATCHING.
     """
     lockstep = Lockstep.fresh(funds=30_000)
-    t = lockstep.tariff
-    period = (lockstep.now + 2 * t.window) // t.period_length + 1
+    t, period = lockstep.tariff, lockstep.next_period()
     later = period + 2  # Its REVEALING begins with the SETTLING of `period`.
     lockstep.watch(later)
-    lockstep.at((period + 1) * t.period_length)
+    lockstep.to(Phase.METERING, period)
     for name, out, into in (("sunny", 900, 0), ("cloudy", 0, 5_000), ("misty", 0, 3_000), ("rainy", 0, 5)):
-        lockstep.call("submit_reading", name, period, out, into, lockstep.reading(name, period, out, into), sender=name)
+        lockstep.read(name, period, out, into, sender=name)
     quote_id = lockstep.call("submit_quote", later, 10, t.lowest_price, sender="bright").result or 0
     bids = (("breezy", t.highest_price), ("rainy", t.lowest_price + 2))
     for name, price in bids:
-        lockstep.call("submit_bid", quote_id, _seal(lockstep, quote_id, name, price, 10), sender=name)
-    lockstep.at(later * t.period_length - 2 * t.window)
+        lockstep.bid(quote_id, name, price, 10)
+    lockstep.to(Phase.REVEALING, later)
     for name, price in bids:
-        lockstep.call("reveal_bid", quote_id, price, 10, _SALT, sender=name)
+        lockstep.reveal(quote_id, name, price, 10)
     for name in ("cloudy", "misty", "rainy", "supplier"):
         lockstep.call("withdraw", lockstep.model.account(lockstep.address(name)).balance, sender=name)
     debts = {"sunny": 5_400, "cloudy": -90_000, "misty": -54_000, "rainy": -90}
     for name, debt in debts.items():
         lockstep.call("settle_account", name, period, sender="owner")
         assert lockstep.model.account(lockstep.address(name)).grid_account == debt
-    lockstep.at(later * t.period_length - t.window)
+    lockstep.to(Phase.MATCHING, later)
     lockstep.call("match_bids", quote_id, sender="stranger")
     assert lockstep.model.account(lockstep.address("rainy")).balance == 100
     return lockstep
@@ -215,25 +178,21 @@ def _arrears() -> Lockstep:
 def _full_book() -> Lockstep:
     """A quote on which 127 bids are opened already and six more are sealed, in REVEALING."""
     lockstep = Lockstep.fresh()
-    t = lockstep.tariff
-    period = (lockstep.now + 2 * t.window) // t.period_length + 1
+    t, period = lockstep.tariff, lockstep.next_period()
     crowd = [f"household_{number}" for number in range(127)]
     for name in crowd:
         lockstep.enrol(name, 10_000, watch=False)
     lockstep.watch(period)
     quote_id = lockstep.call("submit_quote", period, 500, t.lowest_price, sender="sunny").result or 0
-    for number, name in enumerate(crowd):
-        wish = (t.lowest_price + number % 3, 1 + number % 7)
-        lockstep.call("submit_bid", quote_id, _seal(lockstep, quote_id, name, *wish), sender=name)
-    for name in HOUSEHOLDS[1:]:
-        wish = (t.highest_price, 20)
-        fields = (lockstep.chain, lockstep.target, quote_id, lockstep.address(name), *wish, salt_of(quote_id, name))
-        lockstep.call("submit_bid", quote_id, seal_bytes(fields), sender=name)
-        lockstep.sealed[quote_id, name] = wish
-    lockstep.at(period * t.period_length - 2 * t.window)
-    for number, name in enumerate(crowd):
-        wish = (t.lowest_price + number % 3, 1 + number % 7)
-        lockstep.call("reveal_bid", quote_id, *wish, _SALT, sender=name)
+    wishes = {name: (t.lowest_price + number % 3, 1 + number % 7) for number, name in enumerate(crowd)}
+    lockstep.sealed = {(quote_id, name): (t.highest_price, 20) for name in HOUSEHOLDS[1:]}
+    for name, wish in wishes.items():
+        lockstep.bid(quote_id, name, *wish)
+    for (_, name), wish in lockstep.sealed.items():
+        lockstep.bid(quote_id, name, *wish)
+    lockstep.to(Phase.REVEALING, period)
+    for name, wish in wishes.items():
+        lockstep.reveal(quote_id, name, *wish)
     return lockstep
 
 

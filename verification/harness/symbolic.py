@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wattproof.market.abi import each
 from wattproof.market.meters import Meter, malleable_twin, pairing_hash, reading_hash
 from wattproof.market.seals import seal_of
 from wattproof.terms import model
@@ -62,6 +64,16 @@ class Signed:
         if self.form == "bad v":
             return model.Signature("unrecoverable")
         return model.Signature("ok", meter(self.meter).address, (self.kind, self.chain, self.market, *self.fields))
+
+
+def on_chain(args: Sequence[Any]) -> list[Any]:
+    """The arguments as they go to the contract."""
+    return [each(arg, lambda leaf: leaf.bytes() if isinstance(leaf, Signed) else leaf) for arg in args]
+
+
+def for_model(args: Sequence[Any]) -> list[Any]:
+    """The arguments as the model is told them."""
+    return [each(arg, lambda leaf: leaf.verdict() if isinstance(leaf, Signed) else leaf) for arg in args]
 
 
 @functools.lru_cache(maxsize=1000)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -41,95 +42,69 @@ class NotTied(AssertionError):
 class Tie:
     """Where a formula stands.
 
-    where        "return": what the function returns, all of it; "NAME =": the only value assigned to that variable
-                 that is not a plain number; "NAME =[n]": the one of that place of two; "NAME +=": the only one added to
-                 it; "CALLEE[n]": the argument number n of the only call of that function
+    place        "MODULE.FUNCTION, WHERE", with one of these for WHERE:
+                 "return": what the function returns, all of it; "NAME =": the only value assigned to that variable
+                 that is not a plain number; "NAME =[n]": the one of that place of two; "CALLEE[n]": the argument number
+                 n of the only call of that function
     parameters   what the formula's parameters are called there, in the formula's order
     """
 
     name: str
-    module: str
-    function: str
-    where: str
+    place: str
     parameters: tuple[str, ...]
     formula: Callable[..., Any]
 
     @property
-    def place(self) -> str:
-        """For messages."""
-        return f"{self.module}.{self.function}, {self.where}"
+    def function(self) -> tuple[str, str]:
+        """The module and the function."""
+        module, _, name = self.place.partition(",")[0].partition(".")
+        return module, name
+
+    @property
+    def where(self) -> str:
+        """The place in the function."""
+        return self.place.partition(", ")[2]
 
 
 TIES = (
-    Tie("escrow", "tariff", "_escrow", "return", ("volume", "price", "SERVICE_FEE"), f.escrow),
-    Tie("collateral", "tariff", "_collateral", "return", ("volume", "SSP"), f.collateral),
-    Tie("tier", "incentives", "_tier", "return", ("performances",), f.tier),
-    Tie(
-        "charge",
-        "incentives",
-        "_charge",
-        "fee =",
-        ("volume", "tariff.SERVICE_FEE", "self._tier(performances)"),
-        f.charge,
-    ),
-    Tie("delivered", "settlement", "settle_quote", "delivered =", ("sale.sold", "exported"), f.delivered),
-    Tie("in default", "settlement", "settle_quote", "defaulted =", ("exported", "quote.volume"), f.in_default),
-    Tie("shared", "settlement", "_settle_trades", "shared =", ("sale.matched", "delivered"), f.delivered),
-    Tie("due", "settlement", "_settle_trades", "due =[1]", ("volume_so_far", "shared", "sale.matched"), f.due),
+    Tie("escrow", "tariff._escrow, return", ("volume", "price", "SERVICE_FEE"), f.escrow),
+    Tie("collateral", "tariff._collateral, return", ("volume", "SSP"), f.collateral),
+    Tie("tier", "incentives._tier, return", ("performances",), f.tier),
+    Tie("charge", "incentives._charge, fee =", ("volume", "tariff.SERVICE_FEE", "self._tier(performances)"), f.charge),
+    Tie("delivered", "settlement.settle_quote, delivered =", ("sale.sold", "exported"), f.delivered),
+    Tie("in default", "settlement.settle_quote, defaulted =", ("exported", "quote.volume"), f.in_default),
+    Tie("shared", "settlement._settle_trades, shared =", ("sale.matched", "delivered"), f.delivered),
+    Tie("due", "settlement._settle_trades, due =[1]", ("volume_so_far", "shared", "sale.matched"), f.due),
     Tie(
         "due after a purchase",
-        "settlement",
-        "_settle_trades",
-        "due =[0]",
+        "settlement._settle_trades, due =[0]",
         ("delivered_so_far", "volume", "delivered"),
         f.due_after_purchase,
     ),
     Tie(
         "received",
-        "settlement",
-        "_settle_trades",
-        "received =",
+        "settlement._settle_trades, received =",
         ("due", "delivered_so_far"),
         lambda now, before: now - before,
     ),
-    Tie("payment", "settlement", "_settle_trades", "payment =", ("received", "price"), f.payment),
-    Tie(
-        "compensation",
-        "settlement",
-        "_settle_trades",
-        "compensation =",
-        ("volume", "received", "price"),
-        f.compensation,
-    ),
+    Tie("payment", "settlement._settle_trades, payment =", ("received", "price"), f.payment),
+    Tie("compensation", "settlement._settle_trades, compensation =", ("volume", "received", "price"), f.compensation),
     Tie(
         "back",
-        "settlement",
-        "_settle_trades",
-        "back =",
+        "settlement._settle_trades, back =",
         ("escrow", "payment", "fee", "compensation"),
         lambda held, payment, fee, compensation: held - payment - fee + compensation,
     ),
     Tie(
         "prosumer's back",
-        "settlement",
-        "settle_quote",
-        "gain =",
+        "settlement.settle_quote, gain =",
         ("collateral", "totals.compensation", "totals.revenue", "fee"),
         f.prosumer_back,
     ),
-    Tie(
-        "owner's",
-        "settlement",
-        "settle_quote",
-        "ledger._credit[1]",
-        ("totals.fees", "fee"),
-        lambda fees, fee: fees + fee,
-    ),
+    Tie("owner's", "settlement.settle_quote, ledger._credit[1]", ("totals.fees", "fee"), lambda fees, fee: fees + fee),
     Tie(
         "invoice",
-        "settlement",
-        "_invoice",
-        "return",
+        "settlement._invoice, return",
         ("exported", "delivered", "received", "imported", "tariff.SBP", "tariff.SSP"),
         f.invoice,
     ),
@@ -203,6 +178,21 @@ class Reading:
     steps: list[tuple[Any, Any, bool]]
 
 
+_OPERATIONS: dict[Any, Callable[[Any, Any], Any]] = {
+    vy_ast.Add: operator.add,
+    vy_ast.Sub: operator.sub,
+    vy_ast.Mult: operator.mul,
+    vy_ast.FloorDiv: operator.truediv,  # What z3 writes `/` is Euclid's division on integers.
+    vy_ast.Lt: operator.lt,
+    vy_ast.LtE: operator.le,
+    vy_ast.Gt: operator.gt,
+    vy_ast.GtE: operator.ge,
+    vy_ast.Eq: operator.eq,
+    vy_ast.NotEq: operator.ne,
+}
+"""What the compiler's operators and comparisons are on z3's terms."""
+
+
 @dataclass
 class _Reader:
     """Reads expressions and functions without loops over storage as z3 terms."""
@@ -235,9 +225,9 @@ class _Reader:
             case vy_ast.Name() if node.id in self.locals:
                 return self.read(self.locals[node.id])
             case vy_ast.BinOp():
-                return self.step(self.arithmetic(node.op, self.read(node.left), self.read(node.right)))
+                return self.step(self.operation(node.op, self.read(node.left), self.read(node.right)))
             case vy_ast.Compare():
-                return self.comparison(node.op, self.read(node.left), self.read(node.right))
+                return self.operation(node.op, self.read(node.left), self.read(node.right), "comparison")
             case vy_ast.BoolOp():
                 joined = z3.And if isinstance(node.op, vy_ast.And) else z3.Or
                 return joined(*map(self.read, node.values))
@@ -266,36 +256,13 @@ class _Reader:
                 return self.step(value)
             case "unsafe_add" | "unsafe_sub" | "unsafe_mul" | "unsafe_div":
                 kinds = {"add": vy_ast.Add, "sub": vy_ast.Sub, "mul": vy_ast.Mult, "div": vy_ast.FloorDiv}
-                return self.step(self.arithmetic(kinds[callee[7:]](), *map(self.read, node.args)))
+                return self.step(self.operation(kinds[callee[7:]](), *map(self.read, node.args)))
         raise NotTied(f"{self.place}: it calls `{callee}`, which is no parameter: see verification/proofs/binding.py")
 
-    def arithmetic(self, op: Any, left: Any, right: Any) -> Any:
-        match op:
-            case vy_ast.Add():
-                return left + right
-            case vy_ast.Sub():
-                return left - right
-            case vy_ast.Mult():
-                return left * right
-            case vy_ast.FloorDiv():
-                return left / right
-        raise NotTied(f"{self.place}: there is no such arithmetic in the proofs: {type(op).__name__}")
-
-    def comparison(self, op: Any, left: Any, right: Any) -> Any:
-        match op:
-            case vy_ast.Lt():
-                return left < right
-            case vy_ast.LtE():
-                return left <= right
-            case vy_ast.Gt():
-                return left > right
-            case vy_ast.GtE():
-                return left >= right
-            case vy_ast.Eq():
-                return left == right
-            case vy_ast.NotEq():
-                return left != right
-        raise NotTied(f"{self.place}: there is no such comparison in the proofs: {type(op).__name__}")
+    def operation(self, op: Any, left: Any, right: Any, kind: str = "arithmetic") -> Any:
+        if type(op) not in _OPERATIONS:
+            raise NotTied(f"{self.place}: there is no such {kind} in the proofs: {type(op).__name__}")
+        return _OPERATIONS[type(op)](left, right)
 
     # ---- whole functions ---------------------------------------------------------------------
 
@@ -344,7 +311,7 @@ class _Reader:
                     target = text(node.target)
                     added = self.read(node.value)
                     self.signed = self.kinds[target]
-                    names[target] = self.step(self.arithmetic(node.op, names[target], added))
+                    names[target] = self.step(self.operation(node.op, names[target], added))
                 case _:
                     raise NotTied(f"{self.place}: `{node.node_source_code}` is no arithmetic; tie a part of it instead")
         raise NotTied(f"{self.place}: a path ends without returning anything")
@@ -362,10 +329,10 @@ class _Turn(NamedTuple):
 
 def read(tie: Tie, values: Sequence[Any], folder: Path | None = None) -> Reading:
     """What stands in the source where the tie says, with these values for the parameters. Raises NotTied."""
-    node = function(tie.module, tie.function, folder)
+    node = function(*tie.function, folder)
     constants = {
         declared.target.id: declared.value
-        for declared in module(tie.module, folder).get_children(vy_ast.VariableDecl)
+        for declared in module(tie.function[0], folder).get_children(vy_ast.VariableDecl)
         if declared.is_constant
     }
     once = {} if tie.where == "return" else _assigned_once(node)
@@ -385,10 +352,7 @@ def _assigned_once(node: Any) -> dict[str, Any]:
 
 def _expression(tie: Tie, node: Any) -> Any:
     """The one expression that a tie means."""
-    if tie.where.endswith(" +="):
-        name = tie.where.removesuffix(" +=")
-        assigned = [found.value for found in node.get_descendants(vy_ast.AugAssign) if text(found.target) == name]
-    elif " =" in tie.where:
+    if " =" in tie.where:
         name, _, place = tie.where.partition(" =")
         assigned = [
             found.value

@@ -15,11 +15,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from vyper.cli.vyper_compile import get_search_paths
-from vyper.compiler.input_bundle import FilesystemInputBundle
 from vyper.compiler.output import build_abi_output, build_method_identifiers_output
-from vyper.compiler.phases import CompilerData
 
+from verification.builds import compiled
 from wattproof.market.deployment import contracts_dir
 
 SOURCE = Path(__file__).with_name("Checks.vy")
@@ -78,9 +76,7 @@ def judged(codes: dict[str, int]) -> dict[str, str]:
 
 def _project(folder: Path) -> None:
     """What `forge build` would leave of the checks, and a forge that does nothing."""
-    sources = contracts_dir()
-    bundle = FilesystemInputBundle(get_search_paths([str(sources.parent), str(sources)]))
-    data = CompilerData(bundle.load_file(str(SOURCE)), bundle)
+    data = compiled(SOURCE, contracts_dir())
     selectors = {name: number[2:].zfill(8) for name, number in build_method_identifiers_output(data).items()}
     contract = {"nodeType": "ContractDefinition", "name": "Checks", "contractKind": "contract", "nodes": [], "id": 1}
     artifact: dict[str, Any] = {

@@ -132,9 +132,14 @@ def deploy(tariff: Tariff = Tariff(), owner: str | None = None, supplier: str | 
     return Deployment(market, token, owner, supplier, tariff)
 
 
-def fund(deployment: Deployment, account: str, amount: int) -> None:
-    """Gives `account` ether, turns it into `amount` base units of credit and deposits them in the market."""
+def give(deployment: Deployment, account: str, amount: int, allowance: int = 2**256 - 1) -> None:
+    """Turns `amount` wei of fresh ether into credit of `account`, and lets the market take `allowance` of it."""
     boa.env.set_balance(account, boa.env.get_balance(account) + amount)
     deployment.token.mint(value=amount, sender=account)
-    deployment.token.approve(deployment.market.address, amount, sender=account)
+    deployment.token.approve(deployment.market.address, allowance, sender=account)
+
+
+def fund(deployment: Deployment, account: str, amount: int) -> None:
+    """Gives `account` ether, turns it into `amount` base units of credit and deposits them in the market."""
+    give(deployment, account, amount, allowance=amount)
     deployment.market.deposit(amount, sender=account)

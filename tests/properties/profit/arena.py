@@ -9,17 +9,17 @@ supplier bills outside the market (T-MET-16).
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import boa
 
-from verification.harness.symbolic import seal_bytes
+from verification.harness.answers import Answer, answered
+from verification.harness.driver import Driver
+from verification.harness.symbolic import on_chain, salt_of
 from wattproof.market.calls import Calls
-from wattproof.market.deployment import Tariff, deploy
-from wattproof.market.meters import Meter
+from wattproof.market.deployment import Tariff, deploy, give
 from wattproof.terms.model import Phase
 
 NOON = 1_561_071_600
@@ -129,7 +129,7 @@ class Done:
     """Whose quote a bid or purchase was on."""
 
 
-class Arena:
+class Arena(Driver[Answer]):
     """One market, with everybody in it; `play` plays a history and undoes it."""
 
     def __init__(self, tariff: str) -> None:
@@ -141,95 +141,35 @@ class Arena:
         self.calls = Calls(self.env, self.market)
         self.addresses = {name: str(self.env.generate_address(f"{tariff} {name}")) for name in EVERYBODY}
         self.addresses |= {SUPPLIER: self.deployment.supplier, OWNER: self.deployment.owner}
-        self.meters = {name: Meter(f"profit {name}") for name in EVERYBODY}
         self.target, self.chain = str(self.market.address), self.env.evm.patch.chain_id
-        token = self.deployment.token
         for name, address in self.addresses.items():
-            self.env.set_balance(address, 4 * FUNDS)
-            token.mint(value=2 * FUNDS, sender=address)
-            token.approve(self.target, 2**256 - 1, sender=address)
-            if name in METERED:
-                self.must("register", name, self.profile(name), self.meters[name].address, self.pairing(name))
-                self.must("authorize", OWNER, address, CAPACITY)
-            self.must("deposit", name, FUNDS)
+            give(self.deployment, address, 2 * FUNDS)
+            done = self.admit(name, CAPACITY) if name in METERED else []
+            must(*done, self.call("deposit", FUNDS, sender=name))
         if self.tariff.priority_step:
-            self._farm(ANNA, LATE)
-        self.must("revoke", OWNER, self.addresses[REVOKED])
+            # Two buyers get the highest standing, by 80 small trades: who farmed it, and who was merely good.
+            for _ in range(80):
+                must(*self.trade(RIVAL, (ANNA, LATE), 1))
+        must(self.call("revoke", REVOKED, sender=OWNER))
         self.period = self.env.timestamp // self.tariff.period_length + 2
         self.begins = self.env.timestamp
         self._baselines: dict[Facts, Result] = {}
 
-    # ---- calls -------------------------------------------------------------------------
+    # ---- what a driver asks for ----------------------------------------------------------
 
-    def must(self, function: str, who: str, *args: Any) -> None:
-        """A call that is accepted; AssertionError where it is not."""
-        assert self.sent(function, who, *args), f"{function} of {who} was refused"
+    @property
+    def now(self) -> int:
+        return self.env.timestamp
 
-    def sent(self, function: str, who: str, *args: Any) -> bool:
-        """Makes a call; whether it was accepted."""
-        data = self.calls.data(function, *args)
-        made = self.env.execute_code(to_address=self.target, sender=self.addresses[who], data=data)
-        return not made.is_error
+    def at(self, second: int) -> None:
+        self.env.timestamp = second
 
-    @staticmethod
-    def profile(name: str) -> bytes:
-        """The profile with which somebody registers."""
-        return name.encode().ljust(32, b".")
+    def address(self, name: str) -> str:
+        return self.addresses[name]
 
-    def pairing(self, name: str) -> bytes:
-        """The signature that pairs somebody with its own meter."""
-        return self.meters[name].sign_pairing(self.target, self.addresses[name], self.profile(name), self.chain)
-
-    def reading(self, name: str, exported: int, imported: int, key: str | None = None) -> tuple[Any, ...]:
-        """The arguments of a reading of somebody, signed by its own meter or by another `key`."""
-        signature = _signature(
-            self.meters[key or name], self.target, self.addresses[name], self.period, exported, imported, self.chain
-        )
-        return self.addresses[name], self.period, exported, imported, signature
-
-    def sealed(self, quote_id: int, name: str, price: int, volume: int) -> bytes:
-        """The seal of a bid."""
-        return seal_bytes((self.chain, self.target, quote_id, self.addresses[name], price, volume, salt_of(name)))
-
-    # ---- time --------------------------------------------------------------------------
-
-    def to(self, phase: Phase) -> None:
-        """To the first second of a phase of the period in play, unless it has begun."""
-        t, start = self.tariff, self.period * self.tariff.period_length
-        end = start + t.period_length
-        second = {
-            Phase.BIDDING: start - 3 * t.window,
-            Phase.REVEALING: start - 2 * t.window,
-            Phase.MATCHING: start - t.window,
-            Phase.DELIVERING: start,
-            Phase.METERING: end,
-            Phase.SETTLING: end + t.window,
-            Phase.CLOSING: end + 2 * t.window,
-        }[phase]
-        self.env.timestamp = max(self.env.timestamp, second)
-
-    def _farm(self, *buyers: str) -> None:
-        """Gives buyers the highest standing, by 80 small trades: who farmed it, and who was merely good."""
-        for quote_id in range(1, 81):
-            self.period = self.env.timestamp // self.tariff.period_length + 2
-            price = self.tariff.lowest_price
-            self.must("submit_quote", RIVAL, self.period, 2, price)
-            for name in buyers:
-                self.must("submit_bid", name, quote_id, self.sealed(quote_id, name, price, 1))
-            self.to(Phase.REVEALING)
-            for name in buyers:
-                self.must("reveal_bid", name, quote_id, price, 1, salt_of(name))
-            self.to(Phase.MATCHING)
-            self.must("match_bids", KEEPER, quote_id)
-            self.to(Phase.METERING)
-            self.must("submit_reading", KEEPER, *self.reading(RIVAL, 2, 0))
-            for name in buyers:
-                self.must("submit_reading", KEEPER, *self.reading(name, 0, 1))
-            self.to(Phase.SETTLING)
-            self.must("settle_quote", OWNER, quote_id)
-            for name in buyers:
-                self.must("settle_account", OWNER, self.addresses[name], self.period)
-            self.to(Phase.CLOSING)
+    def call(self, function: str, *args: Any, sender: str) -> Answer:
+        data = self.calls.data(function, *on_chain(self.resolved(args)))
+        return answered(self.env, self.now, self.addresses[sender], self.target, data)
 
     # ---- histories ---------------------------------------------------------------------
 
@@ -248,7 +188,8 @@ class Arena:
             self.env.timestamp = self.begins  # All arenas share a clock.
             history = History(self, facts, silent)
             for slot, phase in SLOTS.items():
-                self.to(phase)
+                if phase != Phase.BIDDING:
+                    self.to(phase, self.period)
                 history.slot = slot
                 history.plan(slot, before=True)
                 act(history, slot)
@@ -279,7 +220,7 @@ class History:
 
     def call(self, function: str, who: str, *args: Any, shown: Iterable[Any] | None = None) -> bool:
         """Makes a call, and notes it; whether it was accepted."""
-        accepted = self.arena.sent(function, who, *args)
+        accepted = self.arena.call(function, *args, sender=who).accepted
         told = ", ".join(map(str, args if shown is None else shown))
         self.story.append(f"{self.slot}: {who} {function}({told}){'' if accepted else '   # refused'}")
         return accepted
@@ -295,7 +236,7 @@ class History:
 
     def bid(self, who: str, quote_id: int, price: int, volume: int) -> bool:
         """Seals a bid, to be opened by `open`."""
-        seal = self.arena.sealed(quote_id, who, price, volume)
+        seal = self.arena.seal(quote_id, who, price, volume)
         accepted = self.call("submit_bid", who, quote_id, seal, shown=(quote_id, price, volume))
         if accepted:
             self.sealed[quote_id, who] = (price, volume)
@@ -304,11 +245,11 @@ class History:
     def open(self, who: str, quote_id: int) -> bool:
         """Opens a bid."""
         wish = self.sealed[quote_id, who]
-        return self.call("reveal_bid", who, quote_id, *wish, salt_of(who), shown=(quote_id, *wish))
+        return self.call("reveal_bid", who, quote_id, *wish, salt_of(quote_id, who), shown=(quote_id, *wish))
 
     def report(self, who: str, user: str, exported: int, imported: int, key: str | None = None) -> bool:
         """Hands in a reading of a user, signed by its own meter or by another's key."""
-        args = self.arena.reading(user, exported, imported, key)
+        args = self.arena.report(user, self.arena.period, exported, imported, meter_of=key)
         shown = (user, exported, imported, *([f"signed by {key}"] if key and key != user else ()))
         accepted = self.call("submit_reading", who, *args, shown=shown)
         if accepted:
@@ -352,7 +293,7 @@ class History:
                 self._settle(KEEPER)
             case "afterwards", False:
                 for name in EVERYBODY:
-                    self.call("clear", KEEPER, arena.addresses[name], shown=(name,))
+                    self.call("clear", KEEPER, name)
 
     def _buy_late(self, ahead: bool) -> None:
         """The late buyer takes what it wants of what is left of the seller's quote, or all that is left."""
@@ -367,7 +308,7 @@ class History:
             self.call("match_bids", who, number)
             self.call("settle_quote", who, number)
         for name in (*METERED, STRANGER):
-            self.call("settle_account", who, self.arena.addresses[name], self.arena.period, shown=(name,))
+            self.call("settle_account", who, name, self.arena.period, shown=(name,))
 
     # ---- the end ---------------------------------------------------------------------------
 
@@ -391,14 +332,9 @@ class History:
         return Result(value, self.done, self.capacity, self.story)
 
 
-def salt_of(name: str) -> bytes:
-    """The salt of somebody's bids."""
-    return name.encode().ljust(32, b"\0")
-
-
-@functools.lru_cache(maxsize=100_000)
-def _signature(meter: Meter, market: str, *reading: Any) -> bytes:
-    return meter.sign_reading(market, *reading)
+def must(*done: Answer) -> None:
+    """AssertionError unless all these calls were accepted."""
+    assert all(answer.accepted for answer in done), [answer.reason for answer in done if not answer.accepted]
 
 
 _ARENAS: list[tuple[Any, str, Arena]] = []

@@ -159,14 +159,13 @@ def _about_money(self: Coalition, history: History, move: Move, who: str) -> boo
 
 def _about_user(self: Coalition, history: History, move: Move, who: str) -> bool:
     user = _pick(EVERYBODY, move.about)
-    address = history.arena.addresses[user]
-    args = (address, history.arena.period) if move.function == "settle_account" else (address,)
+    args = (user, history.arena.period) if move.function == "settle_account" else (user,)
     return history.call(move.function, who, *args, shown=(user,)) and _note(history, who, move.function, user)
 
 
 def _authorize(self: Coalition, history: History, move: Move, who: str) -> bool:
     user, capacity = _pick(EVERYBODY, move.about), _pick(_claims(history), move.first)
-    accepted = history.call("authorize", who, history.arena.addresses[user], capacity, shown=(user, capacity))
+    accepted = history.call("authorize", who, user, capacity)
     if accepted:
         history.capacity[user] = capacity
         _note(history, who, "authorize", user, capacity)
@@ -174,10 +173,8 @@ def _authorize(self: Coalition, history: History, move: Move, who: str) -> bool:
 
 
 def _register(self: Coalition, history: History, move: Move, who: str) -> bool:
-    arena = history.arena
     key = _pick((who, *self.keys), move.about)
-    signature = arena.meters[key].sign_pairing(arena.target, arena.addresses[who], arena.profile(who), arena.chain)
-    accepted = history.call("register", who, arena.profile(who), arena.meters[key].address, signature, shown=(key,))
+    accepted = history.call("register", who, *history.arena.registration(who, meter_of=key), shown=(key,))
     return accepted and _note(history, who, "register")
 
 

@@ -15,7 +15,7 @@ import boa
 from verification.harness.counters import holds
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, STRANGER, Lockstep
 from verification.harness.state import Account
-from verification.harness.symbolic import meter, salt_of, seal_bytes
+from verification.harness.symbolic import meter
 from verification.harness.trace import Outcome
 from wattproof.market.deployment import Tariff
 from wattproof.market.units import pence, pence_per_kwh
@@ -49,7 +49,7 @@ class Play:
         self.lockstep = Lockstep.fresh(Tariff(**tariff), funds=pence(5_000))
         self.lockstep.give("supplier", pence(50_000))
         self.lockstep.call("deposit", pence(50_000), sender="supplier")
-        self.period = (self.lockstep.now + 2 * self.lockstep.tariff.window) // self.lockstep.tariff.period_length + 3
+        self.period = self.lockstep.next_period() + 2
         self.names: tuple[str, ...] = PEOPLE
         self.note()
 
@@ -87,10 +87,7 @@ class Play:
 
     def to(self, phase: Phase, period: int | None = None) -> None:
         """The first second of a phase."""
-        t, period = self.lockstep.tariff, self.period if period is None else period
-        start, end = period * t.period_length, (period + 1) * t.period_length
-        seconds = (0, start - 2 * t.window, start - t.window, start, end, end + t.window, end + 2 * t.window)
-        self.lockstep.at(max(seconds[phase.bit_length() - 1], self.lockstep.now))
+        self.lockstep.to(phase, self.period if period is None else period)
 
     def quote(self, volume: int, price: str, seller: str = SELLER, period: int | None = None) -> int:
         """A quote; returns its number."""
@@ -101,20 +98,11 @@ class Play:
 
     def seal(self, number: int, bid: Bid) -> None:
         """A sealed bid."""
-        fields = (
-            self.lockstep.chain,
-            self.lockstep.target,
-            number,
-            self.lockstep.address(bid.bidder),
-            pence_per_kwh(bid.price),
-        )
-        seal = seal_bytes((*fields, bid.volume, salt_of(number, bid.bidder)))
-        self.call("submit_bid", number, seal, sender=bid.bidder)
+        assert self.lockstep.bid(number, bid.bidder, pence_per_kwh(bid.price), bid.volume).accepted
 
     def open(self, number: int, bid: Bid) -> None:
         """It is opened."""
-        opening = (pence_per_kwh(bid.price), bid.volume, salt_of(number, bid.bidder))
-        self.call("reveal_bid", number, *opening, sender=bid.bidder)
+        assert self.lockstep.reveal(number, bid.bidder, pence_per_kwh(bid.price), bid.volume).accepted
 
     def auction(self, number: int, *bids: Bid) -> None:
         """Bids are sealed, opened and matched; ends in MATCHING."""
@@ -138,8 +126,7 @@ class Play:
         """A meter reports, in METERING; it may be refused."""
         when = self.period if period is None else period
         self.to(Phase.METERING, when)
-        signed = self.lockstep.reading(name, when, exported, imported)
-        return self.lockstep.call("submit_reading", name, when, exported, imported, signed, sender=STRANGER)
+        return self.lockstep.read(name, when, exported, imported)
 
     def settle(self, *quotes: int, accounts: tuple[str, ...] = ()) -> None:
         """The owner settles quotes, then accounts."""

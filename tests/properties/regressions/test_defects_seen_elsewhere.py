@@ -25,8 +25,9 @@ from verification.harness.lockstep import (
     Lockstep,
 )
 from verification.harness.state import Account, Observation
-from verification.harness.symbolic import meter, salt_of, seal_bytes
+from verification.harness.symbolic import meter, salt_of
 from verification.harness.trace import Outcome
+from wattproof.terms.model import Phase
 
 SALT = bytes(range(32))
 PROSUMER, BUYER, OTHER = HOUSEHOLDS[0], HOUSEHOLDS[1], HOUSEHOLDS[2]
@@ -47,7 +48,7 @@ class Day:
         t = lockstep.tariff
         self.fee, self.sbp, self.ssp = t.service_fee, t.sbp, t.ssp
         self.low, self.high = t.lowest_price, t.highest_price
-        self.period = (lockstep.now + 2 * t.window) // t.period_length + 1
+        self.period = lockstep.next_period()
         lockstep.watch(self.period)
 
     def call(self, function: str, *args: Any, sender: str) -> Outcome:
@@ -56,17 +57,7 @@ class Day:
 
     def to(self, phase: str) -> None:
         """To the first second of a phase."""
-        t, start = self.lockstep.tariff, self.period * self.lockstep.tariff.period_length
-        end = start + t.period_length
-        second = {
-            "REVEALING": start - 2 * t.window,
-            "MATCHING": start - t.window,
-            "DELIVERING": start,
-            "METERING": end,
-            "SETTLING": end + t.window,
-            "CLOSING": end + 2 * t.window,
-        }[phase]
-        self.lockstep.at(max(second, self.lockstep.now))
+        self.lockstep.to(Phase[phase], self.period)
 
     def look(self) -> Observation:
         """What the views tell."""
@@ -89,19 +80,13 @@ class Day:
         """A prosumer quotes, at the lowest price unless told otherwise."""
         return self.call("submit_quote", self.period, volume, self.low if price is None else price, sender=name)
 
-    def seal(self, number: int, name: str, price: int, volume: int, salt: bytes = SALT) -> bytes:
-        """The seal of a bid."""
-        return seal_bytes(
-            (self.lockstep.chain, self.lockstep.target, number, self.lockstep.address(name), price, volume, salt)
-        )
-
     def bid(self, number: int, name: str, price: int, volume: int, salt: bytes = SALT) -> Outcome:
         """Somebody hands in a sealed bid."""
-        return self.call("submit_bid", number, self.seal(number, name, price, volume, salt), sender=name)
+        return self.lockstep.bid(number, name, price, volume, salt)
 
     def reveal(self, number: int, name: str, price: int, volume: int, salt: bytes = SALT) -> Outcome:
         """Somebody opens a bid."""
-        return self.call("reveal_bid", number, price, volume, salt, sender=name)
+        return self.lockstep.reveal(number, name, price, volume, salt)
 
     def auction(self, volume: int, *bids: tuple[str, int, int]) -> list[Outcome]:
         """Quote 1 with bids `(name, price, volume)`, opened and matched; ends in MATCHING."""
@@ -114,8 +99,7 @@ class Day:
 
     def read(self, name: str, exported: int, imported: int, **other: Any) -> Outcome:
         """A household's meter reports."""
-        signed = self.lockstep.reading(name, self.period, exported, imported, **other)
-        return self.call("submit_reading", name, self.period, exported, imported, signed, sender=STRANGER)
+        return self.lockstep.read(name, self.period, exported, imported, **other)
 
     def settle(self, number: int = 1, sender: str = "owner") -> Outcome:
         """A quote is settled."""
@@ -693,7 +677,7 @@ def test_16_bids_can_be_neither_guessed_nor_claimed(
     assume(salt != guess)
     with day() as d:
         d.quote(100)
-        seal = d.seal(1, BUYER, offered, volume, salt)
+        seal = d.lockstep.seal(1, BUYER, offered, volume, salt)
         d.call("submit_bid", 1, seal, sender=BUYER)
         told = d.lockstep.market.seal_of(1, d.lockstep.address(BUYER), offered, volume, salt)
         unlike = d.lockstep.market.seal_of(1, d.lockstep.address(BUYER), offered, volume, guess)
