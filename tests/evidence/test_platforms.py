@@ -18,7 +18,8 @@ from verification.builds import OLDER, SHIPPED, build
 from verification.gas.chain import CHAIN_ID, Party
 from verification.gas.community import CAPACITY, START, Bid, Community, Household, Report
 from verification.gas.node import Driven, Node
-from wattproof.evm.anvil import Anvil, NodeUnavailable
+from wattproof.evm.anvil import Anvil
+from wattproof.evm.node import NodeUnavailable
 from wattproof.evm.npm import Ganache, Hardhat
 from wattproof.market.deployment import Tariff
 from wattproof.terms.model import Phase
