@@ -32,7 +32,6 @@ __all__ = [
     "roomy_env",
     "state_digest",
     "storage_dump",
-    "use_engine",
 ]
 
 ENGINES = ("pyevm", "revm")
@@ -71,13 +70,6 @@ def available() -> tuple[str, ...]:
     except EngineUnavailable:
         return ("pyevm",)
     return ENGINES
-
-
-def use_engine(name: str) -> Env:
-    """Makes a fresh environment of this engine titanoboa's current one, for the rest of the process."""
-    env = make_env(name)
-    boa.set_env(env)
-    return env
 
 
 @contextlib.contextmanager
