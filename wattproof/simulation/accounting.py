@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from wattproof.market.deployment import Tariff
 from wattproof.market.units import PENCE, fixed, format_money, format_price
+from wattproof.terms.model import TIER_THRESHOLDS
 
 if TYPE_CHECKING:
     from wattproof.simulation.trading_day import PeriodResult
@@ -36,13 +37,9 @@ Event = tuple[str, dict[str, Any]]
 """An event of the market: its name and its arguments."""
 
 
-TIERS = (5, 10, 20, 40, 80)
-"""Good performances for tier 1 to 5 (T-STD-2)."""
-
-
 def tier(performances: int) -> int:
     """The tier that so many good performances come to."""
-    return sum(performances >= threshold for threshold in TIERS)
+    return sum(performances >= threshold for threshold in TIER_THRESHOLDS)
 
 
 class BooksDoNotBalance(Exception):
@@ -437,7 +434,8 @@ class Books:
             return 0
         # The fee is charged before the record that the same settlement makes.
         good = self.bills[user].performances - self._said.count(("PerformanceRecorded", {"user": user, "good": True}))
-        fee = delivered * self.tariff.service_fee * (len(TIERS) - tier(good)) // len(TIERS)
+        tiers = len(TIER_THRESHOLDS)
+        fee = delivered * self.tariff.service_fee * (tiers - tier(good)) // tiers
         if fee and self._waivers[user]:
             self._waivers[user] -= 1
             self._expect(period, ("WaiverUsed", {"user": user}))

@@ -51,19 +51,13 @@ from wattproof.market.units import pence
 from wattproof.simulation.accounting import Bill, Books, Event, OpenQuote, Trade, price, ratio
 from wattproof.simulation.households import PeriodRow
 from wattproof.simulation.pricing import into_band, sdr_prices
-from wattproof.terms.model import Phase
+from wattproof.terms.model import MAX_OPENED, MAX_TRADES, Phase
 
 EPOCH = 1_750_464_000
 """Midnight UTC of 21 June 2025, in seconds: where the first period of every input starts, whatever today's date is."""
 
 REACH = 4
 """Most quotes on which a household bids in one period."""
-
-BOOK_SIZE = 128
-"""Most bids that the market opens on one quote (T-BID-13)."""
-
-MAX_TRADES = 256
-"""Most trades of one quote (T-SUR-7)."""
 
 FLOAT = pence(10_000)
 """What every party deposits at first, in base units: 100 pounds."""
@@ -524,7 +518,7 @@ class TradingDay:
                 price = self.tariff.highest_price
             if conduct.shill:
                 price, wanted = lowest, member.capacity
-            chosen = [(quote_id, volume) for quote_id, volume in chosen if takers[quote_id] < BOOK_SIZE]
+            chosen = [(quote_id, volume) for quote_id, volume in chosen if takers[quote_id] < MAX_OPENED]
             parts = apportion(wanted, [volume for _, volume in chosen])
             for (quote_id, _), volume in zip(chosen, parts, strict=True):
                 if volume:
