@@ -226,6 +226,8 @@ class Books:
         settled: list[Trade] = []
         self._said = []
         for name, arguments in events:
+            if name in ("PerformanceRecorded", "WaiverGranted", "WaiverUsed", "Revoked"):
+                self._said.append((name, arguments))
             trade = getattr(self, f"_{name}", _nothing)(**arguments)
             if trade is not None:
                 settled.append(trade)
@@ -299,7 +301,6 @@ class Books:
         if user not in self.authorized:
             raise BooksDoNotBalance(f"{self.names[user]} was revoked, but was not authorised")
         self.authorized.remove(user)
-        self._said.append(("Revoked", {"user": user}))
 
     def _BidRevealed(self, quote_id: int, bidder: str, price: int, volume: int) -> None:
         self.quotes[quote_id].bids[bidder] = (price, volume)
@@ -413,14 +414,9 @@ class Books:
             self.bills[user].performances += 1
         else:
             self.bills[user].defaults += 1
-        self._said.append(("PerformanceRecorded", {"user": user, "good": good}))
 
     def _WaiverGranted(self, user: str) -> None:
         self.bills[user].waivers += 1
-        self._said.append(("WaiverGranted", {"user": user}))
-
-    def _WaiverUsed(self, user: str) -> None:
-        self._said.append(("WaiverUsed", {"user": user}))
 
     # ---- what it should have said --------------------------------------------------------
 

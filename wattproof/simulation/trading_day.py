@@ -49,7 +49,7 @@ from wattproof.market.meters import Meter
 from wattproof.market.seals import seal_of
 from wattproof.market.units import pence
 from wattproof.simulation.accounting import Bill, Books, Event, OpenQuote, Trade, price, ratio
-from wattproof.simulation.households import PeriodRow
+from wattproof.simulation.households import HalfHour, PeriodRow
 from wattproof.simulation.pricing import into_band, sdr_prices
 from wattproof.terms.model import MAX_OPENED, MAX_TRADES, Phase
 
@@ -405,13 +405,15 @@ class TradingDay:
             member = self.members[name]
             self._afford(member.address, volume * tariff.ssp * 10 // 100)
             events = self._send("submit_quote", period.number, volume, period.quote_price, sender=member.address)
-            period.quotes[name] = _argument(events, "QuoteSubmitted", "quote_id")
+            (period.quotes[name],) = (arguments["quote_id"] for event, arguments in events if event == "QuoteSubmitted")
         if not period.wanted:
             return
         period.bid_price = into_band(p_buy, period.quote_price, tariff.highest_price)
-        for bid in self._plan_bids(period, [(period.quotes[name], volume) for name, volume in surplus.items()]):
-            self._send("submit_bid", bid.quote_id, self._seal(bid), sender=bid.address)
-            period.bids.append(bid)
+        period.bids = self._plan_bids(period, [(period.quotes[name], volume) for name, volume in surplus.items()])
+        for bid in period.bids:
+            content = (bid.quote_id, bid.address, bid.price, bid.volume, bid.salt)
+            seal = seal_of(self._chain, str(self.market.address), *content)
+            self._send("submit_bid", bid.quote_id, seal, sender=bid.address)
 
     def _reveal(self, period: _Period) -> None:
         """REVEALING: the bids are opened."""
@@ -523,13 +525,9 @@ class TradingDay:
             for (quote_id, _), volume in zip(chosen, parts, strict=True):
                 if volume:
                     takers[quote_id] += 1
-                    bids.append(self._sealed(period.number, quote_id, member, price, volume))
+                    salt = hashlib.sha256(f"{self.seed}:salt:{period.number}:{quote_id}:{name}".encode()).digest()
+                    bids.append(Bid(name, member.address, quote_id, price, volume, salt))
         return bids
-
-    def _sealed(self, number: int, quote_id: int, member: Member, price: int, volume: int) -> Bid:
-        """A bid with its salt."""
-        salt = hashlib.sha256(f"{self.seed}:salt:{number}:{quote_id}:{member.name}".encode()).digest()
-        return Bid(member.name, member.address, quote_id, price, volume, salt)
 
     def _opens(self, bid: Bid) -> bool:
         """Whether the bidder opens its bid; it cannot where it is no longer authorised."""
@@ -599,12 +597,11 @@ class TradingDay:
         """The household's meter signs its reading and hands it in."""
         half_hour = period.row[name]
         net = half_hour.pv - half_hour.load
-        self._report(self.members[name], period.number, max(0, net), max(0, -net))
+        member = self.members[name]
+        reading = (member.address, period.number, max(0, net), max(0, -net))
+        signature = member.meter.sign_reading(self.market, *reading, self._chain)
+        self._send("submit_reading", *reading, signature, sender=member.address)
         period.read.add(name)
-
-    def _report(self, member: Member, number: int, exported: int, imported: int) -> None:
-        signature = member.meter.sign_reading(self.market, member.address, number, exported, imported, self._chain)
-        self._send("submit_reading", member.address, number, exported, imported, signature, sender=member.address)
 
     def _farming(self) -> range:
         """Indices of the half-hours before the first period in which standing is farmed: every third, so that each is
@@ -614,38 +611,23 @@ class TradingDay:
     def _farm(self, address: str) -> None:
         """Standing for nearly nothing: a household at `address` that is made for it sells 1 Wh to each that farms, the
         meters report just that, and both sides have performed well (T-STD-4, T-STD-7)."""
-        most = sum(conduct.farmed > 0 for conduct in self.conduct.values())
-        stooge = Member("stooge", address, Meter(f"{self.seed}:stooge"), most)
+        farmed = {name: conduct.farmed for name, conduct in self.conduct.items() if conduct.farmed}
+        stooge = Member("stooge", address, Meter(f"{self.seed}:stooge"), len(farmed))
         self.books.join(stooge.address, stooge.name)
         self._register(stooge)
         self._deposit(stooge.address, FLOAT)
-        price = self.tariff.lowest_price
-        for turn, index in enumerate(self._farming()):
-            farmers = [self.members[name] for name, conduct in self.conduct.items() if conduct.farmed > turn]
-            number = self._first + index
-            self.env.timestamp = self._time(index, "bid")
-            events = self._send("submit_quote", number, len(farmers), price, sender=stooge.address)
-            quote_id = _argument(events, "QuoteSubmitted", "quote_id")
-            bids = [self._sealed(number, quote_id, farmer, price, 1) for farmer in farmers]
-            for bid in bids:
-                self._send("submit_bid", quote_id, self._seal(bid), sender=bid.address)
-            self.env.timestamp = self._time(index, "reveal")
-            for bid in bids:
-                self._send("reveal_bid", quote_id, price, 1, bid.salt, sender=bid.address)
-            self.env.timestamp = self._time(index, "match")
-            self._send("match_bids", quote_id, sender=self.owner)
-            self.env.timestamp = self._time(index, "meter")
-            self._report(stooge, number, len(farmers), 0)
-            for farmer in farmers:
-                self._report(farmer, number, 0, 1)
-            self.env.timestamp = self._time(index, "settle")
-            self._send("settle_quote", quote_id, sender=self.owner)
-            for member in (stooge, *farmers):
-                self._send("settle_account", member.address, number, sender=self.owner)
-
-    def _seal(self, bid: Bid) -> bytes:
-        market = str(self.market.address)
-        return seal_of(self._chain, market, bid.quote_id, bid.address, bid.price, bid.volume, bid.salt)
+        # The plain day's steps, with the stooge as one more member.
+        half_hours, conduct, members = self._farming(), self.conduct, self.members
+        self.conduct, self.members = {}, members | {stooge.name: stooge}
+        for turn, index in enumerate(half_hours):
+            farmers = [name for name, turns in farmed.items() if turns > turn]
+            row = dict.fromkeys(farmers, HalfHour(1, 0, 1, 0))
+            row[stooge.name] = HalfHour(0, len(farmers), 0, len(farmers))
+            period = _Period(index, self._first + index, PeriodRow(index, row))
+            for step in reversed(_PHASES):
+                self.env.timestamp = self._time(index, step)
+                getattr(self, f"_{step}")(period)
+        self.conduct, self.members = conduct, members
 
     @property
     def _chain(self) -> int:
@@ -674,9 +656,3 @@ class TradingDay:
         events = self._calls.events(computation)
         self._settled += self.books.enter(events)
         return events
-
-
-def _argument(events: list[Event], event: str, name: str) -> Any:
-    """The argument `name` of the only `event` among `events`."""
-    ((_, arguments),) = (entry for entry in events if entry[0] == event)
-    return arguments[name]
