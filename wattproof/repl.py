@@ -18,6 +18,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
@@ -37,10 +38,14 @@ START = 1_561_071_600
 FUNDS = units.pence(10_000)
 """What every household and the supplier start with, in base units: 100 pounds."""
 
-_MONEY = {"balance", "reserved", "grid_account"}
-_ENERGY = {
-    *("volume", "sold", "filled", "exported", "imported", "agreed", "bought", "received", "delivered", "capacity"),
+_FORMATS: dict[str, Callable[[int], str]] = {
+    **dict.fromkeys(("balance", "reserved", "grid_account"), units.format_money),
+    **dict.fromkeys(("volume", "sold", "filled", "exported", "imported"), units.format_energy),
+    **dict.fromkeys(("agreed", "bought", "received", "delivered", "capacity"), units.format_energy),
+    "price": units.format_price,
 }
+"""How a field of a struct is shown, by its name."""
+
 _STATUS = {"Quote": QuoteStatus, "Bid": BidStatus}
 
 Number = int | str | Decimal | float
@@ -97,12 +102,8 @@ def _show(struct: Any, names: dict[str, str]) -> str:
     width = max(map(len, struct._fields))
     lines = []
     for field, value in struct._asdict().items():
-        if field in _MONEY:
-            text = units.format_money(value)
-        elif field in _ENERGY:
-            text = units.format_energy(value)
-        elif field == "price":
-            text = units.format_price(value)
+        if field in _FORMATS:
+            text = _FORMATS[field](value)
         elif field == "status":
             text = _STATUS[kind](value).name or "none"
         elif isinstance(value, bytes):

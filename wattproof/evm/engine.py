@@ -21,19 +21,6 @@ from eth.constants import BLANK_ROOT_HASH
 
 from wattproof.evm.revm import EngineUnavailable, EngineUnsupported, RevmEnv
 
-__all__ = [
-    "ENGINES",
-    "EngineUnavailable",
-    "EngineUnsupported",
-    "available",
-    "engine",
-    "lean_reverts",
-    "make_env",
-    "roomy_env",
-    "state_digest",
-    "storage_dump",
-]
-
 ENGINES = ("pyevm", "revm")
 
 EIP_170 = 24_576

@@ -77,12 +77,9 @@ def _scaled(amount: Amount, scale: int, what: str, unit: str) -> int:
         if not _PLAIN.fullmatch(amount):
             raise ValueError(f"{what} must be a plain number such as 7.35, not {amount!r}")
         amount = Decimal(amount)
-    if isinstance(amount, Decimal):
-        if not amount.is_finite() or abs(amount.adjusted()) > _MAX_EXPONENT:
-            raise ValueError(f"{what} is out of bounds: {amount}")
-        numerator, denominator = amount.as_integer_ratio()
-    else:
-        numerator, denominator = amount, 1
+    if isinstance(amount, Decimal) and not (amount.is_finite() and abs(amount.adjusted()) <= _MAX_EXPONENT):
+        raise ValueError(f"{what} is out of bounds: {amount}")
+    numerator, denominator = amount.as_integer_ratio()
     if numerator < 0:
         raise ValueError(f"{what} is negative: {amount}")
     scaled, rest = divmod(numerator * scale, denominator)
