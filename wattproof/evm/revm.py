@@ -119,11 +119,9 @@ class RevmComputation:
     to: Address
     value: int
     data: bytes
-    gas: int
-    is_static: bool
     is_create: bool
     output: bytes
-    _error: Exception | None
+    error: Exception | None
     _gas_used: int
     _result: Any
 
@@ -133,7 +131,7 @@ class RevmComputation:
     code: ClassVar = SimpleNamespace(_trace=())
 
     def __post_init__(self) -> None:
-        self.is_error = self._error is not None
+        self.is_error = self.error is not None
         if self.is_error and self.output[:4] == _ERROR_STRING:
             # titanoboa asks with hasattr
             self.vyper_error_msg = "user revert with reason"
@@ -141,12 +139,6 @@ class RevmComputation:
     @property
     def is_success(self) -> bool:
         return not self.is_error
-
-    @property
-    def error(self) -> Exception:
-        if self._error is None:
-            raise AttributeError("Computation does not have an error")
-        return self._error
 
     @property
     def msg(self) -> Any:
@@ -159,11 +151,7 @@ class RevmComputation:
             value=self.value,
             data=b"" if self.is_create else self.data,
             data_as_bytes=b"" if self.is_create else self.data,
-            code=self.data if self.is_create else self.env.evm.get_code(self.to),
-            gas=self.gas,
-            depth=0,
             is_create=self.is_create,
-            is_static=self.is_static,
         )
 
     # ## logs
@@ -461,7 +449,7 @@ class RevmVM:
             output, error = _failure(exc.args[0])
         result = revm.result
         used = _gas_used(result, gas, intrinsic)
-        return RevmComputation(self.env, sender, to, value, data, gas, is_static, False, output, error, used, result)
+        return RevmComputation(self.env, sender, to, value, data, False, output, error, used, result)
 
     def generate_create_address(self, sender: Address) -> Address:
         """Where the sender's next deployment will be."""
@@ -510,7 +498,7 @@ class RevmVM:
                 raise
         result = revm.result
         used = _gas_used(result, gas, intrinsic)
-        return RevmComputation(self.env, sender, target, value, initcode, gas, False, True, output, error, used, result)
+        return RevmComputation(self.env, sender, target, value, initcode, True, output, error, used, result)
 
     def create_at(
         self, sender: Address, target: Address, gas: int, gas_price: int, value: int, initcode: bytes
