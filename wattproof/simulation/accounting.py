@@ -21,7 +21,7 @@ import operator
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -603,9 +603,3 @@ class Output:
 def _if_possible(action: Callable[[], object]) -> None:
     with contextlib.suppress(OSError):
         action()
-
-
-def read_periods(path: Path) -> Iterator[dict[str, str]]:
-    """The rows of a periods.csv, one by one."""
-    with open(path, encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(file)

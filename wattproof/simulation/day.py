@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import platform
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import zip_longest
@@ -79,14 +79,16 @@ def run_day(households: Path | None, seed: int, out: Path | None, engine: str, c
         with contextlib.ExitStack() as stack:
             output = None if out is None else stack.enter_context(Output(out))
             community = Community()
-            with _progress(console, source.periods) as advance:
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+            with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+                bar = progress.add_task("opening the market", total=source.periods)
                 day = TradingDay(source, seed, engine=engine)
                 stack.callback(day.close)
                 for result in day:
                     community.add(result)
                     if output:
                         output.add(result)
-                    advance()
+                    progress.update(bar, advance=1, description="trading")
             _print_bills(console, day.bills)
             _print_community(console, day.bills, community)
             _print_ratios(console, community)
@@ -111,19 +113,6 @@ def exit_code(problem: Exception) -> int:
         return 2
     print(problem, file=sys.stderr)
     return 1 if isinstance(problem, BooksDoNotBalance) else 2
-
-
-@contextlib.contextmanager
-def _progress(console: Console, periods: int) -> Iterator[Any]:
-    """A progress bar over the periods, on a terminal only; yields what moves it on by one."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("opening the market", total=periods)
-
-        def advance() -> None:
-            progress.update(task, advance=1, description="trading")
-
-        yield advance
 
 
 # ---- the terminal ------------------------------------------------------------------------
