@@ -18,18 +18,19 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import boa
 
 from wattproof.market import units
 from wattproof.market.clock import Clock
-from wattproof.market.deployment import Deployment, Tariff, deploy, fund, give
+from wattproof.market.deployment import Tariff, deploy, fund, give
 from wattproof.market.meters import Meter, malleable_twin, pairing_hash, reading_hash
 from wattproof.simulation.households import DEFAULT_FILE, open_households
-from wattproof.terms.model import Phase
+from wattproof.terms.model import BidStatus, Phase, QuoteStatus
 
 START = 1_561_071_600
 """Where the clock starts, in seconds: 21 June 2019, 0:00 British Summer Time, the day of the default input."""
@@ -37,14 +38,15 @@ START = 1_561_071_600
 FUNDS = units.pence(10_000)
 """What every household and the supplier start with, in base units: 100 pounds."""
 
-_MONEY = {"balance", "reserved", "grid_account"}
-_ENERGY = {
-    *("volume", "sold", "filled", "exported", "imported", "agreed", "bought", "received", "delivered", "capacity"),
+_FORMATS: dict[str, Callable[[int], str]] = {
+    **dict.fromkeys(("balance", "reserved", "grid_account"), units.format_money),
+    **dict.fromkeys(("volume", "sold", "filled", "exported", "imported"), units.format_energy),
+    **dict.fromkeys(("agreed", "bought", "received", "delivered", "capacity"), units.format_energy),
+    "price": units.format_price,
 }
-_FLAGS = {
-    "Quote": {0: "none", 1: "VALID", 2: "INVALID", 4: "MATCHED", 8: "SETTLED"},
-    "Bid": {0: "none", 1: "CREATED", 2: "RESERVED", 4: "CONFIRMED", 8: "REJECTED"},
-}
+"""How a field of a struct is shown, by its name."""
+
+_STATUS = {"Quote": QuoteStatus, "Bid": BidStatus}
 
 Number = int | str | Decimal | float
 
@@ -100,14 +102,10 @@ def _show(struct: Any, names: dict[str, str]) -> str:
     width = max(map(len, struct._fields))
     lines = []
     for field, value in struct._asdict().items():
-        if field in _MONEY:
-            text = units.format_money(value)
-        elif field in _ENERGY:
-            text = units.format_energy(value)
-        elif field == "price":
-            text = units.format_price(value)
+        if field in _FORMATS:
+            text = _FORMATS[field](value)
         elif field == "status":
-            text = _FLAGS[kind][value]
+            text = _STATUS[kind](value).name or "none"
         elif isinstance(value, bytes):
             text = "0x" + value.hex()
         else:
@@ -141,53 +139,75 @@ class ReplClock(Clock):
         return f"<clock at {self.now} s: period {period} is in {self.phase(period).name}>"
 
 
+class Session:
+    """A new market, with a tariff of its own, as people see it.
+
+    names   of addresses: where a struct holds such an address, its name is shown
+    """
+
+    def __init__(self, tariff: Tariff = Tariff()) -> None:
+        boa.env.timestamp = START
+        self.deployment = deploy(tariff)
+        self.names: dict[str, str] = {}
+        self.clock = ReplClock(self.deployment.market)
+        self.market = Readable(self.deployment.market, self.names)
+
+    def offered(self) -> dict[str, Any]:
+        """What the REPL offers of it, by name."""
+        token = Readable(self.deployment.token, self.names)
+        return {"market": self.market, "token": token, "clock": self.clock, "tariff": self.deployment.tariff}
+
+
 class BoundMeter(Meter):
     """A household's meter."""
 
-    def __init__(self, seed: str, user: str, deployment: Deployment, clock: ReplClock) -> None:
+    def __init__(self, seed: str, user: str, session: Session) -> None:
         super().__init__(seed)
-        self._user, self._market, self._clock = user, deployment.market, clock
+        self._user, self._session = user, session
 
     def read(self, exported: Number = 0, imported: Number = 0, period: int | None = None) -> None:
         """Signs and submits a reading, in kWh."""
-        period = self._clock.current() if period is None else period
+        market = self._session.deployment.market
+        period = self._session.clock.current() if period is None else period
         out, into = units.kwh(exact(exported)), units.kwh(exact(imported))
-        signature = self.sign_reading(self._market, self._user, period, out, into)
-        self._market.submit_reading(self._user, period, out, into, signature)
+        signature = self.sign_reading(market, self._user, period, out, into)
+        market.submit_reading(self._user, period, out, into, signature)
 
 
 class Party(str):
     """An address with a name, and with an account in the market. Serves wherever an address or `sender=` is asked."""
 
     name: str
-    _deployment: Deployment
-    _clock: ReplClock
-    _view: Readable
+    _session: Session
 
-    def __new__(cls, name: str, address: str, deployment: Deployment, clock: ReplClock, view: Readable) -> Party:
+    def __new__(cls, name: str, address: str, session: Session) -> Self:
         party = super().__new__(cls, address)
-        party.name, party._deployment, party._clock, party._view = name, deployment, clock, view
+        party.name, party._session = name, session
+        session.names[address] = name
         return party
+
+    @property
+    def _market(self) -> Any:
+        return self._session.deployment.market
 
     def __repr__(self) -> str:
         return f"<{self.name} {self!s}>"
 
     def deposit(self, pence: Number) -> None:
         """Buys credit for `pence` and deposits it."""
-        fund(self._deployment, str(self), units.pence(exact(pence)))
+        fund(self._session.deployment, str(self), units.pence(exact(pence)))
 
     def withdraw(self, pence: Number | None = None) -> None:
         """Withdraws `pence`, or all that is free once the account is cleared."""
-        market = self._deployment.market
         if pence is None:
-            market.clear(self, sender=self)
-            market.withdraw(market.account(self).balance, sender=self)
+            self._market.clear(self, sender=self)
+            self._market.withdraw(self._market.account(self).balance, sender=self)
         else:
-            market.withdraw(units.pence(exact(pence)), sender=self)
+            self._market.withdraw(units.pence(exact(pence)), sender=self)
 
     def account(self) -> Any:
         """What the market knows of this party."""
-        return self._view.account(self)
+        return self._session.market.account(self)
 
 
 class Household(Party):
@@ -197,28 +217,25 @@ class Household(Party):
 
     def quote(self, kwh: Number, price: Number, period: int | None = None) -> int:
         """Quotes `kwh` at `price` p/kWh for the next period that is open (or `period`); returns the quote's ID."""
-        period = self._clock.next_quotable() if period is None else period
-        return self._deployment.market.submit_quote(
-            period, units.kwh(exact(kwh)), units.pence_per_kwh(exact(price)), sender=self
-        )
+        period = self._session.clock.next_quotable() if period is None else period
+        return self._market.submit_quote(period, units.kwh(exact(kwh)), units.pence_per_kwh(exact(price)), sender=self)
 
     def invalidate(self, quote_id: int) -> None:
         """Takes a quote back."""
-        self._deployment.market.invalidate_quote(quote_id, sender=self)
+        self._market.invalidate_quote(quote_id, sender=self)
 
     def bid(self, quote_id: int, kwh: Number, price: Number) -> None:
         """Seals a bid for `kwh` at `price` p/kWh and remembers what is in it."""
         volume, rate = units.kwh(exact(kwh)), units.pence_per_kwh(exact(price))
         salt = hashlib.sha256(f"{self} {quote_id}".encode()).digest()  # Secret enough for play, not for money.
-        market = self._deployment.market
-        market.submit_bid(quote_id, market.seal_of(quote_id, self, rate, volume, salt), sender=self)
+        self._market.submit_bid(quote_id, self._market.seal_of(quote_id, self, rate, volume, salt), sender=self)
         self._sealed[quote_id] = (rate, volume, salt)
 
     def reveal(self, quote_id: int) -> None:
         """Opens the bid on a quote. KeyError where this household has sealed none here."""
         if quote_id not in self._sealed:
             raise KeyError(f"{self.name} has sealed no bid on quote {quote_id}")
-        self._deployment.market.reveal_bid(quote_id, *self._sealed[quote_id], sender=self)
+        self._market.reveal_bid(quote_id, *self._sealed[quote_id], sender=self)
 
     def buy(self, quote_id: int, kwh: Number | None = None) -> None:
         """Buys `kwh` of what a matched quote has left, or all of it, at the quote's price.
@@ -226,13 +243,13 @@ class Household(Party):
         While MATCHING that is what was not sold of the quote, while METERING, once its prosumer's meter was read, what
         was exported beyond its sales. The least is a 64th of what was quoted, or exported, or else all that is left.
         """
-        market = self._deployment.market
-        volume = market.remaining(quote_id) if kwh is None else units.kwh(exact(kwh))
-        market.buy_surplus(quote_id, volume, sender=self)
+        volume = self._market.remaining(quote_id) if kwh is None else units.kwh(exact(kwh))
+        self._market.buy_surplus(quote_id, volume, sender=self)
 
     def position(self, period: int | None = None) -> Any:
         """What this household bought, received and delivered in a period."""
-        return self._view.position(self, self._clock.current() if period is None else period)
+        session = self._session
+        return session.market.position(self, session.clock.current() if period is None else period)
 
     @functools.cached_property
     def _sealed(self) -> dict[int, tuple[int, int, bytes]]:
@@ -247,17 +264,16 @@ class Owner(Party):
 
         Without `kwh` it gives back an authorisation that was lost, with the capacity that the user had.
         """
-        market = self._deployment.market
-        capacity = market.account(user).capacity if kwh is None else units.kwh(exact(kwh))
-        market.authorize(user, capacity, sender=self)
+        capacity = self._market.account(user).capacity if kwh is None else units.kwh(exact(kwh))
+        self._market.authorize(user, capacity, sender=self)
 
     def settle(self, period: int | None = None) -> None:
         """Settles all matched quotes of a period, then every account that there is something to settle for."""
-        market, clock = self._deployment.market, self._clock
-        period = clock.current() if period is None else period
+        market = self._market
+        period = self._session.clock.current() if period is None else period
         for quote_id in range(1, market.quote_count() + 1):
             quote = market.quote(quote_id)
-            if quote.period == period and quote.status == 4:
+            if quote.period == period and quote.status == QuoteStatus.MATCHED:
                 market.settle_quote(quote_id, sender=self)
         for household in self.households:
             position = market.position(household, period)
@@ -276,33 +292,16 @@ def namespace(path: Path = DEFAULT_FILE) -> dict[str, Any]:
     Runs on titanoboa's current environment. Raises `BadInput` where the file cannot be used.
     """
     source = open_households(path)
-    boa.env.timestamp = START
-    deployment = deploy()
-    clock = ReplClock(deployment.market)
-    names: dict[str, str] = {}
-    market = Readable(deployment.market, names)
-
-    def party(kind: type[Party], name: str, address: str) -> Any:
-        names[address] = name
-        return kind(name, address, deployment, clock, market)
-
-    owner = party(Owner, "owner", deployment.owner)
-    supplier = party(Party, "supplier", deployment.supplier)
+    session = Session()
+    deployment = session.deployment
+    owner = Owner("owner", deployment.owner, session)
+    supplier = Party("supplier", deployment.supplier, session)
     fund(deployment, supplier, FUNDS)
-    offered: dict[str, Any] = {
-        "market": market,
-        "token": Readable(deployment.token, names),
-        "owner": owner,
-        "supplier": supplier,
-        "clock": clock,
-        "tariff": deployment.tariff,
-        "boa": boa,
-        "replay": replay,
-    }
+    offered = session.offered() | {"owner": owner, "supplier": supplier, "boa": boa, "replay": replay}
     for name in source.names:
-        household = party(Household, name, str(boa.env.generate_address(name)))
-        household.meter = BoundMeter(name, household, deployment, clock)
-        names[household.meter.address] = f"{name}'s meter"
+        household = Household(name, str(boa.env.generate_address(name)), session)
+        household.meter = BoundMeter(name, household, session)
+        session.names[household.meter.address] = f"{name}'s meter"
         profile = hashlib.sha256(name.encode()).digest()
         signature = household.meter.sign_pairing(deployment.market, household, profile)
         deployment.market.register(profile, household.meter.address, signature, sender=household)
@@ -324,19 +323,17 @@ def replay(names: dict[str, Any], **tariff: Any) -> None:
     `sign(meter, "Reading", ...)` signs, `refuses(market.f, ...)` makes a call that is refused and prints the reason,
     and `clock` is the new market's.
     """
-    boa.env.timestamp = START
-    deployment = deploy(Tariff(**tariff))
-    people: dict[str, str] = {}
-    known: dict[str, str] = {}
+    session = Session(Tariff(**tariff))
+    deployment = session.deployment
+    people = {"owner": deployment.owner, "supplier": deployment.supplier}
 
     def who(name: str) -> str:
         if name not in people:
             people[name] = str(boa.env.generate_address(name))
-            known[people[name]] = name
+            session.names[people[name]] = name
         return people[name]
 
-    people.update(owner=deployment.owner, supplier=deployment.supplier)
-    known.update({address: name for name, address in people.items()})
+    session.names.update({address: name for name, address in people.items()})
     for name in ("stranger", *open_households(DEFAULT_FILE).names):
         who(name)
 
@@ -352,19 +349,9 @@ def replay(names: dict[str, Any], **tariff: Any) -> None:
         else:
             print("NOT refused")
 
-    market = Readable(deployment.market, known)
-    names.update(people)
-    names.update(
-        market=market,
-        token=Readable(deployment.token, known),
-        clock=ReplClock(deployment.market),
-        tariff=deployment.tariff,
-        who=who,
-        give=functools.partial(give, deployment),
-        sign=sign,
-        refuses=refuses,
-        malleable_twin=malleable_twin,
-    )
+    names.update(people | session.offered())
+    names.update(who=who, give=functools.partial(give, deployment))
+    names.update(sign=sign, refuses=refuses, malleable_twin=malleable_twin)
 
 
 def reason_of(error: boa.BoaError) -> str:

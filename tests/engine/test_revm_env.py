@@ -508,20 +508,6 @@ def test_transient_storage_does_not_outlive_a_call():
 
 
 @needs_revm
-def test_compact_keeps_the_state():
-    with engine("revm") as env:
-        stage = deploy(env)
-        for key in range(5):
-            stage.vault.store(key, key + 1)
-        before = picture(stage)
-        cast(Any, env.evm).compact()
-        assert picture(stage) == before
-        assert stage.vault.peek(4) == 5 and stage.vault.store(9, 9) == 18
-        with env.anchor(), pytest.raises(RuntimeError, match="anchor"):
-            cast(Any, env.evm).compact()
-
-
-@needs_revm
 def test_ten_thousand_anchors_and_calls_leave_no_depth():
     with engine("revm") as env:
         stage = deploy(env)
@@ -569,14 +555,6 @@ def test_engine_restores_the_environment_before_it():
         assert boa.env is before and Env._singleton is before
     assert before._random.getstate() == upcoming
     assert before.sstore_trace == traces and state_digest(before, before.eoa) == state
-
-
-def test_use_engine_lasts():
-    before = boa.env
-    with boa.swap_env(before):
-        env = engines.use_engine("pyevm")
-        assert boa.env is env and env is not before
-    assert boa.env is before
 
 
 def test_unknown_and_missing_engines_say_so_in_one_line(monkeypatch):

@@ -15,8 +15,9 @@ from verification.differential.histories import CHAIN_ID, START, History, random
 from verification.differential.nodes import Told
 from verification.differential.replay import Chain, Disagreement
 from wattproof.evm import anvil
-from wattproof.evm.anvil import Anvil, AnvilUnavailable, RpcError
+from wattproof.evm.anvil import Anvil
 from wattproof.evm.engine import available
+from wattproof.evm.node import NodeUnavailable, RpcError
 
 BUILDS = suite()
 
@@ -26,7 +27,7 @@ def binary() -> Path:
     """The node's binary; where there is none to be had, its tests are skipped with what to do."""
     try:
         return anvil.binary()
-    except AnvilUnavailable as missing:
+    except NodeUnavailable as missing:
         pytest.skip(str(missing))
 
 
@@ -92,13 +93,13 @@ def test_a_node_makes_blocks_when_told(binary: Path) -> None:
         assert int(node.mine(START + 7)["timestamp"], 16) == START + 7
         with pytest.raises(RpcError, match="eth_nothing"):
             node.rpc("eth_nothing")
-    with pytest.raises(AnvilUnavailable, match="not running"):
+    with pytest.raises(NodeUnavailable, match="not running"):
         node.rpc("eth_blockNumber")
 
 
 def test_a_node_that_cannot_start_says_why(binary: Path) -> None:
     """With the last line of what it said."""
-    with pytest.raises(AnvilUnavailable, match="anvil did not start"):
+    with pytest.raises(NodeUnavailable, match="anvil did not start"):
         Anvil("--no-such-argument").start()
 
 
@@ -109,11 +110,11 @@ def test_without_npm_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(shutil, "which", lambda name: None)
     monkeypatch.setattr(anvil.platform, "system", lambda: "Linux")
     monkeypatch.setattr(anvil.platform, "machine", lambda: "x86_64")
-    with pytest.raises(AnvilUnavailable, match=r"install Node\.js"):
+    with pytest.raises(NodeUnavailable, match=r"install Node\.js"):
         anvil.binary()
     monkeypatch.setattr(anvil.platform, "machine", lambda: "abacus")
-    with pytest.raises(AnvilUnavailable, match="not published for Linux abacus"):
+    with pytest.raises(NodeUnavailable, match="not published for Linux abacus"):
         anvil.binary()
     monkeypatch.setenv("WATTPROOF_ANVIL", str(tmp_path / "none"))
-    with pytest.raises(AnvilUnavailable, match="cannot be run"):
+    with pytest.raises(NodeUnavailable, match="cannot be run"):
         anvil.binary()

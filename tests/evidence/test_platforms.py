@@ -20,7 +20,8 @@ from verification.gas.community import CAPACITY, START, Bid, Community, Report
 from verification.gas.node import Driven, Node
 from verification.harness.driver import profile_of
 from verification.harness.symbolic import meter, salt_of
-from wattproof.evm.anvil import Anvil, NodeUnavailable
+from wattproof.evm.anvil import Anvil
+from wattproof.evm.node import NodeUnavailable
 from wattproof.evm.npm import Ganache, Hardhat
 from wattproof.market.deployment import Tariff
 from wattproof.terms.model import Phase

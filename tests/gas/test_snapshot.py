@@ -18,6 +18,7 @@ from verification.gas.history import SIZES, History
 from verification.gas.node import node
 from wattproof.evm import anvil
 from wattproof.evm.engine import EIP_170
+from wattproof.evm.node import NodeUnavailable
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def test_the_reckoning_is_what_a_node_charges() -> None:
     """A short history costs the same to the last unit, with the same events, on anvil and in this process."""
     try:
         anvil.binary()
-    except anvil.AnvilUnavailable as problem:
+    except NodeUnavailable as problem:
         pytest.skip(str(problem))
     small: dict[str, Any] = dict(sizes=(3, 7), most=7, batches=(1, 2, 3))
     with node(START) as chain:
@@ -140,7 +141,7 @@ def test_without_npm_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(anvil.platform, "system", lambda: "Linux")
     monkeypatch.setattr(anvil.platform, "machine", lambda: "x86_64")
-    with pytest.raises(anvil.AnvilUnavailable, match=r"Node\.js.*WATTPROOF_ANVIL"):
+    with pytest.raises(NodeUnavailable, match=r"Node\.js.*WATTPROOF_ANVIL"):
         anvil.binary()
 
 
@@ -154,5 +155,5 @@ def test_another_archive_is_not_run(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setattr(anvil.shutil, "which", lambda _: str(npm))
     monkeypatch.setattr(anvil.platform, "system", lambda: "Linux")
     monkeypatch.setattr(anvil.platform, "machine", lambda: "x86_64")
-    with pytest.raises(anvil.AnvilUnavailable, match="not the package"):
+    with pytest.raises(NodeUnavailable, match="not the package"):
         anvil.binary()

@@ -10,6 +10,7 @@ import pytest
 
 from wattproof.evm import anvil
 from wattproof.evm.engine import available
+from wattproof.evm.node import NodeUnavailable
 from wattproof.simulation.trading_day import TradingDay
 from wattproof.study.communities import Base, Community, Frame
 from wattproof.study.runs import ONCE, transaction_gas
@@ -45,7 +46,7 @@ def test_gas_is_that_of_a_nodes_receipts(shipped: Base, monkeypatch: pytest.Monk
 
     try:
         anvil.binary()
-    except anvil.AnvilUnavailable as problem:
+    except NodeUnavailable as problem:
         pytest.skip(str(problem))
     options = ("--auto-impersonate", "--gas-limit", "100000000000", "--base-fee", "0", "--gas-price", "0")
     node = anvil.Anvil(*options, timestamp=calls[0]["time"] - 10, chain_id=chain)

@@ -8,7 +8,7 @@ from wattproof.evm.engine import available
 from wattproof.market.deployment import Tariff
 from wattproof.simulation.accounting import Bill
 from wattproof.simulation.households import HalfHour
-from wattproof.simulation.trading_day import Conduct, simulate
+from wattproof.simulation.trading_day import Conduct, TradingDay
 from wattproof.study.communities import Base, Community, Frame
 from wattproof.study.plan import EAGER, own_prices
 from wattproof.study.runs import Run, Totals, metered, play, records, together, unreported
@@ -19,7 +19,7 @@ NOON = (20, 30)
 
 def test_days_add_up_to_the_bills(small: Base) -> None:
     frame = Frame(seed=1, days=(0, 1))
-    market = simulate(Community(small, frame), 1, engine=FASTEST)
+    market = TradingDay(Community(small, frame), 1, engine=FASTEST)
     results = list(market)
     days = play(small, Run(frame), FASTEST)
 

@@ -265,9 +265,9 @@ def test_input_that_changes_while_it_runs(
 ) -> None:
     def changed(*arguments: Any, **options: Any) -> TradingDay:
         households.write_text("\n".join(ROWS[:4]) + "\n")
-        return scenario.simulate(*arguments, **options)
+        return scenario.TradingDay(*arguments, **options)
 
-    monkeypatch.setattr(day, "simulate", changed)
+    monkeypatch.setattr(day, "TradingDay", changed)
     assert run(households, tmp_path / "out") == (2, "")
     assert capsys.readouterr().err == f"{households}: has changed since it was checked\n"
     assert tree(tmp_path) == ["households.csv"]
@@ -304,14 +304,14 @@ def test_money_that_does_not_add_up(
     households: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def donated(*arguments: Any, **options: Any) -> TradingDay:
-        broken = scenario.simulate(*arguments, **options)
+        broken = scenario.TradingDay(*arguments, **options)
         stranger = str(broken.env.generate_address())
         broken.env.set_balance(stranger, 1)
         broken.token.mint(value=1, sender=stranger)
         broken.token.transfer(broken.market.address, 1, sender=stranger)
         return broken
 
-    monkeypatch.setattr(day, "simulate", donated)
+    monkeypatch.setattr(day, "TradingDay", donated)
     assert run(households, tmp_path / "deep" / "out") == (1, "")
     error = capsys.readouterr().err
     assert error.startswith("period 11: the accounts add up to ")

@@ -15,7 +15,7 @@ from wattproof.market.deployment import Tariff
 from wattproof.simulation import trading_day as scenario
 from wattproof.simulation.accounting import Books, BooksDoNotBalance, Event, tier
 from wattproof.simulation.households import open_households
-from wattproof.simulation.trading_day import Conduct, PeriodResult, TradingDay, apportion, simulate
+from wattproof.simulation.trading_day import Conduct, PeriodResult, TradingDay, apportion
 
 TARIFF = Tariff(sbp=60, ssp=180, service_fee=2, priority_step=500)
 """Small round prices in base units per Wh; the price band is [62, 178]."""
@@ -38,7 +38,7 @@ def play(
     path: Path, seed: int = 1, engine: str = FASTEST, tariff: Tariff = TARIFF, **conduct: Conduct
 ) -> tuple[TradingDay, list[PeriodResult]]:
     """Runs a file to its end."""
-    day = simulate(open_households(path, seed=seed), seed, tariff, engine, conduct)
+    day = TradingDay(open_households(path, seed=seed), seed, tariff, engine, conduct)
     return day, list(day)
 
 
@@ -111,7 +111,7 @@ def test_recorded_excess_is_bought_while_metering(tmp_path: Path) -> None:
 
 
 def test_who_finds_no_place_in_the_book_buys_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scenario, "BOOK_SIZE", 1)
+    monkeypatch.setattr(scenario, "MAX_OPENED", 1)
     path = csv(tmp_path, "0,sunny,0,1000,0,1000", "0,cloudy,300,0,300,0", "0,rainy,200,0,200,0")
     day, (period,) = play(path)
 
@@ -125,7 +125,7 @@ def test_who_finds_no_place_in_the_book_buys_what_is_left(tmp_path: Path, monkey
 
 def test_winners_are_served_before_purchases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # One bid fits into the book: cloudy wins 600 Wh, and rainy buys the 400 Wh that are left. 700 Wh come.
-    monkeypatch.setattr(scenario, "BOOK_SIZE", 1)
+    monkeypatch.setattr(scenario, "MAX_OPENED", 1)
     path = csv(tmp_path, "0,sunny,0,700,0,1000", "0,cloudy,600,0,600,0", "0,rainy,400,0,400,0")
     day, (period,) = play(path)
 
@@ -363,7 +363,7 @@ def test_energies_at_the_limit(tmp_path: Path) -> None:
 
 
 def test_a_donated_token_ends_the_run_and_names_the_period(tmp_path: Path) -> None:
-    day = simulate(open_households(csv(tmp_path, "3,sunny,0,9,0,9", "3,cloudy,9,0,9,0")), 1, TARIFF, FASTEST)
+    day = TradingDay(open_households(csv(tmp_path, "3,sunny,0,9,0,9", "3,cloudy,9,0,9,0")), 1, TARIFF, FASTEST)
     stranger = str(day.env.generate_address())
     day.env.set_balance(stranger, 1)
     day.token.mint(value=1, sender=stranger)
@@ -374,7 +374,7 @@ def test_a_donated_token_ends_the_run_and_names_the_period(tmp_path: Path) -> No
 
 
 def test_a_bill_that_differs_from_the_market_ends_the_run(tmp_path: Path) -> None:
-    day = simulate(open_households(csv(tmp_path, "3,sunny,0,9,0,9", "3,cloudy,9,0,9,0")), 1, TARIFF, FASTEST)
+    day = TradingDay(open_households(csv(tmp_path, "3,sunny,0,9,0,9", "3,cloudy,9,0,9,0")), 1, TARIFF, FASTEST)
     day.bill("cloudy").fees += 1
 
     with pytest.raises(BooksDoNotBalance, match=r"^period 3: cloudy paid \d+ base units, but its bill says \d+$"):
@@ -599,7 +599,7 @@ def test_memory_on_pyevm_does_not_grow_with_the_periods(tmp_path: Path, monkeypa
         for period in range(10)
         for name, load, pv in (("sunny", 10, 700), ("cloudy", 500, 0), ("rainy", 450, 0))
     ]
-    day = simulate(open_households(csv(tmp_path, *rows)), 1, TARIFF, "pyevm")
+    day = TradingDay(open_households(csv(tmp_path, *rows)), 1, TARIFF, "pyevm")
     blocks: list[int] = []
     stored: list[int] = []
     for result in day:

@@ -39,12 +39,12 @@ def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from verification import measurements
-    from wattproof.evm.anvil import AnvilUnavailable
+    from wattproof.evm.node import NodeUnavailable
 
     console = Console()
     try:
         told = _PARTS[options.command](options, console)
-    except AnvilUnavailable as problem:
+    except NodeUnavailable as problem:
         print(problem, file=sys.stderr)
         return 2
     except AssertionError as failure:

@@ -176,7 +176,7 @@ def compare(history: History, builds: Suite, chains: dict[str, Chain], step: Cal
 
 
 def run(histories: int, length: int, seed: int, console: Console) -> dict[str, Any]:
-    """The whole comparison. Raises AnvilUnavailable without nodes, Disagreement where anything differs."""
+    """The whole comparison. Raises NodeUnavailable without nodes, Disagreement where anything differs."""
     started = time.monotonic()
     version = Anvil().version
     builds = suite()

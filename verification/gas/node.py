@@ -12,7 +12,8 @@ from eth_utils.address import to_checksum_address
 
 from verification.gas.chain import CHAIN_ID, Chain, Receipt, Refused, calldata_gas
 from verification.harness.answers import Log
-from wattproof.evm.anvil import Anvil, RpcError
+from wattproof.evm.anvil import Anvil
+from wattproof.evm.node import RpcError
 
 _PATIENCE = 10
 """Seconds that a node may take from mining a transaction to knowing its receipt."""
@@ -38,7 +39,7 @@ class Driven(Protocol):
 def node(now: int) -> Iterator[Node]:
     """An anvil of its own for the block, whose chain begins at the second `now`.
 
-    Raises AnvilUnavailable where there is none to be had, or it does not start.
+    Raises NodeUnavailable where there is none to be had, or it does not start.
     """
     with Anvil("--gas-limit", str(10**9), timestamp=now, chain_id=CHAIN_ID, accounts=1) as anvil:
         yield Node(anvil, now)

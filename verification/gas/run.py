@@ -19,6 +19,7 @@ from verification.gas.report import show, write_docs
 from verification.gas.sizes import sizes, too_large
 from verification.invariants import ROOT
 from wattproof.evm import anvil
+from wattproof.evm.node import NodeUnavailable
 
 _TRANSACTIONS = 3_431  # about; for the progress display only
 
@@ -45,7 +46,7 @@ def unequal(real: History, computed: History) -> list[str]:
 def measured(console: Console) -> list[Figure]:
     """The figures of the history on anvil, each transaction equal to its computation in this process.
 
-    What a transaction spent on storage is known to the computation alone. Raises AnvilUnavailable where there is no
+    What a transaction spent on storage is known to the computation alone. Raises NodeUnavailable where there is no
     node, RuntimeError where receipt and computation differ.
     """
     display = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -77,7 +78,7 @@ def run_gas(out: Path, update: bool, docs: bool, console: Console) -> int:
         return 0
     try:
         lines = measured(console)
-    except anvil.AnvilUnavailable as problem:
+    except NodeUnavailable as problem:
         print(problem, file=sys.stderr)
         return 2
     code = sizes()

@@ -21,20 +21,6 @@ from eth.constants import BLANK_ROOT_HASH
 
 from wattproof.evm.revm import EngineUnavailable, EngineUnsupported, RevmEnv
 
-__all__ = [
-    "ENGINES",
-    "EngineUnavailable",
-    "EngineUnsupported",
-    "available",
-    "engine",
-    "lean_reverts",
-    "make_env",
-    "roomy_env",
-    "state_digest",
-    "storage_dump",
-    "use_engine",
-]
-
 ENGINES = ("pyevm", "revm")
 
 EIP_170 = 24_576
@@ -71,13 +57,6 @@ def available() -> tuple[str, ...]:
     except EngineUnavailable:
         return ("pyevm",)
     return ENGINES
-
-
-def use_engine(name: str) -> Env:
-    """Makes a fresh environment of this engine titanoboa's current one, for the rest of the process."""
-    env = make_env(name)
-    boa.set_env(env)
-    return env
 
 
 @contextlib.contextmanager

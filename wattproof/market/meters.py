@@ -6,11 +6,13 @@ import functools
 import hashlib
 from typing import Any
 
+import boa
 import coincurve
-from eth_abi.abi import encode
 from eth_keys import keys  # pyright: ignore[reportPrivateImportUsage]
 from eth_keys.constants import SECPK1_N
 from eth_utils.crypto import keccak
+
+from wattproof.market.abi import word
 
 DOMAIN_TYPE = keccak(text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
 PAIRING_TYPE = keccak(text="Pairing(address user,bytes32 profile)")
@@ -20,24 +22,22 @@ READING_TYPE = keccak(text="Reading(address user,uint256 period,uint256 exported
 @functools.lru_cache(maxsize=64)
 def domain_separator(chain_id: int, market: str, name: str = "Wattproof", version: str = "1") -> bytes:
     """The EIP-712 domain of the market at the address `market` (T-REG-7)."""
-    return keccak(
-        encode(
-            ["bytes32", "bytes32", "bytes32", "uint256", "address"],
-            [DOMAIN_TYPE, keccak(text=name), keccak(text=version), chain_id, market],
-        )
-    )
+    return _hash(DOMAIN_TYPE, keccak(text=name), keccak(text=version), chain_id, market)
 
 
 def pairing_hash(user: str, profile: bytes) -> bytes:
     """The EIP-712 hash of the struct that pairs a meter with `user` (T-REG-6)."""
-    return keccak(encode(["bytes32", "address", "bytes32"], [PAIRING_TYPE, user, profile]))
+    return _hash(PAIRING_TYPE, user, profile)
 
 
 def reading_hash(user: str, period: int, exported: int, imported: int) -> bytes:
     """The EIP-712 hash of the struct of a reading, energies in Wh (T-MET)."""
-    # Packed by hand, as eth_abi takes longer than signing; all members are words.
-    words = (int(user, 16), period, exported, imported)
-    return keccak(READING_TYPE + b"".join(word.to_bytes(32, "big") for word in words))
+    return _hash(READING_TYPE, user, period, exported, imported)
+
+
+def _hash(*members: int | str | bytes) -> bytes:
+    # Packed by hand, as an encoder takes longer than signing; all members are words.
+    return keccak(b"".join(map(word, members)))
 
 
 def malleable_twin(signature: bytes) -> bytes:
@@ -63,8 +63,6 @@ class Meter:
         The chain is that of titanoboa's environment unless `chain_id` names another.
         """
         if chain_id is None:
-            import boa
-
             chain_id = boa.env.evm.patch.chain_id
         address = str(getattr(market, "address", market))
         digest = keccak(b"\x19\x01" + domain_separator(chain_id, address) + struct_hash)

@@ -46,17 +46,27 @@ def kwh(energy: Amount) -> int:
 
 def format_money(base_units: int) -> str:
     """Base units as pence with two decimals, "12.34 p". Rounds to the nearest, halves away from zero."""
-    return f"{_fixed(base_units, PENCE, 2)} p"
+    return f"{fixed(base_units, PENCE, 2)} p"
 
 
 def format_energy(wh: int) -> str:
     """Wh as kWh with three decimals, "1.234 kWh". Exact."""
-    return f"{_fixed(wh, WH_PER_KWH, 3)} kWh"
+    return f"{fixed(wh, WH_PER_KWH, 3)} kWh"
 
 
 def format_price(base_per_wh: int) -> str:
     """Base units per Wh as p/kWh with two decimals, "7.35 p/kWh". Rounds as `format_money` does."""
-    return f"{_fixed(base_per_wh, PENCE_PER_KWH, 2)} p/kWh"
+    return f"{fixed(base_per_wh, PENCE_PER_KWH, 2)} p/kWh"
+
+
+def fixed(value: int, scale: int, decimals: int) -> str:
+    """`value` / `scale` with so many decimals, to the nearest, halves away from zero; zero has no sign."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"must be an int, not {type(value).__name__}")
+    unit = 10**decimals
+    rounded = (2 * abs(value) * unit + scale) // (2 * scale)
+    sign = "-" if value < 0 and rounded else ""
+    return f"{sign}{rounded // unit}.{rounded % unit:0{decimals}}"
 
 
 def _scaled(amount: Amount, scale: int, what: str, unit: str) -> int:
@@ -67,25 +77,12 @@ def _scaled(amount: Amount, scale: int, what: str, unit: str) -> int:
         if not _PLAIN.fullmatch(amount):
             raise ValueError(f"{what} must be a plain number such as 7.35, not {amount!r}")
         amount = Decimal(amount)
-    if isinstance(amount, Decimal):
-        if not amount.is_finite() or abs(amount.adjusted()) > _MAX_EXPONENT:
-            raise ValueError(f"{what} is out of bounds: {amount}")
-        numerator, denominator = amount.as_integer_ratio()
-    else:
-        numerator, denominator = amount, 1
+    if isinstance(amount, Decimal) and not (amount.is_finite() and abs(amount.adjusted()) <= _MAX_EXPONENT):
+        raise ValueError(f"{what} is out of bounds: {amount}")
+    numerator, denominator = amount.as_integer_ratio()
     if numerator < 0:
         raise ValueError(f"{what} is negative: {amount}")
     scaled, rest = divmod(numerator * scale, denominator)
     if rest:
         raise ValueError(f"{what} is finer than whole {unit}: {amount}")
     return scaled
-
-
-def _fixed(value: int, scale: int, decimals: int) -> str:
-    """`value` / `scale` with so many decimals, to the nearest, halves away from zero; zero has no sign."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"must be an int, not {type(value).__name__}")
-    unit = 10**decimals
-    rounded = (2 * abs(value) * unit + scale) // (2 * scale)
-    sign = "-" if value < 0 and rounded else ""
-    return f"{sign}{rounded // unit}.{rounded % unit:0{decimals}}"

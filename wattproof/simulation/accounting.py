@@ -17,29 +17,29 @@ import contextlib
 import csv
 import errno
 import json
+import operator
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from fractions import Fraction
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from wattproof.market.deployment import Tariff
-from wattproof.market.units import PENCE, format_money, format_price
+from wattproof.market.units import PENCE, fixed, format_money, format_price
+from wattproof.terms.model import TIER_THRESHOLDS
+
+if TYPE_CHECKING:
+    from wattproof.simulation.trading_day import PeriodResult
 
 Event = tuple[str, dict[str, Any]]
 """An event of the market: its name and its arguments."""
 
 
-TIERS = (5, 10, 20, 40, 80)
-"""Good performances for tier 1 to 5 (T-STD-2)."""
-
-
 def tier(performances: int) -> int:
     """The tier that so many good performances come to."""
-    return sum(performances >= threshold for threshold in TIERS)
+    return sum(performances >= threshold for threshold in TIER_THRESHOLDS)
 
 
 class BooksDoNotBalance(Exception):
@@ -75,6 +75,12 @@ class Bill:
     performances: int = 0
     defaults: int = 0
     waivers: int = 0
+
+    def __add__(self, other: Bill) -> Bill:
+        return Bill(*map(operator.add, vars(self).values(), vars(other).values()))
+
+    def __sub__(self, other: Bill) -> Bill:
+        return Bill(*map(operator.sub, vars(self).values(), vars(other).values()))
 
     @property
     def market(self) -> int:
@@ -220,6 +226,8 @@ class Books:
         settled: list[Trade] = []
         self._said = []
         for name, arguments in events:
+            if name in ("PerformanceRecorded", "WaiverGranted", "WaiverUsed", "Revoked"):
+                self._said.append((name, arguments))
             trade = getattr(self, f"_{name}", _nothing)(**arguments)
             if trade is not None:
                 settled.append(trade)
@@ -293,7 +301,6 @@ class Books:
         if user not in self.authorized:
             raise BooksDoNotBalance(f"{self.names[user]} was revoked, but was not authorised")
         self.authorized.remove(user)
-        self._said.append(("Revoked", {"user": user}))
 
     def _BidRevealed(self, quote_id: int, bidder: str, price: int, volume: int) -> None:
         self.quotes[quote_id].bids[bidder] = (price, volume)
@@ -407,14 +414,9 @@ class Books:
             self.bills[user].performances += 1
         else:
             self.bills[user].defaults += 1
-        self._said.append(("PerformanceRecorded", {"user": user, "good": good}))
 
     def _WaiverGranted(self, user: str) -> None:
         self.bills[user].waivers += 1
-        self._said.append(("WaiverGranted", {"user": user}))
-
-    def _WaiverUsed(self, user: str) -> None:
-        self._said.append(("WaiverUsed", {"user": user}))
 
     # ---- what it should have said --------------------------------------------------------
 
@@ -428,7 +430,8 @@ class Books:
             return 0
         # The fee is charged before the record that the same settlement makes.
         good = self.bills[user].performances - self._said.count(("PerformanceRecorded", {"user": user, "good": True}))
-        fee = delivered * self.tariff.service_fee * (len(TIERS) - tier(good)) // len(TIERS)
+        tiers = len(TIER_THRESHOLDS)
+        fee = delivered * self.tariff.service_fee * (tiers - tier(good)) // tiers
         if fee and self._waivers[user]:
             self._waivers[user] -= 1
             self._expect(period, ("WaiverUsed", {"user": user}))
@@ -471,22 +474,14 @@ def _nothing(**_: Any) -> None:
 # ---- texts -----------------------------------------------------------------------------
 
 
-def percent(part: int, whole: int, decimals: int = 1) -> str:
+def percent(part: int, whole: int) -> str:
     """`part` in per cent of the size of `whole`, to the nearest, halves away from zero: "12.3 %"; of nothing: "-"."""
-    if whole == 0:
-        return "-"
-    unit = 10**decimals
-    rounded = (2 * abs(part) * 100 * unit + abs(whole)) // (2 * abs(whole))
-    sign = "-" if part < 0 and rounded else ""
-    return f"{sign}{rounded // unit}.{rounded % unit:0{decimals}} %"
+    return f"{fixed(100 * part, abs(whole), 1)} %" if whole else "-"
 
 
 def ratio(numerator: int, denominator: int) -> str:
     """A ratio of energies with three decimals, rounded down: "0.417"; "-" where there is no denominator."""
-    if denominator == 0:
-        return "-"
-    thousandths = numerator * 1000 // denominator
-    return f"{thousandths // 1000}.{thousandths % 1000:03}"
+    return fixed(numerator * 1000 // denominator, 1000, 3) if denominator else "-"
 
 
 def money(base_units: int) -> dict[str, str]:
@@ -501,11 +496,7 @@ def price(base_per_wh: int | None) -> dict[str, str] | None:
 
 def exact_pence(base_units: int) -> str:
     """Base units in pence, exact, with as many decimals as it takes: "-0.25"."""
-    value = Fraction(abs(base_units), PENCE)
-    text = f"{value.numerator // value.denominator}"
-    if rest := abs(base_units) % PENCE:
-        text += f".{rest:016}".rstrip("0")
-    return f"-{text}" if base_units < 0 else text
+    return fixed(base_units, PENCE, 16).rstrip("0").rstrip(".")
 
 
 # ---- files -----------------------------------------------------------------------------
@@ -525,7 +516,7 @@ PERIOD_COLUMNS = (
     *("sold_wh", "delivered_wh", "exported_wh", "imported_wh", "fees", "compensation", "performances", "defaults"),
     *("in_escrow", "accounts_total", "market_holds", "balances_match"),
 )
-FILES = ("bills.csv", "trades.csv", "periods.csv", "summary.json", "day.svg", "day.png")
+FILES = ("bills.csv", "trades.csv", "periods.csv", "day.svg", "day.png", "summary.json")
 
 
 class Output:
@@ -537,114 +528,78 @@ class Output:
     def __init__(self, folder: Path) -> None:
         """Makes the folder where it is missing. Raises OSError, naming the folder, where it cannot be written to."""
         self.folder = folder
-        self._made: list[Path] = []
+        self._files: list[TextIO] = []
         if folder.exists() and not folder.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, "is not a folder", str(folder))
-        try:
-            for part in [folder, *folder.parents][::-1]:
-                if not part.exists():
-                    part.mkdir()
-                    self._made.append(part)
-            self.aside = Path(tempfile.mkdtemp(prefix=".day-", dir=folder))
-        except OSError as error:
-            self._unmake()
-            raise OSError(error.errno, error.strerror, str(folder)) from error
-        self._files: dict[str, TextIO] = {}
-        try:
+        with contextlib.ExitStack() as self._undo:
+            try:
+                for part in [folder, *folder.parents][::-1]:
+                    if not part.exists():
+                        part.mkdir()
+                        self._undo.callback(_if_possible, part.rmdir)  # It is not where files were moved there.
+                self.aside = Path(tempfile.mkdtemp(prefix=".day-", dir=folder))
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, str(folder)) from error
+            self._undo.callback(shutil.rmtree, self.aside, ignore_errors=True)
             self._trades = csv.writer(self._open("trades.csv"), lineterminator="\n")
             self._trades.writerow(TRADE_COLUMNS)
-            self._periods = csv.writer(self._open("periods.csv"), lineterminator="\n")
-            self._periods.writerow(PERIOD_COLUMNS)
+            self._periods = csv.DictWriter(self._open("periods.csv"), PERIOD_COLUMNS, lineterminator="\n")
+            self._periods.writeheader()
             self._objects = self._open("periods.json")
-        except OSError:
-            self._abandon()
-            raise
+            self._undo = self._undo.pop_all()
 
     def __enter__(self) -> Output:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._abandon()
+        self._undo.close()
 
     def path(self, name: str) -> Path:
         """Where the file `name` is written before it is moved into place."""
         return self.aside / name
 
-    def add(self, result: Any) -> None:
-        """Writes a period (a `scenario.PeriodResult`) and its trades."""
-        for trade in result.trades:
-            self._trades.writerow(
-                (
-                    result.period,
-                    trade.quote_id,
-                    trade.prosumer,
-                    trade.buyer,
-                    trade.kind,
-                    trade.volume,
-                    trade.price,
-                    trade.delivered,
-                    trade.payment,
-                    trade.fee,
-                    trade.compensation,
-                )
-            )
-        row = result.row()
-        self._periods.writerow(["" if row[name] is None else row[name] for name in PERIOD_COLUMNS])
+    def add(self, result: PeriodResult) -> None:
+        """Writes a period and its trades."""
+        self._trades.writerows(map(astuple, result.trades))
+        self._periods.writerow(result.row())
         self._objects.write(
             ("," if self._objects.tell() else "") + "\n    " + json.dumps(result.summary(), ensure_ascii=False)
         )
 
-    def write_bills(self, rows: list[dict[str, Any]]) -> None:
-        """Writes bills.csv; each row has the columns BILL_COLUMNS."""
-        writer = csv.DictWriter(self._open("bills.csv"), BILL_COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
     def close_tables(self) -> None:
-        """Ends trades.csv and periods.csv; from now on they can be read."""
-        for name in ("trades.csv", "periods.csv"):
-            self._files[name].close()
+        """Ends what `add` writes; from now on it can be read."""
+        for file in self._files:
+            file.close()
+
+    def write_bills(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Writes bills.csv; each row has the columns BILL_COLUMNS, and maybe others, which are left out."""
+        with open(self.path("bills.csv"), "w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, BILL_COLUMNS, extrasaction="ignore", lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Writes summary.json: `summary`, and the periods that were added, under "periods"."""
-        self._objects.close()
         with open(self.path("summary.json"), "w", encoding="utf-8") as file:
             text = json.dumps(summary, indent=2, ensure_ascii=False)
             file.write(text[: text.rindex("\n}")] + ',\n  "periods": [')
             with open(self.path("periods.json"), encoding="utf-8") as objects:
                 shutil.copyfileobj(objects, file)
             file.write("\n  ]\n}\n")
-        self.path("periods.json").unlink()
 
     def finish(self) -> None:
         """Moves all files into place, the summary last: where it stands, the others do, too."""
-        for file in self._files.values():
-            file.close()
-        names = sorted(os.listdir(self.aside), key=lambda name: (name == "summary.json", name))
-        for name in names:
+        for name in FILES:
             os.replace(self.path(name), self.folder / name)
-        self._made.clear()
 
     def _open(self, name: str) -> TextIO:
-        # Open until the day ends: `_abandon` and `finish` close it.
-        self._files[name] = open(self.path(name), "w", encoding="utf-8", newline="")  # noqa: SIM115
-        return self._files[name]
-
-    def _abandon(self) -> None:
-        for file in self._files.values():
-            with contextlib.suppress(OSError):
-                file.close()
-        shutil.rmtree(self.aside, ignore_errors=True)
-        self._unmake()
-
-    def _unmake(self) -> None:
-        for folder in reversed(self._made):
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-        self._made.clear()
+        # Open until the day ends.
+        file = open(self.path(name), "w", encoding="utf-8", newline="")  # noqa: SIM115
+        self._undo.callback(_if_possible, file.close)
+        self._files.append(file)
+        return file
 
 
-def read_periods(path: Path) -> Iterator[dict[str, str]]:
-    """The rows of a periods.csv, one by one."""
-    with open(path, encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(file)
+def _if_possible(action: Callable[[], object]) -> None:
+    with contextlib.suppress(OSError):
+        action()

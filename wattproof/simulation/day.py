@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import zip_longest
@@ -22,7 +22,7 @@ from rich.text import Text
 
 from wattproof import __version__
 from wattproof.evm.engine import EngineUnavailable
-from wattproof.market.deployment import Tariff, deployer
+from wattproof.market.deployment import deployer
 from wattproof.market.units import format_energy, format_money, format_price
 from wattproof.simulation.accounting import (
     Bill,
@@ -35,7 +35,7 @@ from wattproof.simulation.accounting import (
     ratio,
 )
 from wattproof.simulation.households import DEFAULT_FILE, BadInput, Households, open_households
-from wattproof.simulation.trading_day import PeriodResult, TradingDay, simulate
+from wattproof.simulation.trading_day import PeriodResult, TradingDay
 
 SCHEMA = 1
 """Version of summary.json's layout; it changes when a key changes its meaning or goes away."""
@@ -48,19 +48,12 @@ PACKAGES = ("vyper", "titanoboa", "py-evm", "snekmate")
 
 @dataclass
 class Community:
-    """What the periods so far came to for all households: energy in Wh, money in base units."""
+    """What the periods so far came to besides the households' bills; of those with quotes, the first are kept."""
 
     periods: int = 0
     matched: int = 0
     quoted: int = 0
     trades: int = 0
-    delivered: int = 0
-    exported: int = 0
-    imported: int = 0
-    fees: int = 0
-    compensation: int = 0
-    performances: int = 0
-    defaults: int = 0
     shown: list[PeriodResult] = field(default_factory=list)
 
     def add(self, result: PeriodResult) -> None:
@@ -68,17 +61,10 @@ class Community:
         self.periods += 1
         self.matched += result.balances_match
         self.trades += len(result.trades)
-        for name in ("delivered", "exported", "imported", "fees", "compensation", "performances", "defaults"):
-            setattr(self, name, getattr(self, name) + getattr(result, name))
         if result.quotes:
             self.quoted += 1
             if len(self.shown) < SHOWN:
                 self.shown.append(result)
-
-    @property
-    def all_match(self) -> bool:
-        """Whether the accounts added up to the market's tokens after every period, and there was one."""
-        return 0 < self.periods == self.matched
 
 
 def run_day(households: Path | None, seed: int, out: Path | None, engine: str, console: Console) -> int:
@@ -93,16 +79,18 @@ def run_day(households: Path | None, seed: int, out: Path | None, engine: str, c
         with contextlib.ExitStack() as stack:
             output = None if out is None else stack.enter_context(Output(out))
             community = Community()
-            with _progress(console, source.periods) as advance:
-                day = simulate(source, seed, engine=engine)
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+            with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+                bar = progress.add_task("opening the market", total=source.periods)
+                day = TradingDay(source, seed, engine=engine)
                 stack.callback(day.close)
                 for result in day:
                     community.add(result)
                     if output:
                         output.add(result)
-                    advance()
-            _print_bills(console, day)
-            _print_community(console, day, community)
+                    progress.update(bar, advance=1, description="trading")
+            _print_bills(console, day.bills)
+            _print_community(console, day.bills, community)
             _print_ratios(console, community)
             if output:
                 name = "wattproof/data/households.csv" if households is None else str(households)
@@ -127,68 +115,46 @@ def exit_code(problem: Exception) -> int:
     return 1 if isinstance(problem, BooksDoNotBalance) else 2
 
 
-@contextlib.contextmanager
-def _progress(console: Console, periods: int) -> Iterator[Any]:
-    """A progress bar over the periods, on a terminal only; yields what moves it on by one."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("opening the market", total=periods)
-
-        def advance() -> None:
-            progress.update(task, advance=1, description="trading")
-
-        yield advance
-
-
 # ---- the terminal ------------------------------------------------------------------------
 
 
-def _print_bills(console: Console, day: TradingDay) -> None:
-    bills = {name: day.bill(name) for name in day.members}
-    alone, market = sum(bill.grid_alone for bill in bills.values()), sum(bill.market for bill in bills.values())
+def _print_bills(console: Console, bills: Mapping[str, Bill]) -> None:
     table = Table(title="Bills", title_justify="left", box=box.SIMPLE_HEAD, show_footer=True, padding=(0, 1, 0, 0))
     table.add_column("household\n", "all", no_wrap=True, overflow="ellipsis", max_width=20)
-    for heading, footer in (
-        ("imported\nkWh", _kwh(sum(bill.imported for bill in bills.values()))),
-        ("exported\nkWh", _kwh(sum(bill.exported for bill in bills.values()))),
-        ("grid alone\np", _pence(alone)),
-        ("market\np", _pence(market)),
-        ("saving\np", _pence(alone - market)),
-        ("saving\n%", percent(alone - market, alone).removesuffix(" %")),
-    ):
+    headings = ("imported\nkWh", "exported\nkWh", "grid alone\np", "market\np", "saving\np", "saving\n%")
+    for heading, footer in zip(headings, _bill_cells(sum(bills.values(), Bill())), strict=True):
         table.add_column(heading, footer, justify="right", no_wrap=True)
     for name, bill in bills.items():
-        table.add_row(
-            Text(name),
-            _kwh(bill.imported),
-            _kwh(bill.exported),
-            _pence(bill.grid_alone),
-            _pence(bill.market),
-            Text(_pence(bill.saving), style="green" if bill.saving > 0 else "red" if bill.saving < 0 else ""),
-            percent(bill.saving, bill.grid_alone).removesuffix(" %"),
-        )
+        *cells, saving, percentage = _bill_cells(bill)
+        colour = "green" if bill.saving > 0 else "red" if bill.saving < 0 else ""
+        table.add_row(Text(name), *cells, Text(saving, style=colour), percentage)
     console.print(table)
     if any(min(bill.grid_alone, bill.market) < 0 for bill in bills.values()):
         console.print("Below 0 the household is paid. Savings in % are of what the grid alone comes to.\n", style="dim")
 
 
-def _print_community(console: Console, day: TradingDay, community: Community) -> None:
-    savers = sum(day.bill(name).saving > 0 for name in day.members)
+def _bill_cells(bill: Bill) -> tuple[str, ...]:
+    """What a bill's line says, without units."""
+    energy = (_kwh(bill.imported), _kwh(bill.exported))
+    costs = (_pence(bill.grid_alone), _pence(bill.market), _pence(bill.saving))
+    return (*energy, *costs, percent(bill.saving, bill.grid_alone).removesuffix(" %"))
+
+
+def _print_community(console: Console, bills: Mapping[str, Bill], community: Community) -> None:
+    total = sum(bills.values(), Bill())
+    savers = sum(bill.saving > 0 for bill in bills.values())
     lines = (
-        ("traded locally", f"{format_energy(community.delivered)} in {community.trades} trades"),
+        ("traded locally", f"{format_energy(total.bought)} in {community.trades} trades"),
         (
             "share",
-            f"{percent(community.delivered, community.exported)} of what was exported, "
-            f"{percent(community.delivered, community.imported)} of what was imported",
+            f"{percent(total.bought, total.exported)} of what was exported, "
+            f"{percent(total.bought, total.imported)} of what was imported",
         ),
-        ("service fees", format_money(community.fees)),
-        ("compensation", f"{format_money(community.compensation)} for energy that did not come"),
-        ("performances", f"{community.performances} good, {community.defaults} defaults"),
-        ("savers", f"{savers} of {len(day.members)} households"),
-        (
-            "balances",
-            f"match the market's tokens after {community.matched} of {community.periods} periods",
-        ),
+        ("service fees", format_money(total.fees)),
+        ("compensation", f"{format_money(total.compensation)} for energy that did not come"),
+        ("performances", f"{total.performances} good, {total.defaults} defaults"),
+        ("savers", f"{savers} of {len(bills)} households"),
+        ("balances", f"match the market's tokens after {community.matched} of {community.periods} periods"),
     )
     table = Table(title="Community", title_justify="left", box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
@@ -246,14 +212,15 @@ def _price(base_per_wh: int | None) -> str:
 
 
 def _write(output: Output, day: TradingDay, community: Community, source: Households, name: str, engine: str) -> None:
-    output.write_bills([_bill_row(day, source, household) for household in day.members])
     output.close_tables()
     # Imported late: it takes a second, and most runs write nothing.
     from wattproof.simulation.plot import draw
 
     title = f"A trading day of {len(day.members)} households"
     draw(output.path("periods.csv"), day.tariff, output.path("day.svg"), output.path("day.png"), title)
-    output.write_summary(summary(day, community, source, name, engine))
+    told = summary(day, community, source, name, engine)
+    output.write_bills(map(_bill_row, told["households"]))
+    output.write_summary(told)
     output.finish()
 
 
@@ -275,16 +242,15 @@ def summary(day: TradingDay, community: Community, source: Households, name: str
                               costs, record
         periods               per period the columns of periods.csv
     """
-    path = source.path
-    tariff: Tariff = day.tariff
-    bills = {household: day.bill(household) for household in day.members}
+    tariff, bills = day.tariff, day.bills
+    total = sum(bills.values(), Bill())
     packages = (*PACKAGES, "pyrevm") if engine == "revm" else PACKAGES
     return {
         "schema": SCHEMA,
         "wattproof": __version__,
         "input": {
             "path": name,
-            "sha256": _sha256(path),
+            "sha256": _sha256(source.path),
             "households": len(source.names),
             "periods": source.periods,
             "first_period": source.first_period,
@@ -303,35 +269,35 @@ def summary(day: TradingDay, community: Community, source: Households, name: str
             "priority_step": tariff.priority_step,
             "rank_by_price": tariff.rank_by_price,
         },
-        "balances_match_after_every_period": community.all_match,
+        "balances_match_after_every_period": 0 < community.periods == community.matched,
         "community": {
-            "traded_locally_wh": community.delivered,
-            "exported_wh": community.exported,
-            "imported_wh": community.imported,
-            "share_of_exports": f"{community.delivered}/{community.exported}",
-            "share_of_exports_text": percent(community.delivered, community.exported),
-            "share_of_imports": f"{community.delivered}/{community.imported}",
-            "share_of_imports_text": percent(community.delivered, community.imported),
+            "traded_locally_wh": total.bought,
+            "exported_wh": total.exported,
+            "imported_wh": total.imported,
+            "share_of_exports": f"{total.bought}/{total.exported}",
+            "share_of_exports_text": percent(total.bought, total.exported),
+            "share_of_imports": f"{total.bought}/{total.imported}",
+            "share_of_imports_text": percent(total.bought, total.imported),
             "trades": community.trades,
             "periods_with_quotes": community.quoted,
-            "fees": money(community.fees),
-            "compensation": money(community.compensation),
-            "performances": community.performances,
-            "defaults": community.defaults,
-            **_costs(sum(bill.grid_alone for bill in bills.values()), sum(bill.market for bill in bills.values())),
+            "fees": money(total.fees),
+            "compensation": money(total.compensation),
+            "performances": total.performances,
+            "defaults": total.defaults,
+            **_costs(total),
             "households_that_save": sum(bill.saving > 0 for bill in bills.values()),
         },
         "households": [
             {
                 "household": household,
-                "class": _class(source, household),
-                "role": _role(bill),
+                "class": None if source.has_forecasts else source.classes[household].value,
+                "role": "prosumer" if bill.exported else "consumer",
                 "capacity_wh": source.capacities[household],
                 "imported_wh": bill.imported,
                 "exported_wh": bill.exported,
                 "bought_wh": bill.bought,
                 "sold_wh": bill.sold,
-                **_costs(bill.grid_alone, bill.market),
+                **_costs(bill),
                 "paid": money(bill.paid),
                 "earned": money(bill.earned),
                 "fees": money(bill.fees),
@@ -347,52 +313,20 @@ def summary(day: TradingDay, community: Community, source: Households, name: str
     }
 
 
-def _costs(alone: int, market: int) -> dict[str, Any]:
+def _costs(bill: Bill) -> dict[str, Any]:
     return {
-        "grid_alone": money(alone),
-        "market": money(market),
-        "saving": money(alone - market),
-        "saving_percent": percent(alone - market, alone),
+        "grid_alone": money(bill.grid_alone),
+        "market": money(bill.market),
+        "saving": money(bill.saving),
+        "saving_percent": percent(bill.saving, bill.grid_alone),
     }
 
 
-def _bill_row(day: TradingDay, source: Households, household: str) -> dict[str, Any]:
-    bill = day.bill(household)
-    return {
-        "household": household,
-        "class": _class(source, household) or "",
-        "role": _role(bill),
-        "imported_wh": bill.imported,
-        "exported_wh": bill.exported,
-        "bought_wh": bill.bought,
-        "sold_wh": bill.sold,
-        "grid_alone": bill.grid_alone,
-        "market": bill.market,
-        "saving": bill.saving,
-        "grid_alone_p": exact_pence(bill.grid_alone),
-        "market_p": exact_pence(bill.market),
-        "saving_p": exact_pence(bill.saving),
-        "saving_percent": percent(bill.saving, bill.grid_alone).removesuffix(" %"),
-        "paid": bill.paid,
-        "earned": bill.earned,
-        "fees": bill.fees,
-        "compensation_received": bill.compensated,
-        "compensation_paid": bill.compensation,
-        "grid_account": bill.grid,
-        "performances": bill.performances,
-        "defaults": bill.defaults,
-        "waivers": bill.waivers,
-    }
-
-
-def _class(source: Households, household: str) -> str | None:
-    """The class of forecast errors; None where the file brings its own forecasts."""
-    return None if source.has_forecasts else source.classes[household].value
-
-
-def _role(bill: Bill) -> str:
-    """What the household was in the market: prosumer where it exported anything, else consumer."""
-    return "prosumer" if bill.exported else "consumer"
+def _bill_row(household: dict[str, Any]) -> dict[str, Any]:
+    """A household of summary.json as a row of bills.csv: money in base units, and its costs in pence, too."""
+    row = {name: value["base_units"] if isinstance(value, dict) else value for name, value in household.items()}
+    in_pence = {f"{name}_p": exact_pence(int(row[name])) for name in ("grid_alone", "market", "saving")}
+    return row | in_pence | {"saving_percent": row["saving_percent"].removesuffix(" %")}
 
 
 def _sha256(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from matplotlib.ticker import MultipleLocator
 
 from wattproof.market.deployment import Tariff
 from wattproof.market.units import PENCE_PER_KWH, WH_PER_KWH
-from wattproof.simulation.accounting import read_periods
 
 SIZE = (12.0, 8.0)
 """Width and height in inches; at 100 dots per inch the PNG has 1200 x 800 pixels."""
@@ -44,10 +44,11 @@ def draw(periods: Path, tariff: Tariff, svg: Path, png: Path, title: str = "A tr
 def _read(path: Path) -> dict[str, list[float]]:
     wanted = ("period", "exported_wh", "imported_wh", "delivered_wh", "quote_price", "bid_price")
     columns: dict[str, list[float]] = {name: [] for name in wanted}
-    for row in read_periods(path):
-        for name in wanted:
-            # Only the picture rounds: a float shows a price to far more digits than a pixel.
-            columns[name].append(float(row[name]) if row[name] else float("nan"))
+    with open(path, encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            for name in wanted:
+                # Only the picture rounds: a float shows a price to far more digits than a pixel.
+                columns[name].append(float(row[name]) if row[name] else float("nan"))
     return columns
 
 
@@ -63,9 +64,7 @@ def _energy(axes: Any, columns: dict[str, list[float]]) -> list[float]:
     axes.stairs(demand, edges, color=_DEMAND, linewidth=2, baseline=None, label="demand: imported by households")
     axes.set_ylabel("kWh per period")
     axes.set_ylim(0, 1.06 * max([*supply, *demand, 0.001]))
-    axes.grid(axis="y", color="#E3E3E3", linewidth=0.8)
-    axes.set_axisbelow(True)
-    _legend(axes)
+    _grid_and_legend(axes, "#E3E3E3")
     return edges
 
 
@@ -86,13 +85,13 @@ def _prices(axes: Any, columns: dict[str, list[float]], edges: list[float], tari
     axes.set_ylim(max(0, sbp - margin), ssp + margin)
     if ssp > sbp:
         axes.set_yticks([sbp + (ssp - sbp) * quarter / 4 for quarter in range(5)])
-    axes.grid(axis="y", color="#EDEDED", linewidth=0.8)
+    _grid_and_legend(axes, "#EDEDED")
+
+
+def _grid_and_legend(axes: Any, grey: str) -> None:
+    """The grid below what is drawn, the legend above the axes, where it hides nothing."""
+    axes.grid(axis="y", color=grey, linewidth=0.8)
     axes.set_axisbelow(True)
-    _legend(axes)
-
-
-def _legend(axes: Any) -> None:
-    """Above the axes, where it hides nothing."""
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, fontsize=11, borderaxespad=0.1)
 
 

@@ -35,8 +35,9 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from wattproof.evm.engine import engine as fresh_engine
@@ -48,21 +49,15 @@ from wattproof.market.meters import Meter
 from wattproof.market.seals import seal_of
 from wattproof.market.units import pence
 from wattproof.simulation.accounting import Bill, Books, Event, OpenQuote, Trade, price, ratio
-from wattproof.simulation.households import PeriodRow
+from wattproof.simulation.households import HalfHour, PeriodRow
 from wattproof.simulation.pricing import into_band, sdr_prices
-from wattproof.terms.model import Phase
+from wattproof.terms.model import MAX_OPENED, MAX_TRADES, Phase
 
 EPOCH = 1_750_464_000
 """Midnight UTC of 21 June 2025, in seconds: where the first period of every input starts, whatever today's date is."""
 
 REACH = 4
 """Most quotes on which a household bids in one period."""
-
-BOOK_SIZE = 128
-"""Most bids that the market opens on one quote (T-BID-13)."""
-
-MAX_TRADES = 256
-"""Most trades of one quote (T-SUR-7)."""
 
 FLOAT = pence(10_000)
 """What every party deposits at first, in base units: 100 pounds."""
@@ -142,15 +137,17 @@ class Member:
     capacity: int
 
 
-@dataclass(frozen=True)
-class Offer:
-    """A bid that was opened: by whom, on which quote, volume in Wh, price in base units per Wh, and the Wh it won."""
+@dataclass
+class Bid:
+    """A bid: whose, on which quote, price in base units per Wh, volume in Wh, its salt, and the Wh that it won."""
 
     household: str
+    address: str
     quote_id: int
-    volume: int
     price: int
-    filled: int
+    volume: int
+    salt: bytes
+    filled: int = 0
 
 
 @dataclass(frozen=True)
@@ -194,7 +191,7 @@ class PeriodResult:
     market_holds: int
     trades: tuple[Trade, ...]
     bills: Mapping[str, Bill]
-    offers: tuple[Offer, ...]
+    offers: tuple[Bid, ...]
     unread: frozenset[str] = frozenset()
 
     @property
@@ -245,14 +242,15 @@ class PeriodResult:
         return summary
 
 
-@dataclass
-class _Bid:
-    quote_id: int
-    member: Member
-    price: int
-    volume: int
-    salt: bytes
-    filled: int = 0
+_PHASES = {
+    "settle": Phase.SETTLING,
+    "meter": Phase.METERING,
+    "match": Phase.MATCHING,
+    "reveal": Phase.REVEALING,
+    "bid": Phase.REVEALING,
+}
+"""The steps of a period, and the phases at whose beginning they are taken; bids, at the end of the phase before. Of
+steps of one second, those stand first that are taken first."""
 
 
 @dataclass
@@ -268,14 +266,10 @@ class _Period:
     bid_price: int | None = None
     quotes: dict[str, int] = field(default_factory=dict)  # by household
     wanted: dict[str, int] = field(default_factory=dict)  # forecast deficits
-    bids: list[_Bid] = field(default_factory=list)
-    bought: dict[str, int] = field(default_factory=dict)
-    claimed: dict[str, int] = field(default_factory=dict)  # of the capacity: opened bids and purchases
+    bids: list[Bid] = field(default_factory=list)
+    bought: Counter[str] = field(default_factory=Counter)
+    claimed: Counter[str] = field(default_factory=Counter)  # of the capacity: opened bids and purchases
     read: set[str] = field(default_factory=set)
-    fees: int = 0
-    compensation: int = 0
-    performances: int = 0
-    defaults: int = 0
     bills: dict[str, Bill] = field(default_factory=dict)
 
 
@@ -344,6 +338,11 @@ class TradingDay:
         """The bill of a household so far."""
         return self.books.bills[self.members[name].address]
 
+    @property
+    def bills(self) -> dict[str, Bill]:
+        """The bills of all households so far, by name."""
+        return {name: self.bill(name) for name in self.members}
+
     def __iter__(self) -> Iterator[PeriodResult]:
         """Runs the day. Raises BooksDoNotBalance where money goes astray, and BadInput where the file changes."""
         if self._begun:
@@ -357,18 +356,18 @@ class TradingDay:
             while coming and (not steps or self._time(coming[0], "bid") <= steps[0][0]):
                 index, row = coming
                 period = _Period(index, self._first + index, row, bills={name: Bill() for name in self.members})
-                for order, step in enumerate(("settle", "meter", "match", "reveal", "bid")):
+                for order, step in enumerate(_PHASES):
                     heapq.heappush(steps, (self._time(index, step), order * 2**48 + index, step, period))
                 coming = next(rows, None)
             time, _, step, period = heapq.heappop(steps)
             self.env.timestamp = time
             self.at = period.index
             # Each step serves one period, so what the bills grow by in it belongs to that one.
-            before = {name: vars(self.bill(name)).copy() for name in self.members}
+            before = {name: replace(bill) for name, bill in self.bills.items()}
             getattr(self, f"_{step}")(period)
-            for name, bill in before.items():
-                if bill != vars(self.bill(name)):
-                    _add_difference(period.bills[name], bill, vars(self.bill(name)))
+            for name, bill in self.bills.items():
+                if bill != before[name]:
+                    period.bills[name] += bill - before[name]
             if step == "settle":
                 yield self._result(period)
                 self.footprint.shrink()
@@ -406,33 +405,34 @@ class TradingDay:
             member = self.members[name]
             self._afford(member.address, volume * tariff.ssp * 10 // 100)
             events = self._send("submit_quote", period.number, volume, period.quote_price, sender=member.address)
-            period.quotes[name] = _argument(events, "QuoteSubmitted", "quote_id")
+            (period.quotes[name],) = (arguments["quote_id"] for event, arguments in events if event == "QuoteSubmitted")
         if not period.wanted:
             return
         period.bid_price = into_band(p_buy, period.quote_price, tariff.highest_price)
-        for bid in self._plan_bids(period, [(period.quotes[name], volume) for name, volume in surplus.items()]):
-            self._send("submit_bid", bid.quote_id, self._seal(bid), sender=bid.member.address)
-            period.bids.append(bid)
+        period.bids = self._plan_bids(period, [(period.quotes[name], volume) for name, volume in surplus.items()])
+        for bid in period.bids:
+            content = (bid.quote_id, bid.address, bid.price, bid.volume, bid.salt)
+            seal = seal_of(self._chain, str(self.market.address), *content)
+            self._send("submit_bid", bid.quote_id, seal, sender=bid.address)
 
     def _reveal(self, period: _Period) -> None:
         """REVEALING: the bids are opened."""
         period.bids = [bid for bid in period.bids if self._opens(bid)]
         for bid in period.bids:
-            self._afford(bid.member.address, bid.volume * (bid.price + self.tariff.service_fee))
-            self._send("reveal_bid", bid.quote_id, bid.price, bid.volume, bid.salt, sender=bid.member.address)
-            self._claim(period, bid.member.address, bid.volume)
+            self._afford(bid.address, bid.volume * (bid.price + self.tariff.service_fee))
+            self._send("reveal_bid", bid.quote_id, bid.price, bid.volume, bid.salt, sender=bid.address)
+            period.claimed[bid.address] += bid.volume
 
     def _match(self, period: _Period) -> None:
         """MATCHING: the bids are matched, then what is left is bought by who still lacks energy."""
-        bids = {(bid.quote_id, bid.member.address): bid for bid in period.bids}
+        bids = {(bid.quote_id, bid.address): bid for bid in period.bids}
         for quote_id in period.quotes.values():
             for name, arguments in self._send("match_bids", quote_id, sender=self.owner):
                 if name == "BidConfirmed":
                     bids[quote_id, arguments["bidder"]].filled = arguments["filled"]
-                    self._count(period, arguments["bidder"], arguments["filled"])
-        left = {
-            quote_id: self._quote(quote_id).volume - self._quote(quote_id).sold for quote_id in period.quotes.values()
-        }
+                    period.bought[arguments["bidder"]] += arguments["filled"]
+        quotes = {quote_id: self.books.quotes[quote_id] for quote_id in period.quotes.values()}
+        left = {quote_id: quote.volume - quote.sold for quote_id, quote in quotes.items()}
         self._buy_left(period, left, period.wanted)
 
     def _meter(self, period: _Period) -> None:
@@ -446,25 +446,22 @@ class TradingDay:
         for name in period.row:
             # Who is not authorised reports where it has business in the period (T-MET-5).
             user = self.members[name].address
-            if name not in period.quotes and (user in self.books.authorized or period.bought.get(user)):
+            if name not in period.quotes and (user in self.books.authorized or period.bought[user]):
                 self._read(period, name)
 
     def _settle(self, period: _Period) -> None:
         """SETTLING: the owner settles the quotes, then the accounts; the supplier has enough to pay."""
         self._settled = []
         for quote_id in period.quotes.values():
-            events = self._send("settle_quote", quote_id, sender=self.owner)
-            period.fees += sum(a["fee"] for name, a in events if name in ("TradeSettled", "QuoteSettled"))
-            period.compensation += _argument(events, "QuoteSettled", "compensation")
-            self._judge(period, events)
+            self._send("settle_quote", quote_id, sender=self.owner)
         exported = sum(max(0, half_hour.pv - half_hour.load) for half_hour in period.row.values())
         self._afford(self.supplier, (exported + sum(period.bought.values())) * self.tariff.sbp)
         for name, half_hour in period.row.items():
             user = self.members[name].address
-            if name not in period.read and not period.bought.get(user):
+            if name not in period.read and not period.bought[user]:
                 continue
             self._afford(user, max(0, half_hour.load - half_hour.pv) * self.tariff.ssp)
-            self._judge(period, self._send("settle_account", user, period.number, sender=self.owner))
+            self._send("settle_account", user, period.number, sender=self.owner)
             if self.books.balances[user].invoice:
                 self._send("clear", user, sender=self.owner)
 
@@ -478,6 +475,7 @@ class TradingDay:
         for trade in trades:
             trade.period, trade.prosumer, trade.buyer = period.row.period, names[trade.prosumer], names[trade.buyer]
         nets = [half_hour.pv - half_hour.load for half_hour in period.row.values()]
+        total = sum(period.bills.values(), Bill())
         return PeriodResult(
             period=period.row.period,
             chain_period=period.number,
@@ -491,26 +489,24 @@ class TradingDay:
             delivered=sum(trade.delivered for trade in trades),
             exported=sum(net for net in nets if net > 0),
             imported=-sum(net for net in nets if net < 0),
-            fees=period.fees,
-            compensation=period.compensation,
-            performances=period.performances,
-            defaults=period.defaults,
+            fees=total.fees,
+            compensation=total.compensation,
+            performances=total.performances,
+            defaults=total.defaults,
             in_escrow=sum(account.reserved for account in accounts.values()),
             accounts_total=sum(account.balance + account.reserved for account in accounts.values()),
             market_holds=held,
             trades=tuple(trades),
             bills=period.bills,
-            offers=tuple(
-                Offer(bid.member.name, bid.quote_id, bid.volume, bid.price, bid.filled) for bid in period.bids
-            ),
+            offers=tuple(period.bids),
             unread=frozenset(name for name in period.row if name not in period.read),
         )
 
     # ---- what households decide -----------------------------------------------------------------
 
-    def _plan_bids(self, period: _Period, quotes: list[tuple[int, int]]) -> list[_Bid]:
+    def _plan_bids(self, period: _Period, quotes: list[tuple[int, int]]) -> list[Bid]:
         """Which household bids for how much of which `quotes` (ID and volume), in the order of handing in."""
-        bids: list[_Bid] = []
+        bids: list[Bid] = []
         takers = dict.fromkeys((quote_id for quote_id, _ in quotes), 0)
         reach = min(REACH, len(quotes))
         lowest, usual = period.quote_price or 0, period.bid_price or 0
@@ -524,24 +520,20 @@ class TradingDay:
                 price = self.tariff.highest_price
             if conduct.shill:
                 price, wanted = lowest, member.capacity
-            chosen = [(quote_id, volume) for quote_id, volume in chosen if takers[quote_id] < BOOK_SIZE]
+            chosen = [(quote_id, volume) for quote_id, volume in chosen if takers[quote_id] < MAX_OPENED]
             parts = apportion(wanted, [volume for _, volume in chosen])
             for (quote_id, _), volume in zip(chosen, parts, strict=True):
                 if volume:
                     takers[quote_id] += 1
-                    bids.append(self._sealed(period.number, quote_id, member, price, volume))
+                    salt = hashlib.sha256(f"{self.seed}:salt:{period.number}:{quote_id}:{name}".encode()).digest()
+                    bids.append(Bid(name, member.address, quote_id, price, volume, salt))
         return bids
 
-    def _sealed(self, number: int, quote_id: int, member: Member, price: int, volume: int) -> _Bid:
-        """A bid with its salt."""
-        salt = hashlib.sha256(f"{self.seed}:salt:{number}:{quote_id}:{member.name}".encode()).digest()
-        return _Bid(quote_id, member, price, volume, salt)
-
-    def _opens(self, bid: _Bid) -> bool:
+    def _opens(self, bid: Bid) -> bool:
         """Whether the bidder opens its bid; it cannot where it is no longer authorised."""
-        if bid.member.address not in self.books.authorized:
+        if bid.address not in self.books.authorized:
             return False
-        reveals = self.conduct.get(bid.member.name, PLAIN).reveals
+        reveals = self.conduct.get(bid.household, PLAIN).reveals
         return reveals >= 1000 or int.from_bytes(hashlib.sha256(b"reveal" + bid.salt).digest(), "big") % 1000 < reveals
 
     def _buy_left(self, period: _Period, left: dict[int, int], wanted: dict[str, int]) -> None:
@@ -550,22 +542,22 @@ class TradingDay:
         A purchase below the least is rounded up to it where that still costs less than the grid, else left out.
         """
         offers = [quote_id for quote_id, volume in left.items() if volume > 0]
-        offers.sort(key=lambda quote_id: (self._quote(quote_id).price, quote_id))
+        offers.sort(key=lambda quote_id: (self.books.quotes[quote_id].price, quote_id))
         for name in self._turns(period, wanted):
             user = self.members[name].address
             if user not in self.books.authorized:
                 continue
             for quote_id in list(offers):
-                quote = self._quote(quote_id)
-                room = self.members[name].capacity - period.claimed.get(user, 0)
-                lacking = min(wanted[name] - period.bought.get(user, 0), room)
+                quote = self.books.quotes[quote_id]
+                room = self.members[name].capacity - period.claimed[user]
+                lacking = min(wanted[name] - period.bought[user], room)
                 volume = self._purchase(quote, lacking, left[quote_id])
                 if not 0 < volume <= room or quote.prosumer == user:
                     continue
                 self._afford(user, volume * (quote.price + self.tariff.service_fee))
                 self._send("buy_surplus", quote_id, volume, sender=user)
-                self._count(period, user, volume)
-                self._claim(period, user, volume)
+                period.bought[user] += volume
+                period.claimed[user] += volume
                 left[quote_id] -= volume
                 if left[quote_id] == 0 or len(quote.trades) == MAX_TRADES:
                     offers.remove(quote_id)
@@ -586,37 +578,13 @@ class TradingDay:
         first = period.index % len(names) if names else 0
         return names[first:] + names[:first]
 
-    def _count(self, period: _Period, user: str, volume: int) -> None:
-        period.bought[user] = period.bought.get(user, 0) + volume
-
-    def _claim(self, period: _Period, user: str, volume: int) -> None:
-        period.claimed[user] = period.claimed.get(user, 0) + volume
-
-    def _judge(self, period: _Period, events: list[Event]) -> None:
-        for name, arguments in events:
-            if name == "PerformanceRecorded":
-                period.performances += arguments["good"]
-                period.defaults += not arguments["good"]
-
-    def _quote(self, quote_id: int) -> OpenQuote:
-        return self.books.quotes[quote_id]
-
     # ---- the chain ----------------------------------------------------------------------------
 
     def _time(self, index: int, step: str) -> int:
         """The second at which a step of the period `index` is taken."""
-        period = self._first + index
-        match step:
-            case "bid":
-                # As late as bidding allows: forecasts are best then.
-                return self.clock.begins(Phase.REVEALING, period) - 1
-            case "reveal":
-                return self.clock.begins(Phase.REVEALING, period)
-            case "match":
-                return self.clock.begins(Phase.MATCHING, period)
-            case "meter":
-                return self.clock.begins(Phase.METERING, period)
-        return self.clock.begins(Phase.SETTLING, period)
+        begins = self.clock.begins(_PHASES[step], self._first + index)
+        # As late as bidding allows: forecasts are best then.
+        return begins - 1 if step == "bid" else begins
 
     def _register(self, member: Member) -> None:
         # The profile stands for the salted hash of personal data (T-REG-2); a simulated household has only a name.
@@ -629,12 +597,11 @@ class TradingDay:
         """The household's meter signs its reading and hands it in."""
         half_hour = period.row[name]
         net = half_hour.pv - half_hour.load
-        self._report(self.members[name], period.number, max(0, net), max(0, -net))
+        member = self.members[name]
+        reading = (member.address, period.number, max(0, net), max(0, -net))
+        signature = member.meter.sign_reading(self.market, *reading, self._chain)
+        self._send("submit_reading", *reading, signature, sender=member.address)
         period.read.add(name)
-
-    def _report(self, member: Member, number: int, exported: int, imported: int) -> None:
-        signature = member.meter.sign_reading(self.market, member.address, number, exported, imported, self._chain)
-        self._send("submit_reading", member.address, number, exported, imported, signature, sender=member.address)
 
     def _farming(self) -> range:
         """Indices of the half-hours before the first period in which standing is farmed: every third, so that each is
@@ -644,38 +611,23 @@ class TradingDay:
     def _farm(self, address: str) -> None:
         """Standing for nearly nothing: a household at `address` that is made for it sells 1 Wh to each that farms, the
         meters report just that, and both sides have performed well (T-STD-4, T-STD-7)."""
-        most = sum(conduct.farmed > 0 for conduct in self.conduct.values())
-        stooge = Member("stooge", address, Meter(f"{self.seed}:stooge"), most)
+        farmed = {name: conduct.farmed for name, conduct in self.conduct.items() if conduct.farmed}
+        stooge = Member("stooge", address, Meter(f"{self.seed}:stooge"), len(farmed))
         self.books.join(stooge.address, stooge.name)
         self._register(stooge)
         self._deposit(stooge.address, FLOAT)
-        price = self.tariff.lowest_price
-        for turn, index in enumerate(self._farming()):
-            farmers = [self.members[name] for name, conduct in self.conduct.items() if conduct.farmed > turn]
-            number = self._first + index
-            self.env.timestamp = self._time(index, "bid")
-            events = self._send("submit_quote", number, len(farmers), price, sender=stooge.address)
-            quote_id = _argument(events, "QuoteSubmitted", "quote_id")
-            bids = [self._sealed(number, quote_id, farmer, price, 1) for farmer in farmers]
-            for bid in bids:
-                self._send("submit_bid", quote_id, self._seal(bid), sender=bid.member.address)
-            self.env.timestamp = self._time(index, "reveal")
-            for bid in bids:
-                self._send("reveal_bid", quote_id, price, 1, bid.salt, sender=bid.member.address)
-            self.env.timestamp = self._time(index, "match")
-            self._send("match_bids", quote_id, sender=self.owner)
-            self.env.timestamp = self._time(index, "meter")
-            self._report(stooge, number, len(farmers), 0)
-            for farmer in farmers:
-                self._report(farmer, number, 0, 1)
-            self.env.timestamp = self._time(index, "settle")
-            self._send("settle_quote", quote_id, sender=self.owner)
-            for member in (stooge, *farmers):
-                self._send("settle_account", member.address, number, sender=self.owner)
-
-    def _seal(self, bid: _Bid) -> bytes:
-        market, bidder = str(self.market.address), bid.member.address
-        return seal_of(self._chain, market, bid.quote_id, bidder, bid.price, bid.volume, bid.salt)
+        # The plain day's steps, with the stooge as one more member.
+        half_hours, conduct, members = self._farming(), self.conduct, self.members
+        self.conduct, self.members = {}, members | {stooge.name: stooge}
+        for turn, index in enumerate(half_hours):
+            farmers = [name for name, turns in farmed.items() if turns > turn]
+            row = dict.fromkeys(farmers, HalfHour(1, 0, 1, 0))
+            row[stooge.name] = HalfHour(0, len(farmers), 0, len(farmers))
+            period = _Period(index, self._first + index, PeriodRow(index, row))
+            for step in reversed(_PHASES):
+                self.env.timestamp = self._time(index, step)
+                getattr(self, f"_{step}")(period)
+        self.conduct, self.members = conduct, members
 
     @property
     def _chain(self) -> int:
@@ -702,32 +654,5 @@ class TradingDay:
         if self.on_call:
             self.on_call(function, computation)
         events = self._calls.events(computation)
-        self._settled_by(events)
+        self._settled += self.books.enter(events)
         return events
-
-    def _settled_by(self, events: list[Event]) -> None:
-        if trades := self.books.enter(events):
-            self._settled.extend(trades)
-
-
-def simulate(
-    households: Readings,
-    seed: int = 0,
-    tariff: Tariff | None = None,
-    engine: str = "pyevm",
-    conduct: Mapping[str, Conduct] | None = None,
-) -> TradingDay:
-    """A trading day of `households`, ready to be iterated; see `TradingDay`."""
-    return TradingDay(households, seed, tariff, engine, conduct)
-
-
-def _add_difference(total: Bill, before: Mapping[str, int], after: Mapping[str, int]) -> None:
-    """Adds to `total` what a bill grew by."""
-    for name, amount in after.items():
-        setattr(total, name, getattr(total, name) + amount - before[name])
-
-
-def _argument(events: list[Event], event: str, name: str) -> Any:
-    """The argument `name` of the only `event` among `events`."""
-    ((_, arguments),) = (entry for entry in events if entry[0] == event)
-    return arguments[name]

@@ -13,11 +13,11 @@ from multiprocessing import get_context
 from typing import Any
 
 from wattproof.market.deployment import Tariff
-from wattproof.simulation.accounting import TIERS
 from wattproof.simulation.trading_day import Conduct
 from wattproof.study import runs
 from wattproof.study.communities import HALF_HOURS, Base, Frame, draw
 from wattproof.study.runs import Run
+from wattproof.terms.model import TIER_THRESHOLDS
 
 RATIOS = ((1, 20), (1, 10), (1, 5), (1, 2), (4, 5), (1, 1), (5, 4), (2, 1), (5, 1), (10, 1), (20, 1))
 """The supply-demand ratios of the condition adaptation, as fractions: 0.05 to 20."""
@@ -80,7 +80,7 @@ def sized(size: Size, households: int) -> Size:
     )
 
 
-FARM = Conduct(farmed=TIERS[-1])
+FARM = Conduct(farmed=TIER_THRESHOLDS[-1])
 """A household that comes with the highest tier, and has done nothing for it."""
 
 

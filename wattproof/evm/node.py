@@ -1,0 +1,173 @@
+"""A local node: a program started on loopback, spoken to in JSON-RPC, and ended with the block that it is for."""
+
+from __future__ import annotations
+
+import abc
+import atexit
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+_START_SECONDS, _STARTS = 60, 3
+
+
+class NodeUnavailable(RuntimeError):
+    """A node is not to be had here; the message is one line that says what to do."""
+
+
+class RpcError(RuntimeError):
+    """A node refused a request. `data` is what a reverting call answered, in hex, where it is one."""
+
+    def __init__(self, method: str, error: dict[str, Any]) -> None:
+        super().__init__(f"{method}: {error.get('message')}")
+        self.code: int = error.get("code", 0)
+        self.data: Any = error.get("data")
+
+
+class LocalNode(abc.ABC):
+    """A node of its own, from `with` (or `start`) until the end of the block (or `stop`)."""
+
+    name: str
+    listening: re.Pattern[str]
+    """What it says as soon as it can be asked."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._asked = 0
+
+    @abc.abstractmethod
+    def _command(self, port: int, folder: Path) -> list[str]:
+        """What starts the node; `folder` is its own, and where it is started. Raises NodeUnavailable."""
+
+    @abc.abstractmethod
+    def endow(self, address: str, wei: int) -> None:
+        """Gives an account that much ether, whatever it had."""
+
+    @abc.abstractmethod
+    def mined(self, raw: str, second: int) -> str:
+        """Sends a signed transaction, and has a block made of it at that second; returns its hash."""
+
+    def start(self) -> Self:
+        """Starts the node and waits until it listens. Raises NodeUnavailable where it does not.
+
+        A node that nobody stops ends with this process.
+        """
+        said = ""
+        for _ in range(_STARTS):
+            # The port may be taken before the node asks for it.
+            self.port = _free_port()
+            try:
+                said = self._started()
+            except NodeUnavailable:
+                self.stop()
+                raise
+            if not said:
+                return self
+            self.stop()
+        raise NodeUnavailable(f"{self.name} did not start: {said}")
+
+    def _started(self) -> str:
+        """Starts the node; returns what it said where it ended or did not listen in time, else nothing."""
+        atexit.register(self.stop)
+        self._folder = tempfile.TemporaryDirectory(prefix=f"wattproof-{self.name}-")
+        folder = Path(self._folder.name)
+        log = folder / "log"
+        command = self._command(self.port, folder)
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                env=os.environ | {"HARDHAT_DISABLE_TELEMETRY": "true", "HARDHAT_DISABLE_TELEMETRY_PROMPT": "true"},
+                start_new_session=True,
+            )
+        until = time.monotonic() + _START_SECONDS
+        while not self.listening.search(log.read_text(errors="replace")):
+            if self._process.poll() is not None or time.monotonic() > until:
+                return last_line(log.read_text(errors="replace"))[-200:]
+            time.sleep(0.02)
+        return ""
+
+    def stop(self) -> None:
+        """Ends the node and what it started; what it held is gone."""
+        atexit.unregister(self.stop)
+        if self._process is not None:
+            for how in (signal.SIGTERM, signal.SIGKILL):
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, how)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(5)
+            self._process = None
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def rpc(self, method: str, *parameters: Any) -> Any:
+        """One JSON-RPC request and its result. Raises RpcError where the node refuses it."""
+        return _result(method, self._post(self._request(method, parameters)))
+
+    def batch(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        """Several requests `(method, parameters)` in one go, and their results in the same order.
+
+        For what does not depend on one another: a node may work on them side by side.
+        """
+        if not requests:
+            return []
+        body = [self._request(method, parameters) for method, parameters in requests]
+        answers = {answer["id"]: answer for answer in self._post(body)}
+        return [_result(request["method"], answers[request["id"]]) for request in body]
+
+    def _request(self, method: str, parameters: Sequence[Any]) -> dict[str, Any]:
+        self._asked += 1
+        return {"jsonrpc": "2.0", "id": self._asked, "method": method, "params": list(parameters)}
+
+    def _post(self, body: Any) -> Any:
+        """What the node answers, on a connection for this alone: Hardhat drops idle ones."""
+        if self._process is None:
+            raise NodeUnavailable("the node is not running: use `with`, or start()")
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)) as connection:
+            connection.request("POST", "/", json.dumps(body), {"Content-Type": "application/json"})
+            return json.loads(connection.getresponse().read())
+
+
+def cache() -> Path:
+    """Where nodes are kept that were fetched once."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wattproof"
+
+
+def last_line(text: str) -> str:
+    """The last line of what a program said."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "no message"
+
+
+def _result(method: str, answer: dict[str, Any]) -> Any:
+    if "error" in answer:
+        raise RpcError(method, answer["error"])
+    return answer["result"]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
