@@ -172,10 +172,7 @@ class Run:
         }
         figures = {"passes": len(self.found.passes), "checks": self.found.checked.total()}
         write(document("profit", self.options.seed, self.began, figures, details), file)
-        passes = [f"- seed {one['seed']}: {one['outcome']} after {clock(one['seconds'])}" for one in self.found.passes]
-        head = ["# Worst attacks found", "", "The passes:", "", *passes, ""]
-        rest = [*text.worst(lines), "", f"Not searched: {self.unsearched}", "", *text.stories(lines)]
-        file.with_suffix(".md").write_text("\n".join([*head, *rest]))
+        file.with_suffix(".md").write_text(text.profit(self.found.passes, lines, self.unsearched))
 
 
 def main(arguments: list[str] | None = None) -> int:
