@@ -20,6 +20,7 @@ from verification.report import attacks, sources
 from verification.report import parts as evidence_parts
 from verification.report.campaign import Campaign, Stage, rules
 from verification.report.parts import Part
+from verification.report.templates import step
 from wattproof import __version__
 from wattproof.market.bytecode import SCHEMA
 
@@ -498,11 +499,6 @@ def _place(value: Any, pointer: str, line: int, places: dict[str, int]) -> int:
     for key, item in pairs:
         after = _place(item, f"{pointer}/{step(key)}", after, places)
     return after + 1
-
-
-def step(key: object) -> str:
-    """A key as it stands in a JSON pointer."""
-    return str(key).replace("~", "~0").replace("/", "~1")
 
 
 def at(document: Any, pointer: str) -> Any:
