@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from verification.harness.totals import add, keep
+from verification.harness.totals import COUNTED, accepted_and_refused, add, keep
 from verification.invariants import Invariant, criteria, invariants, points
 from verification.measurements import versions
 from verification.report import attacks, sources
@@ -89,9 +89,7 @@ def build(tree: Path, campaign: Campaign, began: datetime) -> dict[str, Any]:
 
 
 def _together(*stages: Stage) -> dict[str, Any]:
-    total: dict[str, Any] = {
-        name: {} for name in ("checked", "vacuous", "violated", "calls", "phases", "tallies", "lengths", "spent")
-    }
+    total: dict[str, Any] = {name: {} for name in COUNTED}
     for stage in stages:
         add(total, {name: stage.counts[name] for name in total if name in stage.counts})
     return total
@@ -242,8 +240,7 @@ def _criteria(tree: Path, entries: list[dict[str, Any]]) -> list[dict[str, Any]]
 
 def _effort(campaign: Campaign, counts: dict[str, Any]) -> dict[str, Any]:
     plan, tallies = campaign.plan, counts["tallies"]
-    accepted = sum(outcomes.get("accepted", 0) for outcomes in counts["calls"].values())
-    everything = sum(sum(outcomes.values()) for outcomes in counts["calls"].values())
+    accepted, refused = accepted_and_refused(counts["calls"].values())
     tests = {name: dict(campaign[name].counts.get("tests", {})) for name in ("unit", "properties")}
     return {
         "profile": plan.profile,
@@ -252,7 +249,7 @@ def _effort(campaign: Campaign, counts: dict[str, Any]) -> dict[str, Any]:
         "histories": tallies.get("histories", 0),
         "steps": tallies.get("steps", 0),
         "accepted": accepted,
-        "refused": everything - accepted,
+        "refused": refused,
         "raw_calls": tallies.get("raw calls", 0),
         "states_compared": tallies.get("states compared", 0),
         "checks": sum(counts["checked"].values()),

@@ -45,7 +45,7 @@ def watch(campaign: Campaign, console: Console) -> None:
     pace = Pace()
     with Live(console=console, refresh_per_second=4, transient=True) as live:
         for stage in campaign.run():
-            live.update(_panel(campaign, stage, progress(stage, campaign.plan.jobs), pace))
+            live.update(_panel(campaign, stage, progress(stage), pace))
     for stage in campaign.stages:
         console.print(_closing(campaign, stage))
 
@@ -58,7 +58,7 @@ def _tell_lines(campaign: Campaign, console: Console) -> None:
                 console.print(_closing(campaign, before))
             console.print(f"{TITLES[stage.name]} …")
             pace, before, told = Pace(), stage, time.monotonic()
-        at = progress(stage, campaign.plan.jobs)
+        at = progress(stage)
         speed = pace.tell(at.steps)
         if time.monotonic() - told >= EVERY:
             told = time.monotonic()
@@ -82,7 +82,7 @@ def _closing(campaign: Campaign, stage: Stage) -> str:
         return f"{name}: not run"
     if stage.name == "day":
         return f"{name}: {'done' if stage.status == 0 else 'FAILED'} in {clock(stage.seconds)}"
-    at = progress(stage, campaign.plan.jobs)
+    at = progress(stage)
     told = f"{name}: {at.done} of {at.tests} tests in {clock(stage.seconds)}"
     if at.steps:
         told += f"; {at.histories} histories, {at.steps} steps"

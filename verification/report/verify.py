@@ -41,7 +41,7 @@ def verify(plan: Plan, out: Path, console: Console) -> int:
     began, out = datetime.now(UTC), out.resolve()
     for name in ("falsified", "run"):
         shutil.rmtree(out / name, ignore_errors=True)
-    campaign = Campaign(tree, out / "run", plan)
+    campaign = Campaign(out / "run", plan)
     watch(campaign, console)
     console.print("writing the report …")
     told = document.build(tree, campaign, began)
