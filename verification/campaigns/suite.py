@@ -10,6 +10,7 @@ import contextlib
 import gc
 import os
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from verification.harness import presets
 from verification.harness.reproducers import machine_of
 from verification.invariants import ROOT
 
+CONTRACTS = ROOT / "contracts"
 PROPERTIES, UNIT = "tests/properties", "tests/unit"
 
 _NOT_ABOUT_CONTRACTS = ("day", "households", "model", "pricing", "repl", "scenario", "units")
@@ -35,8 +37,8 @@ ABOUT_CONTRACTS = (
 """Options that leave out what cannot notice a change of the contracts, or only by way of what others test."""
 
 
-class Uncollected(Exception):
-    """The tests cannot be collected; what pytest said comes before."""
+class Unsound(Exception):
+    """A campaign cannot say anything; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -116,10 +118,10 @@ class Suite:
 def collect(work: Callable[[Suite], int], *arguments: str, paths: Sequence[str] = (PROPERTIES, UNIT)) -> int:
     """Collects the tests below `paths` and returns what `work(suite)` does, inside the session.
 
+    Returns 2 and says why where pytest cannot collect them or `work` raises Unsound.
+
     Args:
         arguments: pytest's own and those of `verification.plugin`.
-
-    Raises Uncollected where pytest cannot collect them.
     """
 
     class Session:
@@ -152,11 +154,20 @@ def collect(work: Callable[[Suite], int], *arguments: str, paths: Sequence[str] 
     quiet = ["-qq", "-s", "--no-header", "--no-summary", "-p", "no:cacheprovider"]
     os.chdir(ROOT)
     code = pytest.main([*quiet, *arguments, *paths], plugins=[session])
+    if isinstance(session.problem, Unsound):
+        print(session.problem, file=sys.stderr)
+        return 2
     if session.problem is not None:
         raise session.problem
     if session.status is None:
-        raise Uncollected(f"pytest could not collect the tests ({code!r}): python -m pytest --collect-only")
+        print(f"pytest could not collect the tests ({code!r}): python -m pytest --collect-only", file=sys.stderr)
+        return 2
     return session.status
+
+
+def brief(error: BaseException) -> str:
+    """An error's type and first line, cut short."""
+    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
 
 
 def prepared(*names: str) -> None:

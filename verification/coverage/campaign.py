@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -16,15 +15,14 @@ from typing import Any
 import boa
 from boa.vm.py_evm import PyEVM
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from vyper.ir import compile_ir
 
-from verification.campaigns.suite import ABOUT_CONTRACTS, Suite, Uncollected, collect, prepared
+from verification.campaigns.suite import ABOUT_CONTRACTS, CONTRACTS, Suite, Unsound, collect, prepared
 from verification.campaigns.workers import Ended, Pool, silence
 from verification.coverage.code import OWN, Code, Edge
 from verification.harness import presets
 from verification.invariants import ROOT
-from verification.measurements import document, write
+from verification.measurements import document, progress, write
 from verification.mutation.sources import TARGETS
 from wattproof.market.deployment import deployer
 
@@ -38,10 +36,6 @@ LENS = "MarketLens"
 _ROW = re.compile(r"^\| (\S+) \| (\S+) \| `(.*)` \| (.+) \| (.+) \| (.+) \|$", re.MULTILINE)
 
 Key = tuple[str, str, str, str, str]
-
-
-class Unsound(Exception):
-    """The campaign cannot say anything: a test fails, or the list of unreachable edges is not true."""
 
 
 def unreachable(root: Path) -> dict[Key, str]:
@@ -163,10 +157,9 @@ def _work(part: str, suite: Suite, watch: Watch, pipe: Connection) -> None:
 def run_parts(parts: Sequence[str], suite: Suite, watch: Watch, jobs: int, console: Console) -> dict[str, int]:
     """Runs the parts, `jobs` at a time, into `watch`; returns how many new edges each part brought, in order."""
     waiting, brought = list(parts), dict.fromkeys(parts, 0)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     total = {"unit": len(suite.units), "properties": len(suite.checks)}
-    with Progress(*columns, console=console, auto_refresh=False) as progress, Pool[str](jobs) as pool:
-        bars = {part: progress.add_task(part, total=total[part]) for part in parts}
+    with progress(console, auto_refresh=False) as display, Pool[str](jobs) as pool:
+        bars = {part: display.add_task(part, total=total[part]) for part in parts}
         while waiting or pool.workers:
             while waiting and not pool.is_full:
                 part = waiting.pop(0)
@@ -182,10 +175,10 @@ def run_parts(parts: Sequence[str], suite: Suite, watch: Watch, jobs: int, conso
                     before = watch.missing()
                     watch.add(what)
                     brought[part] += before - watch.missing()
-                    progress.advance(bars[part])
+                    display.advance(bars[part])
                 else:
                     pool.stop(worker)
-            progress.refresh()
+            display.refresh()
     return brought
 
 
@@ -285,19 +278,12 @@ def edges(options: argparse.Namespace, console: Console) -> int:
     """Runs a campaign. Returns 0 where every edge and line was run or is explained, 1 where not, 2 on errors."""
     effort = ("--histories", str(options.histories), "--steps", str(options.steps))
     how = ("--profile", "look", "--engine", "pyevm", *effort, *ABOUT_CONTRACTS)
-    try:
-        return collect(lambda suite: _campaign(options, console, suite), *how)
-    except (Unsound, Uncollected) as problem:
-        print(problem, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
-        return 130
+    return collect(lambda suite: _campaign(options, console, suite), *how)
 
 
 def _campaign(options: argparse.Namespace, console: Console, suite: Suite) -> int:
     begun, reasons = time.monotonic(), unreachable(ROOT)
-    watch = Watch((ROOT / "contracts").resolve())
+    watch = Watch(CONTRACTS.resolve())
     brought = run_parts(options.part or list(PARTS), suite, watch, options.jobs, console)
     found, problems = report(watch.codes, reasons)
     effort = {"histories": options.histories, "steps": options.steps, "new edges of": brought}

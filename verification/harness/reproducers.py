@@ -33,10 +33,10 @@ def keep(item: pytest.Item, when: str, failure: BaseException, engine: str) -> d
     said = failure.invariant if isinstance(failure, counters.Violated) else type(failure).__name__
     message = (str(failure).splitlines() or [""])[0].removeprefix(f"{said}: ")
     return {
+        "invariant": getattr(failure, "invariant", None),
         "test": item.nodeid,
         "when": when,
         "preset": failed,
-        "invariant": getattr(failure, "invariant", None),
         "error": f"{said}: {message}"[:1000],
         "details": {name: _named(value)[:1000] for name, value in getattr(failure, "details", {}).items()},
         "trace": trace.to_json() if trace else None,

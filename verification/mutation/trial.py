@@ -20,15 +20,12 @@ from typing import Any, NamedTuple
 import boa
 from hypothesis import settings
 
-from verification.campaigns.suite import ABOUT_CONTRACTS, UNIT, Suite, prepared
+from verification.campaigns.suite import ABOUT_CONTRACTS, CONTRACTS, UNIT, Suite, brief, prepared
 from verification.campaigns.workers import silence
 from verification.harness import counters, presets
-from verification.invariants import ROOT
 from verification.mutation.arguments import LONG, LOOK
 from verification.mutation.compiler import TARGETS, compilation, install
 from verification.mutation.operators import Mutant
-
-CONTRACTS = ROOT / "contracts"
 
 PRESET = "preset "
 """What the name of a check begins with that plays a preset and nothing else."""
@@ -68,7 +65,7 @@ def run(
         compiled = compilation(CONTRACTS, target, changes)
         identity = compiled.identity
     except Exception as error:
-        pipe.send({"compiled": None, "error": _brief(error), "seconds": time.monotonic() - begun})
+        pipe.send({"compiled": None, "error": brief(error), "seconds": time.monotonic() - begun})
         return
     pipe.send({"compiled": identity, "seconds": time.monotonic() - begun})
     if not pipe.recv():
@@ -146,10 +143,5 @@ class _Trial:
             "effort": effort,
             "steps": calls - before,
             "seconds": round(moment - since, 3),
-            "error": _brief(leaves[0]),
+            "error": brief(leaves[0]),
         }
-
-
-def _brief(error: BaseException) -> str:
-    lines = f"{type(error).__name__}: {error}".splitlines()
-    return lines[0][:200]

@@ -54,10 +54,16 @@ class Stage:
         return self.folder / f"{self.name}.log"
 
     @property
+    def tests(self) -> dict[str, Any]:
+        """What was counted so far in every test that was begun."""
+        return self.counts.get("tests", {})
+
+    @property
     def complete(self) -> bool:
         """Whether every planned test has run to its end, passed or failed."""
-        tests = self.counts.get("tests", {})
-        ended = all(tests.get(plan["test"], {}).get("outcome") not in (None, "unfinished") for plan in self.planned)
+        ended = all(
+            self.tests.get(plan["test"], {}).get("outcome") not in (None, "unfinished") for plan in self.planned
+        )
         return self.status is not None and bool(self.planned) and ended
 
     def look(self) -> None:
@@ -198,7 +204,7 @@ class Progress:
 def progress(stage: Stage) -> Progress:
     """How far a stage is, by what its processes left behind."""
     counts = stage.counts
-    outcomes = Counter(test["outcome"] for test in counts.get("tests", {}).values())
+    outcomes = Counter(test["outcome"] for test in stage.tests.values())
     tallies, spent = counts.get("tallies", {}), counts.get("spent", {})
     accepted, refused = accepted_and_refused(counts.get("calls", {}).values())
     slowest = max(spent, key=lambda name: spent[name], default=None)
@@ -239,11 +245,10 @@ def _left(stage: Stage, planned: dict[str, int]) -> float | None:
 
     Tests that draw examples count as many times as they draw; what one example takes is the mean so far.
     """
-    tests = stage.counts.get("tests", {})
     share = {part["current"]: part.get("valid", 0) for part in stage.running}
     done = sum(
         max(planned.get(name, 1), 1) if test["outcome"] != "unfinished" else share.get(name, 0)
-        for name, test in tests.items()
+        for name, test in stage.tests.items()
     )
     everything = sum(max(examples, 1) for examples in planned.values())
     if not done or stage.seconds < 5:
