@@ -6,7 +6,7 @@ import argparse
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -200,30 +200,26 @@ def is_ours(edge: Edge) -> bool:
     return not is_library(edge) and (own or not edge.contract.startswith(LENS))
 
 
-def is_further(edge: Edge) -> bool:
-    """Whether an edge is of a lens, and need not be run."""
-    return not is_ours(edge) and not is_library(edge)
-
-
 def report(codes: Sequence[Code], reasons: dict[Key, str]) -> tuple[dict[str, Any], list[str]]:
     """Figures and details of what was seen, and what is wrong: edges and lines missing, entries that are not true."""
     edges = [edge for code in codes for edge in code.edges]
-    missing = [edge for code in codes for edge in code.missing()]
-    ours, not_run = [edge for edge in edges if is_ours(edge)], [edge for edge in missing if is_ours(edge)]
-    unseen = {edge.key for edge in not_run}
-    unexplained = [edge for edge in not_run if edge.key not in reasons]
+    gone = {edge for code in codes for edge in code.missing()}
+    ours, library = [edge for edge in edges if is_ours(edge)], [edge for edge in edges if is_library(edge)]
+    own = [edge for edge in ours if edge.origin == OWN]
+    further = [edge for edge in edges if not is_ours(edge) and not is_library(edge)]
+    explained = [edge for edge in ours if edge in gone and edge.key in reasons]
+    unexplained = [edge for edge in ours if edge in gone and edge.key not in reasons]
     problems = [f"never run: {edge.shown()}" for edge in unexplained]
-    known = {edge.key for edge in ours}
-    for key in reasons:
-        if key not in known:
-            problems.append(f"{UNREACHABLE} lists an edge that is no more: {' | '.join(key)}")
-        elif key not in unseen:
-            problems.append(f"{UNREACHABLE} lists an edge that was run: {' | '.join(key)}")
+    known, true = {edge.key for edge in ours}, {edge.key for edge in explained}
+    for key in (key for key in reasons if key not in true):
+        what = "was run" if key in known else "is no more"
+        problems.append(f"{UNREACHABLE} lists an edge that {what}: {' | '.join(key)}")
 
-    def excused(module: str, line: int) -> bool:
-        """Whether a line is only run by way of an edge that is listed as unreachable."""
-        return any(edge.module == module and edge.line == line and edge.key in reasons for edge in not_run)
+    def run(some: Iterable[Edge]) -> int:
+        return sum(edge not in gone for edge in some)
 
+    # Lines that are only run by way of an edge that is listed as unreachable.
+    excused = {(edge.module, edge.line) for edge in explained}
     lines: defaultdict[str, list[int]] = defaultdict(list)
     dark: defaultdict[str, list[int]] = defaultdict(list)
     for code in codes:
@@ -232,44 +228,41 @@ def report(codes: Sequence[Code], reasons: dict[Key, str]) -> tuple[dict[str, An
                 lines[module].append(line)
                 if not pcs & code.pcs:
                     dark[module].append(line)
-                    if not excused(module, line):
+                    if (module, line) not in excused:
                         problems.append(f"never run: line {line} of {module}")
-    modules = {
-        module: {
-            "edges": sum(edge.module == module for edge in ours),
-            "edges run": sum(edge.module == module for edge in ours) - sum(edge.module == module for edge in not_run),
-            "edges explained": sum(edge.module == module and edge.key in reasons for edge in not_run),
+    modules = {}
+    for module in sorted({edge.module for edge in ours} | lines.keys()):
+        here = [edge for edge in ours if edge.module == module]
+        modules[module] = {
+            "edges": len(here),
+            "edges run": run(here),
+            "edges explained": sum(edge.module == module for edge in explained),
             "lines": len(lines[module]),
             "lines run": len(lines[module]) - len(dark[module]),
             "lines missing": sorted(dark[module]),
             "edges missing": [edge.shown() for edge in unexplained if edge.module == module],
         }
-        for module in sorted({edge.module for edge in ours} | lines.keys())
-    }
+    kinds: defaultdict[str, list[Edge]] = defaultdict(list)
+    for edge in ours:
+        kinds[f"{edge.origin}: {edge.kind}, {edge.way}"].append(edge)
     figures = {
         "edges": len(ours),
-        "edges run": len(ours) - len(not_run),
-        "edges explained as unreachable": len(not_run) - len(unexplained),
+        "edges run": run(ours),
+        "edges explained as unreachable": len(explained),
         "edges missing": len(unexplained),
-        "edges of conditions in the source": sum(edge.origin == OWN for edge in ours),
-        "of those run": sum(edge.origin == OWN for edge in ours) - sum(edge.origin == OWN for edge in not_run),
+        "edges of conditions in the source": len(own),
+        "of those run": run(own),
         "lines": sum(map(len, lines.values())),
         "lines run": sum(map(len, lines.values())) - sum(map(len, dark.values())),
-        "edges of library code": sum(map(is_library, edges)),
-        "library edges run": sum(map(is_library, edges)) - sum(map(is_library, missing)),
-        "further edges of the lens": sum(map(is_further, edges)),
-        "further edges of the lens run": sum(map(is_further, edges)) - sum(map(is_further, missing)),
+        "edges of library code": len(library),
+        "library edges run": run(library),
+        "further edges of the lens": len(further),
+        "further edges of the lens run": run(further),
     }
-    kinds: defaultdict[str, dict[str, int]] = defaultdict(lambda: {"edges": 0, "run": 0})
-    gone = {(edge.contract, edge.jump, edge.target) for edge in missing}
-    for edge in ours:
-        entry = kinds[f"{edge.origin}: {edge.kind}, {edge.way}"]
-        entry["edges"] += 1
-        entry["run"] += (edge.contract, edge.jump, edge.target) not in gone
     details = {
         "modules": modules,
-        "kinds": dict(sorted(kinds.items())),
-        "explained": [{"edge": edge.shown(), "reason": reasons[edge.key]} for edge in not_run if edge.key in reasons],
+        "kinds": {name: {"edges": len(kinds[name]), "run": run(kinds[name])} for name in sorted(kinds)},
+        "explained": [{"edge": edge.shown(), "reason": reasons[edge.key]} for edge in explained],
     }
     return {"figures": figures, "details": details}, problems
 

@@ -12,8 +12,8 @@ from typing import Any
 import boa
 
 from verification.harness.lockstep import Lockstep
+from verification.harness.replay import playing
 from verification.harness.trace import Donation, Line, Moment, Outcome
-from wattproof.evm.engine import EngineUnavailable, engine
 from wattproof.market.calls import Calls
 from wattproof.market.deployment import Tariff
 
@@ -38,14 +38,7 @@ def tell(trace: Mapping[str, Any] | None, engine_name: str) -> list[dict[str, An
     """
     if trace is None:
         return []
-    try:
-        return _told(trace, engine_name)
-    except EngineUnavailable:
-        return _told(trace, "pyevm")
-
-
-def _told(trace: Mapping[str, Any], engine_name: str) -> list[dict[str, Any]]:
-    with engine(engine_name):
+    with playing(engine_name):
         teller = Teller(Tariff(**trace["tariff"]))
         for entry in trace["entries"][: trace["beginning"]]:
             teller.play(entry)
