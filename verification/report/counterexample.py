@@ -13,7 +13,7 @@ import boa
 
 from verification.harness.lockstep import Lockstep
 from verification.harness.replay import playing
-from verification.harness.trace import Donation, Line, Moment, Outcome
+from verification.harness.trace import Donation, Outcome
 from wattproof.market.calls import Calls
 from wattproof.market.deployment import Tariff
 
@@ -71,8 +71,7 @@ class Teller:
         match entry["kind"]:
             case "time":
                 lockstep.at(entry["second"])
-                line = Moment(entry["second"])
-                self.chapters.append({"line": self._line(line), "second": line.second, "kind": "time"})
+                self.chapters.append({"line": str(lockstep.trace.last), "second": entry["second"], "kind": "time"})
             case "gift":
                 lockstep.give(entry["who"]["who"], entry["amount"])
             case "donation":
@@ -85,9 +84,6 @@ class Teller:
 
     def _value(self, data: Any) -> Any:
         return self.lockstep.trace.scene.value(data, self.lockstep.address)
-
-    def _line(self, entry: Any) -> str:
-        return str(Line(self.lockstep.trace.scene, entry))
 
     def name(self, address: str) -> str:
         """Who is behind an address."""
