@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import boa
 from boa.vm.py_evm import PyEVM
@@ -101,7 +102,6 @@ class Watch:
     @contextmanager
     def on(self) -> Iterator[None]:
         """Watches every call and deployment inside the block."""
-        plain = {name: getattr(PyEVM, name) for name in ("execute_code", "deploy_code")}
 
         def watched(run: Callable[..., Any]) -> Callable[..., Any]:
             def method(*args: Any, **kwargs: Any) -> Any:
@@ -111,13 +111,9 @@ class Watch:
 
             return method
 
-        for name, run in plain.items():
-            setattr(PyEVM, name, watched(run))
-        try:
+        names = ("execute_code", "deploy_code")
+        with patch.multiple(PyEVM, **{name: watched(getattr(PyEVM, name)) for name in names}):
             yield
-        finally:
-            for name, run in plain.items():
-                setattr(PyEVM, name, run)
 
 
 # ---- the tests -------------------------------------------------------------------------

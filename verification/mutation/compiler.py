@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import boa
 import vyper.compiler.phases as phases
@@ -98,17 +99,13 @@ def install(target: str, compiled: Compilation) -> None:
     others = {name: deployment.deployer(name) for name in TARGETS if name != target}
     changed = VyperDeployer(compiled, filename=str(compiled.file_input.path))
     deployment.deployer.cache_clear()
-    load = boa.load_partial
 
     def load_partial(path: str, *args: Any, **kwargs: Any) -> Any:
         return {**others, target: changed}[Path(path).stem]
 
-    boa.load_partial = load_partial
-    try:
+    with patch.object(boa, "load_partial", load_partial):
         for name in TARGETS:
             deployment.deployer(name)
-    finally:
-        boa.load_partial = load
 
 
 def _key(file: FileInput) -> tuple[int, Path, str]:
@@ -139,11 +136,8 @@ def _optimize_once(node: Any, parent: Any) -> tuple[bool, Any]:
 
 @contextmanager
 def _one_optimisation_per_node() -> Iterator[None]:
-    optimizer._optimize, imports._parse_ast = _optimize_once, _parse_or_take
-    try:
+    with patch.object(optimizer, "_optimize", _optimize_once), patch.object(imports, "_parse_ast", _parse_or_take):
         yield
-    finally:
-        optimizer._optimize, imports._parse_ast = _optimize, _parse
 
 
 def _is_runtime(part: list[Any]) -> bool:

@@ -12,7 +12,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -97,51 +97,49 @@ class _Trial:
         self.done: set[Task] = set()
 
     def properties(self, tasks: Iterable[Task]) -> dict[str, Any] | None:
-        """What the first check that failed says, or None where none did."""
+        """What the first check that failed says, or None where none did; presets are played before their checks."""
         for task in tasks:
             check = self.suite.checks.get(task.check)
             played = [Task(f"{PRESET}{name}", LOOK) for name in check.presets] if check else []
-            for part in [*(one for one in played if one not in self.done), task]:
-                if part not in self.done and (killed := self._passes(part)):
+            for part in [*played, task]:
+                if part not in self.done and (killed := self._tried(part, part.effort, lambda: self._play(part.check))):
                     return killed
         return None
-
-    def _passes(self, task: Task) -> dict[str, Any] | None:
-        """Runs one check whose presets were played before; returns what it says where it fails."""
-        if task.check.startswith(PRESET):
-            return self._tried(task, lambda: prepared(task.check.removeprefix(PRESET)), task.effort)
-        return self._tried(task, lambda: self.suite.run(self.suite.checks[task.check].items), task.effort)
 
     def unit(self, files: Sequence[Path]) -> dict[str, Any] | None:
         """What the first unit test that failed says, or None where none did."""
         items = [
             item for path in files for item in self.suite.units[path] if self.target == LENS or OLDER not in item.name
         ]
-        return self._tried(Task(UNIT, LOOK), lambda: self.suite.run(items), "unit")
+        return self._tried(Task(UNIT, LOOK), "unit", lambda: self.suite.run(items))
 
-    def _tried(self, task: Task, play: Any, effort: str) -> dict[str, Any] | None:
+    def _play(self, check: str) -> None:
+        if check.startswith(PRESET):
+            prepared(check.removeprefix(PRESET))
+        else:
+            self.suite.run(self.suite.checks[check].items)
+
+    def _tried(self, task: Task, effort: str, play: Callable[[], None]) -> dict[str, Any] | None:
+        """Says that a task passed, or returns how it killed the mutant."""
         counters.first.clear()
         since, before = time.monotonic(), counters.tallies["calls"]
         try:
             play()
         except BaseException as failure:
-            return self._killed(task, failure, effort, since, before)
+            leaves = list(counters.leaves(failure))
+            violated = [leaf.invariant for leaf in leaves if isinstance(leaf, counters.Violated)]
+            moment, calls = time.monotonic(), counters.tallies["calls"]
+            if violated and violated[0] in counters.first:
+                moment, calls = counters.first[violated[0]]
+            return {
+                "by": violated[0] if violated else None,
+                "marked": getattr(failure, "marked", []) if not violated else [],
+                "check": getattr(failure, "test", task.check) if effort == "unit" else task.check,
+                "effort": effort,
+                "steps": calls - before,
+                "seconds": round(moment - since, 3),
+                "error": brief(leaves[0]),
+            }
         self.done.add(task)
         self.pipe.send({"passed": task, "seconds": time.monotonic() - since})
         return None
-
-    def _killed(self, task: Task, failure: BaseException, effort: str, since: float, before: int) -> dict[str, Any]:
-        leaves = list(counters.leaves(failure))
-        violated = [leaf.invariant for leaf in leaves if isinstance(leaf, counters.Violated)]
-        moment, calls = time.monotonic(), counters.tallies["calls"]
-        if violated and violated[0] in counters.first:
-            moment, calls = counters.first[violated[0]]
-        return {
-            "by": violated[0] if violated else None,
-            "marked": getattr(failure, "marked", []) if not violated else [],
-            "check": getattr(failure, "test", task.check) if effort == "unit" else task.check,
-            "effort": effort,
-            "steps": calls - before,
-            "seconds": round(moment - since, 3),
-            "error": brief(leaves[0]),
-        }
