@@ -26,7 +26,7 @@ class Ended(Exception):
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+def running(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[Any]]:
     """A command that runs in the root of the checkout while the block does, with `options` of `Popen`.
 
     At the end of the block it is ended with all processes that it started: asked first, then killed.

@@ -103,16 +103,17 @@ class Watch:
     def on(self) -> Iterator[None]:
         """Watches every call and deployment inside the block."""
 
-        def watched(run: Callable[..., Any]) -> Callable[..., Any]:
+        def watched(name: str) -> Any:
+            run = getattr(PyEVM, name)
+
             def method(*args: Any, **kwargs: Any) -> Any:
                 computation = run(*args, **kwargs)
                 self.see(computation)
                 return computation
 
-            return method
+            return patch.object(PyEVM, name, method)
 
-        names = ("execute_code", "deploy_code")
-        with patch.multiple(PyEVM, **{name: watched(getattr(PyEVM, name)) for name in names}):
+        with watched("execute_code"), watched("deploy_code"):
             yield
 
 

@@ -7,6 +7,7 @@ meet equal histories.
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import signal
@@ -102,7 +103,8 @@ class _Trial:
             check = self.suite.checks.get(task.check)
             played = [Task(f"{PRESET}{name}", LOOK) for name in check.presets] if check else []
             for part in [*played, task]:
-                if part not in self.done and (killed := self._tried(part, part.effort, lambda: self._play(part.check))):
+                play = functools.partial(self._play, part.check)
+                if part not in self.done and (killed := self._tried(part, part.effort, play)):
                     return killed
         return None
 

@@ -30,14 +30,15 @@ def render(told: dict[str, Any]) -> str:
                 _invariant(suite, row, told)
     for folder in FOLDERS:
         tests = [name for name in told["tests"] if next(filter(name.startswith, FOLDERS), None) == folder]
-        if tests:
-            suite = ElementTree.SubElement(root, "testsuite", name=folder)
+        suite = ElementTree.Element("testsuite", name=folder)
         for name in tests:
             seconds = told["times"]["tests"].get(name, 0)
             file = name.partition("::")[0]
             case = ElementTree.SubElement(suite, "testcase", classname=file, name=name, time=f"{seconds:.3f}")
             if mark := _OUTCOMES.get(told["tests"][name]["outcome"]):
                 ElementTree.SubElement(case, mark[0], message=mark[1])
+        if tests:
+            root.append(suite)
     for part in (*root, root):
         part.set("tests", str(sum(1 for _ in part.iter("testcase"))))
         for attribute, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
