@@ -92,10 +92,6 @@ class Campaign:
         random.Random(wanted.seed).shuffle(chosen)
         return chosen[: wanted.sample] if wanted.sample else chosen
 
-    def stale(self) -> list[str]:
-        """Names in the list of equivalent mutants that no mutant has any more."""
-        return sorted(self.explained.keys() - {mutant.name for mutant in self.all})
-
     def fingerprint(self) -> dict[str, str]:
         """What a record is valid for: the contracts' code, and the files of the suite."""
         digest = hashlib.sha256()
@@ -374,8 +370,8 @@ def _campaign(options: argparse.Namespace, console: Console, suite: Suite) -> in
             for mutant in sorted(chosen, key=lambda mutant: (mutant.path, mutant.line)):
                 console.print(_shown(mutant), soft_wrap=True, markup=False, highlight=False)
             return 0
-        if stale := campaign.stale():
-            raise Unsound(f"{EQUIVALENTS} lists mutants that are no more: {', '.join(stale)}; take them out")
+        if stale := campaign.explained.keys() - {mutant.name for mutant in campaign.all}:
+            raise Unsound(f"{EQUIVALENTS} lists mutants that are no more: {', '.join(sorted(stale))}; take them out")
         campaign.compile_originals()
         campaign.open_record()
         for target in TARGETS:

@@ -18,6 +18,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -208,7 +209,7 @@ def _boolean(source: Source, node: Any) -> Iterator[Change]:
     symbol = _SYMBOLS[type(node.op)]
     other = "or" if symbol == "and" else "and"
     first, last = source.span(node)
-    gaps = [_gap(source, *pair, symbol) for pair in zip(node.values, node.values[1:], strict=False)]
+    gaps = [_gap(source, *pair, symbol) for pair in itertools.pairwise(node.values)]
     for start, end in gaps:
         yield "boolean", start, end, other
     edges = [first, *[edge for gap in gaps for edge in gap], last]
@@ -267,17 +268,12 @@ def _call(source: Source, node: Any) -> Iterator[Change]:
         yield "arithmetic", *source.span(node.func), _UNSAFE[called]
     if called in ("min", "max", "unsafe_add", "unsafe_mul", "range"):
         return  # the order means nothing here
-    for one, other in zip(node.args, node.args[1:], strict=False):
-        yield from _exchanged(source, one, other)
-    for one, other in zip(node.keywords, node.keywords[1:], strict=False):
-        yield from _exchanged(source, one.value, other.value)
-
-
-def _exchanged(source: Source, one: Any, other: Any) -> Iterator[Change]:
-    if _type_of(one) and _type_of(one) == _type_of(other):
-        (start, middle), (behind, end) = source.span(one), source.span(other)
-        swapped = source.text_of(other) + source.slice(middle, behind) + source.text_of(one)
-        yield "arguments", start, end, swapped
+    named = [keyword.value for keyword in node.keywords]
+    for one, other in (*itertools.pairwise(node.args), *itertools.pairwise(named)):
+        if _type_of(one) and _type_of(one) == _type_of(other):
+            (start, middle), (behind, end) = source.span(one), source.span(other)
+            swapped = source.text_of(other) + source.slice(middle, behind) + source.text_of(one)
+            yield "arguments", start, end, swapped
 
 
 def _type_of(node: Any) -> str | None:

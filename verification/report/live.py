@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import deque
 
@@ -51,20 +52,16 @@ def watch(campaign: Campaign, console: Console) -> None:
 
 
 def _tell_lines(campaign: Campaign, console: Console) -> None:
-    pace, told, before = Pace(), 0.0, None
-    for stage in campaign.run():
-        if before is not stage:
-            if before is not None:
-                console.print(_closing(campaign, before))
-            console.print(f"{TITLES[stage.name]} …")
-            pace, before, told = Pace(), stage, time.monotonic()
-        at = progress(stage)
-        speed = pace.tell(at.steps)
-        if time.monotonic() - told >= EVERY:
-            told = time.monotonic()
-            console.print(f"  {clock(stage.seconds)}  {_line(at, speed)}", soft_wrap=True)
-    if before is not None:
-        console.print(_closing(campaign, before))
+    for name, moments in itertools.groupby(campaign.run(), key=lambda stage: stage.name):
+        console.print(f"{TITLES[name]} …")
+        stage, pace, told = campaign[name], Pace(), time.monotonic()
+        for _ in moments:
+            at = progress(stage)
+            speed = pace.tell(at.steps)
+            if time.monotonic() - told >= EVERY:
+                told = time.monotonic()
+                console.print(f"  {clock(stage.seconds)}  {_line(at, speed)}", soft_wrap=True)
+        console.print(_closing(campaign, stage))
 
 
 def _line(at: Progress, speed: float) -> str:

@@ -45,7 +45,6 @@ _ENVIRONMENT = Environment(
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
-    keep_trailing_newline=True,
 )
 _ENVIRONMENT.filters.update(
     number=facts.number,
