@@ -45,14 +45,12 @@ class Unsound(Exception):
 class Check:
     """Tests that are run together: one, or all of a file whose tests share fixtures.
 
-    presets      where its histories begin
-    invariants   that its tests are marked with
+    presets   where its histories begin
     """
 
     name: str
     items: tuple[pytest.Item, ...]
     presets: tuple[str, ...]
-    invariants: tuple[str, ...]
 
 
 class Suite:
@@ -77,8 +75,7 @@ class Suite:
         for name, group in ((file, items),) if shared else ((one.nodeid, [one]) for one in items):
             machine = machine_of(group[0]) if len(group) == 1 else None
             presets = getattr(machine, "preset_names", None) or sorted(needed) or ("fresh",)
-            marked = (one for item in group for mark in item.iter_markers("invariant") for one in mark.args)
-            check = Check(name.removesuffix("::runTest"), tuple(group), tuple(dict.fromkeys(presets)), tuple(marked))
+            check = Check(name.removesuffix("::runTest"), tuple(group), tuple(dict.fromkeys(presets)))
             self.checks[check.name] = check
 
     def named(self, test: str) -> list[pytest.Item]:
@@ -163,6 +160,21 @@ def collect(work: Callable[[Suite], int], *arguments: str, paths: Sequence[str] 
         print(f"pytest could not collect the tests ({code!r}): python -m pytest --collect-only", file=sys.stderr)
         return 2
     return session.status
+
+
+def reasons(file: Path, row: re.Pattern[str]) -> dict[tuple[str, ...], str]:
+    """What a table of a document excuses: the last cell that `row` finds in each row, by its other cells.
+
+    Empty where there is no such file. Raises Unsound where something is listed twice.
+    """
+    text = file.read_text() if file.is_file() else ""
+    rows = [[cell.strip().replace("\\|", "|") for cell in cells] for cells in row.findall(text)]
+    found: dict[tuple[str, ...], str] = {}
+    for *listed, reason in rows:
+        if tuple(listed) in found:
+            raise Unsound(f"{file}: listed twice: {' | '.join(listed)}")
+        found[tuple(listed)] = reason
+    return found
 
 
 def brief(error: BaseException) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -18,7 +18,7 @@ from boa.vm.py_evm import PyEVM
 from rich.console import Console
 from vyper.ir import compile_ir
 
-from verification.campaigns.suite import ABOUT_CONTRACTS, CONTRACTS, Suite, Unsound, collect, prepared
+from verification.campaigns.suite import ABOUT_CONTRACTS, CONTRACTS, Suite, Unsound, collect, prepared, reasons
 from verification.campaigns.workers import Ended, Pool, silence
 from verification.coverage.code import OWN, Code, Edge
 from verification.harness import presets
@@ -36,20 +36,10 @@ LENS = "MarketLens"
 
 _ROW = re.compile(r"^\| (\S+) \| (\S+) \| `(.*)` \| (.+) \| (.+) \| (.+) \|$", re.MULTILINE)
 
-Key = tuple[str, str, str, str, str]
 
-
-def unreachable(root: Path) -> dict[Key, str]:
+def unreachable(root: Path) -> dict[tuple[str, ...], str]:
     """The reason of every edge in the list, by module, function, statement, decision and way."""
-    path = root / UNREACHABLE
-    if not path.is_file():
-        return {}
-    rows = [tuple(part.replace("\\|", "|") for part in row) for row in _ROW.findall(path.read_text())]
-    reasons = {row[:5]: row[5] for row in rows}
-    if len(reasons) != len(rows):
-        twice = [key for key, count in Counter(row[:5] for row in rows).items() if count > 1]
-        raise Unsound(f"{UNREACHABLE}: listed twice: {twice}")
-    return reasons  # type: ignore[return-value]
+    return reasons(root / UNREACHABLE, _ROW)
 
 
 # ---- watching --------------------------------------------------------------------------
@@ -197,18 +187,18 @@ def is_ours(edge: Edge) -> bool:
     return not is_library(edge) and (own or not edge.contract.startswith(LENS))
 
 
-def report(codes: Sequence[Code], reasons: dict[Key, str]) -> tuple[dict[str, Any], list[str]]:
+def report(codes: Sequence[Code], listed: dict[tuple[str, ...], str]) -> tuple[dict[str, Any], list[str]]:
     """Figures and details of what was seen, and what is wrong: edges and lines missing, entries that are not true."""
     edges = [edge for code in codes for edge in code.edges]
     gone = {edge for code in codes for edge in code.missing()}
     ours, library = [edge for edge in edges if is_ours(edge)], [edge for edge in edges if is_library(edge)]
     own = [edge for edge in ours if edge.origin == OWN]
     further = [edge for edge in edges if not is_ours(edge) and not is_library(edge)]
-    explained = [edge for edge in ours if edge in gone and edge.key in reasons]
-    unexplained = [edge for edge in ours if edge in gone and edge.key not in reasons]
+    explained = [edge for edge in ours if edge in gone and edge.key in listed]
+    unexplained = [edge for edge in ours if edge in gone and edge.key not in listed]
     problems = [f"never run: {edge.shown()}" for edge in unexplained]
     known, true = {edge.key for edge in ours}, {edge.key for edge in explained}
-    for key in (key for key in reasons if key not in true):
+    for key in (key for key in listed if key not in true):
         what = "was run" if key in known else "is no more"
         problems.append(f"{UNREACHABLE} lists an edge that {what}: {' | '.join(key)}")
 
@@ -259,7 +249,7 @@ def report(codes: Sequence[Code], reasons: dict[Key, str]) -> tuple[dict[str, An
     details = {
         "modules": modules,
         "kinds": {name: {"edges": len(kinds[name]), "run": run(kinds[name])} for name in sorted(kinds)},
-        "explained": [{"edge": edge.shown(), "reason": reasons[edge.key]} for edge in explained],
+        "explained": [{"edge": edge.shown(), "reason": listed[edge.key]} for edge in explained],
     }
     return {"figures": figures, "details": details}, problems
 
@@ -272,10 +262,10 @@ def edges(options: argparse.Namespace, console: Console) -> int:
 
 
 def _campaign(options: argparse.Namespace, console: Console, suite: Suite) -> int:
-    begun, reasons = time.monotonic(), unreachable(ROOT)
+    begun, listed = time.monotonic(), unreachable(ROOT)
     watch = Watch(CONTRACTS.resolve())
     brought = run_parts(options.part or list(PARTS), suite, watch, options.jobs, console)
-    found, problems = report(watch.codes, reasons)
+    found, problems = report(watch.codes, listed)
     effort = {"histories": options.histories, "steps": options.steps, "new edges of": brought}
     evidence = document("edges", None, begun, found["figures"], effort | found["details"])
     write(evidence, options.out)

@@ -81,10 +81,6 @@ def prepare(module: Any) -> None:
         prepared(name)
 
 
-def _fresh() -> Lockstep:
-    return Lockstep.fresh()
-
-
 def _no_fee() -> Lockstep:
     """A market without fee, and whose order is the paper's plain one."""
     return Lockstep.fresh(Tariff(sbp=6, ssp=18, service_fee=0, period_length=1800, window=600, priority_step=0))
@@ -117,11 +113,7 @@ def _by_price() -> Lockstep:
         Tariff(sbp=6, ssp=18, service_fee=1, period_length=1800, window=600, priority_step=2_500, rank_by_price=True),
         capacities={"bright": 3_000, "rainy": 150},
     )
-    goals = {"breezy": 10, "cloudy": 5, "misty": 4}
-    for turn in range(10):
-        play_round(lockstep, "rainy", [name for name, goal in goals.items() if turn < goal])
-    for name, goal in goals.items():
-        assert lockstep.model.account(lockstep.address(name)).performances == goal
+    _play_rounds(lockstep, {"breezy": 10, "cloudy": 5, "misty": 4})
     return lockstep
 
 
@@ -158,14 +150,18 @@ def play_round(lockstep: Lockstep, prosumer: str, consumers: list[str], exported
         lockstep.call("settle_account", name, period, sender="owner")
 
 
-def _experienced() -> Lockstep:
-    """Five households stand one good performance below each tier: at 4, 9, 19, 39 and 79; the sixth far above."""
-    lockstep = Lockstep.fresh()
-    goals = dict(zip(HOUSEHOLDS[:5], (4, 9, 19, 39, 79), strict=True))
-    for turn in range(79):
+def _play_rounds(lockstep: Lockstep, goals: dict[str, int]) -> None:
+    """Rounds in which rainy sells to households until each has that many good performances."""
+    for turn in range(max(goals.values())):
         play_round(lockstep, "rainy", [name for name, goal in goals.items() if turn < goal])
     for name, goal in goals.items():
         assert lockstep.model.account(lockstep.address(name)).performances == goal
+
+
+def _experienced() -> Lockstep:
+    """Five households stand one good performance below each tier: at 4, 9, 19, 39 and 79; the sixth far above."""
+    lockstep = Lockstep.fresh()
+    _play_rounds(lockstep, dict(zip(HOUSEHOLDS[:5], (4, 9, 19, 39, 79), strict=True)))
     return lockstep
 
 
@@ -217,13 +213,12 @@ def _full_book() -> Lockstep:
     lockstep = Lockstep.fresh()
     t = lockstep.tariff
     period = (lockstep.now + 2 * t.window) // t.period_length + 1
-    crowd = [f"household_{number}" for number in range(127)]
+    crowd = {f"household_{number}": (t.lowest_price + number % 3, 1 + number % 7) for number in range(127)}
     for name in crowd:
         lockstep.enrol(name, 10_000, watch=False)
     lockstep.watch(period)
     quote_id = lockstep.call("submit_quote", period, 500, t.lowest_price, sender="sunny").result or 0
-    for number, name in enumerate(crowd):
-        wish = (t.lowest_price + number % 3, 1 + number % 7)
+    for name, wish in crowd.items():
         lockstep.call("submit_bid", quote_id, _seal(lockstep, quote_id, name, *wish), sender=name)
     for name in HOUSEHOLDS[1:]:
         wish = (t.highest_price, 20)
@@ -231,14 +226,13 @@ def _full_book() -> Lockstep:
         lockstep.call("submit_bid", quote_id, seal_bytes(fields), sender=name)
         lockstep.sealed[quote_id, name] = wish
     lockstep.at(period * t.period_length - 2 * t.window)
-    for number, name in enumerate(crowd):
-        wish = (t.lowest_price + number % 3, 1 + number % 7)
+    for name, wish in crowd.items():
         lockstep.call("reveal_bid", quote_id, *wish, _SALT, sender=name)
     return lockstep
 
 
 PRESETS: dict[str, Callable[[], Lockstep]] = {
-    "fresh": _fresh,
+    "fresh": Lockstep.fresh,
     "no fee": _no_fee,
     "dear": _dear,
     "poor": _poor,

@@ -160,7 +160,8 @@ class Campaign:
 
         order = sorted(self.checks, key=worth)
         efforts = (LOOK, LONG) if self.options.effort == LONG else (LOOK,)
-        return [Task(name, effort) for effort in efforts for name in order if effort == LOOK or _is_random(name)]
+        drawn = [name for name in order if not name.startswith(PRESET)]  # A preset is always the same.
+        return [Task(name, effort) for effort in efforts for name in (order if effort == LOOK else drawn)]
 
     def units(self, mutant: Mutant | None) -> list[Path]:
         """The files of unit tests: what killed most of the module's mutants first, then what tests the function."""
@@ -336,11 +337,6 @@ class Campaign:
             "mutants": lines,
         }
         return document("mutation", self.options.seed, self.begun, figures, details)
-
-
-def _is_random(check: str) -> bool:
-    """Whether more histories can find more: a preset is always the same."""
-    return not check.startswith(PRESET)
 
 
 def _table(lines: Iterable[dict[str, Any]], what: str) -> dict[str, dict[str, int]]:

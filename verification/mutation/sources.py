@@ -22,7 +22,6 @@ class Source:
 
     path: str
     target: str
-    file: Path
     text: str
     tree: Any
 
@@ -71,7 +70,7 @@ def sources(folder: Path) -> list[Source]:
             file = Path(tree.resolved_path)
             if file.is_relative_to(folder.resolve()) and file not in found:
                 path = file.relative_to(folder.resolve()).as_posix()
-                found[file] = Source(path, target, file, tree.full_source_code, tree)
+                found[file] = Source(path, target, tree.full_source_code, tree)
     return list(found.values())
 
 

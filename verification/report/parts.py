@@ -12,16 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from verification.gas.lower_bound import BOOKS
+from verification.measurements import FOLDER
 
-EVIDENCE = Path("out/evidence")
+EVIDENCE = ("mutation", "edges", "compilers", "symbolic", "nodes")
 
 PARTS: dict[str, tuple[Path, str]] = {
-    "mutation": (EVIDENCE / "mutation.json", "make evidence"),
-    "edges": (EVIDENCE / "edges.json", "make evidence"),
-    "compilers": (EVIDENCE / "compilers.json", "make evidence"),
-    "symbolic": (EVIDENCE / "symbolic.json", "make evidence"),
-    "nodes": (EVIDENCE / "nodes.json", "make evidence"),
-    "faults": (EVIDENCE / "faults.json", "make faults"),
+    **{name: (FOLDER / f"{name}.json", "make evidence") for name in EVIDENCE},
+    "faults": (FOLDER / "faults.json", "make faults"),
     "gas": (Path("out/gas.json"), "make gas"),
 }
 """The file of each part, and what makes it."""
