@@ -6,8 +6,6 @@ import importlib.metadata
 import json
 import platform
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +57,7 @@ def write(told: dict[str, Any], path: Path | None = None) -> Path:
     return path
 
 
-@contextmanager
-def progress(console: Console) -> Iterator[Progress]:
-    """A progress bar with elapsed and remaining time."""
+def progress(console: Console, **options: Any) -> Progress:
+    """A progress bar with elapsed and remaining time, and with `options` of rich's; use it in a `with` block."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as bar:
-        yield bar
+    return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, **options)

@@ -23,16 +23,12 @@ from wattproof.evm.engine import ENGINES, available
 
 _FOLDER = "WATTPROOF_EVIDENCE"
 
-_ALL_BUT_EXPLAIN = tuple(
-    phase for phase in Phase if phase is not Phase.explain
-)  # explaining costs five times a failure
-
 # A machine's step costs about a millisecond on revm and fifty on py-evm; deadlines would only measure the machine.
 _COMMON: dict[str, Any] = dict(
     deadline=None,
     print_blob=True,
     report_multiple_bugs=False,  # each further one would be shrunk for another minute
-    phases=_ALL_BUT_EXPLAIN,
+    phases=[phase for phase in Phase if phase is not Phase.explain],  # explaining costs five times a failure
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 _CAMPAIGN: dict[str, Any] = _COMMON | dict(
@@ -77,26 +73,21 @@ def pytest_configure(config: pytest.Config) -> None:
         asked["derandomize"] = False  # Derandomised, it would not look at the seed.
     if config.getoption("no_shrinking"):
         asked["phases"] = (Phase.explicit, Phase.generate)
-    if config.getoption("histories"):
-        asked["max_examples"] = config.getoption("histories")
-    if config.getoption("steps"):
-        asked["stateful_step_count"] = config.getoption("steps")
+    numbers = {"max_examples": config.getoption("histories"), "stateful_step_count": config.getoption("steps")}
+    asked |= {name: number for name, number in numbers.items() if number}
     for name, values in PROFILES.items():
         settings.register_profile(name, **values | asked)
     settings.load_profile(profile_of(config))
     counters.timing = config.getoption("evidence") is not None
     config.addinivalue_line("markers", "invariant(*ids): the invariants of invariants.md that a test checks")
     if not hasattr(config, "workerinput"):
-        folder = _parts(config) if counters.timing else Path(tempfile.mkdtemp(prefix="wattproof-evidence-"))
-        os.environ[_FOLDER] = str(folder)
-
-
-def _parts(config: pytest.Config) -> Path:
-    """The folder beside the file of `--evidence` in which every process leaves its counts, a second old at most."""
-    parts = Path(f"{config.getoption('evidence')}.parts")
-    shutil.rmtree(parts, ignore_errors=True)
-    parts.mkdir(parents=True)
-    return parts
+        if counters.timing:  # Who watches the run finds the counts beside the file that is asked for.
+            folder = f"{config.getoption('evidence')}.parts"
+            shutil.rmtree(folder, ignore_errors=True)
+            os.makedirs(folder)
+        else:
+            folder = tempfile.mkdtemp(prefix="wattproof-evidence-")
+        os.environ[_FOLDER] = folder
 
 
 def engine_name(config: pytest.Config) -> str:

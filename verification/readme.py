@@ -52,7 +52,8 @@ def gathered(known: dict[str, Any]) -> dict[str, Any]:
 
 def table(figures: dict[str, Any]) -> str:
     """The README's table."""
-    newest = max((entry["bytecode"] for entry in figures.values()), key=_count(figures), default="")
+    codes = [entry["bytecode"] for entry in figures.values()]
+    newest = max(codes, key=codes.count, default="")
     lines = ["| | |", "|---|---|", f"| `make test` | {len(invariants())} invariants |"]
     for part, (command, said) in ROWS.items():
         if entry := figures.get(part):
@@ -60,11 +61,6 @@ def table(figures: dict[str, Any]) -> str:
             older = "" if entry["bytecode"] == newest else " (of an earlier bytecode)"
             lines.append(f"| {command} | {shown}{older} |")
     return "\n".join(lines) + "\n"
-
-
-def _count(figures: dict[str, Any]) -> Any:
-    codes = [entry["bytecode"] for entry in figures.values()]
-    return lambda code: codes.count(code)
 
 
 def _shown(value: Any) -> str:

@@ -164,7 +164,7 @@ def test_lines_of_the_document(told: dict[str, Any]) -> None:
 
 
 def test_time_that_is_up_leaves_a_partial_report(tmp_path: Path) -> None:
-    campaign = Campaign(ROOT, tmp_path, plan(within=0.1))
+    campaign = Campaign(tmp_path, plan(within=0.1))
     for _ in campaign.run():
         pass
     assert campaign.stopped

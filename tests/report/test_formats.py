@@ -17,7 +17,7 @@ import boa
 import pytest
 from rich.console import Console
 
-from verification.report import charts, compare, document, junit, page, parts, sarif, text
+from verification.report import compare, document, junit, page, parts, sarif, templates, text
 from verification.report.facts import clock, number
 from wattproof.market import bytecode as onchain
 from wattproof.market.deployment import Tariff, deploy
@@ -44,10 +44,10 @@ def test_killers_and_figures_may_have_slashes(told: dict[str, Any], places: dict
 
 
 def test_names_of_rows_are_cut_at_their_end() -> None:
-    assert charts._short("C4-PACK-1") == "C4-PACK-1"
-    assert charts._short("tests/properties/test_packing.py") == "test_packing.py"
-    assert charts._short("tests/unit/test_views.py::test_tells[a/b]") == "test_tells[a/b]"
-    assert charts._short("tests/unit/test_x.py::test_" + "y" * 40) == "test_" + "y" * 22 + "…"
+    assert templates.short("C4-PACK-1") == "C4-PACK-1"
+    assert templates.short("tests/properties/test_packing.py") == "test_packing.py"
+    assert templates.short("tests/unit/test_views.py::test_tells[a/b]") == "test_tells[a/b]"
+    assert templates.short("tests/unit/test_x.py::test_" + "y" * 40) == "test_" + "y" * 22 + "…"
 
 
 def test_gas_is_shown_per_step(told: dict[str, Any], places: dict[str, int]) -> None:

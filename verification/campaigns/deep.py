@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,11 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from verification.campaigns.workers import running
 from verification.harness.totals import keep, merged, read
 from verification.invariants import ROOT, invariants
 from verification.measurements import document, write
 from verification.report import attacks, sources, text
-from verification.report.campaign import end
 from verification.report.facts import clock, number
 from wattproof.cli.arguments import seconds
 
@@ -132,9 +131,7 @@ class Run:
     def _played(self, command: list[str], left: float) -> int | None:
         """The exit code of a pass; None where its time was up and it was ended. Tells how far it is now and then."""
         began = told = time.monotonic()
-        # In a group of its own: its workers end with it.
-        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True)
-        try:
+        with running(command) as process:
             while process.poll() is None:
                 now = time.monotonic()
                 if now - began > left:
@@ -143,9 +140,7 @@ class Run:
                     told = now
                     self._told(f"     {clock(now - began)}", self.found.add(self._counted()))
                 time.sleep(0.2)
-            return process.returncode
-        finally:
-            end(process)
+        return process.returncode
 
     @property
     def _parts(self) -> Path:
@@ -172,10 +167,7 @@ class Run:
         }
         figures = {"passes": len(self.found.passes), "checks": self.found.checked.total()}
         write(document("profit", self.options.seed, self.began, figures, details), file)
-        passes = [f"- seed {one['seed']}: {one['outcome']} after {clock(one['seconds'])}" for one in self.found.passes]
-        head = ["# Worst attacks found", "", "The passes:", "", *passes, ""]
-        rest = [*text.worst(lines), "", f"Not searched: {self.unsearched}", "", *text.stories(lines)]
-        file.with_suffix(".md").write_text("\n".join([*head, *rest]))
+        file.with_suffix(".md").write_text(text.profit(self.found.passes, lines, self.unsearched))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -29,7 +29,7 @@ from typing import Any
 
 import boa
 
-from verification.campaigns.suite import Suite, Uncollected, collect
+from verification.campaigns.suite import CONTRACTS, Suite, brief, collect
 from verification.campaigns.workers import Ended, Pool, silence
 from verification.harness import counters, presets
 from verification.harness.lockstep import Lockstep
@@ -39,7 +39,6 @@ from verification.mutation.compiler import compilation, install, parse_ahead
 from wattproof.market import deployment
 
 PATCHES = ROOT / "tests" / "properties" / "faults"
-CONTRACTS = ROOT / "contracts"
 LONGEST = 120
 """Seconds after which a bug counts as not caught; three times as long where its history is shrunk."""
 
@@ -130,7 +129,7 @@ def _work(bug: Bug, suite: Suite, folder: str, pipe: Connection) -> None:
     except BaseException as failure:
         violations = [leaf for leaf in counters.leaves(failure) if isinstance(leaf, counters.Violated)]
         reported = violations[0].invariant if violations else None
-        error = f"{type(failure).__name__}: {failure}".splitlines()[0][:200]
+        error = brief(failure)
     seen = {invariant: moment - begun for invariant, (moment, _) in counters.first.items()}
     pipe.send(Verdict(reported, seen, compiled, time.monotonic() - begun, error))
 
@@ -208,11 +207,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     tests = sorted({bug.test.partition("::")[0] for bug in chosen})
     how = ["--profile", "bugs", "--engine", "revm", "--oversized", *([] if options.shrink else ["--no-shrinking"])]
-    try:
-        return collect(lambda suite: run(suite, chosen, options.shrink, options.json), *how, paths=tests)
-    except Uncollected as problem:
-        print(problem, file=sys.stderr)
-        return 2
+    return collect(lambda suite: run(suite, chosen, options.shrink, options.json), *how, paths=tests)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import contextlib
 import gc
 import os
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from verification.harness import presets
 from verification.harness.reproducers import machine_of
 from verification.invariants import ROOT
 
+CONTRACTS = ROOT / "contracts"
 PROPERTIES, UNIT = "tests/properties", "tests/unit"
 
 _NOT_ABOUT_CONTRACTS = ("day", "households", "model", "pricing", "repl", "scenario", "units")
@@ -35,22 +37,20 @@ ABOUT_CONTRACTS = (
 """Options that leave out what cannot notice a change of the contracts, or only by way of what others test."""
 
 
-class Uncollected(Exception):
-    """The tests cannot be collected; what pytest said comes before."""
+class Unsound(Exception):
+    """A campaign cannot say anything; the message says why."""
 
 
 @dataclass(frozen=True)
 class Check:
     """Tests that are run together: one, or all of a file whose tests share fixtures.
 
-    presets      where its histories begin
-    invariants   that its tests are marked with
+    presets   where its histories begin
     """
 
     name: str
     items: tuple[pytest.Item, ...]
     presets: tuple[str, ...]
-    invariants: tuple[str, ...]
 
 
 class Suite:
@@ -75,8 +75,7 @@ class Suite:
         for name, group in ((file, items),) if shared else ((one.nodeid, [one]) for one in items):
             machine = machine_of(group[0]) if len(group) == 1 else None
             presets = getattr(machine, "preset_names", None) or sorted(needed) or ("fresh",)
-            marked = (one for item in group for mark in item.iter_markers("invariant") for one in mark.args)
-            check = Check(name.removesuffix("::runTest"), tuple(group), tuple(dict.fromkeys(presets)), tuple(marked))
+            check = Check(name.removesuffix("::runTest"), tuple(group), tuple(dict.fromkeys(presets)))
             self.checks[check.name] = check
 
     def named(self, test: str) -> list[pytest.Item]:
@@ -116,10 +115,10 @@ class Suite:
 def collect(work: Callable[[Suite], int], *arguments: str, paths: Sequence[str] = (PROPERTIES, UNIT)) -> int:
     """Collects the tests below `paths` and returns what `work(suite)` does, inside the session.
 
+    Returns 2 and says why where pytest cannot collect them or `work` raises Unsound.
+
     Args:
         arguments: pytest's own and those of `verification.plugin`.
-
-    Raises Uncollected where pytest cannot collect them.
     """
 
     class Session:
@@ -152,11 +151,35 @@ def collect(work: Callable[[Suite], int], *arguments: str, paths: Sequence[str] 
     quiet = ["-qq", "-s", "--no-header", "--no-summary", "-p", "no:cacheprovider"]
     os.chdir(ROOT)
     code = pytest.main([*quiet, *arguments, *paths], plugins=[session])
+    if isinstance(session.problem, Unsound):
+        print(session.problem, file=sys.stderr)
+        return 2
     if session.problem is not None:
         raise session.problem
     if session.status is None:
-        raise Uncollected(f"pytest could not collect the tests ({code!r}): python -m pytest --collect-only")
+        print(f"pytest could not collect the tests ({code!r}): python -m pytest --collect-only", file=sys.stderr)
+        return 2
     return session.status
+
+
+def reasons(file: Path, row: re.Pattern[str]) -> dict[tuple[str, ...], str]:
+    """What a table of a document excuses: the last cell that `row` finds in each row, by its other cells.
+
+    Empty where there is no such file. Raises Unsound where something is listed twice.
+    """
+    text = file.read_text() if file.is_file() else ""
+    rows = [[cell.strip().replace("\\|", "|") for cell in cells] for cells in row.findall(text)]
+    found: dict[tuple[str, ...], str] = {}
+    for *listed, reason in rows:
+        if tuple(listed) in found:
+            raise Unsound(f"{file}: listed twice: {' | '.join(listed)}")
+        found[tuple(listed)] = reason
+    return found
+
+
+def brief(error: BaseException) -> str:
+    """An error's type and first line, cut short."""
+    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
 
 
 def prepared(*names: str) -> None:

@@ -1,20 +1,46 @@
-"""Processes that do one job each, some at a time, and say over a pipe how it goes: for all campaigns."""
+"""Processes that do one job each, for all campaigns: forked workers that say over a pipe how it goes, and commands."""
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
+import signal
+import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
 
+from verification.invariants import ROOT
+
 Job = TypeVar("Job")
+
+PATIENCE = 15
+"""Seconds that a command gets to end by itself once it is told to."""
 
 
 class Ended(Exception):
     """A worker ended without a last word, or its time was up; the message says which."""
+
+
+@contextlib.contextmanager
+def running(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[Any]]:
+    """A command that runs in the root of the checkout while the block does, with `options` of `Popen`.
+
+    At the end of the block it is ended with all processes that it started: asked first, then killed.
+    """
+    # In a group of its own: Ctrl-C goes to this process, which passes it on, and its own processes end with it.
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True, **options)
+    try:
+        yield process
+    finally:
+        for number in (signal.SIGINT, signal.SIGKILL):
+            if process.poll() is None:
+                with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                    os.killpg(process.pid, number)
+                    process.wait(PATIENCE)
 
 
 def silence() -> None:

@@ -9,19 +9,14 @@ from typing import Any
 OUT = Path("out/evidence/edges.json")
 
 
-def add_arguments(command: argparse.ArgumentParser) -> None:
-    """The arguments of `wattproof edges`."""
+def add(commands: Any) -> None:
+    """Adds `edges`."""
+    command = commands.add_parser("edges", help="show which edges and lines of the contracts the tests really run")
     command.add_argument("--part", action="append", choices=("unit", "properties"), help="run these tests only")
     command.add_argument("--jobs", type=int, default=2, metavar="N", help="processes, two at most (default: 2)")
     command.add_argument("--histories", type=int, default=2, metavar="N", help="of each property test (default: 2)")
     command.add_argument("--steps", type=int, default=25, metavar="N", help="of each history (default: 25)")
     command.add_argument("--out", type=Path, default=OUT, metavar="FILE.json", help=f"default: {OUT}")
-
-
-def add(commands: Any) -> None:
-    """Adds `edges`."""
-    command = commands.add_parser("edges", help="show which edges and lines of the contracts the tests really run")
-    add_arguments(command)
     command.set_defaults(run=_run)
 
 

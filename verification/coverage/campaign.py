@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import boa
 from boa.vm.py_evm import PyEVM
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from vyper.ir import compile_ir
 
-from verification.campaigns.suite import ABOUT_CONTRACTS, Suite, Uncollected, collect, prepared
+from verification.campaigns.suite import ABOUT_CONTRACTS, CONTRACTS, Suite, Unsound, collect, prepared, reasons
 from verification.campaigns.workers import Ended, Pool, silence
 from verification.coverage.code import OWN, Code, Edge
 from verification.harness import presets
 from verification.invariants import ROOT
-from verification.measurements import document, write
+from verification.measurements import document, progress, write
 from verification.mutation.sources import TARGETS
 from wattproof.market.deployment import deployer
 
@@ -37,24 +36,10 @@ LENS = "MarketLens"
 
 _ROW = re.compile(r"^\| (\S+) \| (\S+) \| `(.*)` \| (.+) \| (.+) \| (.+) \|$", re.MULTILINE)
 
-Key = tuple[str, str, str, str, str]
 
-
-class Unsound(Exception):
-    """The campaign cannot say anything: a test fails, or the list of unreachable edges is not true."""
-
-
-def unreachable(root: Path) -> dict[Key, str]:
+def unreachable(root: Path) -> dict[tuple[str, ...], str]:
     """The reason of every edge in the list, by module, function, statement, decision and way."""
-    path = root / UNREACHABLE
-    if not path.is_file():
-        return {}
-    rows = [tuple(part.replace("\\|", "|") for part in row) for row in _ROW.findall(path.read_text())]
-    reasons = {row[:5]: row[5] for row in rows}
-    if len(reasons) != len(rows):
-        twice = [key for key, count in Counter(row[:5] for row in rows).items() if count > 1]
-        raise Unsound(f"{UNREACHABLE}: listed twice: {twice}")
-    return reasons  # type: ignore[return-value]
+    return reasons(root / UNREACHABLE, _ROW)
 
 
 # ---- watching --------------------------------------------------------------------------
@@ -107,23 +92,19 @@ class Watch:
     @contextmanager
     def on(self) -> Iterator[None]:
         """Watches every call and deployment inside the block."""
-        plain = {name: getattr(PyEVM, name) for name in ("execute_code", "deploy_code")}
 
-        def watched(run: Callable[..., Any]) -> Callable[..., Any]:
+        def watched(name: str) -> Any:
+            run = getattr(PyEVM, name)
+
             def method(*args: Any, **kwargs: Any) -> Any:
                 computation = run(*args, **kwargs)
                 self.see(computation)
                 return computation
 
-            return method
+            return patch.object(PyEVM, name, method)
 
-        for name, run in plain.items():
-            setattr(PyEVM, name, watched(run))
-        try:
+        with watched("execute_code"), watched("deploy_code"):
             yield
-        finally:
-            for name, run in plain.items():
-                setattr(PyEVM, name, run)
 
 
 # ---- the tests -------------------------------------------------------------------------
@@ -163,10 +144,9 @@ def _work(part: str, suite: Suite, watch: Watch, pipe: Connection) -> None:
 def run_parts(parts: Sequence[str], suite: Suite, watch: Watch, jobs: int, console: Console) -> dict[str, int]:
     """Runs the parts, `jobs` at a time, into `watch`; returns how many new edges each part brought, in order."""
     waiting, brought = list(parts), dict.fromkeys(parts, 0)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     total = {"unit": len(suite.units), "properties": len(suite.checks)}
-    with Progress(*columns, console=console, auto_refresh=False) as progress, Pool[str](jobs) as pool:
-        bars = {part: progress.add_task(part, total=total[part]) for part in parts}
+    with progress(console, auto_refresh=False) as display, Pool[str](jobs) as pool:
+        bars = {part: display.add_task(part, total=total[part]) for part in parts}
         while waiting or pool.workers:
             while waiting and not pool.is_full:
                 part = waiting.pop(0)
@@ -182,10 +162,10 @@ def run_parts(parts: Sequence[str], suite: Suite, watch: Watch, jobs: int, conso
                     before = watch.missing()
                     watch.add(what)
                     brought[part] += before - watch.missing()
-                    progress.advance(bars[part])
+                    display.advance(bars[part])
                 else:
                     pool.stop(worker)
-            progress.refresh()
+            display.refresh()
     return brought
 
 
@@ -207,30 +187,26 @@ def is_ours(edge: Edge) -> bool:
     return not is_library(edge) and (own or not edge.contract.startswith(LENS))
 
 
-def is_further(edge: Edge) -> bool:
-    """Whether an edge is of a lens, and need not be run."""
-    return not is_ours(edge) and not is_library(edge)
-
-
-def report(codes: Sequence[Code], reasons: dict[Key, str]) -> tuple[dict[str, Any], list[str]]:
+def report(codes: Sequence[Code], listed: dict[tuple[str, ...], str]) -> tuple[dict[str, Any], list[str]]:
     """Figures and details of what was seen, and what is wrong: edges and lines missing, entries that are not true."""
     edges = [edge for code in codes for edge in code.edges]
-    missing = [edge for code in codes for edge in code.missing()]
-    ours, not_run = [edge for edge in edges if is_ours(edge)], [edge for edge in missing if is_ours(edge)]
-    unseen = {edge.key for edge in not_run}
-    unexplained = [edge for edge in not_run if edge.key not in reasons]
+    gone = {edge for code in codes for edge in code.missing()}
+    ours, library = [edge for edge in edges if is_ours(edge)], [edge for edge in edges if is_library(edge)]
+    own = [edge for edge in ours if edge.origin == OWN]
+    further = [edge for edge in edges if not is_ours(edge) and not is_library(edge)]
+    explained = [edge for edge in ours if edge in gone and edge.key in listed]
+    unexplained = [edge for edge in ours if edge in gone and edge.key not in listed]
     problems = [f"never run: {edge.shown()}" for edge in unexplained]
-    known = {edge.key for edge in ours}
-    for key in reasons:
-        if key not in known:
-            problems.append(f"{UNREACHABLE} lists an edge that is no more: {' | '.join(key)}")
-        elif key not in unseen:
-            problems.append(f"{UNREACHABLE} lists an edge that was run: {' | '.join(key)}")
+    known, true = {edge.key for edge in ours}, {edge.key for edge in explained}
+    for key in (key for key in listed if key not in true):
+        what = "was run" if key in known else "is no more"
+        problems.append(f"{UNREACHABLE} lists an edge that {what}: {' | '.join(key)}")
 
-    def excused(module: str, line: int) -> bool:
-        """Whether a line is only run by way of an edge that is listed as unreachable."""
-        return any(edge.module == module and edge.line == line and edge.key in reasons for edge in not_run)
+    def run(some: Iterable[Edge]) -> int:
+        return sum(edge not in gone for edge in some)
 
+    # Lines that are only run by way of an edge that is listed as unreachable.
+    excused = {(edge.module, edge.line) for edge in explained}
     lines: defaultdict[str, list[int]] = defaultdict(list)
     dark: defaultdict[str, list[int]] = defaultdict(list)
     for code in codes:
@@ -239,44 +215,41 @@ def report(codes: Sequence[Code], reasons: dict[Key, str]) -> tuple[dict[str, An
                 lines[module].append(line)
                 if not pcs & code.pcs:
                     dark[module].append(line)
-                    if not excused(module, line):
+                    if (module, line) not in excused:
                         problems.append(f"never run: line {line} of {module}")
-    modules = {
-        module: {
-            "edges": sum(edge.module == module for edge in ours),
-            "edges run": sum(edge.module == module for edge in ours) - sum(edge.module == module for edge in not_run),
-            "edges explained": sum(edge.module == module and edge.key in reasons for edge in not_run),
+    modules = {}
+    for module in sorted({edge.module for edge in ours} | lines.keys()):
+        here = [edge for edge in ours if edge.module == module]
+        modules[module] = {
+            "edges": len(here),
+            "edges run": run(here),
+            "edges explained": sum(edge.module == module for edge in explained),
             "lines": len(lines[module]),
             "lines run": len(lines[module]) - len(dark[module]),
             "lines missing": sorted(dark[module]),
             "edges missing": [edge.shown() for edge in unexplained if edge.module == module],
         }
-        for module in sorted({edge.module for edge in ours} | lines.keys())
-    }
+    kinds: defaultdict[str, list[Edge]] = defaultdict(list)
+    for edge in ours:
+        kinds[f"{edge.origin}: {edge.kind}, {edge.way}"].append(edge)
     figures = {
         "edges": len(ours),
-        "edges run": len(ours) - len(not_run),
-        "edges explained as unreachable": len(not_run) - len(unexplained),
+        "edges run": run(ours),
+        "edges explained as unreachable": len(explained),
         "edges missing": len(unexplained),
-        "edges of conditions in the source": sum(edge.origin == OWN for edge in ours),
-        "of those run": sum(edge.origin == OWN for edge in ours) - sum(edge.origin == OWN for edge in not_run),
+        "edges of conditions in the source": len(own),
+        "of those run": run(own),
         "lines": sum(map(len, lines.values())),
         "lines run": sum(map(len, lines.values())) - sum(map(len, dark.values())),
-        "edges of library code": sum(map(is_library, edges)),
-        "library edges run": sum(map(is_library, edges)) - sum(map(is_library, missing)),
-        "further edges of the lens": sum(map(is_further, edges)),
-        "further edges of the lens run": sum(map(is_further, edges)) - sum(map(is_further, missing)),
+        "edges of library code": len(library),
+        "library edges run": run(library),
+        "further edges of the lens": len(further),
+        "further edges of the lens run": run(further),
     }
-    kinds: defaultdict[str, dict[str, int]] = defaultdict(lambda: {"edges": 0, "run": 0})
-    gone = {(edge.contract, edge.jump, edge.target) for edge in missing}
-    for edge in ours:
-        entry = kinds[f"{edge.origin}: {edge.kind}, {edge.way}"]
-        entry["edges"] += 1
-        entry["run"] += (edge.contract, edge.jump, edge.target) not in gone
     details = {
         "modules": modules,
-        "kinds": dict(sorted(kinds.items())),
-        "explained": [{"edge": edge.shown(), "reason": reasons[edge.key]} for edge in not_run if edge.key in reasons],
+        "kinds": {name: {"edges": len(kinds[name]), "run": run(kinds[name])} for name in sorted(kinds)},
+        "explained": [{"edge": edge.shown(), "reason": listed[edge.key]} for edge in explained],
     }
     return {"figures": figures, "details": details}, problems
 
@@ -285,21 +258,14 @@ def edges(options: argparse.Namespace, console: Console) -> int:
     """Runs a campaign. Returns 0 where every edge and line was run or is explained, 1 where not, 2 on errors."""
     effort = ("--histories", str(options.histories), "--steps", str(options.steps))
     how = ("--profile", "look", "--engine", "pyevm", *effort, *ABOUT_CONTRACTS)
-    try:
-        return collect(lambda suite: _campaign(options, console, suite), *how)
-    except (Unsound, Uncollected) as problem:
-        print(problem, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
-        return 130
+    return collect(lambda suite: _campaign(options, console, suite), *how)
 
 
 def _campaign(options: argparse.Namespace, console: Console, suite: Suite) -> int:
-    begun, reasons = time.monotonic(), unreachable(ROOT)
-    watch = Watch((ROOT / "contracts").resolve())
+    begun, listed = time.monotonic(), unreachable(ROOT)
+    watch = Watch(CONTRACTS.resolve())
     brought = run_parts(options.part or list(PARTS), suite, watch, options.jobs, console)
-    found, problems = report(watch.codes, reasons)
+    found, problems = report(watch.codes, listed)
     effort = {"histories": options.histories, "steps": options.steps, "new edges of": brought}
     evidence = document("edges", None, begun, found["figures"], effort | found["details"])
     write(evidence, options.out)

@@ -89,10 +89,10 @@ class Code:
         found, pc = {}, 0
         while pc < self.size:
             opcode = self.bytecode[pc]
-            size = opcode - 0x5F if 0x5F <= opcode <= 0x7F else 0
-            pushed = int.from_bytes(self.bytecode[pc + 1 : pc + 1 + size], "big") if 0x5F <= opcode <= 0x7F else None
-            found[pc] = (opcode, pushed, pc + 1 + size)
-            pc += 1 + size
+            pushes = 0x5F <= opcode <= 0x7F
+            after = pc + 1 + (opcode - 0x5F if pushes else 0)
+            found[pc] = (opcode, int.from_bytes(self.bytecode[pc + 1 : after], "big") if pushes else None, after)
+            pc = after
         return found
 
     @cached_property
@@ -124,9 +124,8 @@ class Code:
 
     def _opening(self, pc: int) -> str | None:
         """What a jump at the opening of a function decides: whether it is the one called, whether the lock is free."""
-        before = [place for place in self.instructions if pc - 40 <= place < pc]
         block: list[int] = []
-        for place in reversed(before):
+        for place in reversed([place for place in self.instructions if pc - 40 <= place < pc]):
             opcode = self.instructions[place][0]
             if opcode in (_JUMP, _JUMPI, _JUMPDEST):
                 break

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from verification.builds import build
 from verification.gas.chain import InProcess
@@ -18,6 +17,7 @@ from verification.gas.node import node
 from verification.gas.report import show, write_docs
 from verification.gas.sizes import sizes, too_large
 from verification.invariants import ROOT
+from verification.measurements import progress
 from wattproof.evm import anvil
 from wattproof.evm.node import NodeUnavailable
 
@@ -49,13 +49,12 @@ def measured(console: Console) -> list[Figure]:
     What a transaction spent on storage is known to the computation alone. Raises NodeUnavailable where there is no
     node, RuntimeError where receipt and computation differ.
     """
-    display = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*display, console=console, transient=True) as progress, node(START) as chain:
-        real_bar = progress.add_task(f"anvil {anvil.VERSION}", total=_TRANSACTIONS)
-        real = History(chain, tick=lambda: progress.advance(real_bar))
+    with progress(console, transient=True) as display, node(START) as chain:
+        real_bar = display.add_task(f"anvil {anvil.VERSION}", total=_TRANSACTIONS)
+        real = History(chain, tick=lambda: display.advance(real_bar))
         real.play()
-        bar = progress.add_task("in this process", total=len(real.community.receipts))
-        computed = History(InProcess(START), tick=lambda: progress.advance(bar))
+        bar = display.add_task("in this process", total=len(real.community.receipts))
+        computed = History(InProcess(START), tick=lambda: display.advance(bar))
         computed.play()
     if found := unequal(real, computed):
         raise RuntimeError(f"{len(found)} receipts differ from their computation, the first: {found[0]}")

@@ -456,7 +456,6 @@ class Lens:
     """A market's `MarketLens`, with an encoder of what is asked of it."""
 
     def __init__(self, contract: Any) -> None:
-        self.contract = contract
         self.address = str(contract.address)
         self.views = interface(contract).functions
         self._state = self.views["state"]

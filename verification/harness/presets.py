@@ -114,23 +114,23 @@ def _by_price() -> Lockstep:
         Tariff(sbp=6, ssp=18, service_fee=1, period_length=1800, window=600, priority_step=2_500, rank_by_price=True),
         capacities={"bright": 3_000, "rainy": 150},
     )
-    goals = {"breezy": 10, "cloudy": 5, "misty": 4}
-    for turn in range(10):
-        lockstep.trade("rainy", [name for name, goal in goals.items() if turn < goal])
-    for name, goal in goals.items():
-        assert lockstep.model.account(lockstep.address(name)).performances == goal
+    _perform(lockstep, {"breezy": 10, "cloudy": 5, "misty": 4})
     return lockstep
 
 
 def _experienced() -> Lockstep:
     """Five households stand one good performance below each tier: at 4, 9, 19, 39 and 79; the sixth far above."""
     lockstep = Lockstep.fresh()
-    goals = dict(zip(HOUSEHOLDS[:5], (4, 9, 19, 39, 79), strict=True))
-    for turn in range(79):
+    _perform(lockstep, dict(zip(HOUSEHOLDS[:5], (4, 9, 19, 39, 79), strict=True)))
+    return lockstep
+
+
+def _perform(lockstep: Lockstep, goals: dict[str, int]) -> None:
+    """Households buy from the sixth, trade by trade, until each has its number of good performances."""
+    for turn in range(max(goals.values())):
         lockstep.trade("rainy", [name for name, goal in goals.items() if turn < goal])
     for name, goal in goals.items():
         assert lockstep.model.account(lockstep.address(name)).performances == goal
-    return lockstep
 
 
 def _waivers() -> Lockstep:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import boa
 from hypothesis.stateful import RuleBasedStateMachine
@@ -54,11 +55,8 @@ def example(test: Callable[..., None], engine: str, **arguments: Any) -> None:
 def preset(name: str, engine: str) -> None:
     """The market of a preset, played in lockstep with the terms."""
     with playing(engine):
-        strict, Lockstep.strict_presets = Lockstep.strict_presets, True
-        try:
+        with patch.object(Lockstep, "strict_presets", True):
             presets.prepared(name)
-        finally:
-            Lockstep.strict_presets = strict
         if name in presets.failures:
             raise presets.failures[name]
 

@@ -33,10 +33,10 @@ def keep(item: pytest.Item, when: str, failure: BaseException, engine: str) -> d
     said = failure.invariant if isinstance(failure, counters.Violated) else type(failure).__name__
     message = (str(failure).splitlines() or [""])[0].removeprefix(f"{said}: ")
     return {
+        "invariant": getattr(failure, "invariant", None),
         "test": item.nodeid,
         "when": when,
         "preset": failed,
-        "invariant": getattr(failure, "invariant", None),
         "error": f"{said}: {message}"[:1000],
         "details": {name: _named(value)[:1000] for name, value in getattr(failure, "details", {}).items()},
         "trace": trace.to_json() if trace else None,
@@ -55,12 +55,10 @@ def _named(text: str) -> str:
 def _replay(item: pytest.Item, steps: Steps, engine: str, failed: str | None) -> dict[str, Any]:
     writer = Writer()
     if failed is not None:
-        writer.use("verification.harness", "replay")
         return writer.told("preset", [f"replay.preset({failed!r}, {engine!r})"])
     machine = machine_of(item)
     try:
         if machine is not None and steps:
-            writer.use("verification.harness", "replay")
             writer.use(machine.__module__, machine.__name__)
             lines = [f"with replay.history({machine.__name__}, {engine!r}) as state:"]
             for name, arguments in steps:
@@ -70,12 +68,10 @@ def _replay(item: pytest.Item, steps: Steps, engine: str, failed: str | None) ->
         if counters.example and hasattr(getattr(item, "obj", None), "hypothesis"):
             dotted = ".".join(item.nodeid.partition("::")[0].removesuffix(".py").split("/"))
             shown = "".join(f"    {name}={writer.source(value)},\n" for name, value in counters.example.items())
-            writer.use("verification.harness", "replay")
             test = writer.function(dotted, getattr(item, "originalname", item.name))
             return writer.told("arguments", f"replay.example(\n    {test},\n    {engine!r},\n{shown})".splitlines())
     except Unwritable as problem:
         writer = Writer(f"not written as steps or arguments: {str(problem)[:300]}")
-    writer.use("verification.harness", "replay")
     return writer.told("test", [f"replay.test({item.nodeid!r}, {engine!r})"])
 
 
@@ -95,7 +91,7 @@ class Writer:
     """Writes values as Python, and remembers what must be imported for it."""
 
     def __init__(self, why: str = "") -> None:
-        self.imports: dict[str, set[str]] = {}
+        self.imports = {"verification.harness": {"replay"}}
         self.why = why
 
     def use(self, module: str, name: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+Row = TypeVar("Row")
 
 
 class Account(NamedTuple):
@@ -131,7 +133,7 @@ def decode(pages: Sequence[tuple[Asked, bytes]]) -> Observation:
     seen = Observation()
     for asked, answer in pages:
 
-        def column(index: int, width: int, answer: bytes = answer) -> Iterator[bytes]:
+        def column(index: int, width: int = 1, answer: bytes = answer) -> Iterator[bytes]:
             """The rows of one field of the answer, `width` words each."""
             at = 32 + int.from_bytes(answer[32 + 32 * index : 64 + 32 * index], "big")
             words = int.from_bytes(answer[at : at + 32], "big") * (1 if index == 8 else width)
@@ -141,55 +143,36 @@ def decode(pages: Sequence[tuple[Asked, bytes]]) -> Observation:
         ids = asked.quotes[: len(quotes)]  # those that are there
         seen.accounts.update(zip(asked.users, map(_account, column(0, 11)), strict=True))
         seen.quotes.update(zip(ids, quotes, strict=True))
-        seen.remaining.update(zip(ids, map(_number, column(2, 1)), strict=True))
-        seen.trades_hash.update(zip(ids, map(_number, column(3, 1)), strict=True))
+        seen.remaining.update(zip(ids, map(_number, column(2)), strict=True))
+        seen.trades_hash.update(zip(ids, map(_number, column(3)), strict=True))
         seen.bids.update(zip(itertools.product(ids, asked.bidders), map(_bid, column(4, 5)), strict=True))
         seen.readings.update(zip(asked.places, map(_reading, column(5, 3)), strict=True))
         seen.positions.update(zip(asked.places, map(_position, column(6, 6)), strict=True))
-        seen.quote_of.update(zip(asked.places, map(_number, column(7, 1)), strict=True))
+        seen.quote_of.update(zip(asked.places, map(_number, column(7)), strict=True))
         seen.periods.update(zip(asked.periods, map(_totals, column(8, 3)), strict=True))
-        seen.quote_count, seen.owner, seen.pending_owner, seen.tokens = map(_number, column(9, 1))
+        seen.quote_count, seen.owner, seen.pending_owner, seen.tokens = map(_number, column(9))
     return seen
 
 
-# Most rows are what they were a call ago: each is decoded once.
+def _decoder(make: Callable[[Iterable[int]], Row]) -> Callable[[bytes], Row]:
+    """Makes a row of its words. Most rows are what they were a call ago: each is decoded once."""
 
+    @functools.lru_cache(maxsize=20_000)
+    def decoded(row: bytes) -> Row:
+        return make([_number(row[at : at + 32]) for at in range(0, len(row), 32)])
 
-def _words(row: bytes) -> list[int]:
-    return [int.from_bytes(row[at : at + 32], "big") for at in range(0, len(row), 32)]
-
-
-@functools.lru_cache(maxsize=20_000)
-def _account(row: bytes) -> Account:
-    words = _words(row)
-    grid = words[5] - 2**256 if words[5] >> 255 else words[5]
-    return Account._make([*words[:5], grid, *words[6:]])
-
-
-@functools.lru_cache(maxsize=20_000)
-def _quote(row: bytes) -> Quote:
-    return Quote(*_words(row))
-
-
-@functools.lru_cache(maxsize=20_000)
-def _bid(row: bytes) -> Bid:
-    return Bid(*_words(row))
-
-
-@functools.lru_cache(maxsize=20_000)
-def _reading(row: bytes) -> Reading:
-    return Reading(*_words(row))
-
-
-@functools.lru_cache(maxsize=20_000)
-def _position(row: bytes) -> Position:
-    return Position(*_words(row))
-
-
-@functools.lru_cache(maxsize=20_000)
-def _totals(row: bytes) -> Totals:
-    return Totals(*_words(row))
+    return decoded
 
 
 def _number(row: bytes) -> int:
     return int.from_bytes(row, "big")
+
+
+def _with_sign(words: Iterable[int]) -> Account:
+    account = Account._make(words)
+    return account._replace(grid_account=account.grid_account - (account.grid_account >> 255 << 256))
+
+
+_account = _decoder(_with_sign)
+_quote, _bid, _reading = _decoder(Quote._make), _decoder(Bid._make), _decoder(Reading._make)
+_position, _totals = _decoder(Position._make), _decoder(Totals._make)

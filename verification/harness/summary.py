@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from verification.harness.totals import accepted_and_refused
 from verification.invariants import invariants
 
 LEAST_ACCEPTED = {
@@ -49,9 +50,7 @@ def rarely_called(total: dict[str, Any]) -> list[str]:
         if machine == name or histories < ENOUGH:
             continue
         for function, least in (LEAST_IN_TERMS if machine == "Terms" else LEAST_ACCEPTED).items():
-            outcomes = total["calls"].get(f"{machine}.{function}", {})
-            accepted = outcomes.get("accepted", 0)
-            refused = sum(outcomes.values()) - accepted
+            accepted, refused = accepted_and_refused([total["calls"].get(f"{machine}.{function}", {})])
             if accepted * 100 < least * histories:
                 shown = f"{accepted} accepted in {histories} histories"
                 lines.append(f"{machine}.{function}: {shown}; {least} in 100 needed")
@@ -78,8 +77,8 @@ def write_report(terminal: Any, total: dict[str, Any], engine: str, profile: str
         terminal.line(f"{rate} checked steps a second per core (processor time of the histories)")
     terminal.line("calls (accepted / refused):")
     for name in sorted(calls):
-        accepted = calls[name].get("accepted", 0)
-        terminal.line(f"  {name:<44} {accepted:>8} / {sum(calls[name].values()) - accepted}")
+        accepted, refused = accepted_and_refused([calls[name]])
+        terminal.line(f"  {name:<44} {accepted:>8} / {refused}")
     terminal.line("calls by phase: " + ", ".join(f"{name} {count}" for name, count in sorted(total["phases"].items())))
     terminal.line("invariants (checked / premise false):")
     for name in sorted(total["checked"].keys() | total["vacuous"].keys()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,12 @@ def merged(snapshots: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         add(total, {name: part[name] for name in COUNTED if name in part})
     order = sorted(failures, key=lambda failure: (failure["test"], failure["when"]))
     return _sorted(total | {"tests": tests, "presets": presets, "failures": order, "attacks": worst})
+
+
+def accepted_and_refused(calls: Iterable[Mapping[str, int]]) -> tuple[int, int]:
+    """How many calls were accepted and how many refused, by the outcomes of each entry point."""
+    total: Counter[str] = sum(map(Counter, calls), Counter())
+    return total["accepted"], total.total() - total["accepted"]
 
 
 def read(folder: Path) -> list[dict[str, Any]]:

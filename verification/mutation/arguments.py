@@ -15,8 +15,9 @@ LOOK, LONG = "look", "long"
 """The efforts: short histories and the unit tests, or longer histories after them."""
 
 
-def add_arguments(command: argparse.ArgumentParser) -> None:
-    """The arguments of `wattproof mutate`."""
+def add(commands: Any) -> None:
+    """Adds `mutate`."""
+    command = commands.add_parser("mutate", help="break the contracts in small ways and see the property suite notice")
     command.add_argument("--module", action="append", metavar="M", help="change this module only (may be repeated)")
     command.add_argument("--operator", action="append", metavar="O", help="use this operator only (may be repeated)")
     command.add_argument("--mutant", action="append", metavar="ID", help="try this mutant only (may be repeated)")
@@ -36,12 +37,6 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--record", type=Path, default=RECORD, metavar="FILE", help=f"default: {RECORD}")
     command.add_argument("--out", type=Path, default=OUT, metavar="FILE.json", help=f"default: {OUT}")
     command.add_argument("--list", action="store_true", help="list the mutants and do nothing")
-
-
-def add(commands: Any) -> None:
-    """Adds `mutate`."""
-    command = commands.add_parser("mutate", help="break the contracts in small ways and see the property suite notice")
-    add_arguments(command)
     command.set_defaults(run=_run)
 
 

@@ -17,30 +17,24 @@ from typing import Any
 
 from hypothesis import settings
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from verification.campaigns.suite import UNIT, Suite, Uncollected, collect
+from verification.campaigns.suite import CONTRACTS, UNIT, Suite, Unsound, collect
 from verification.campaigns.workers import Ended, Pool, Worker
 from verification.harness import presets
 from verification.invariants import ROOT
-from verification.measurements import document, write
+from verification.measurements import document, progress, write
 from verification.mutation.arguments import LONG, LOOK
 from verification.mutation.compiler import TARGETS, compilation, parse_ahead
 from verification.mutation.equivalents import FILE as EQUIVALENTS
 from verification.mutation.equivalents import explained
 from verification.mutation.operators import Mutant, mutants
 from verification.mutation.sources import new_lines, sources
-from verification.mutation.trial import CONTRACTS, OPTIONS, PRESET, Task, run
+from verification.mutation.trial import OPTIONS, PRESET, Task, run
+from verification.report.parts import killers
 from wattproof.market.deployment import deployer
 
 LONGEST = {LOOK: 600, LONG: 1_200}
 """Seconds after which a trial is given up, by the last effort that it makes; it then counts as undecided."""
-
-DECIDED = ("killed", "survived", "does not compile", "same code")
-
-
-class Unsound(Exception):
-    """The campaign cannot say anything: the unchanged contract fails, or a record is of other sources."""
 
 
 @dataclass
@@ -48,7 +42,6 @@ class Trial:
     """What a worker was given to do on a mutant (None: the unchanged contract), and what it has said so far."""
 
     mutant: Mutant | None
-    plan: list[Task]
     compiled: float = 0
     identity: str = ""
     passed: dict[Task, float] = field(default_factory=dict)
@@ -99,10 +92,6 @@ class Campaign:
         random.Random(wanted.seed).shuffle(chosen)
         return chosen[: wanted.sample] if wanted.sample else chosen
 
-    def stale(self) -> list[str]:
-        """Names in the list of equivalent mutants that no mutant has any more."""
-        return sorted(self.explained.keys() - {mutant.name for mutant in self.all})
-
     def fingerprint(self) -> dict[str, str]:
         """What a record is valid for: the contracts' code, and the files of the suite."""
         digest = hashlib.sha256()
@@ -123,7 +112,7 @@ class Campaign:
         if self.options.resume and record.is_file():
             lines = [json.loads(line) for line in record.read_text().splitlines() if line.endswith("}")]
             head = lines[0]["record of"]
-            if {k: v for k, v in head.items() if k != "suite"} != {k: v for k, v in mark.items() if k != "suite"}:
+            if head | {"suite": mark["suite"]} != mark:
                 raise Unsound(f"{record} is of other contracts: run without --resume to begin anew")
             changed = head["suite"] != mark["suite"]
             if changed:
@@ -163,15 +152,16 @@ class Campaign:
         for line in self.results.values():
             if line["result"] == "killed" and line["check"] in self.checks:
                 (here if line["module"] == module else there)[line["check"]] += 1
-        ours, theirs = sum(here.values()), sum(there.values())
 
         def worth(name: str) -> tuple[float, str]:
-            likely = (here[name] + 2 * (there[name] + 1) / (theirs + len(self.checks))) / (ours + 2)
+            elsewhere = (there[name] + 1) / (there.total() + len(self.checks))
+            likely = (here[name] + 2 * elsewhere) / (here.total() + 2)
             return (-likely / (self.costs.get(name, 1) + 0.02), name)
 
         order = sorted(self.checks, key=worth)
         efforts = (LOOK, LONG) if self.options.effort == LONG else (LOOK,)
-        return [Task(name, effort) for effort in efforts for name in order if effort == LOOK or _is_random(name)]
+        drawn = [name for name in order if not name.startswith(PRESET)]  # A preset is always the same.
+        return [Task(name, effort) for effort in efforts for name in (order if effort == LOOK else drawn)]
 
     def units(self, mutant: Mutant | None) -> list[Path]:
         """The files of unit tests: what killed most of the module's mutants first, then what tests the function."""
@@ -179,14 +169,14 @@ class Campaign:
             return []
         if mutant is None:
             return list(self.suite.units)
-        killers = Counter(
+        kills = Counter(
             line["check"].split("::")[0]
             for line in self.results.values()
             if line.get("effort") == "unit" and line["module"] == mutant.module
         )
 
         def place(path: Path) -> tuple[int, bool]:
-            return -killers[f"{UNIT}/{path.name}"], path.stem != f"test_{mutant.function}"
+            return -kills[f"{UNIT}/{path.name}"], path.stem != f"test_{mutant.function}"
 
         return sorted(self.suite.units, key=place)
 
@@ -194,11 +184,10 @@ class Campaign:
 
     def start(self, mutant: Mutant | None) -> None:
         """A worker for that mutant."""
-        plan = self.plan(mutant.module if mutant else "")
         text = mutant.apply(self.sources[mutant.path].text) if mutant else ""
-        work = (self.suite, mutant, text, plan, self.units(mutant))
+        work = (self.suite, mutant, text, self.plan(mutant.module if mutant else ""), self.units(mutant))
         seconds = LONGEST[self.options.effort] * (1 if mutant else 3)
-        self.pool.start(Trial(mutant, plan), run, *work, seconds=seconds)
+        self.pool.start(Trial(mutant), run, *work, seconds=seconds)
 
     def step(self) -> list[dict[str, Any]]:
         """Waits for news of the running trials (a second at most); returns the results that are there."""
@@ -241,18 +230,10 @@ class Campaign:
                 "costs": {task.check: s for task, s in trial.passed.items() if task.effort == LOOK},
                 **result,
             }
-        where = {
-            "mutant": mutant.name,
-            "module": mutant.module,
-            "function": mutant.function,
-            "line": mutant.line,
-            "operator": mutant.operator,
-            "statement": mutant.statement,
-            "before": mutant.before,
-            "after": mutant.after,
-        }
+        where = ("module", "function", "line", "operator", "statement", "before", "after")
         return {
-            **where,
+            "mutant": mutant.name,
+            **{name: getattr(mutant, name) for name in where},
             **took,
             "suite seconds": round(sum(trial.passed.values()) + result.get("seconds", 0), 2),
             **result,
@@ -283,9 +264,8 @@ class Campaign:
     def go(self, todo: Sequence[Mutant]) -> bool:
         """Tries them all, as far as the budget goes; returns whether nothing is left to do."""
         waiting = [mutant for mutant in todo if mutant.name not in self.results]
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self.console, auto_refresh=False) as progress:
-            bar = progress.add_task("mutants", total=len(todo), completed=len(todo) - len(waiting))
+        with progress(self.console, auto_refresh=False) as display:
+            bar = display.add_task("mutants", total=len(todo), completed=len(todo) - len(waiting))
             while waiting or self.pool.workers:
                 while waiting and not self.pool.is_full and not self.is_over():
                     self.start(waiting.pop(0))
@@ -294,10 +274,10 @@ class Campaign:
                 for result in self.step():
                     self.results[result["mutant"]] = result
                     self.write(result)
-                    progress.advance(bar)
+                    display.advance(bar)
                 counts = Counter(line["result"] for line in self.results.values())
                 shown = f"killed {counts['killed']}, survived {counts['survived']}"
-                progress.update(bar, description=shown, refresh=True)
+                display.update(bar, description=shown, refresh=True)
         return True
 
     def is_over(self) -> bool:
@@ -316,31 +296,31 @@ class Campaign:
         """The evidence of the run."""
         names = {mutant.name for mutant in chosen}
         lines = [line for name, line in self.results.items() if name in names]
+        results = Counter(line["result"] for line in lines)
         killed = [line for line in lines if line["result"] == "killed"]
-        survived = [line for line in lines if line["result"] == "survived"]
-        known = [mutant for mutant in chosen if mutant.name in self.explained]
-        unit = [line for line in killed if line["effort"] == "unit"]
+        survivors = [line for line in lines if line["result"] == "survived" and line["mutant"] not in self.explained]
+        known = [mutant.name for mutant in chosen if mutant.name in self.explained]
+        unit = sum(line["effort"] == "unit" for line in killed)
+        originals = sum(line.get("as") == "the original" for line in lines)
         by: defaultdict[str, list[str]] = defaultdict(list)
         for line in killed:
-            for killer in [line["by"]] if line["by"] else line["marked"] or [line["check"]]:
+            for killer in killers(line):
                 by[killer].append(line["mutant"])
         spent = [line["seconds"] for line in killed]
         figures = {
             "mutants": len(chosen),
             "tried": len(lines),
             "complete": complete,
-            "do not compile": sum(line["result"] == "does not compile" for line in lines),
-            "same code as the original": sum(line.get("as") == "the original" for line in lines),
-            "same code as another mutant": sum(
-                line["result"] == "same code" and line["as"] != "the original" for line in lines
-            ),
+            "do not compile": results["does not compile"],
+            "same code as the original": originals,
+            "same code as another mutant": results["same code"] - originals,
             "killed": len(killed),
-            "killed by properties": len(killed) - len(unit),
-            "killed by unit tests, few histories of properties before": len(unit),
+            "killed by properties": len(killed) - unit,
+            "killed by unit tests, few histories of properties before": unit,
             "explained as equivalent": len(known),
             "explained, but killed": sum(line["mutant"] in self.explained for line in killed),
-            "survived unexplained": sum(line["mutant"] not in self.explained for line in survived),
-            "undecided": sum(line["result"] == "undecided" for line in lines),
+            "survived unexplained": len(survivors),
+            "undecided": results["undecided"],
             "median seconds to the kill": round(statistics.median(spent), 2) if spent else None,
             "median steps to the kill": statistics.median(line["steps"] for line in killed) if killed else None,
         }
@@ -351,17 +331,12 @@ class Campaign:
             },
             "by module": _table(lines, "module"),
             "by operator": _table(lines, "operator"),
-            "survivors": [line for line in survived if line["mutant"] not in self.explained],
+            "survivors": survivors,
             "killed by": {name: sorted(by[name]) for name in sorted(by, key=lambda one: (-len(by[one]), one))},
-            "explained": {mutant.name: self.explained[mutant.name] for mutant in known},
+            "explained": {name: self.explained[name] for name in known},
             "mutants": lines,
         }
         return document("mutation", self.options.seed, self.begun, figures, details)
-
-
-def _is_random(check: str) -> bool:
-    """Whether more histories can find more: a preset is always the same."""
-    return not check.startswith(PRESET)
 
 
 def _table(lines: Iterable[dict[str, Any]], what: str) -> dict[str, dict[str, int]]:
@@ -378,9 +353,6 @@ def mutate(options: argparse.Namespace, console: Console) -> int:
     """
     try:
         return collect(lambda suite: _campaign(options, console, suite), *OPTIONS)
-    except (Unsound, Uncollected) as problem:
-        print(problem, file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print(f"stopped; go on with --resume (the record: {options.record})", file=sys.stderr)
         return 130
@@ -394,8 +366,8 @@ def _campaign(options: argparse.Namespace, console: Console, suite: Suite) -> in
             for mutant in sorted(chosen, key=lambda mutant: (mutant.path, mutant.line)):
                 console.print(_shown(mutant), soft_wrap=True, markup=False, highlight=False)
             return 0
-        if stale := campaign.stale():
-            raise Unsound(f"{EQUIVALENTS} lists mutants that are no more: {', '.join(stale)}; take them out")
+        if stale := campaign.explained.keys() - {mutant.name for mutant in campaign.all}:
+            raise Unsound(f"{EQUIVALENTS} lists mutants that are no more: {', '.join(sorted(stale))}; take them out")
         campaign.compile_originals()
         campaign.open_record()
         for target in TARGETS:

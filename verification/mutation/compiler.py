@@ -10,11 +10,10 @@ Three things are saved, none of which can be seen in the result (`tests/evidence
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import boa
 import vyper.compiler.phases as phases
@@ -58,7 +57,8 @@ class Compilation(phases.CompilerData):
     @cached_property
     def assembly_runtime(self) -> list[Any]:
         """The assembly of the runtime code: it stands inside that of the creation code, optimised already."""
-        (runtime,) = [part for part in self.assembly if isinstance(part, list) and _is_runtime(part)]
+        parts = [part for part in self.assembly if isinstance(part, list) and part]
+        (runtime,) = [part for part in parts if type(part[0]).__name__ == "RuntimeHeader"]
         return runtime[1:]  # without its header
 
     @cached_property
@@ -69,7 +69,11 @@ class Compilation(phases.CompilerData):
     @cached_property
     def identity(self) -> str:
         """SHA-256 of the creation code, which holds the runtime code: equal for contracts that cannot differ."""
-        with _one_optimisation_per_node(), phases.anchor_settings(self.settings):
+        with (
+            patch.object(optimizer, "_optimize", _optimize_once),
+            patch.object(imports, "_parse_ast", _parse_or_take),
+            phases.anchor_settings(self.settings),
+        ):
             return hashlib.sha256(self.bytecode).hexdigest()
 
 
@@ -98,17 +102,13 @@ def install(target: str, compiled: Compilation) -> None:
     others = {name: deployment.deployer(name) for name in TARGETS if name != target}
     changed = VyperDeployer(compiled, filename=str(compiled.file_input.path))
     deployment.deployer.cache_clear()
-    load = boa.load_partial
 
     def load_partial(path: str, *args: Any, **kwargs: Any) -> Any:
         return {**others, target: changed}[Path(path).stem]
 
-    boa.load_partial = load_partial
-    try:
+    with patch.object(boa, "load_partial", load_partial):
         for name in TARGETS:
             deployment.deployer(name)
-    finally:
-        boa.load_partial = load
 
 
 def _key(file: FileInput) -> tuple[int, Path, str]:
@@ -135,16 +135,3 @@ def _optimize_once(node: Any, parent: Any) -> tuple[bool, Any]:
         # What comes out is not changed by the same rewriting a second time.
         result[1].__dict__.setdefault("_wattproof_optimised", {}).setdefault(kind, (False, result[1]))
     return known[kind]
-
-
-@contextmanager
-def _one_optimisation_per_node() -> Iterator[None]:
-    optimizer._optimize, imports._parse_ast = _optimize_once, _parse_or_take
-    try:
-        yield
-    finally:
-        optimizer._optimize, imports._parse_ast = _optimize, _parse
-
-
-def _is_runtime(part: list[Any]) -> bool:
-    return bool(part) and type(part[0]).__name__ == "RuntimeHeader"

@@ -5,19 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from verification.campaigns.suite import reasons
+
 FILE = Path("docs/equivalent-mutants.md")
 
-_ROW = re.compile(r"^\| `([0-9a-f]{10})` \|(.*)\|([^|]+)\|$", re.MULTILINE)
+_ROW = re.compile(r"^\| `([0-9a-f]{10})` \|.*\|([^|]+)\|$", re.MULTILINE)
 
 
 def explained(root: Path) -> dict[str, str]:
-    """The reason of every mutant in the list, by the mutant's name. ValueError where one is listed twice."""
-    path = root / FILE
-    if not path.is_file():
-        return {}
-    rows = _ROW.findall(path.read_text())
-    reasons = {name: reason.strip() for name, _, reason in rows}
-    if len(reasons) != len(rows):
-        names = [name for name, *_ in rows]
-        raise ValueError(f"{FILE}: listed twice: {sorted({name for name in names if names.count(name) > 1})}")
-    return reasons
+    """The reason of every mutant in the list, by the mutant's name. Raises Unsound where one is listed twice."""
+    return {name: reason for (name,), reason in reasons(root / FILE, _ROW).items()}

@@ -18,6 +18,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -77,6 +78,7 @@ _UNSAFE = {
     "unsafe_div": "unsafe_mul",
 }
 _LOCK = re.compile(rb"^# pragma nonreentrancy on$", re.MULTILINE)
+_SYMBOL = re.compile(r"\bnot\s+in\b|\b(?:in|and|or)\b|[<>=!]=|(?:<<|>>|//|\*\*|[-+*%|&^])=?|[<>]")
 
 
 @dataclass(frozen=True)
@@ -171,25 +173,23 @@ def _is_type(node: Any) -> bool:
 # ---- expressions -----------------------------------------------------------------------
 
 
-def _gap(source: Source, left: Any, right: Any, symbol: str) -> tuple[int, int]:
-    """Where the symbol stands between two operands; brackets may stand there too."""
+def _gap(source: Source, left: Any, right: Any) -> tuple[str, int, int]:
+    """The symbol between two operands and where it stands; brackets may stand there too."""
     start, end = source.span(left)[1], source.span(right)[0]
-    found = re.search(re.escape(symbol).replace(r"\ ", r"\s+"), source.slice(start, end))
+    found = _SYMBOL.search(source.slice(start, end))
     if found is None:
-        raise ValueError(f"{source.path}:{left.lineno}: no {symbol!r} between two operands of it")
-    return start + found.start(), start + found.end()
+        raise ValueError(f"{source.path}:{left.lineno}: no symbol between two operands")
+    return " ".join(found[0].split()), start + found.start(), start + found.end()
 
 
 def _comparison(source: Source, node: Any) -> Iterator[Change]:
-    symbol = _SYMBOLS[type(node.op)]
-    start, end = _gap(source, node.left, node.right, symbol)
+    symbol, start, end = _gap(source, node.left, node.right)
     for other in _COMPARISONS[symbol]:
         yield "comparison", start, end, other
 
 
 def _arithmetic(source: Source, node: Any) -> Iterator[Change]:
-    symbol = _SYMBOLS[type(node.op)]
-    start, end = _gap(source, node.left, node.right, symbol)
+    symbol, start, end = _gap(source, node.left, node.right)
     yield "arithmetic", start, end, _ARITHMETIC[symbol]
     if symbol == "//":
         first, last = source.span(node)
@@ -198,20 +198,18 @@ def _arithmetic(source: Source, node: Any) -> Iterator[Change]:
 
 
 def _augmented(source: Source, node: Any) -> Iterator[Change]:
-    symbol = _SYMBOLS[type(node.op)]
-    start, end = _gap(source, node.target, node.value, f"{symbol}=")
-    yield "arithmetic", start, end, f"{_ARITHMETIC[symbol]}="
+    symbol, start, end = _gap(source, node.target, node.value)
+    yield "arithmetic", start, end, f"{_ARITHMETIC[symbol.removesuffix('=')]}="
     yield "arithmetic", start, end, "="
 
 
 def _boolean(source: Source, node: Any) -> Iterator[Change]:
-    symbol = _SYMBOLS[type(node.op)]
-    other = "or" if symbol == "and" else "and"
+    symbol, other = ("and", "or") if isinstance(node.op, vy.And) else ("or", "and")
     first, last = source.span(node)
-    gaps = [_gap(source, *pair, symbol) for pair in zip(node.values, node.values[1:], strict=False)]
+    gaps = [_gap(source, *pair)[1:] for pair in itertools.pairwise(node.values)]
     for start, end in gaps:
         yield "boolean", start, end, other
-    edges = [first, *[edge for gap in gaps for edge in gap], last]
+    edges = [first, *itertools.chain(*gaps), last]
     parts = [source.slice(*pair).strip() for pair in zip(edges[::2], edges[1::2], strict=True)]
     for index in range(len(parts)):
         yield "boolean", first, last, f" {symbol} ".join(parts[:index] + parts[index + 1 :])
@@ -267,17 +265,12 @@ def _call(source: Source, node: Any) -> Iterator[Change]:
         yield "arithmetic", *source.span(node.func), _UNSAFE[called]
     if called in ("min", "max", "unsafe_add", "unsafe_mul", "range"):
         return  # the order means nothing here
-    for one, other in zip(node.args, node.args[1:], strict=False):
-        yield from _exchanged(source, one, other)
-    for one, other in zip(node.keywords, node.keywords[1:], strict=False):
-        yield from _exchanged(source, one.value, other.value)
-
-
-def _exchanged(source: Source, one: Any, other: Any) -> Iterator[Change]:
-    if _type_of(one) and _type_of(one) == _type_of(other):
-        (start, middle), (behind, end) = source.span(one), source.span(other)
-        swapped = source.text_of(other) + source.slice(middle, behind) + source.text_of(one)
-        yield "arguments", start, end, swapped
+    named = [keyword.value for keyword in node.keywords]
+    for one, other in (*itertools.pairwise(node.args), *itertools.pairwise(named)):
+        if _type_of(one) and _type_of(one) == _type_of(other):
+            (start, middle), (behind, end) = source.span(one), source.span(other)
+            swapped = source.text_of(other) + source.slice(middle, behind) + source.text_of(one)
+            yield "arguments", start, end, swapped
 
 
 def _type_of(node: Any) -> str | None:
@@ -293,7 +286,7 @@ def _name(source: Source, node: Any) -> Iterator[Change]:
     """Other values of the same type in its place: two for accounts and mapping keys, else one."""
     parent, kind = node.get_ancestor(), _type_of(node)
     function = node.get_ancestor(vy.FunctionDef)
-    if kind is None or function is None or not _is_plain(node) or not _is_read(node, parent):
+    if kind is None or function is None or _root(node) is None or not _is_read(node, parent):
         return
     here, text = source.span(node), source.text_of(node)
     others: dict[str, int] = {}
@@ -306,18 +299,16 @@ def _name(source: Source, node: Any) -> Iterator[Change]:
         yield "name", *here, other
 
 
-def _is_plain(node: Any) -> bool:
-    """A name, or names joined by dots: no call, no subscript."""
+def _root(node: Any) -> str | None:
+    """The name that a value of names joined by dots begins with; None of a call or a subscript."""
     while isinstance(node, vy.Attribute):
         node = node.value
-    return isinstance(node, vy.Name)
+    return node.id if isinstance(node, vy.Name) else None
 
 
 def _is_read(node: Any, parent: Any) -> bool:
     """Whether a node is a value that is read: not what is called, assigned, or named on the way to it."""
-    if isinstance(parent, vy.Call) and node is parent.func:
-        return False
-    if isinstance(parent, vy.Attribute):
+    if isinstance(parent, vy.Attribute) or (isinstance(parent, vy.Call) and node is parent.func):
         return False
     if isinstance(parent, (vy.Assign, vy.AugAssign, vy.AnnAssign, vy.For)) and node is parent.target:
         return False
@@ -327,23 +318,18 @@ def _is_read(node: Any, parent: Any) -> bool:
 def _values(source: Source, function: Any, kind: str, place: Any) -> Iterator[tuple[str, int]]:
     """Texts of values of that type that can be read at `place`, with where they stand in the function."""
     declared = _declared(function, place)
+    targets = (one.target for one in function.get_descendants((vy.AnnAssign, vy.For)))
+    local = {arg.arg for arg in function.args.args} | {name.id for name in targets if isinstance(name, vy.Name)}
     for name, (node, type_) in declared.items():
         if type_ == kind:
             yield name, source.span(node)[0]
     for node in function.get_descendants((vy.Name, vy.Attribute)):
-        if not _is_plain(node) or _type_of(node) != kind or _is_type(node) or isinstance(node.get_ancestor(), vy.arg):
+        root, parent = _root(node), node.get_ancestor()
+        if root is None or _type_of(node) != kind or _is_type(node):
             continue
-        if isinstance(node.get_ancestor(), vy.Attribute) or not _is_read(node, node.get_ancestor()):
+        if isinstance(parent, vy.arg) or not _is_read(node, parent):
             continue
-        root = node
-        while isinstance(root, vy.Attribute):
-            root = root.value
-        local = {arg.arg for arg in function.args.args} | {
-            declaration.target.id
-            for declaration in function.get_descendants((vy.AnnAssign, vy.For))
-            if isinstance(declaration.target, vy.Name)
-        }
-        if root.id in declared or root.id not in local:
+        if root in declared or root not in local:
             yield source.text_of(node), source.span(node)[0]
 
 
@@ -387,30 +373,6 @@ def _decorators(source: Source, node: Any) -> Iterator[Change]:
         yield "decorator", first, behind, ""
 
 
-_SYMBOLS = {
-    vy.Lt: "<",
-    vy.LtE: "<=",
-    vy.Gt: ">",
-    vy.GtE: ">=",
-    vy.Eq: "==",
-    vy.NotEq: "!=",
-    vy.In: "in",
-    vy.NotIn: "not in",
-    vy.Add: "+",
-    vy.Sub: "-",
-    vy.Mult: "*",
-    vy.FloorDiv: "//",
-    vy.Mod: "%",
-    vy.Pow: "**",
-    vy.LShift: "<<",
-    vy.RShift: ">>",
-    vy.BitOr: "|",
-    vy.BitAnd: "&",
-    vy.BitXor: "^",
-    vy.And: "and",
-    vy.Or: "or",
-}
-
 _MAKERS: tuple[tuple[Any, Any], ...] = (
     (vy.Compare, _comparison),
     (vy.BinOp, _arithmetic),
@@ -425,8 +387,7 @@ _MAKERS: tuple[tuple[Any, Any], ...] = (
     (vy.Call, _call),
     ((vy.Name, vy.Attribute), _name),
     ((vy.Expr, vy.Assign, vy.AugAssign, vy.Return, vy.Break, vy.Continue, vy.If, vy.For), _removed("statement")),
-    (vy.Assert, _removed("assert")),
-    (vy.Raise, _removed("assert")),
+    ((vy.Assert, vy.Raise), _removed("assert")),
     (vy.Log, _removed("event")),
     (vy.FunctionDef, _decorators),
 )

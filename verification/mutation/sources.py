@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 from collections.abc import Iterator
@@ -21,7 +22,6 @@ class Source:
 
     path: str
     target: str
-    file: Path
     text: str
     tree: Any
 
@@ -32,10 +32,7 @@ class Source:
 
     @cached_property
     def _line_starts(self) -> list[int]:
-        starts = [0]
-        for line in self.text.encode().splitlines(keepends=True):
-            starts.append(starts[-1] + len(line))
-        return starts
+        return list(itertools.accumulate(map(len, self.data.splitlines(keepends=True)), initial=0))
 
     @cached_property
     def data(self) -> bytes:
@@ -45,10 +42,7 @@ class Source:
     def span(self, node: Any) -> tuple[int, int]:
         """First byte of a node and the byte behind its last."""
         starts = self._line_starts
-        return (
-            starts[node.lineno - 1] + node.col_offset,
-            starts[node.end_lineno - 1] + node.end_col_offset,
-        )
+        return starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset
 
     def slice(self, start: int, end: int) -> str:
         """The text between two bytes."""
@@ -76,7 +70,7 @@ def sources(folder: Path) -> list[Source]:
             file = Path(tree.resolved_path)
             if file.is_relative_to(folder.resolve()) and file not in found:
                 path = file.relative_to(folder.resolve()).as_posix()
-                found[file] = Source(path, target, file, tree.full_source_code, tree)
+                found[file] = Source(path, target, tree.full_source_code, tree)
     return list(found.values())
 
 

@@ -7,12 +7,13 @@ meet equal histories.
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,15 +21,12 @@ from typing import Any, NamedTuple
 import boa
 from hypothesis import settings
 
-from verification.campaigns.suite import ABOUT_CONTRACTS, UNIT, Suite, prepared
+from verification.campaigns.suite import ABOUT_CONTRACTS, CONTRACTS, UNIT, Suite, brief, prepared
 from verification.campaigns.workers import silence
 from verification.harness import counters, presets
-from verification.invariants import ROOT
 from verification.mutation.arguments import LONG, LOOK
 from verification.mutation.compiler import TARGETS, compilation, install
 from verification.mutation.operators import Mutant
-
-CONTRACTS = ROOT / "contracts"
 
 PRESET = "preset "
 """What the name of a check begins with that plays a preset and nothing else."""
@@ -68,7 +66,7 @@ def run(
         compiled = compilation(CONTRACTS, target, changes)
         identity = compiled.identity
     except Exception as error:
-        pipe.send({"compiled": None, "error": _brief(error), "seconds": time.monotonic() - begun})
+        pipe.send({"compiled": None, "error": brief(error), "seconds": time.monotonic() - begun})
         return
     pipe.send({"compiled": identity, "seconds": time.monotonic() - begun})
     if not pipe.recv():
@@ -100,56 +98,50 @@ class _Trial:
         self.done: set[Task] = set()
 
     def properties(self, tasks: Iterable[Task]) -> dict[str, Any] | None:
-        """What the first check that failed says, or None where none did."""
+        """What the first check that failed says, or None where none did; presets are played before their checks."""
         for task in tasks:
             check = self.suite.checks.get(task.check)
             played = [Task(f"{PRESET}{name}", LOOK) for name in check.presets] if check else []
-            for part in [*(one for one in played if one not in self.done), task]:
-                if part not in self.done and (killed := self._passes(part)):
+            for part in [*played, task]:
+                play = functools.partial(self._play, part.check)
+                if part not in self.done and (killed := self._tried(part, part.effort, play)):
                     return killed
         return None
-
-    def _passes(self, task: Task) -> dict[str, Any] | None:
-        """Runs one check whose presets were played before; returns what it says where it fails."""
-        if task.check.startswith(PRESET):
-            return self._tried(task, lambda: prepared(task.check.removeprefix(PRESET)), task.effort)
-        return self._tried(task, lambda: self.suite.run(self.suite.checks[task.check].items), task.effort)
 
     def unit(self, files: Sequence[Path]) -> dict[str, Any] | None:
         """What the first unit test that failed says, or None where none did."""
         items = [
             item for path in files for item in self.suite.units[path] if self.target == LENS or OLDER not in item.name
         ]
-        return self._tried(Task(UNIT, LOOK), lambda: self.suite.run(items), "unit")
+        return self._tried(Task(UNIT, LOOK), "unit", lambda: self.suite.run(items))
 
-    def _tried(self, task: Task, play: Any, effort: str) -> dict[str, Any] | None:
+    def _play(self, check: str) -> None:
+        if check.startswith(PRESET):
+            prepared(check.removeprefix(PRESET))
+        else:
+            self.suite.run(self.suite.checks[check].items)
+
+    def _tried(self, task: Task, effort: str, play: Callable[[], None]) -> dict[str, Any] | None:
+        """Says that a task passed, or returns how it killed the mutant."""
         counters.first.clear()
         since, before = time.monotonic(), counters.tallies["calls"]
         try:
             play()
         except BaseException as failure:
-            return self._killed(task, failure, effort, since, before)
+            leaves = list(counters.leaves(failure))
+            violated = [leaf.invariant for leaf in leaves if isinstance(leaf, counters.Violated)]
+            moment, calls = time.monotonic(), counters.tallies["calls"]
+            if violated and violated[0] in counters.first:
+                moment, calls = counters.first[violated[0]]
+            return {
+                "by": violated[0] if violated else None,
+                "marked": getattr(failure, "marked", []) if not violated else [],
+                "check": getattr(failure, "test", task.check) if effort == "unit" else task.check,
+                "effort": effort,
+                "steps": calls - before,
+                "seconds": round(moment - since, 3),
+                "error": brief(leaves[0]),
+            }
         self.done.add(task)
         self.pipe.send({"passed": task, "seconds": time.monotonic() - since})
         return None
-
-    def _killed(self, task: Task, failure: BaseException, effort: str, since: float, before: int) -> dict[str, Any]:
-        leaves = list(counters.leaves(failure))
-        violated = [leaf.invariant for leaf in leaves if isinstance(leaf, counters.Violated)]
-        moment, calls = time.monotonic(), counters.tallies["calls"]
-        if violated and violated[0] in counters.first:
-            moment, calls = counters.first[violated[0]]
-        return {
-            "by": violated[0] if violated else None,
-            "marked": getattr(failure, "marked", []) if not violated else [],
-            "check": getattr(failure, "test", task.check) if effort == "unit" else task.check,
-            "effort": effort,
-            "steps": calls - before,
-            "seconds": round(moment - since, 3),
-            "error": _brief(leaves[0]),
-        }
-
-
-def _brief(error: BaseException) -> str:
-    lines = f"{type(error).__name__}: {error}".splitlines()
-    return lines[0][:200]

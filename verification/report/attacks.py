@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from verification.report.facts import number
@@ -15,31 +15,24 @@ FAMILY = "C4-PROFIT-"
 """The invariants that bound what somebody can lose to others."""
 
 
-def percent(lost: int, bound: int) -> int | None:
-    """The share of a bound, rounded down; None of a bound of 0."""
-    return 100 * lost // bound if bound else None
-
-
 def told(worst: Mapping[str, Any]) -> dict[str, Any]:
-    """An attack as a report shows it: money in base units, and the story with equal calls in a row told once."""
+    """An attack as a report shows it: money in base units, and the story with equal calls in a row told once.
+
+    `percent` is the share of the bound, rounded down; None of a bound of 0.
+    """
     lost, bound = worst["lost"], worst["bound"]
+    story = []
+    for line, same in itertools.groupby(worst["story"]):
+        times = len(list(same))
+        story.append(line if times == 1 else f"{line}   ({times} times)")
     return {
         "victim": worst["victim"],
         "lost": lost,
         "bound": bound,
-        "percent": percent(lost, bound),
+        "percent": 100 * lost // bound if bound else None,
         "within": lost <= bound,
-        "story": folded(worst["story"]),
+        "story": story,
     }
-
-
-def folded(story: Sequence[str]) -> list[str]:
-    """A story in which calls that follow each other and are the same stand once, with their number."""
-    found = []
-    for line, same in itertools.groupby(story):
-        times = sum(1 for _ in same)
-        found.append(line if times == 1 else f"{line}   ({times} times)")
-    return found
 
 
 def lines(

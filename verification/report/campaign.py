@@ -14,24 +14,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from verification.harness.totals import merged, read
+from verification.campaigns.workers import running
+from verification.harness.totals import accepted_and_refused, merged, read
+from verification.invariants import ROOT
 
 UNIT = ("tests/unit", "tests/engine", "tests/test_traceability.py")
 PROPERTIES = ("tests/properties",)
-
-PATIENCE = 15
-"""Seconds that a stage gets to end by itself once it is told to."""
-
-
-class Stopped(Exception):
-    """The run was told to stop: by Ctrl-C, or because its time was up."""
 
 
 @dataclass
@@ -59,14 +54,21 @@ class Stage:
         return self.folder / f"{self.name}.log"
 
     @property
+    def tests(self) -> dict[str, Any]:
+        """What was counted so far in every test that was begun."""
+        return self.counts.get("tests", {})
+
+    @property
     def complete(self) -> bool:
         """Whether every planned test has run to its end, passed or failed."""
-        tests = self.counts.get("tests", {})
-        ended = all(tests.get(plan["test"], {}).get("outcome") not in (None, "unfinished") for plan in self.planned)
+        ended = all(
+            self.tests.get(plan["test"], {}).get("outcome") not in (None, "unfinished") for plan in self.planned
+        )
         return self.status is not None and bool(self.planned) and ended
 
     def look(self) -> None:
         """Reads what the stage's processes have left behind so far."""
+        self.seconds = time.monotonic() - self.began
         parts = Path(f"{self.file}.parts")
         if not self.planned and (parts / "collected").is_file():
             self.planned = json.loads((parts / "collected").read_text())
@@ -93,7 +95,7 @@ class Plan:
     properties: tuple[str, ...] = PROPERTIES
 
 
-def stages(tree: Path, folder: Path, plan: Plan) -> list[Stage]:
+def stages(folder: Path, plan: Plan) -> list[Stage]:
     """The three stages, in their order."""
     python = sys.executable
     day = [python, "-m", "wattproof", "day", "--engine", plan.engine, "--out", str(folder / "day")]
@@ -118,9 +120,8 @@ def _pytest(plan: Plan, file: Path, tests: tuple[str, ...]) -> list[str]:
 class Campaign:
     """A run of all stages. Iterate over it: it yields every half second, and ends early once it is told to stop."""
 
-    def __init__(self, tree: Path, folder: Path, plan: Plan) -> None:
-        self.tree, self.plan = tree, plan
-        self.stages = stages(tree, folder, plan)
+    def __init__(self, folder: Path, plan: Plan) -> None:
+        self.plan, self.stages = plan, stages(folder, plan)
         self.began = time.monotonic()
         self.stopped: str | None = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -138,10 +139,8 @@ class Campaign:
         """Runs the stages; yields the one that is running, twice a second."""
         with self._interruptible():
             for stage in self.stages:
-                try:
+                if not self.stopped:
                     yield from self._run(stage)
-                except Stopped:
-                    return
 
     def stop(self, reason: str) -> None:
         """Tells the run to end as soon as it can."""
@@ -165,48 +164,20 @@ class Campaign:
 
     def _run(self, stage: Stage) -> Iterator[Stage]:
         stage.began = time.monotonic()
-        environment = os.environ | {"PYTHONPATH": _path(self.tree), "PYTHONUNBUFFERED": "1"}
-        with open(stage.log, "w") as log:
-            process = subprocess.Popen(
-                stage.command,
-                cwd=self.tree,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C goes to this process, which passes it on.
-            )
-            try:
-                while process.poll() is None:
-                    time.sleep(0.5)
-                    stage.seconds = time.monotonic() - stage.began
-                    stage.look()
-                    yield stage
-                    if self.plan.within is not None and self.seconds > self.plan.within:
-                        self.stop(f"time was up after {self.plan.within:.0f} s")
-                    if self.stopped:
-                        raise Stopped
-            finally:
-                end(process)
-                stage.status = process.returncode
-                stage.seconds = time.monotonic() - stage.began
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        environment = os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+        with (
+            open(stage.log, "w") as log,
+            running(stage.command, env=environment, stdout=log, stderr=subprocess.STDOUT) as process,
+        ):
+            while process.poll() is None and not self.stopped:
+                time.sleep(0.5)
                 stage.look()
-
-
-def _path(tree: Path) -> str:
-    return os.pathsep.join([str(tree), *filter(None, [os.environ.get("PYTHONPATH")])])
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """Ends a stage and all processes that it started: asks first, then waits, then kills."""
-    if process.poll() is not None:
-        return
-    for number, patience in ((signal.SIGINT, PATIENCE), (signal.SIGKILL, PATIENCE)):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(patience)
-            break
+                yield stage
+                if self.plan.within is not None and self.seconds > self.plan.within:
+                    self.stop(f"time was up after {self.plan.within:.0f} s")
+        stage.status = process.returncode
+        stage.look()
 
 
 # ---- how far it is -------------------------------------------------------------------------
@@ -230,40 +201,37 @@ class Progress:
     running: tuple[str, ...]
 
 
-def progress(stage: Stage, jobs: int) -> Progress:
+def progress(stage: Stage) -> Progress:
     """How far a stage is, by what its processes left behind."""
     counts = stage.counts
-    tests = counts.get("tests", {})
-    outcomes = Counter(test["outcome"] for test in tests.values())
-    calls = counts.get("calls", {})
-    accepted = sum(outcome.get("accepted", 0) for outcome in calls.values())
-    spent = counts.get("spent", {})
+    outcomes = Counter(test["outcome"] for test in stage.tests.values())
+    tallies, spent = counts.get("tallies", {}), counts.get("spent", {})
+    accepted, refused = accepted_and_refused(counts.get("calls", {}).values())
     slowest = max(spent, key=lambda name: spent[name], default=None)
     planned = {plan["test"]: plan["examples"] for plan in stage.planned}
     return Progress(
-        done=sum(outcomes.values()) - outcomes["unfinished"],
+        done=outcomes.total() - outcomes["unfinished"],
         tests=len(stage.planned),
         failed=outcomes["failed"] + outcomes["error"],
-        steps=counts.get("tallies", {}).get("calls", 0),
-        histories=counts.get("tallies", {}).get("histories", 0),
+        steps=tallies.get("calls", 0),
+        histories=tallies.get("histories", 0),
         accepted=accepted,
-        refused=sum(sum(outcome.values()) for outcome in calls.values()) - accepted,
-        rules=rules(calls),
+        refused=refused,
+        rules=rules(counts.get("calls", {})),
         violated=tuple(counts.get("violated", {})),
         slowest=None if slowest is None else (slowest, spent[slowest] / 1e9),
-        left=_left(stage, planned, jobs),
+        left=_left(stage, planned),
         running=tuple(_running(part, planned) for part in stage.running),
     )
 
 
 def rules(calls: dict[str, dict[str, int]]) -> dict[str, tuple[int, int]]:
     """Accepted and refused calls per entry point, the machines added up; the most frequent first."""
-    found: dict[str, tuple[int, int]] = {}
+    found: defaultdict[str, list[dict[str, int]]] = defaultdict(list)
     for name, outcomes in calls.items():
-        accepted, refused = found.get(name.partition(".")[2], (0, 0))
-        taken = outcomes.get("accepted", 0)
-        found[name.partition(".")[2]] = accepted + taken, refused + sum(outcomes.values()) - taken
-    return dict(sorted(found.items(), key=lambda rule: (-sum(rule[1]), rule[0])))
+        found[name.partition(".")[2]].append(outcomes)
+    added = {name: accepted_and_refused(parts) for name, parts in found.items()}
+    return dict(sorted(added.items(), key=lambda rule: (-sum(rule[1]), rule[0])))
 
 
 def _running(part: dict[str, Any], planned: dict[str, int]) -> str:
@@ -272,16 +240,15 @@ def _running(part: dict[str, Any], planned: dict[str, int]) -> str:
     return f"{name} {part.get('valid', 0)}/{of}" if of else name
 
 
-def _left(stage: Stage, planned: dict[str, int], jobs: int) -> float | None:
+def _left(stage: Stage, planned: dict[str, int]) -> float | None:
     """Seconds left: by the pace of the tests that have ended, and of those under way by their examples.
 
     Tests that draw examples count as many times as they draw; what one example takes is the mean so far.
     """
-    tests = stage.counts.get("tests", {})
     share = {part["current"]: part.get("valid", 0) for part in stage.running}
     done = sum(
         max(planned.get(name, 1), 1) if test["outcome"] != "unfinished" else share.get(name, 0)
-        for name, test in tests.items()
+        for name, test in stage.tests.items()
     )
     everything = sum(max(examples, 1) for examples in planned.values())
     if not done or stage.seconds < 5:

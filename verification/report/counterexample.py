@@ -12,8 +12,8 @@ from typing import Any
 import boa
 
 from verification.harness.lockstep import Lockstep
-from verification.harness.trace import Donation, Line, Moment, Outcome
-from wattproof.evm.engine import EngineUnavailable, engine
+from verification.harness.replay import playing
+from verification.harness.trace import Donation, Outcome
 from wattproof.market.calls import Calls
 from wattproof.market.deployment import Tariff
 
@@ -38,14 +38,7 @@ def tell(trace: Mapping[str, Any] | None, engine_name: str) -> list[dict[str, An
     """
     if trace is None:
         return []
-    try:
-        return _told(trace, engine_name)
-    except EngineUnavailable:
-        return _told(trace, "pyevm")
-
-
-def _told(trace: Mapping[str, Any], engine_name: str) -> list[dict[str, Any]]:
-    with engine(engine_name):
+    with playing(engine_name):
         teller = Teller(Tariff(**trace["tariff"]))
         for entry in trace["entries"][: trace["beginning"]]:
             teller.play(entry)
@@ -78,8 +71,7 @@ class Teller:
         match entry["kind"]:
             case "time":
                 lockstep.at(entry["second"])
-                line = Moment(entry["second"])
-                self.chapters.append({"line": self._line(line), "second": line.second, "kind": "time"})
+                self.chapters.append({"line": str(lockstep.trace.last), "second": entry["second"], "kind": "time"})
             case "gift":
                 lockstep.give(entry["who"]["who"], entry["amount"])
             case "donation":
@@ -92,9 +84,6 @@ class Teller:
 
     def _value(self, data: Any) -> Any:
         return self.lockstep.trace.scene.value(data, self.lockstep.address)
-
-    def _line(self, entry: Any) -> str:
-        return str(Line(self.lockstep.trace.scene, entry))
 
     def name(self, address: str) -> str:
         """Who is behind an address."""

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from verification.harness.totals import add, keep
+from verification.harness.totals import COUNTED, accepted_and_refused, add, keep
 from verification.invariants import Invariant, criteria, invariants, points
 from verification.measurements import versions
 from verification.report import attacks, sources
 from verification.report import parts as evidence_parts
 from verification.report.campaign import Campaign, Stage, rules
 from verification.report.parts import Part
+from verification.report.templates import step
 from wattproof import __version__
 from wattproof.market.bytecode import SCHEMA
 
@@ -88,9 +90,7 @@ def build(tree: Path, campaign: Campaign, began: datetime) -> dict[str, Any]:
 
 
 def _together(*stages: Stage) -> dict[str, Any]:
-    total: dict[str, Any] = {
-        name: {} for name in ("checked", "vacuous", "violated", "calls", "phases", "tallies", "lengths", "spent")
-    }
+    total: dict[str, Any] = {name: {} for name in COUNTED}
     for stage in stages:
         add(total, {name: stage.counts[name] for name in total if name in stage.counts})
     return total
@@ -109,12 +109,12 @@ def _invariants(
 ) -> list[dict[str, Any]]:
     stages = [campaign["unit"], campaign["properties"]]
     planned = [plan for stage in stages for plan in stage.planned]
-    outcomes = {name: test["outcome"] for stage in stages for name, test in stage.counts.get("tests", {}).items()}
+    counted = {name: test for stage in stages for name, test in stage.tests.items()}
+    outcomes = {name: test["outcome"] for name, test in counted.items()}
     by_test: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for stage in stages:
-        for name, test in stage.counts.get("tests", {}).items():
-            for invariant, number in test.get("checked", {}).items():
-                by_test[invariant][name] = number
+    for name, test in counted.items():
+        for invariant, number in test.get("checked", {}).items():
+            by_test[invariant][name] = number
     violated = Counter(counts["violated"]) + Counter({f["invariant"]: 1 for f in failures if f["invariant"]})
     killed = _killed(parts["mutation"])
     caught = _caught(parts["faults"])
@@ -186,14 +186,7 @@ def _lines(tree: Path, reference: str) -> dict[str, Any]:
         found = sources.lines(tree, reference)
     except (OSError, ValueError) as problem:
         return {"reference": reference, "missing": str(problem)}
-    return {
-        "reference": reference,
-        "file": found.file,
-        "function": found.function,
-        "first": found.first,
-        "last": found.last,
-        "text": found.text,
-    }
+    return {"reference": reference, **asdict(found)}
 
 
 def _rerun(tests: list[str], campaign: Campaign) -> str:
@@ -241,9 +234,7 @@ def _criteria(tree: Path, entries: list[dict[str, Any]]) -> list[dict[str, Any]]
 
 def _effort(campaign: Campaign, counts: dict[str, Any]) -> dict[str, Any]:
     plan, tallies = campaign.plan, counts["tallies"]
-    accepted = sum(outcomes.get("accepted", 0) for outcomes in counts["calls"].values())
-    everything = sum(sum(outcomes.values()) for outcomes in counts["calls"].values())
-    tests = {name: dict(campaign[name].counts.get("tests", {})) for name in ("unit", "properties")}
+    accepted, refused = accepted_and_refused(counts["calls"].values())
     return {
         "profile": plan.profile,
         "histories_asked": plan.histories,
@@ -251,12 +242,12 @@ def _effort(campaign: Campaign, counts: dict[str, Any]) -> dict[str, Any]:
         "histories": tallies.get("histories", 0),
         "steps": tallies.get("steps", 0),
         "accepted": accepted,
-        "refused": everything - accepted,
+        "refused": refused,
         "raw_calls": tallies.get("raw calls", 0),
         "states_compared": tallies.get("states compared", 0),
         "checks": sum(counts["checked"].values()),
-        "unit_tests": len(tests["unit"]),
-        "property_tests": len(tests["properties"]),
+        "unit_tests": len(campaign["unit"].tests),
+        "property_tests": len(campaign["properties"].tests),
         "tallies": {name: number for name, number in sorted(tallies.items()) if name != "microseconds"},
         "complete": {name: campaign[name].complete for name in ("unit", "properties")},
         "stopped": campaign.stopped,
@@ -266,9 +257,8 @@ def _effort(campaign: Campaign, counts: dict[str, Any]) -> dict[str, Any]:
 def _tests(*stages: Stage) -> dict[str, dict[str, Any]]:
     found = {}
     for stage in stages:
-        counted = stage.counts.get("tests", {})
         for plan in stage.planned:
-            test = counted.get(plan["test"], {"outcome": "not run"})
+            test = stage.tests.get(plan["test"], {"outcome": "not run"})
             checks = sum(test.get("checked", {}).values())
             found[plan["test"]] = {"outcome": test["outcome"], "examples": test.get("examples", 0), "checks": checks}
     return dict(sorted(found.items()))
@@ -289,7 +279,7 @@ def _histogram(lengths: dict[str, int]) -> list[dict[str, int]]:
     numbers = {int(length): count for length, count in lengths.items()}
     if not numbers:
         return []
-    width = max(-(-(max(numbers) + 1) // 10), 1)
+    width = -(-(max(numbers) + 1) // 10)
     return [
         {
             "from": first,
@@ -308,24 +298,7 @@ def _failures(failures: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if key not in best or _calls(failure) < _calls(best[key]):
             best[key] = failure
     order = sorted(best.values(), key=lambda one: (_own_first(one), _calls(one), one["test"], one["when"]))
-    return [
-        {
-            "invariant": one["invariant"],
-            "test": one["test"],
-            "when": one["when"],
-            "preset": one["preset"],
-            "error": one["error"],
-            "details": one["details"],
-            "trace": one["trace"],
-            "repl": one["repl"],
-            "beginning": one["beginning"],
-            "replay": one["replay"],
-            "story": [],
-            "saved": None,
-            "fails_here": None,
-        }
-        for one in order
-    ]
+    return [{**one, "story": [], "saved": None, "fails_here": None} for one in order]
 
 
 def _calls(failure: dict[str, Any]) -> int:
@@ -375,18 +348,15 @@ def _mutants(part: Part) -> dict[str, Any]:
     mutants = evidence_parts.mutants(part)
     explained = evidence_parts.explained(part)
     by_module: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    matrix: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for mutant in mutants:
         result = "explained" if mutant["name"] in explained and mutant["result"] == "survived" else mutant["result"]
         by_module[mutant["module"]][result] += 1
-    matrix: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for mutant in mutants:
         for name in mutant["by"]:
             matrix[name][mutant["module"]] += 1
-    killed = sum(mutant["result"] == "killed" for mutant in mutants)
-    open_ones = sum(mutant["result"] != "killed" and mutant["name"] not in explained for mutant in mutants)
     return {
-        "killed": killed,
-        "of": killed + open_ones,
+        "killed": sum(mutant["result"] == "killed" for mutant in mutants),
+        "of": sum(mutant["result"] == "killed" or mutant["name"] not in explained for mutant in mutants),
         "by_module": {name: dict(sorted(tally.items())) for name, tally in sorted(by_module.items())},
         "matrix": {name: dict(sorted(tally.items())) for name, tally in sorted(matrix.items())},
     }
@@ -412,9 +382,7 @@ def _day(stage: Stage) -> dict[str, Any]:
 def _times(campaign: Campaign, counts: dict[str, Any], began: datetime, parts: dict[str, Part]) -> dict[str, Any]:
     seconds = {stage.name: round(stage.seconds, 1) for stage in campaign.stages}
     milliseconds = counts["tallies"].get("microseconds", 0) / 1000
-    tests = {}
-    for stage in (campaign["unit"], campaign["properties"]):
-        tests |= {name: test.get("seconds", 0) for name, test in stage.counts.get("tests", {}).items()}
+    tests = {name: test.get("seconds", 0) for stage in campaign.stages for name, test in stage.tests.items()}
     steps = counts["tallies"].get("steps", 0)
     pace = round(steps * 1000 / milliseconds) if milliseconds else 0
     return {
@@ -498,11 +466,6 @@ def _place(value: Any, pointer: str, line: int, places: dict[str, int]) -> int:
     for key, item in pairs:
         after = _place(item, f"{pointer}/{step(key)}", after, places)
     return after + 1
-
-
-def step(key: object) -> str:
-    """A key as it stands in a JSON pointer."""
-    return str(key).replace("~", "~0").replace("/", "~1")
 
 
 def at(document: Any, pointer: str) -> Any:

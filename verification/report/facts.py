@@ -8,11 +8,6 @@ Row = tuple[str, str, str]
 """A label, what is shown, and the JSON pointer of the value; empty where it is made of several."""
 
 
-def status_word(status: str) -> str:
-    """How a status reads in capitals."""
-    return status.upper()
-
-
 def number(value: Any) -> str:
     """A figure with thin groups of thousands."""
     return f"{value:,}".replace(",", " ") if isinstance(value, int) and not isinstance(value, bool) else str(value)

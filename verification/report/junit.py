@@ -5,51 +5,60 @@ from __future__ import annotations
 from typing import Any
 from xml.etree import ElementTree
 
+FOLDERS = ("tests/unit", "tests/engine", "tests/properties", "tests/")
+"""The suites of the tests themselves; each test is a case of the first that it lies in."""
+
+_BLOCKED = "the test of this invariant did not run to its end, or failed for another reason"
+
+_OUTCOMES = {
+    "failed": ("failure", "failed"),
+    "error": ("error", "could not be set up or taken down"),
+    "skipped": ("skipped", "skipped"),
+    "unfinished": ("error", "unfinished: the run ended before"),
+    "not run": ("error", "not run: the run ended before"),
+}
+"""The mark of a case in JUnit's words, by the outcome of the test."""
+
 
 def render(told: dict[str, Any]) -> str:
     """The text of junit.xml."""
     root = ElementTree.Element("testsuites", name="wattproof verify")
     for criterion in told["criteria"]:
-        rows = [row for row in told["invariants"] if row["criterion"] == criterion["number"]]
         suite = ElementTree.SubElement(root, "testsuite", name=f"Criterion {criterion['number']}: {criterion['title']}")
-        for row in rows:
-            case = ElementTree.SubElement(suite, "testcase", classname=f"criterion{row['criterion']}", name=row["id"])
-            if row["status"] == "falsified":
-                mark = ElementTree.SubElement(case, "failure", type="falsified", message=row["statement"])
-                mark.text = _story(told, row["id"])
-            elif row["status"] == "blocked":
-                why = "the test of this invariant did not run to its end, or failed for another reason"
-                ElementTree.SubElement(case, "error", type="blocked", message=why)
-            elif row["status"] == "not reached":
-                ElementTree.SubElement(case, "skipped", message="its premise was never true")
-            out = ElementTree.SubElement(case, "system-out")
-            out.text = f"checked {row['checked']}, premise false {row['premise_false']}; again: {row['rerun']}"
-        _count(suite)
-    for folder in ("tests/unit", "tests/engine", "tests/properties", "tests/"):
+        for row in told["invariants"]:
+            if row["criterion"] == criterion["number"]:
+                _invariant(suite, row, told)
+    for folder in FOLDERS:
+        tests = [name for name in told["tests"] if next(filter(name.startswith, FOLDERS), None) == folder]
         suite = ElementTree.Element("testsuite", name=folder)
-        for name, test in told["tests"].items():
-            if name.startswith(folder) and not any(found.get("name") == name for found in root.iter("testcase")):
-                _test(suite, name, test, told["times"]["tests"].get(name, 0))
-        if len(suite):
+        for name in tests:
+            seconds = told["times"]["tests"].get(name, 0)
+            file = name.partition("::")[0]
+            case = ElementTree.SubElement(suite, "testcase", classname=file, name=name, time=f"{seconds:.3f}")
+            if mark := _OUTCOMES.get(told["tests"][name]["outcome"]):
+                ElementTree.SubElement(case, mark[0], message=mark[1])
+        if tests:
             root.append(suite)
-            _count(suite)
-    _total(root)
+    for part in (*root, root):
+        part.set("tests", str(sum(1 for _ in part.iter("testcase"))))
+        for attribute, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+            part.set(attribute, str(sum(1 for _ in part.iter(kind))))
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _test(suite: ElementTree.Element, name: str, test: dict[str, Any], seconds: float) -> None:
-    file = name.partition("::")[0]
-    case = ElementTree.SubElement(suite, "testcase", classname=file, name=name, time=f"{seconds:.3f}")
-    match test["outcome"]:
-        case "failed":
-            ElementTree.SubElement(case, "failure", message="failed")
-        case "error":
-            ElementTree.SubElement(case, "error", message="could not be set up or taken down")
-        case "skipped":
-            ElementTree.SubElement(case, "skipped", message="skipped")
-        case "unfinished" | "not run":
-            ElementTree.SubElement(case, "error", message=f"{test['outcome']}: the run ended before")
+def _invariant(suite: ElementTree.Element, row: dict[str, Any], told: dict[str, Any]) -> None:
+    case = ElementTree.SubElement(suite, "testcase", classname=f"criterion{row['criterion']}", name=row["id"])
+    match row["status"]:
+        case "falsified":
+            mark = ElementTree.SubElement(case, "failure", type="falsified", message=row["statement"])
+            mark.text = _story(told, row["id"])
+        case "blocked":
+            ElementTree.SubElement(case, "error", type="blocked", message=_BLOCKED)
+        case "not reached":
+            ElementTree.SubElement(case, "skipped", message="its premise was never true")
+    out = ElementTree.SubElement(case, "system-out")
+    out.text = f"checked {row['checked']}, premise false {row['premise_false']}; again: {row['rerun']}"
 
 
 def _story(told: dict[str, Any], invariant: str) -> str:
@@ -57,15 +66,3 @@ def _story(told: dict[str, Any], invariant: str) -> str:
         if failure["invariant"] == invariant:
             return "\n".join([failure["error"], *failure["repl"][failure["beginning"] :]])
     return "seen in a history that was not kept"
-
-
-def _count(suite: ElementTree.Element) -> None:
-    kinds = {kind: sum(case.find(kind) is not None for case in suite) for kind in ("failure", "error", "skipped")}
-    suite.set("tests", str(len(suite)))
-    for attribute, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-        suite.set(attribute, str(kinds[kind]))
-
-
-def _total(root: ElementTree.Element) -> None:
-    for attribute in ("tests", "failures", "errors", "skipped"):
-        root.set(attribute, str(sum(int(suite.get(attribute, "0")) for suite in root)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import deque
 
@@ -45,26 +46,22 @@ def watch(campaign: Campaign, console: Console) -> None:
     pace = Pace()
     with Live(console=console, refresh_per_second=4, transient=True) as live:
         for stage in campaign.run():
-            live.update(_panel(campaign, stage, progress(stage, campaign.plan.jobs), pace))
+            live.update(_panel(campaign, stage, progress(stage), pace))
     for stage in campaign.stages:
         console.print(_closing(campaign, stage))
 
 
 def _tell_lines(campaign: Campaign, console: Console) -> None:
-    pace, told, before = Pace(), 0.0, None
-    for stage in campaign.run():
-        if before is not stage:
-            if before is not None:
-                console.print(_closing(campaign, before))
-            console.print(f"{TITLES[stage.name]} …")
-            pace, before, told = Pace(), stage, time.monotonic()
-        at = progress(stage, campaign.plan.jobs)
-        speed = pace.tell(at.steps)
-        if time.monotonic() - told >= EVERY:
-            told = time.monotonic()
-            console.print(f"  {clock(stage.seconds)}  {_line(at, speed)}", soft_wrap=True)
-    if before is not None:
-        console.print(_closing(campaign, before))
+    for name, moments in itertools.groupby(campaign.run(), key=lambda stage: stage.name):
+        console.print(f"{TITLES[name]} …")
+        stage, pace, told = campaign[name], Pace(), time.monotonic()
+        for _ in moments:
+            at = progress(stage)
+            speed = pace.tell(at.steps)
+            if time.monotonic() - told >= EVERY:
+                told = time.monotonic()
+                console.print(f"  {clock(stage.seconds)}  {_line(at, speed)}", soft_wrap=True)
+        console.print(_closing(campaign, stage))
 
 
 def _line(at: Progress, speed: float) -> str:
@@ -82,7 +79,7 @@ def _closing(campaign: Campaign, stage: Stage) -> str:
         return f"{name}: not run"
     if stage.name == "day":
         return f"{name}: {'done' if stage.status == 0 else 'FAILED'} in {clock(stage.seconds)}"
-    at = progress(stage, campaign.plan.jobs)
+    at = progress(stage)
     told = f"{name}: {at.done} of {at.tests} tests in {clock(stage.seconds)}"
     if at.steps:
         told += f"; {at.histories} histories, {at.steps} steps"

@@ -12,16 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from verification.gas.lower_bound import BOOKS
+from verification.measurements import FOLDER
 
-EVIDENCE = Path("out/evidence")
+EVIDENCE = ("mutation", "edges", "compilers", "symbolic", "nodes")
 
 PARTS: dict[str, tuple[Path, str]] = {
-    "mutation": (EVIDENCE / "mutation.json", "make evidence"),
-    "edges": (EVIDENCE / "edges.json", "make evidence"),
-    "compilers": (EVIDENCE / "compilers.json", "make evidence"),
-    "symbolic": (EVIDENCE / "symbolic.json", "make evidence"),
-    "nodes": (EVIDENCE / "nodes.json", "make evidence"),
-    "faults": (EVIDENCE / "faults.json", "make faults"),
+    **{name: (FOLDER / f"{name}.json", "make evidence") for name in EVIDENCE},
+    "faults": (FOLDER / "faults.json", "make faults"),
     "gas": (Path("out/gas.json"), "make gas"),
 }
 """The file of each part, and what makes it."""
@@ -45,30 +42,29 @@ def gather(tree: Path, runtime: str) -> dict[str, Part]:
 
 
 def _part(tree: Path, name: str, file: Path, command: str, runtime: str) -> Part:
-    def told(state: str, note: str, content: dict[str, Any] | None = None) -> Part:
-        return Part(name, state, note, str(file), command, content or {})
-
-    path = tree / file
-    if not path.is_file():
-        return told("missing", f"not measured: {file} is not there; `{command}` makes it")
+    content: Any = {}
     try:
-        content = json.loads(path.read_text())
+        content = json.loads((tree / file).read_text())
+        measured = measured_on(content)
+    except FileNotFoundError:
+        state, note = "missing", f"not measured: {file} is not there; `{command}` makes it"
     except ValueError as problem:
-        return told("unreadable", f"{file} is not JSON ({problem}); `{command}` makes it anew")
-    if not isinstance(content, dict):
-        return told("unreadable", f"{file} does not say on which bytecode it was measured; `{command}` makes it anew")
-    measured = measured_on(content)
-    if measured is None:
-        return told("unreadable", f"{file} does not say on which bytecode it was measured; `{command}` makes it anew")
-    if measured != runtime:
-        note = f"measured on another bytecode ({measured[:12]}…), which says nothing of this one; `{command}` anew"
-        return told("stale", note)
-    return told("present", "measured on this very bytecode", content)
+        state, note = "unreadable", f"{file} is not JSON ({problem}); `{command}` makes it anew"
+    else:
+        if measured is None:
+            state = "unreadable"
+            note = f"{file} does not say on which bytecode it was measured; `{command}` makes it anew"
+        elif measured != runtime:
+            state = "stale"
+            note = f"measured on another bytecode ({measured[:12]}…), which says nothing of this one; `{command}` anew"
+        else:
+            state, note = "present", "measured on this very bytecode"
+    return Part(name, state, note, str(file), command, content if state == "present" else {})
 
 
-def measured_on(content: dict[str, Any]) -> str | None:
+def measured_on(content: Any) -> str | None:
     """The hash of the market's runtime code on which a part was measured, in plain hex; None where it does not say."""
-    code = content.get("bytecode")
+    code = content.get("bytecode") if isinstance(content, dict) else None
     hashed = code.get("runtime") if isinstance(code, dict) else None
     return hashed.removeprefix("0x").lower() if isinstance(hashed, str) else None
 
@@ -77,44 +73,35 @@ def measured_on(content: dict[str, Any]) -> str | None:
 
 
 def figures(part: Part) -> dict[str, Any]:
-    """The plain figures of a part: what is under `figures`, as far as it is a number, a text or a small table.
-
-    Those of gas are no plain ones; `gas` lists them.
-    """
-    if part.name == "gas":
-        return {}
-    return dict(part.content.get("figures", {})) if isinstance(part.content.get("figures"), dict) else {}
+    """The plain figures of a part: numbers, texts and small tables. Those of gas are none; `gas` lists them."""
+    return {} if part.name == "gas" else part.content.get("figures", {})
 
 
 def mutants(part: Part) -> list[dict[str, Any]]:
-    """Every mutant that was run: `name`, `module`, `line`, `operator`, `result`, `by`; empty where there is no part.
+    """Every mutant that was run: `name`, `module`, `result`, `by`; empty where there is no part.
 
     `by` are the invariants, or the tests, that killed it. The run of a mutant ends with its first kill.
     """
-    details = part.content.get("details")
-    found = []
-    for mutant in details.get("mutants", []) if isinstance(details, dict) else []:
-        if mutant.get("result") not in ("killed", "survived", "undecided"):
-            continue
-        killer = mutant.get("by")
-        by = [killer] if isinstance(killer, str) else killer or mutant.get("marked") or [mutant.get("check")]
-        found.append(
-            {
-                "name": str(mutant.get("mutant")),
-                "module": str(mutant.get("module", "")),
-                "line": mutant.get("line"),
-                "operator": str(mutant.get("operator", "")),
-                "result": mutant["result"],
-                "by": [str(name) for name in by if name] if mutant["result"] == "killed" else [],
-            }
-        )
-    return found
+    return [
+        {
+            "name": mutant["mutant"],
+            "module": mutant["module"],
+            "result": mutant["result"],
+            "by": killers(mutant) if mutant["result"] == "killed" else [],
+        }
+        for mutant in part.content.get("details", {}).get("mutants", [])
+        if mutant["result"] in ("killed", "survived", "undecided")
+    ]
+
+
+def killers(mutant: dict[str, Any]) -> list[str]:
+    """What killed a mutant: the invariant that it violated, else those that its test is marked with, else the check."""
+    return [mutant["by"]] if mutant.get("by") else mutant.get("marked") or [mutant["check"]]
 
 
 def explained(part: Part) -> set[str]:
     """The names of the mutants that are explained as equivalent."""
-    details = part.content.get("details")
-    return set(details.get("explained", {})) if isinstance(details, dict) else set()
+    return set(part.content.get("details", {}).get("explained", {}))
 
 
 def gas(part: Part) -> list[dict[str, Any]]:

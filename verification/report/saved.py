@@ -29,31 +29,23 @@ def test_{function}() -> None:
 '''
 
 
-def function_name(failure: dict[str, Any]) -> str:
-    """What the saved test is called: after the invariant, or the test where no invariant failed."""
-    name = failure["invariant"] or failure["test"].removesuffix("::runTest").rpartition("::")[2]
-    return re.sub(r"\W+", "_", name).strip("_").lower().removeprefix("test_")
+def save(folder: Path, failure: dict[str, Any], statement: str | None) -> Path:
+    """Writes the file; returns where. Failures of one invariant in several tests get a file each.
 
-
-def content(failure: dict[str, Any], statement: str | None, name: str) -> str:
-    """The text of the file."""
+    The test is called after the invariant, or after the test that failed where no invariant did.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    failed = failure["invariant"] or failure["test"].removesuffix("::runTest").rpartition("::")[2]
+    function = re.sub(r"\W+", "_", failed).strip("_").lower().removeprefix("test_")
+    path, number = folder / f"test_{function}.py", 2
+    while path.exists():
+        path, number = folder / f"test_{function}_{number}.py", number + 1
     replay = failure["replay"]
     said = f"{failure['invariant']}: {statement}" if failure["invariant"] else failure["error"]
     title = "\n".join(textwrap.wrap(said.replace("\\", "/").replace('"""', "'''"), 110))
     imports = "\n".join(f"from {module} import {', '.join(names)}" for module, names in replay["imports"].items())
     body = "\n".join(f"    {line}".rstrip() for line in replay["lines"])
-    function = function_name(failure)
-    return _HEAD.format(title=title, name=name, imports=imports, function=function, body=body)
-
-
-def save(folder: Path, failure: dict[str, Any], statement: str | None) -> Path:
-    """Writes the file; returns where. Failures of one invariant in several tests get a file each."""
-    folder.mkdir(parents=True, exist_ok=True)
-    stem = f"test_{function_name(failure)}"
-    path, number = folder / f"{stem}.py", 2
-    while path.exists():
-        path, number = folder / f"{stem}_{number}.py", number + 1
-    path.write_text(content(failure, statement, path.name))
+    path.write_text(_HEAD.format(title=title, name=path.name, imports=imports, function=function, body=body))
     return path
 
 

@@ -58,11 +58,6 @@ class Lines:
     text: str
 
 
-def contract_file(tree: Path, file: str) -> Path:
-    """Where a file of the contracts lies that was run: in the source tree, or in the folder that stands in for it."""
-    return contracts_dir() / Path(file).relative_to("contracts") if file.startswith("contracts/") else tree / file
-
-
 def contracts_dir_shown(tree: Path) -> str:
     """The folder of the contracts that were run, as a reader of the report may know it."""
     folder = contracts_dir().resolve()
@@ -76,7 +71,10 @@ def lines(tree: Path, reference: str) -> Lines:
     Raises ValueError where there is no such function.
     """
     file, _, function = reference.partition(":")
-    text = contract_file(tree, file).read_text().splitlines()
+    # The contracts that were run may lie in a folder that stands in for the source tree's.
+    inside = file.startswith("contracts/")
+    path = contracts_dir() / file.removeprefix("contracts/") if inside else tree / file
+    text = path.read_text().splitlines()
     if not function:
         return Lines(file, "", 1, len(text), "")
     begins = next((at for at, line in enumerate(text) if re.match(rf"def {re.escape(function)}\(", line)), None)
@@ -119,14 +117,12 @@ def code(contract: str) -> dict[str, Any]:
     from vyper.compiler.output import build_layout_output
 
     data = deployer(contract).compiler_data
+    codes = {"creation": data.bytecode, "runtime": data.bytecode_runtime}
     layout = build_layout_output(data)["code_layout"]
-    found = {name: code_facts(text) for name, text in (("creation", data.bytecode), ("runtime", data.bytecode_runtime))}
-    return {**found, "immutables": sorted(_immutables(layout), key=lambda field: field["offset"])}
-
-
-def code_facts(text: bytes) -> dict[str, Any]:
-    """The Keccak-256 and the number of bytes of a code."""
-    return {"keccak256": keccak(text).hex(), "bytes": len(text)}
+    return {
+        **{name: {"keccak256": keccak(text).hex(), "bytes": len(text)} for name, text in codes.items()},
+        "immutables": sorted(_immutables(layout), key=lambda field: field["offset"]),
+    }
 
 
 def _immutables(layout: dict[str, Any], module: str = "") -> list[dict[str, Any]]:

@@ -41,7 +41,7 @@ def verify(plan: Plan, out: Path, console: Console) -> int:
     began, out = datetime.now(UTC), out.resolve()
     for name in ("falsified", "run"):
         shutil.rmtree(out / name, ignore_errors=True)
-    campaign = Campaign(tree, out / "run", plan)
+    campaign = Campaign(out / "run", plan)
     watch(campaign, console)
     console.print("writing the report …")
     told = document.build(tree, campaign, began)
@@ -121,10 +121,7 @@ def _conclude(told: dict[str, Any], out: Path, console: Console) -> None:
         console.print(f"This report is partial: {why}.", soft_wrap=True)
     for failure in told["failures"][:MAX_TOLD]:
         name = failure["invariant"] or failure["test"]
-        console.print(Text(f"  {name}: {_calls(failure)}{out.name}/{failure['saved']}"), soft_wrap=True)
+        made = sum(chapter["kind"] == "call" for chapter in failure["story"])
+        calls = f"{made} calls; " if made else ""
+        console.print(Text(f"  {name}: {calls}{out.name}/{failure['saved']}"), soft_wrap=True)
     console.print(Text(f"report: {out / 'index.html'}"), soft_wrap=True)
-
-
-def _calls(failure: dict[str, Any]) -> str:
-    made = sum(chapter["kind"] == "call" for chapter in failure["story"])
-    return f"{made} calls; " if made else ""
