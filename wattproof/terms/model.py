@@ -392,20 +392,11 @@ class Market:
 
     def phase(self, period: int, now: int) -> Phase:
         """T-TIME-1 to T-TIME-11."""
-        start = period * self.period_length
-        if start > MAX_UINT256 or now < start - 2 * self.window:
+        start, end = period * self.period_length, (period + 1) * self.period_length
+        if start > MAX_UINT256:
             return Phase.BIDDING
-        if now < start - self.window:
-            return Phase.REVEALING
-        if now < start:
-            return Phase.MATCHING
-        if now < start + self.period_length:
-            return Phase.DELIVERING
-        if now < start + self.period_length + self.window:
-            return Phase.METERING
-        if now < start + self.period_length + 2 * self.window:
-            return Phase.SETTLING
-        return Phase.CLOSING
+        ends = (start - 2 * self.window, start - self.window, start, end, end + self.window, end + 2 * self.window)
+        return list(Phase)[bisect_right(ends, now)]
 
     def seal_of(self, quote_id: int, bidder: Address, price: int, volume: int, salt: bytes) -> Hashable:
         """T-BID-4."""
