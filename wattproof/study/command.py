@@ -94,10 +94,7 @@ def run_study(
                 return 1
             console.print(Text(f"as played: {check / document.NAME}"), soft_wrap=True)
         return 0
-    except document.BadDocument as problem:
-        print(problem, file=sys.stderr)
-        return 2
-    except PROBLEMS as problem:
+    except (document.BadDocument, *PROBLEMS) as problem:
         return exit_code(problem)
 
 
@@ -155,10 +152,9 @@ def _print(console: Console, results: dict[str, Any]) -> None:
     table = Table(title="The paper's day", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("household", "grid alone p", "market p", "saving p", "saving %"):
         table.add_column(heading, justify="left" if heading == "household" else "right", no_wrap=True)
-    for row in day["households"]:
+    for row in (*day["households"], {**day, "household": "all"}):
         cells = (row["alone_p"], row["market_p"], row["saving_p"], row["saving_percent"] or "-")
         table.add_row(Text(row["household"]), *cells)
-    table.add_row("all", day["alone_p"], day["market_p"], day["saving_p"], day["saving_percent"] or "-")
     console.print(table)
     for text in document.claims(results).values():
         console.print(Text(document.plain(text)), soft_wrap=True)

@@ -61,7 +61,7 @@ class Frame:
 
     seed         decides the varied days and the forecasts
     days         numbers of the days, in order; 0 is the file's own, all others are varied
-    windy        the prosumer that generates least has a wind turbine, too
+    windy        the prosumer that generates least has a wind turbine, too; without prosumers, the first household
     never_right  every forecast is off by 30 to 60 %
     shuffled     the seed deals the consumers' loads anew, but for the largest, which stays where it is
     size         number of households: the file's in turn, copies with varied days of their own; None: the file's
@@ -167,7 +167,7 @@ class Community:
         copies = [(base.names[at % len(base.names)], at // len(base.names)) for at in range(size)]
         self._origin = {f"{name} {copy + 1}" if copy else name: (name, copy) for name, copy in copies}
         self.names: tuple[str, ...] = tuple(self._origin)
-        self.turbine = _turbine(base) if frame.windy else None
+        self.turbine = min(base.prosumers, key=base.generation, default=base.names[0]) if frame.windy else None
         self.classes = {name: base.classes[origin] for name, (origin, _) in self._origin.items()}
         self._forecaster = Forecaster(frame.seed, self.classes)
         self._loads = _dealt(base, frame.seed) if frame.shuffled else {name: name for name in base.names}
@@ -278,11 +278,6 @@ def _habit(rows: Sequence[PeriodRow], name: str) -> Habit:
         if error <= (mean + 10) * load:
             return habit
     return Habit.IRREGULAR
-
-
-def _turbine(base: Base) -> str:
-    """The prosumer that generates least; where there is none, the first household."""
-    return min(base.prosumers, key=base.generation, default=base.names[0])
 
 
 def _dealt(base: Base, seed: int) -> dict[str, str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from wattproof.market.deployment import Tariff
-from wattproof.study.numbers import percentage
+from wattproof.simulation.accounting import percent
 from wattproof.study.results import loads, priority
 
 NAME = "case-study.md"
@@ -183,7 +183,7 @@ def _scale(entries: Sequence[Mapping[str, Any]]) -> str:
     return (
         f"{_verdict(flat and (max(gas) - min(gas)) * 10 <= min(gas), flat)} From {first} to {last} households a "
         f"household's half-hour takes {min(gas):,} to {max(gas):,} gas, and from the second size on {min(rest):,} to "
-        f"{max(rest):,}, a spread of {percentage(max(rest) - min(rest), min(rest))} %. The largest transaction is a "
+        f"{max(rest):,}, a spread of {percent(max(rest) - min(rest), min(rest))}. The largest transaction is a "
         f"`{largest['largest_call']}` of {largest['largest_gas']:,} gas."
     )
 

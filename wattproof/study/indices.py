@@ -54,8 +54,7 @@ def energy_balance(nets: Sequence[int], load: int, generation: int) -> Fraction 
 
     `nets` is what was exchanged with the grid in each period, above 0 from it; `load` and `generation` are the totals.
     """
-    outside = quotient(sum(map(abs, nets)), load + generation)
-    return None if outside is None else 1 - outside
+    return quotient(load + generation - sum(map(abs, nets)), load + generation)
 
 
 def self_sufficiency(nets: Sequence[int], load: int) -> Fraction | None:
@@ -63,5 +62,4 @@ def self_sufficiency(nets: Sequence[int], load: int) -> Fraction | None:
 
     That the sum runs over net_t > 0 is this project's reading of a line that is unclear in the implementations.
     """
-    covered = quotient(sum(net for net in nets if net > 0), load)
-    return None if covered is None else 1 - covered
+    return quotient(load - sum(net for net in nets if net > 0), load)

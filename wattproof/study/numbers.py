@@ -37,11 +37,6 @@ def percent(part: int, whole: int) -> Fraction | None:
     return quotient(100 * part, abs(whole))
 
 
-def percentage(part: int, whole: int, places: int = 1) -> str | None:
-    """The same as a text."""
-    return decimal(percent(part, whole), places)
-
-
 def interval(values: Sequence[Fraction | int | None], places: int = 2) -> dict[str, str | int | None]:
     """The mean of independent values and its 95 % confidence interval by Student's t: mean, low, high and n.
 
@@ -49,19 +44,14 @@ def interval(values: Sequence[Fraction | int | None], places: int = 2) -> dict[s
     of freedom on the table's last value is used, which is wider than needed.
     """
     known = [Fraction(value) for value in values if value is not None]
-    if not known:
-        return {"mean": None, "low": None, "high": None, "n": 0}
-    middle = mean(known)
-    if len(known) < 2:
-        return {"mean": decimal(middle, places), "low": None, "high": None, "n": 1}
-    t = Fraction(T_975[min(len(known) - 1, len(T_975)) - 1])
-    reach = t * _root(variance(known, middle) / len(known))
-    return {
-        "mean": decimal(middle, places),
-        "low": decimal(middle - reach, places),
-        "high": decimal(middle + reach, places),
-        "n": len(known),
-    }
+    middle = mean(known) if known else None
+    low = high = None
+    if middle is not None and len(known) > 1:
+        t = Fraction(T_975[min(len(known) - 1, len(T_975)) - 1])
+        reach = t * _root(variance(known, middle) / len(known))
+        low, high = middle - reach, middle + reach
+    bounds = {"mean": middle, "low": low, "high": high}
+    return {**{name: decimal(value, places) for name, value in bounds.items()}, "n": len(known)}
 
 
 def _root(value: Fraction) -> Fraction:

@@ -69,12 +69,8 @@ def sized(size: Size, households: int) -> Size:
     """The size for a community of so many households: a larger one takes longer, so that fewer are played."""
     if households <= USUAL:
         return size
-
-    def fewer(seeds: int) -> int:
-        return max(2, seeds * USUAL // households)
-
-    parts = {name: fewer(getattr(size, name)) for name in ("seeds", "variants", "strategies")}
-    return replace(size, name=f"{size.name}, fewer communities", **parts)
+    fewer = {name: max(2, getattr(size, name) * USUAL // households) for name in ("seeds", "variants", "strategies")}
+    return replace(size, name=f"{size.name}, fewer communities", **fewer)
 
 
 FARM = Conduct(farmed=TIERS[-1])
@@ -83,16 +79,11 @@ FARM = Conduct(farmed=TIERS[-1])
 
 @dataclass(frozen=True)
 class Strategy:
-    """Households that act otherwise than the rest, and whose gain is counted."""
+    """Households that act otherwise than the rest, the keys of `conduct`, and whose gain is counted."""
 
     key: str
     title: str
     conduct: dict[str, Conduct]
-
-    @property
-    def actors(self) -> tuple[str, ...]:
-        """The households."""
-        return tuple(self.conduct)
 
 
 def strategies(base: Base) -> list[Strategy]:

@@ -462,14 +462,14 @@ def strategic(base: Base, size: Size, played: Played) -> list[dict[str, Any]]:
             for (_, key, seed), days in _of(played, "strategy")
             if key == strategy.key
         ]
-        others = [name for name in base.names if name not in strategy.actors]
+        others = [name for name in base.names if name not in strategy.conduct]
         traded = [(acted.community.bought, plain.community.bought) for acted, plain in pairs]
         made.append(
             {
                 "strategy": strategy.key,
                 "title": strategy.title,
-                "actors": list(strategy.actors),
-                "gain_p_a_day": _change(pairs, lambda day, names=strategy.actors: day.of(names).saving),
+                "actors": list(strategy.conduct),
+                "gain_p_a_day": _change(pairs, lambda day, names=strategy.conduct: day.of(names).saving),
                 "others_p_a_day": _change(pairs, lambda day, names=others: day.of(names).saving),
                 "traded_change_percent": interval([percent(new - old, old) for new, old in traded], 1),
                 "fees_p_a_day": _change(pairs, lambda day: day.fees),
