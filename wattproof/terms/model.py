@@ -165,9 +165,6 @@ class PositionView(NamedTuple):
     settled: bool
 
 
-NO_POSITION = PositionView(0, 0, 0, 0, 0, False)
-
-
 # ---- what is remembered --------------------------------------------------------------
 
 
@@ -364,9 +361,7 @@ class Market:
 
     def position(self, user: Address, period: int) -> PositionView:
         """T-ACC-5, T-ACC-10 to T-ACC-13."""
-        p = self.positions.get((user, period))
-        if p is None:
-            return NO_POSITION
+        p = self.positions.get((user, period)) or Position()
         return PositionView(p.agreed, p.bought, p.received, p.delivered, len(p.stakes), p.settled)
 
     def quote_of(self, prosumer: Address, period: int) -> int:
@@ -879,8 +874,8 @@ class Market:
 
     def _has_business(self, user: Address, period: int) -> bool:
         """T-MET-5: a quote of its own that was not withdrawn, a stake in another one (T-ACC-5), or a purchase."""
-        p = self.positions.get((user, period))
-        return p is not None and bool(p.stakes or p.bought)
+        p = self.positions.get((user, period)) or Position()
+        return bool(p.stakes or p.bought)
 
     def _most_exported(self, user: Address, period: int) -> int:
         """T-MET-3, T-MET-15: the most that counts as exported where the reading comes now."""
