@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from wattproof.study.numbers import decimal, interval, percentage
+from wattproof.study.numbers import decimal, interval, percent
 
 
 @pytest.mark.parametrize(
@@ -27,14 +27,14 @@ def test_decimal(value: Fraction | int, places: int, text: str) -> None:
 
 def test_nothing_stays_nothing() -> None:
     assert decimal(None) is None
-    assert percentage(1, 0) is None
+    assert percent(1, 0) is None
     assert interval([]) == interval([None]) == {"mean": None, "low": None, "high": None, "n": 0}
     assert interval([3]) == {"mean": "3.00", "low": None, "high": None, "n": 1}
 
 
-def test_percentage_is_of_the_size() -> None:
-    assert percentage(1, -4) == "25.0"
-    assert percentage(-1, 4) == "-25.0"
+def test_percent_is_of_the_size() -> None:
+    assert percent(1, -4) == 25
+    assert percent(-1, 4) == -25
 
 
 def test_interval_by_hand() -> None:

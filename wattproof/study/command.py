@@ -7,8 +7,6 @@ import json
 import platform
 import sys
 import time
-from collections.abc import Iterable
-from contextlib import ExitStack
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -22,11 +20,12 @@ from rich.text import Text
 
 from wattproof import __version__
 from wattproof.evm.engine import available, make_env
+from wattproof.market.deployment import deployer
 from wattproof.simulation.day import PROBLEMS, exit_code
 from wattproof.simulation.households import DEFAULT_FILE, Households, open_households
 from wattproof.study import document
 from wattproof.study.communities import Base
-from wattproof.study.plan import FULL, REDUCED, Size, Task, default_jobs, execute, sized, tasks, timed, workers
+from wattproof.study.plan import FULL, REDUCED, Size, default_jobs, sized, tasks, timed, workers
 from wattproof.study.results import SCHEMA, gather
 
 
@@ -64,7 +63,8 @@ def run_study(
                 document.read(folder)
         out.mkdir(parents=True, exist_ok=True)
         # Compiled once before the workers start: they find it in titanoboa's cache on disk.
-        _compile()
+        for name in ("EnergyMarket", "MarketLens", "EnergyCredit"):
+            _ = deployer(name).compiler_data.bytecode
         played, times = _play(base, size, seed, chosen, jobs or default_jobs(), console)
         name = "wattproof/data/households.csv" if households is None else str(households)
         results = {
@@ -72,7 +72,12 @@ def run_study(
             **gather(base, size, seed, played),
             "times": times,
         }
-        write(base, results, played["day",], out)
+        # Imported late: it takes a second.
+        from wattproof.study.figures import draw_all
+
+        draw_all(base, played["day",], results, out)
+        text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
+        (out / "results.json").write_text(text, encoding="utf-8")
         _print(console, results)
         console.print(Text(f"written: {out} ({time.monotonic() - started:.0f} s)"), soft_wrap=True)
         if docs:
@@ -89,18 +94,8 @@ def run_study(
                 return 1
             console.print(Text(f"as played: {check / document.NAME}"), soft_wrap=True)
         return 0
-    except document.BadDocument as problem:
-        print(problem, file=sys.stderr)
-        return 2
-    except PROBLEMS as problem:
+    except (document.BadDocument, *PROBLEMS) as problem:
         return exit_code(problem)
-
-
-def _compile() -> None:
-    from wattproof.market.deployment import deployer
-
-    for name in ("EnergyMarket", "MarketLens", "EnergyCredit"):
-        _ = deployer(name).compiler_data.bytecode
 
 
 def _play(
@@ -117,10 +112,7 @@ def _play(
         TimeRemainingColumn(),
     )
     played: dict[tuple[Any, ...], Any] = {}
-    with ExitStack() as stack:
-        progress = stack.enter_context(
-            Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         # A timed community takes about as long as its households do for a fifth of a day.
         weights = {nodes: max(1, nodes // 50) for nodes in size.nodes}
         bar = progress.add_task("playing", total=sum(task.weight for task in todo) + sum(weights.values()))
@@ -131,13 +123,8 @@ def _play(
         times = []
         for nodes in size.nodes:
             seconds = timed(base, nodes, engine, seed)
-            times.append(
-                {
-                    "nodes": nodes,
-                    "seconds": f"{seconds:.2f}",
-                    "ms_per_household": f"{1000 * seconds / nodes:.1f}",
-                }
-            )
+            taken = {"seconds": f"{seconds:.2f}", "ms_per_household": f"{1000 * seconds / nodes:.1f}"}
+            times.append({"nodes": nodes, **taken})
             progress.update(bar, advance=weights[nodes], description="timing  ")
     return played, times
 
@@ -160,31 +147,16 @@ def described(source: Households, name: str, seed: int, engine: str, size: Size)
     }
 
 
-def write(base: Base, results: dict[str, Any], whole: Any, out: Path) -> None:
-    """Writes results.json and the figures with their data."""
-    # Imported late: it takes a second.
-    from wattproof.study.figures import draw_all
-
-    draw_all(base, whole, results, out)
-    (out / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def play_here(base: Base, todo: Iterable[Task], engine: str) -> dict[tuple[Any, ...], Any]:
-    """Plays tasks one by one in this process; results by key."""
-    return {task.key: execute(base, task, engine) for task in todo}
-
-
 def _print(console: Console, results: dict[str, Any]) -> None:
     day, month = results["day"], results["month"]
     table = Table(title="The paper's day", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("household", "grid alone p", "market p", "saving p", "saving %"):
         table.add_column(heading, justify="left" if heading == "household" else "right", no_wrap=True)
-    for row in day["households"]:
+    for row in (*day["households"], {**day, "household": "all"}):
         cells = (row["alone_p"], row["market_p"], row["saving_p"], row["saving_percent"] or "-")
         table.add_row(Text(row["household"]), *cells)
-    table.add_row("all", day["alone_p"], day["market_p"], day["saving_p"], day["saving_percent"] or "-")
     console.print(table)
-    for _, text in document.claims(results).items():
+    for text in document.claims(results).values():
         console.print(Text(document.plain(text)), soft_wrap=True)
     console.print(
         Text(

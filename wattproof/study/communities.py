@@ -61,7 +61,7 @@ class Frame:
 
     seed         decides the varied days and the forecasts
     days         numbers of the days, in order; 0 is the file's own, all others are varied
-    windy        the prosumer that generates least has a wind turbine, too
+    windy        the prosumer that generates least has a wind turbine, too; without prosumers, the first household
     never_right  every forecast is off by 30 to 60 %
     shuffled     the seed deals the consumers' loads anew, but for the largest, which stays where it is
     size         number of households: the file's in turn, copies with varied days of their own; None: the file's
@@ -85,12 +85,12 @@ class Frame:
 class Base:
     """The days of a file, in memory: for each household its 48 half-hours, a day after the other.
 
-    `names`, `prosumers`, `capacities`, `has_forecasts` and `first_period` are as in `Households`, and so are `classes`,
-    but where the file brings forecasts of its own, which then tell the classes.
+    All else is as in `Households`, `prosumers` in the order of the file; but the file's own forecasts, where it brings
+    some, tell the `classes`.
     """
 
     names: tuple[str, ...]
-    prosumers: frozenset[str]
+    prosumers: tuple[str, ...]
     capacities: Mapping[str, int]
     classes: Mapping[str, Habit]
     has_forecasts: bool
@@ -112,7 +112,7 @@ class Base:
         classes = households.classes.items()
         return cls(
             households.names,
-            households.prosumers,
+            tuple(name for name in households.names if name in households.prosumers),
             households.capacities,
             {name: _habit(rows, name) if households.has_forecasts else habit for name, habit in classes},
             households.has_forecasts,
@@ -124,6 +124,10 @@ class Base:
     def consumers(self) -> tuple[str, ...]:
         """The households without generation, in the order of the file."""
         return tuple(name for name in self.names if name not in self.prosumers)
+
+    def consumers_of(self, habit: Habit) -> tuple[str, ...]:
+        """The consumers whose forecasts are of this class."""
+        return tuple(name for name in self.consumers if self.classes[name] is habit)
 
     def load(self, name: str) -> int:
         """What a household used in the whole file, in Wh."""
@@ -163,7 +167,7 @@ class Community:
         copies = [(base.names[at % len(base.names)], at // len(base.names)) for at in range(size)]
         self._origin = {f"{name} {copy + 1}" if copy else name: (name, copy) for name, copy in copies}
         self.names: tuple[str, ...] = tuple(self._origin)
-        self.turbine = _turbine(base) if frame.windy else None
+        self.turbine = min(base.prosumers, key=base.generation, default=base.names[0]) if frame.windy else None
         self.classes = {name: base.classes[origin] for name, (origin, _) in self._origin.items()}
         self._forecaster = Forecaster(frame.seed, self.classes)
         self._loads = _dealt(base, frame.seed) if frame.shuffled else {name: name for name in base.names}
@@ -218,17 +222,14 @@ class Community:
 
     def _expected(self, name: str, number: int, at: int, actual: HalfHour) -> HalfHour:
         """The half-hour with seeded forecasts."""
-        most = self.capacities[name]
-        if self.frame.never_right:
-            return actual._replace(
-                forecast_load=_scaled(actual.load, 1000 + self._wrong(f"load:{number}:{at}:{name}"), most),
-                forecast_pv=_scaled(actual.pv, 1000 + self._wrong(f"pv:{number}:{at}:{name}"), most),
-            )
-        period = number * HALF_HOURS + at
-        return actual._replace(
-            forecast_load=self._forecaster.forecast(name, period, "load", actual.load, most),
-            forecast_pv=self._forecaster.forecast(name, period, "pv", actual.pv, most),
-        )
+
+        def expected(kind: str) -> int:
+            energy, most = getattr(actual, kind), self.capacities[name]
+            if self.frame.never_right:
+                return _scaled(energy, 1000 + self._wrong(f"{kind}:{number}:{at}:{name}"), most)
+            return self._forecaster.forecast(name, number * HALF_HOURS + at, kind, energy, most)
+
+        return actual._replace(forecast_load=expected("load"), forecast_pv=expected("pv"))
 
     def _wrong(self, key: str) -> int:
         """An error in thousandths, up or down, that is never small."""
@@ -277,11 +278,6 @@ def _habit(rows: Sequence[PeriodRow], name: str) -> Habit:
         if error <= (mean + 10) * load:
             return habit
     return Habit.IRREGULAR
-
-
-def _turbine(base: Base) -> str:
-    """The prosumer that generates least; where there is none, the first household."""
-    return min((name for name in base.names if name in base.prosumers), key=base.generation, default=base.names[0])
 
 
 def _dealt(base: Base, seed: int) -> dict[str, str]:

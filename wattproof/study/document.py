@@ -6,7 +6,6 @@ into the results (households and the like by their name), or that of a claim or 
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from wattproof.market.deployment import Tariff
+from wattproof.simulation.accounting import percent
+from wattproof.study.results import loads, priority
 
 NAME = "case-study.md"
 DATA = "case-study.json"
@@ -31,14 +32,14 @@ class BadDocument(Exception):
 
 
 def renew(docs: Path, results: Mapping[str, Any], out: Path) -> None:
-    """Puts the results into the document, writes them beside it, and copies the figures that it shows from `out`."""
+    """Puts the results into the document, and copies them and the figures that it shows from `out` beside it."""
     text = read(docs)
     renewed = render(text, values(results))
     figures = docs / "figures"
     figures.mkdir(exist_ok=True)
     for name in FIGURE.findall(text):
         shutil.copyfile(out / f"{name}.svg", figures / f"{name}.svg")
-    (docs / DATA).write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    shutil.copyfile(out / "results.json", docs / DATA)
     (docs / NAME).write_text(renewed, encoding="utf-8")
 
 
@@ -182,7 +183,7 @@ def _scale(entries: Sequence[Mapping[str, Any]]) -> str:
     return (
         f"{_verdict(flat and (max(gas) - min(gas)) * 10 <= min(gas), flat)} From {first} to {last} households a "
         f"household's half-hour takes {min(gas):,} to {max(gas):,} gas, and from the second size on {min(rest):,} to "
-        f"{max(rest):,}, a spread of {_percent(max(rest) - min(rest), min(rest))}. The largest transaction is a "
+        f"{max(rest):,}, a spread of {percent(max(rest) - min(rest), min(rest))}. The largest transaction is a "
         f"`{largest['largest_call']}` of {largest['largest_gas']:,} gas."
     )
 
@@ -201,13 +202,13 @@ def _order(deals: Sequence[Mapping[str, Any]]) -> str:
     for entry in usual:
         if not entry["shuffled"]:
             chances = ", ".join(f"{name} {shown(value['mean'])} %" for name, value in entry["groups"].items())
-            text += f"With priority at {_step(entry)} and loads as in the file a bid's chance is: {chances}. "
+            text += f"With priority at {priority(step)} and loads as in the file a bid's chance is: {chances}. "
     gaps, differences = [], []
     for entry in deals:
         if entry["shuffled"] and {"regular", "irregular"} <= set(entry["groups"]):
             regular, irregular = (Decimal(entry["groups"][key]["mean"] or 0) for key in ("regular", "irregular"))
             differences.append(regular - irregular)
-            gaps.append(f"{shown(str(regular - irregular))} with priority {_step(entry)}")
+            gaps.append(f"{shown(str(regular - irregular))} with priority {priority(entry['priority_step'])}")
     if gaps:
         text += "Priority works the paper's way: " if differences == sorted(differences) else "Priority does little: "
         text += (
@@ -217,31 +218,18 @@ def _order(deals: Sequence[Mapping[str, Any]]) -> str:
     return f"{text}The paper's whole order holds in {held} of {number} runs."
 
 
-def _loads(entry: Mapping[str, Any]) -> str:
-    return "dealt anew" if entry["shuffled"] else "as in the file"
-
-
-def _step(entry: Mapping[str, Any]) -> str:
-    return f"{entry['priority_step'] // 100} % a tier" if entry["priority_step"] else "off"
-
-
-def _percent(part: int, whole: int) -> str:
-    """Per cent with one decimal, rounded to the nearest; exact integers."""
-    if not whole:
-        return "-"
-    tenths = (2000 * part + whole) // (2 * whole)
-    return f"{tenths // 10}.{tenths % 10} %"
-
-
 # ---- tables -----------------------------------------------------------------------------------
 
 
 def tables(results: Mapping[str, Any]) -> dict[str, str]:
     """The tables of the document, in Markdown."""
     labels = {entry["household"]: entry["label"] for entry in results["households"]}
-    month = {entry["household"]: entry for entry in results["month"]["households"]}
-    made = {
-        "households": _table(
+
+    def labelled(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        return [{**entry, "label": labels[entry["household"]]} for entry in entries]
+
+    return {
+        "households": _markdown(
             ("household", "forecasts", "load, kWh", "generation, kWh"),
             [
                 (entry["label"], entry["habit"] or "of the file", _kwh(entry["load_wh"]), _kwh(entry["generation_wh"]))
@@ -250,173 +238,97 @@ def tables(results: Mapping[str, Any]) -> dict[str, str]:
         ),
         "day": _table(
             ("household", "tier", "grid alone, p", "market, p", "saving, p", "saving, %"),
-            [
-                (
-                    labels[row["household"]],
-                    row["tier"],
-                    row["alone_p"],
-                    row["market_p"],
-                    row["saving_p"],
-                    row["saving_percent"],
-                )
-                for row in results["day"]["households"]
-            ],
+            ("label", "tier", "alone_p", "market_p", "saving_p", "saving_percent"),
+            labelled(results["day"]["households"]),
         ),
         "adaptation": _table(
             (
-                "SDR",
-                "half-hours",
-                "could clear, Wh",
-                "matched, Wh",
-                "traded, Wh",
-                "mean price, p/kWh",
-                "saving, p",
-                "value tapped",
-                "households better",
-                "worse",
+                *("SDR", "half-hours", "could clear, Wh", "matched, Wh", "traded, Wh"),
+                *("mean price, p/kWh", "saving, p", "value tapped", "households better", "worse"),
             ),
-            [
-                (
-                    entry["sdr"],
-                    entry["half_hours"],
-                    entry["could_clear_wh"],
-                    entry["cleared_wh"],
-                    entry["delivered_wh"],
-                    entry["price"],
-                    entry["saving_p"],
-                    entry["value"],
-                    entry["better"],
-                    entry["worse"],
-                )
-                for entry in results["adaptation"]
-            ],
+            (
+                *("sdr", "half_hours", "could_clear_wh", "cleared_wh", "delivered_wh"),
+                *("price", "saving_p", "value", "better", "worse"),
+            ),
+            results["adaptation"],
         ),
-        "indices": _indices(results),
+        "indices": _indices(results["day"]["indices"], results["month"]),
         "month": _table(
             ("household", "saving, p a day", "saving, %", "tier at the end", "good records, %", "days that cost more"),
+            ("label", "saving_p_a_day", "saving_percent", "tier", "good_percent", "costly"),
             [
-                (
-                    labels[name],
-                    entry["saving_p_a_day"],
-                    entry["saving_percent"],
-                    entry["tier"],
-                    entry["good_percent"],
-                    f"{entry['days_worse']:,} of {entry['days']:,}",
-                )
-                for name, entry in month.items()
+                {**entry, "costly": f"{entry['days_worse']:,} of {entry['days']:,}"}
+                for entry in labelled(results["month"]["households"])
             ],
         ),
-        "deals": _deal_table(results),
+        "deals": _deals(results["deals"], labels),
         "compared": _compared(results),
         "strategies": _table(
             ("strategy", "its player, p a day", "all others, p a day", "the owner's fees, p a day", "local trade, %"),
-            [
-                (
-                    entry["title"],
-                    entry["gain_p_a_day"],
-                    entry["others_p_a_day"],
-                    entry["fees_p_a_day"],
-                    entry["traded_change_percent"],
-                )
-                for entry in results["strategies"]
-            ],
+            ("title", "gain_p_a_day", "others_p_a_day", "fees_p_a_day", "traded_change_percent"),
+            results["strategies"],
         ),
         "ranking": _ranking(results["ranking"], labels),
         "attacks": _table(
             (
-                "attack",
-                "bids rank by",
-                "its player",
-                "the prosumers",
-                "the other consumers",
-                "the owner",
-                "the supplier",
+                *("attack", "bids rank by", "its player", "the prosumers", "the other consumers"),
+                *("the owner", "the supplier"),
             ),
+            ("attack", "ranking", "player", "prosumers", "consumers", "owner", "supplier"),
             [
-                (attack, ranking, *(results["ranking"][kind][ranking][who] for who in _PARTIES))
+                {"attack": attack, "ranking": ranking, **results["ranking"][kind][ranking]}
                 for kind, attack in (("shill", "a shill"), ("farm", "farmed standing"))
                 for ranking in ("amount", "price")
             ],
         ),
         "gas": _table(
             ("households", "gas per household and half-hour", "calls", "largest transaction", "its gas"),
+            ("nodes", "gas", "calls_per_household", "call", "largest_gas"),
             [
-                (
-                    entry["nodes"],
-                    int(entry["gas_per_household"]),
-                    entry["calls_per_household"],
-                    f"`{entry['largest_call']}`",
-                    entry["largest_gas"],
-                )
+                {**entry, "gas": int(entry["gas_per_household"]), "call": f"`{entry['largest_call']}`"}
                 for entry in results["gas"]
             ],
         ),
         "times": _table(
             ("households", "seconds per half-hour", "milliseconds per household"),
-            [(entry["nodes"], entry["seconds"], entry["ms_per_household"]) for entry in results.get("times", [])],
+            ("nodes", "seconds", "ms_per_household"),
+            results.get("times", []),
         ),
     }
-    return made
 
 
-_PARTIES = ("player", "prosumers", "consumers", "owner", "supplier")
-"""Whom an attack changes something for."""
-
-
-def _ranking(compared: Mapping[str, Any], labels: Mapping[str, str]) -> str:
-    one, own = compared["one"], compared["own"]
-    rows = [(labels[first["household"]], first, second)
-            for first, second in zip(one["households"], own["households"], strict=True)]  # fmt: skip
-    rows += [
-        (text, one[key], own[key])
-        for key, text in (
-            ("prosumers", "a prosumer"),
-            ("consumers", "a consumer"),
-            ("cautious", "a consumer that bids low"),
-            ("eager", "a consumer that bids high"),
-            ("community", "a household"),
-        )
-    ]
-    return _table(
-        ("saving, p a day", "one price, by amount", "by price: change", "own prices, by amount", "by price: change"),
-        [(text, first["amount"], first["change"], second["amount"], second["change"]) for text, first, second in rows],
+def _indices(of_day: Mapping[str, Any], of_month: Mapping[str, Any]) -> str:
+    names = {
+        "value": "value tapping",
+        "willingness": "participation willingness",
+        "equality_alone": "equality, grid alone",
+        "equality_market": "equality, with the market",
+        "balance_alone": "energy balance, each household by itself",
+        "balance_invoiced": "energy balance, by the invoices",
+        "balance_border": "energy balance, at the border",
+        "sufficiency_alone": "self-sufficiency, each household by itself",
+        "sufficiency_invoiced": "self-sufficiency, by the invoices",
+        "sufficiency_border": "self-sufficiency, at the border",
+    }
+    return _markdown(
+        ("index", "the paper's day", "over the month"),
+        [(text, of_day[key], of_month.get(key)) for key, text in names.items()],
     )
 
 
-def _indices(results: Mapping[str, Any]) -> str:
-    of_day, of_month = results["day"]["indices"], results["month"]
-    return _table(
-        ("index", "the paper's day", "over the month"),
+def _deals(deals: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> str:
+    heading = (f"{priority(entry['priority_step'])}, {loads(entry['shuffled'])}" for entry in deals)
+    return _markdown(
+        ("consumer", *heading),
         [
-            ("value tapping", of_day["value"], of_month["value"]),
-            ("participation willingness", of_day["willingness"], of_month["willingness"]),
-            ("equality, grid alone", of_day["equality_alone"], of_month["equality_alone"]),
-            ("equality, with the market", of_day["equality_market"], of_month["equality_market"]),
-            ("energy balance, each household by itself", of_day["balance_alone"], None),
-            ("energy balance, by the invoices", of_day["balance_invoiced"], None),
-            ("energy balance, at the border", of_day["balance_border"], None),
-            ("self-sufficiency, each household by itself", of_day["sufficiency_alone"], None),
-            ("self-sufficiency, by the invoices", of_day["sufficiency_invoiced"], None),
-            ("self-sufficiency, at the border", of_day["sufficiency_border"], None),
+            (labels[name], *(entry["households"][name]["deals_percent"] for entry in deals))
+            for name in (deals[0]["households"] if deals else ())
         ],
     )
 
 
-def _deal_table(results: Mapping[str, Any]) -> str:
-    deals = results["deals"]
-    labels = {entry["household"]: entry["label"] for entry in results["households"]}
-    heading = ["consumer"]
-    for entry in deals:
-        heading.append(f"{_step(entry)}, {_loads(entry)}")
-    rows = [
-        (labels[name], *(entry["households"][name]["deals_percent"] for entry in deals))
-        for name in (deals[0]["households"] if deals else ())
-    ]
-    return _table(heading, rows)
-
-
 def _compared(results: Mapping[str, Any]) -> str:
-    plain_, stress, wind = results["stress"]["plain"], results["stress"]["stress"], results["wind"]["wind"]
+    outlines = results["stress"]["plain"], results["stress"]["stress"], results["wind"]["wind"]
     lines = (
         ("saving, p a day", "saving_p_a_day"),
         ("saving, %", "saving_percent"),
@@ -432,9 +344,29 @@ def _compared(results: Mapping[str, Any]) -> str:
         ("half-hours that balance", "balanced"),
         ("of", "half_hours"),
     )
-    return _table(
+    return _markdown(
         ("", "as forecast", "every forecast wrong", "with a turbine"),
-        [(text, plain_[key], stress[key], wind[key]) for text, key in lines],
+        [(text, *(outline[key] for outline in outlines)) for text, key in lines],
+    )
+
+
+def _ranking(compared: Mapping[str, Any], labels: Mapping[str, str]) -> str:
+    one, own = compared["one"], compared["own"]
+    groups = {
+        "prosumers": "a prosumer",
+        "consumers": "a consumer",
+        "cautious": "a consumer that bids low",
+        "eager": "a consumer that bids high",
+        "community": "a household",
+    }
+    rows = [
+        *((labels[first["household"]], first, second)
+          for first, second in zip(one["households"], own["households"], strict=True)),
+        *((text, one[key], own[key]) for key, text in groups.items()),
+    ]  # fmt: skip
+    return _markdown(
+        ("saving, p a day", "one price, by amount", "by price: change", "own prices, by amount", "by price: change"),
+        [(text, first["amount"], first["change"], second["amount"], second["change"]) for text, first, second in rows],
     )
 
 
@@ -442,7 +374,12 @@ def _kwh(wh: int) -> str:
     return f"{wh // 1000}.{wh % 1000:03}"
 
 
-def _table(heading: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Markdown: the first column to the left, the others to the right."""
+def _table(heading: Sequence[str], keys: Sequence[str], entries: Sequence[Mapping[str, Any]]) -> str:
+    """A line for each entry, with what it has at `keys`."""
+    return _markdown(heading, [[entry[key] for key in keys] for entry in entries])
+
+
+def _markdown(heading: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """The first column to the left, the others to the right."""
     lines = [heading, ["---", *["---:"] * (len(heading) - 1)], *([shown(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

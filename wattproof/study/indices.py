@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from wattproof.study.numbers import quotient
+
 
 def value_tapping(cost: int, cost_without: int, cost_at_best: int) -> Fraction | None:
     """(V_mech - V_ref) / (V_max - V_ref): how much of the value that sharing could have, the mechanism taps.
@@ -20,12 +22,12 @@ def value_tapping(cost: int, cost_without: int, cost_at_best: int) -> Fraction |
     V is the community's economic value, here less its cost: with the mechanism, without it, and at best. None where
     there is nothing to tap. Below 0 where the mechanism costs the community more than it saves.
     """
-    return _ratio(cost_without - cost, cost_without - cost_at_best)
+    return quotient(cost_without - cost, cost_without - cost_at_best)
 
 
 def participation_willingness(costs: Sequence[int], costs_without: Sequence[int]) -> Fraction | None:
     """Households whose cost falls / all households; who pays the same is not counted. ValueError: unequal lengths."""
-    return _ratio(sum(new < old for new, old in zip(costs, costs_without, strict=True)), len(costs))
+    return quotient(sum(new < old for new, old in zip(costs, costs_without, strict=True)), len(costs))
 
 
 def equality(costs: Sequence[int]) -> Fraction | None:
@@ -52,8 +54,7 @@ def energy_balance(nets: Sequence[int], load: int, generation: int) -> Fraction 
 
     `nets` is what was exchanged with the grid in each period, above 0 from it; `load` and `generation` are the totals.
     """
-    outside = _ratio(sum(map(abs, nets)), load + generation)
-    return None if outside is None else 1 - outside
+    return quotient(load + generation - sum(map(abs, nets)), load + generation)
 
 
 def self_sufficiency(nets: Sequence[int], load: int) -> Fraction | None:
@@ -61,9 +62,4 @@ def self_sufficiency(nets: Sequence[int], load: int) -> Fraction | None:
 
     That the sum runs over net_t > 0 is this project's reading of a line that is unclear in the implementations.
     """
-    covered = _ratio(sum(net for net in nets if net > 0), load)
-    return None if covered is None else 1 - covered
-
-
-def _ratio(numerator: int, denominator: int) -> Fraction | None:
-    return Fraction(numerator, denominator) if denominator else None
+    return quotient(load - sum(net for net in nets if net > 0), load)

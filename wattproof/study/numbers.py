@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from statistics import mean, variance
 
 T_975 = (
     *("12.706", "4.303", "3.182", "2.776", "2.571", "2.447", "2.365", "2.306", "2.262", "2.228"),
@@ -26,9 +27,14 @@ def decimal(value: Fraction | int | None, places: int = 2) -> str | None:
     return f"{sign}{whole}" + (f".{rest:0{places}}" if places else "")
 
 
-def percentage(part: int, whole: int, places: int = 1) -> str | None:
+def quotient(part: Fraction | int, whole: int) -> Fraction | None:
+    """`part` of `whole`; None of nothing."""
+    return Fraction(part, whole) if whole else None
+
+
+def percent(part: int, whole: int) -> Fraction | None:
     """`part` in per cent of the size of `whole`, without the sign; None of nothing."""
-    return decimal(Fraction(100 * part, abs(whole)), places) if whole else None
+    return quotient(100 * part, abs(whole))
 
 
 def interval(values: Sequence[Fraction | int | None], places: int = 2) -> dict[str, str | int | None]:
@@ -38,20 +44,14 @@ def interval(values: Sequence[Fraction | int | None], places: int = 2) -> dict[s
     of freedom on the table's last value is used, which is wider than needed.
     """
     known = [Fraction(value) for value in values if value is not None]
-    if not known:
-        return {"mean": None, "low": None, "high": None, "n": 0}
-    mean = sum(known, Fraction(0)) / len(known)
-    if len(known) < 2:
-        return {"mean": decimal(mean, places), "low": None, "high": None, "n": 1}
-    variance = sum(((value - mean) ** 2 for value in known), Fraction(0)) / (len(known) - 1)
-    t = Fraction(T_975[min(len(known) - 1, len(T_975)) - 1])
-    reach = t * _root(variance / len(known))
-    return {
-        "mean": decimal(mean, places),
-        "low": decimal(mean - reach, places),
-        "high": decimal(mean + reach, places),
-        "n": len(known),
-    }
+    middle = mean(known) if known else None
+    low = high = None
+    if middle is not None and len(known) > 1:
+        t = Fraction(T_975[min(len(known) - 1, len(T_975)) - 1])
+        reach = t * _root(variance(known, middle) / len(known))
+        low, high = middle - reach, middle + reach
+    bounds = {"mean": middle, "low": low, "high": high}
+    return {**{name: decimal(value, places) for name, value in bounds.items()}, "n": len(known)}
 
 
 def _root(value: Fraction) -> Fraction:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from itertools import product
 from multiprocessing import get_context
 from typing import Any
 
@@ -67,17 +69,8 @@ def sized(size: Size, households: int) -> Size:
     """The size for a community of so many households: a larger one takes longer, so that fewer are played."""
     if households <= USUAL:
         return size
-
-    def fewer(seeds: int) -> int:
-        return max(2, seeds * USUAL // households)
-
-    return replace(
-        size,
-        name=f"{size.name}, fewer communities",
-        seeds=fewer(size.seeds),
-        variants=fewer(size.variants),
-        strategies=fewer(size.strategies),
-    )
+    fewer = {name: max(2, getattr(size, name) * USUAL // households) for name in ("seeds", "variants", "strategies")}
+    return replace(size, name=f"{size.name}, fewer communities", **fewer)
 
 
 FARM = Conduct(farmed=TIER_THRESHOLDS[-1])
@@ -86,12 +79,11 @@ FARM = Conduct(farmed=TIER_THRESHOLDS[-1])
 
 @dataclass(frozen=True)
 class Strategy:
-    """Households that act otherwise than the rest, and whose gain is counted."""
+    """Households that act otherwise than the rest, the keys of `conduct`, and whose gain is counted."""
 
     key: str
     title: str
     conduct: dict[str, Conduct]
-    actors: tuple[str, ...]
 
 
 def strategies(base: Base) -> list[Strategy]:
@@ -99,59 +91,52 @@ def strategies(base: Base) -> list[Strategy]:
     household that the file does not have are left out."""
     seller = max(sorted(base.prosumers), key=base.generation, default=None)
     buyer = base.largest_consumer
-    made = []
+    made: list[Strategy] = []
     if seller:
-        for key, title, factor in (
-            ("quote-125", "a prosumer quotes 125 % of its forecast", 1250),
-            ("quote-200", "a prosumer quotes 200 % of its forecast", 2000),
-            ("quote-80", "a prosumer quotes 80 % of its forecast", 800),
-            ("quote-103", "a prosumer quotes 103 % of its forecast, for the waivers", 1030),
-        ):
-            made.append(Strategy(key, title, {seller: Conduct(quotes=factor)}, (seller,)))
+        waivers = "a prosumer quotes 103 % of its forecast, for the waivers"
+        made += [
+            Strategy("quote-125", "a prosumer quotes 125 % of its forecast", {seller: Conduct(quotes=1250)}),
+            Strategy("quote-200", "a prosumer quotes 200 % of its forecast", {seller: Conduct(quotes=2000)}),
+            Strategy("quote-80", "a prosumer quotes 80 % of its forecast", {seller: Conduct(quotes=800)}),
+            Strategy("quote-103", waivers, {seller: Conduct(quotes=1030)}),
+        ]
     if buyer:
-        for key, title, conduct in (
-            ("bid-150", "a consumer bids for 150 % of its forecast", Conduct(bids=1500)),
-            ("bid-50", "a consumer bids for 50 % of its forecast", Conduct(bids=500)),
-            ("reveal-50", "a consumer opens half of its bids", Conduct(reveals=500)),
-            ("reveal-0", "a consumer opens none and buys what is left", Conduct(reveals=0)),
-        ):
-            made.append(Strategy(key, title, {buyer: conduct}, (buyer,)))
-        silent = {name: Conduct(reveals=0) for name in base.consumers}
-        made.append(Strategy("silence", "no consumer opens a bid", silent, base.consumers))
-        made.append(
-            Strategy("farm", "a consumer farms standing beforehand, by trades of 1 Wh", {buyer: FARM}, (buyer,))
-        )
+        made += [
+            Strategy("bid-150", "a consumer bids for 150 % of its forecast", {buyer: Conduct(bids=1500)}),
+            Strategy("bid-50", "a consumer bids for 50 % of its forecast", {buyer: Conduct(bids=500)}),
+            Strategy("reveal-50", "a consumer opens half of its bids", {buyer: Conduct(reveals=500)}),
+            Strategy("reveal-0", "a consumer opens none and buys what is left", {buyer: Conduct(reveals=0)}),
+            Strategy("silence", "no consumer opens a bid", {name: Conduct(reveals=0) for name in base.consumers}),
+            Strategy("farm", "a consumer farms standing beforehand, by trades of 1 Wh", {buyer: FARM}),
+        ]
     if seller and buyer:
-        for key, title, conduct in (
-            ("phantom", "a consumer quotes all that its wire carries, and has none", Conduct(phantom=True)),
-            ("phantom-silent", "a consumer does so, and its meter is silent", Conduct(phantom=True, silent=True)),
-        ):
-            made.append(Strategy(key, title, {buyer: conduct}, (buyer,)))
-        made.append(
-            Strategy(
-                "wash",
-                "a prosumer and a consumer trade with each other at the highest price",
-                {buyer: Conduct(partner=seller)},
-                (seller, buyer),
-            )
-        )
+        phantom, silent = Conduct(phantom=True), Conduct(phantom=True, silent=True)
+        partners = {seller: Conduct(), buyer: Conduct(partner=seller)}
+        made += [
+            Strategy("phantom", "a consumer quotes all that its wire carries, and has none", {buyer: phantom}),
+            Strategy("phantom-silent", "a consumer does so, and its meter is silent", {buyer: silent}),
+            Strategy("wash", "a prosumer and a consumer trade with each other at the highest price", partners),
+        ]
     return made
 
 
 @dataclass(frozen=True)
 class Task:
-    """A run and what is wanted of it: its "days", the last day in "full", or its "gas". `key` names it in the results;
-    `weight` is its share of the progress bar, in days of ten households."""
+    """A run, named by `key` in the results, and what is wanted of it: its "days", the last day in "full", its "gas"."""
 
     key: tuple[Any, ...]
     run: Run
     want: str = "days"
-    weight: int = 1
+
+    @property
+    def weight(self) -> int:
+        """Its share of the progress bar, in days of ten households."""
+        return len(self.run.frame.days) * max(1, (self.run.frame.size or 0) // 20)
 
 
 def day_task(seed: int, warm_up: int) -> Task:
     """The paper's day, after its warm-up."""
-    return Task(("day",), Run(Frame(seed, (*range(1, warm_up + 1), 0))), "full", warm_up + 1)
+    return Task(("day",), Run(Frame(seed, (*_days(warm_up), 0))), "full")
 
 
 def adaptation_tasks(seed: int) -> list[Task]:
@@ -161,7 +146,7 @@ def adaptation_tasks(seed: int) -> list[Task]:
 
 def month_task(seed: int, days: int) -> Task:
     """A community's days from the opening of its market."""
-    return Task(("month", seed), Run(Frame(seed, _days(days))), weight=days)
+    return Task(("month", seed), Run(Frame(seed, _days(days))))
 
 
 EAGER = 2000
@@ -180,27 +165,21 @@ def ranking_tasks(base: Base, size: Size, seed: int) -> list[Task]:
     long, short = (Frame(seed, _days(days)) for days in (size.warm_up + size.deal_days, size.short))
     own, buyer = own_prices(base, seed), base.largest_consumer
     made = [
-        Task(("ranking", "one", True, seed), Run(long, rank_by_price=True), weight=len(long.days)),
-        *(
-            Task(
-                ("ranking", "own", by_price, seed),
-                Run(long, conduct=own, rank_by_price=by_price),
-                weight=len(long.days),
-            )
-            for by_price in (False, True)
-        ),
+        Task(("ranking", prices, by_price, seed), Run(long, conduct=conduct, rank_by_price=by_price))
+        for prices, conduct, by_price in (("one", {}, True), ("own", own, False), ("own", own, True))
     ]
     if buyer:
         shill, farm = {buyer: Conduct(shill=True)}, {buyer: FARM}
-        for kind, conduct, by_price in (("shill", shill, False), ("shill", shill, True), ("farm", farm, True)):
-            run = Run(short, conduct=conduct, rank_by_price=by_price)
-            made.append(Task((kind, by_price, seed), run, weight=size.short))
+        made += [
+            Task((kind, by_price, seed), Run(short, conduct=conduct, rank_by_price=by_price))
+            for kind, conduct, by_price in (("shill", shill, False), ("shill", shill, True), ("farm", farm, True))
+        ]
     return made
 
 
 def gas_task(size: int, base: Base, seed: int) -> Task:
     """The gas of a community's busiest half-hours."""
-    return Task(("gas", size), scale_run(size, base, seed), "gas", weight=max(1, size // 20))
+    return Task(("gas", size), scale_run(size, base, seed), "gas")
 
 
 def scale_run(size: int, base: Base, seed: int) -> Run:
@@ -223,23 +202,19 @@ def tasks(base: Base, size: Size, first_seed: int) -> list[Task]:
     seeds = range(first_seed, first_seed + size.seeds)
     made = [month_task(seed, size.days) for seed in seeds]
     for seed in range(first_seed, first_seed + size.variants):
-        for step in STEPS:
-            for shuffled in (False, True):
-                if (step, shuffled) == AS_MONTH:
-                    continue
-                days = size.warm_up + size.deal_days
-                frame = Frame(seed, _days(days), shuffled=shuffled)
-                made.append(Task(("deals", step, shuffled, seed), Run(frame, step), weight=days))
+        for step, shuffled in product(STEPS, (False, True)):
+            if (step, shuffled) != AS_MONTH:
+                frame = Frame(seed, _days(size.warm_up + size.deal_days), shuffled=shuffled)
+                made.append(Task(("deals", step, shuffled, seed), Run(frame, step)))
         made += ranking_tasks(base, size, seed)
     made.append(day_task(first_seed, size.warm_up))
+    short = _days(size.short)
     for seed in seeds:
-        days = _days(size.short)
-        made.append(Task(("stress", seed), Run(Frame(seed, days, never_right=True)), weight=size.short))
-        made.append(Task(("wind", seed), Run(Frame(seed, days, windy=True)), weight=size.short))
+        made.append(Task(("stress", seed), Run(Frame(seed, short, never_right=True))))
+        made.append(Task(("wind", seed), Run(Frame(seed, short, windy=True))))
     for seed in range(first_seed, first_seed + size.strategies):
         for strategy in strategies(base):
-            run = Run(Frame(seed, _days(size.short)), conduct=strategy.conduct)
-            made.append(Task(("strategy", strategy.key, seed), run, weight=size.short))
+            made.append(Task(("strategy", strategy.key, seed), Run(Frame(seed, short), conduct=strategy.conduct)))
     made += adaptation_tasks(first_seed)
     made += [gas_task(nodes, base, first_seed) for nodes in size.nodes]
     return sorted(made, key=lambda task: -task.weight)
@@ -251,32 +226,27 @@ def _days(number: int) -> tuple[int, ...]:
 
 def execute(base: Base, task: Task, engine: str) -> Any:
     """Plays a task; what it returns depends on what the task wants."""
-    match task.want:
-        case "gas":
-            return runs.metered(base, task.run, engine)
-        case "full":
-            return Whole.of(base, task.run, engine)
-    return runs.play(base, task.run, engine)
+    play = {"days": runs.play, "full": Whole.of, "gas": runs.metered}[task.want]
+    return play(base, task.run, engine)
 
 
 @dataclass
 class Whole:
     """The last day of a run in full, and the good performances that each household had when it began."""
 
-    performances: dict[str, int]
-    records: list[runs.Record] = field(default_factory=list)
+    performances: Counter[str]
+    records: list[runs.Record]
 
     @classmethod
     def of(cls, base: Base, run: Run, engine: str) -> Whole:
         """Plays the run."""
         last = (len(run.frame.days) - 1) * HALF_HOURS
-        whole = cls({})
+        whole = cls(Counter(), [])
         for record in runs.records(base, run, engine):
             if record.result.period >= last:
-                whole.records.append(runs.Record(dict(record.row), record.result))
+                whole.records.append(record)
             else:
-                for name, bill in record.result.bills.items():
-                    whole.performances[name] = whole.performances.get(name, 0) + bill.performances
+                whole.performances.update({name: bill.performances for name, bill in record.result.bills.items()})
         return whole
 
 
@@ -290,10 +260,13 @@ def workers(base: Base, engine: str, jobs: int) -> Iterator[Callable[[Iterable[T
         yield lambda todo: ((task, execute(base, task, engine)) for task in todo)
         return
     # A fresh process each: what is inherited by forking would include the progress display's thread.
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_prepare, initargs=(base, engine))
+    # Ctrl-C goes to all processes; this one ends the others.
+    pool = ProcessPoolExecutor(
+        jobs, get_context("spawn"), initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
+    )
 
     def played(todo: Iterable[Task]) -> Iterator[tuple[Task, Any]]:
-        futures = {pool.submit(_execute, task): task for task in todo}
+        futures = {pool.submit(execute, base, task, engine): task for task in todo}
         for future in as_completed(futures):
             yield futures[future], future.result()
 
@@ -316,17 +289,3 @@ def timed(base: Base, nodes: int, engine: str, seed: int) -> float:
 def default_jobs() -> int:
     """As many processes as this one may use processors."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-_here: list[Any] = []
-
-
-def _prepare(base: Base, engine: str) -> None:
-    # Ctrl-C goes to all processes; the first one ends the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _here[:] = [base, engine]
-
-
-def _execute(task: Task) -> Any:
-    base, engine = _here
-    return execute(base, task, engine)

@@ -6,20 +6,22 @@ are whole Wh. `interval`s are means over communities (seeds) with their 95 % con
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
+from statistics import mean
 from typing import Any
 
 from wattproof.market.deployment import Tariff
 from wattproof.market.units import PENCE, PENCE_PER_KWH
 from wattproof.simulation.accounting import tier
 from wattproof.simulation.households import SPREADS, Habit, usual_capacity
+from wattproof.simulation.trading_day import Conduct
 from wattproof.study import communities, indices
-from wattproof.study.communities import HALF_HOURS, Base
-from wattproof.study.numbers import decimal, interval, percentage
+from wattproof.study.communities import Base
+from wattproof.study.numbers import decimal, interval, percent, quotient
 from wattproof.study.plan import AS_MONTH, EAGER, RATIOS, SPAN, STEPS, Size, Whole, own_prices, strategies
-from wattproof.study.runs import Day, Gas, Record, Totals, best_cost, cleared, of_bill, together
+from wattproof.study.runs import Day, Gas, Record, Totals, cleared, together
 
 SCHEMA = 1
 """Version of the layout of results.json."""
@@ -100,9 +102,56 @@ def describe(base: Base) -> list[dict[str, Any]]:
 
 def label(base: Base, name: str) -> str:
     """A household as the paper calls it, "consumer 5", with its own name."""
-    role, group = ("prosumer", base.prosumers) if name in base.prosumers else ("consumer", set(base.consumers))
-    number = [other for other in base.names if other in group].index(name) + 1
-    return f"{role} {number} ({name})"
+    role, group = ("prosumer", base.prosumers) if name in base.prosumers else ("consumer", base.consumers)
+    return f"{role} {group.index(name) + 1} ({name})"
+
+
+def loads(shuffled: bool) -> str:
+    """Whose loads the consumers have."""
+    return "dealt anew" if shuffled else "as in the file"
+
+
+def priority(step: int) -> str:
+    """A priority step, in ten-thousandths, as it is shown."""
+    return f"{step // 100} % a tier" if step else "off"
+
+
+# ---- days of a community -------------------------------------------------------------------
+
+
+def measures(day: Day) -> dict[str, tuple[Fraction | None, int]]:
+    """What is said of days of a community, each with its decimals: per cent, pence a day, indices."""
+    total = day.community
+    alone, market = ([getattr(own, kind) for own in day.households.values()] for kind in ("alone", "market"))
+    exchanged = total.imported + total.exported
+    return {
+        "saving_percent": (percent(total.saving, total.alone), 1),
+        "saving_p_a_day": (day.pence_a_day(total.saving), 2),
+        "fees_p_a_day": (day.pence_a_day(total.fees), 2),
+        "compensation_p_a_day": (day.pence_a_day(day.compensation), 2),
+        "value": (indices.value_tapping(total.market, total.alone, day.best), 3),
+        "willingness": (indices.participation_willingness(market, alone), 3),
+        "equality_alone": (indices.equality(alone), 3),
+        "equality_market": (indices.equality(market), 3),
+        "traded_of_exported": (percent(total.bought, total.exported), 1),
+        "traded_of_imported": (percent(total.bought, total.imported), 1),
+        "invoiced_cut_percent": (percent(exchanged - total.invoiced, exchanged), 1),
+        "cleared_percent": (percent(day.cleared, day.could_clear), 1),
+        "default_percent": (percent(total.defaults, total.performances + total.defaults), 1),
+        "trading_half_hours_a_day": (day.a_day(day.trading), 1),
+    }
+
+
+def _said(day: Day, *names: str) -> dict[str, str | None]:
+    """These measures of a day."""
+    measured = measures(day)
+    return {name: decimal(*measured[name]) for name in names}
+
+
+def _over(days: Iterable[Day], *names: str) -> dict[str, Any]:
+    """These measures over communities."""
+    measured = [measures(day) for day in days]
+    return {name: interval([each[name][0] for each in measured], measured[0][name][1]) for name in names}
 
 
 # ---- the paper's day ---------------------------------------------------------------------
@@ -110,74 +159,61 @@ def label(base: Base, name: str) -> str:
 
 def day(base: Base, whole: Whole) -> dict[str, Any]:
     """The paper's day: every household's cost, the community's, the indices, and the two half-hours of figures 8, 9."""
-    households = {name: Totals() for name in base.names}
-    nets = []
+    played = Day({name: Totals() for name in base.names})
     for record in whole.records:
-        for name, bill in record.result.bills.items():
-            households[name].add(of_bill(bill))
-        nets.append(record.result.imported - record.result.exported)
-    total = Totals()
-    for totals in households.values():
-        total.add(totals)
-    best = sum(best_cost(net, Tariff()) for net in nets)
-    load, generation = (
-        sum(getattr(half_hour, kind) for record in whole.records for half_hour in record.row.values())
-        for kind in ("load", "pv")
-    )
-    alone, market = ([getattr(totals, kind) for totals in households.values()] for kind in ("alone", "market"))
+        played.count(record, Tariff())
+    total, exchanged = played.community, played.community.imported + played.community.exported
+    load, generation, border = played.load, played.generation, [played.net_import, -played.net_export]
     above, below = above_and_below(base, whole.records)
     return {
         "households": [
             {
                 "household": name,
-                "tier": tier(whole.performances.get(name, 0)),
-                "alone_p": pence(totals.alone),
-                "market_p": pence(totals.market),
-                "saving_p": pence(totals.saving),
-                "saving_percent": percentage(totals.saving, totals.alone),
-                "bought_wh": totals.bought,
-                "sold_wh": totals.sold,
-                "performances": totals.performances,
-                "defaults": totals.defaults,
+                "tier": tier(whole.performances[name]),
+                **_costs(own),
+                "bought_wh": own.bought,
+                "sold_wh": own.sold,
+                "performances": own.performances,
+                "defaults": own.defaults,
             }
-            for name, totals in households.items()
+            for name, own in played.households.items()
         ],
-        "alone_p": pence(total.alone),
-        "market_p": pence(total.market),
-        "saving_p": pence(total.saving),
-        "saving_percent": percentage(total.saving, total.alone),
-        "best_p": pence(best),
-        "savers": sum(new < old for new, old in zip(market, alone, strict=True)),
+        **_costs(total),
+        "best_p": pence(played.best),
+        "savers": sum(own.saving > 0 for own in played.households.values()),
         "fees_p": pence(total.fees),
         "traded_wh": total.bought,
         "exported_wh": total.exported,
         "imported_wh": total.imported,
-        "traded_of_exported": percentage(total.bought, total.exported),
-        "traded_of_imported": percentage(total.bought, total.imported),
-        "above_one": [base.time(_at(record)) for record in whole.records if _ratio(record) > 1],
+        **_said(played, "traded_of_exported", "traded_of_imported"),
+        "above_one": [base.time(record.result.period) for record in whole.records if record.sdr > 1],
         "above": half_hour(base, above),
         "below": half_hour(base, below),
         "indices": {
-            "value": decimal(indices.value_tapping(total.market, total.alone, best), 3),
-            "willingness": decimal(indices.participation_willingness(market, alone), 3),
-            "equality_alone": decimal(indices.equality(alone), 3),
-            "equality_market": decimal(indices.equality(market), 3),
+            **_said(played, "value", "willingness", "equality_alone", "equality_market"),
             # Three views of the same energy: each household by itself, by the invoices, and at the community's border.
-            "balance_alone": decimal(indices.energy_balance([total.imported, total.exported], load, generation), 3),
+            "balance_alone": decimal(indices.energy_balance([exchanged], load, generation), 3),
             "balance_invoiced": decimal(indices.energy_balance([total.invoiced], load, generation), 3),
-            "balance_border": decimal(indices.energy_balance(nets, load, generation), 3),
+            "balance_border": decimal(indices.energy_balance(border, load, generation), 3),
             "sufficiency_alone": decimal(indices.self_sufficiency([total.imported], load), 3),
             "sufficiency_invoiced": decimal(indices.self_sufficiency([_invoiced_imports(whole.records)], load), 3),
-            "sufficiency_border": decimal(indices.self_sufficiency(nets, load), 3),
+            "sufficiency_border": decimal(indices.self_sufficiency(border, load), 3),
         },
         "exchange": {
-            "alone_wh": total.imported + total.exported,
+            "alone_wh": exchanged,
             "invoiced_wh": total.invoiced,
-            "border_wh": sum(map(abs, nets)),
-            "invoiced_cut_percent": percentage(
-                total.imported + total.exported - total.invoiced, total.imported + total.exported
-            ),
+            "border_wh": played.net_import + played.net_export,
+            **_said(played, "invoiced_cut_percent"),
         },
+    }
+
+
+def _costs(total: Totals) -> dict[str, str | None]:
+    return {
+        "alone_p": pence(total.alone),
+        "market_p": pence(total.market),
+        "saving_p": pence(total.saving),
+        "saving_percent": decimal(percent(total.saving, total.alone), 1),
     }
 
 
@@ -186,25 +222,16 @@ def _invoiced_imports(records: Sequence[Record]) -> int:
     return sum(max(0, bill.imported - bill.bought) for record in records for bill in record.result.bills.values())
 
 
-def _at(record: Record) -> int:
-    return record.result.period % HALF_HOURS
-
-
-def _ratio(record: Record) -> Fraction:
-    """Supply over demand, as forecast; without demand above all others."""
-    return Fraction(record.result.supply, record.result.demand or 1)
-
-
 def above_and_below(base: Base, records: Sequence[Record]) -> tuple[Record | None, Record | None]:
     """The half-hours of figures 8 and 9: the paper's 11:30 and 17:00 where the ratio is above and below 1 there, with
     trades; else those in which most was traded."""
 
     def chosen(paper: str, wanted: Callable[[Record], bool]) -> Record | None:
         fit = [record for record in records if record.result.delivered and wanted(record)]
-        exact = [record for record in fit if base.time(_at(record)) == paper]
+        exact = [record for record in fit if base.time(record.result.period) == paper]
         return exact[0] if exact else max(fit, key=lambda record: record.result.delivered, default=None)
 
-    return chosen("11:30", lambda record: _ratio(record) > 1), chosen("17:00", lambda record: _ratio(record) < 1)
+    return chosen("11:30", lambda record: record.sdr > 1), chosen("17:00", lambda record: record.sdr < 1)
 
 
 HALF_HOUR = (
@@ -219,10 +246,10 @@ def half_hour(base: Base, record: Record | None) -> dict[str, Any]:
     if record is None:
         return dict.fromkeys(HALF_HOUR)
     result = record.result
-    bills = {name: of_bill(bill) for name, bill in result.bills.items()}
+    bills = result.bills.values()
     return {
-        "time": base.time(_at(record)),
-        "sdr": decimal(_ratio(record), 2),
+        "time": base.time(result.period),
+        "sdr": decimal(record.sdr),
         "quote_price": _price(result.quote_price),
         "bid_price": _price(result.bid_price),
         "supply_wh": result.supply,
@@ -231,16 +258,16 @@ def half_hour(base: Base, record: Record | None) -> dict[str, Any]:
         "delivered_wh": result.delivered,
         "bidders": len({offer.household for offer in result.offers}),
         "winners": len({offer.household for offer in result.offers if offer.filled}),
-        "alone_p": pence(sum(bill.alone for bill in bills.values())),
-        "market_p": pence(sum(bill.market for bill in bills.values())),
-        "better": sum(bill.saving > 0 for bill in bills.values()),
-        "worse": sum(bill.saving < 0 for bill in bills.values()),
+        "alone_p": pence(sum(bill.grid_alone for bill in bills)),
+        "market_p": pence(sum(bill.market for bill in bills)),
+        "better": sum(bill.saving > 0 for bill in bills),
+        "worse": sum(bill.saving < 0 for bill in bills),
         "cleared_wh": cleared(result),
     }
 
 
 def _price(price: int | None) -> str | None:
-    return None if price is None else decimal(Fraction(price, PENCE_PER_KWH), 2)
+    return None if price is None else decimal(Fraction(price, PENCE_PER_KWH))
 
 
 # ---- the paper's evaluation ----------------------------------------------------------------
@@ -249,10 +276,9 @@ def _price(price: int | None) -> str | None:
 def adaptation(ratio: tuple[int, int], days: list[Day]) -> dict[str, Any]:
     """The file's day with the supply-demand ratio held at `ratio`."""
     total = together(days)
-    community = total.community
-    alone, market = ([getattr(each, kind) for each in total.households.values()] for kind in ("alone", "market"))
+    community, savings = total.community, [own.saving for own in total.households.values()]
     return {
-        "sdr": decimal(Fraction(*ratio), 2),
+        "sdr": decimal(Fraction(*ratio)),
         "half_hours": total.half_hours,
         "balanced": total.balanced,
         "supply_wh": total.supply,
@@ -260,13 +286,18 @@ def adaptation(ratio: tuple[int, int], days: list[Day]) -> dict[str, Any]:
         "could_clear_wh": total.could_clear,
         "cleared_wh": total.cleared,
         "delivered_wh": community.bought,
-        "price": decimal(Fraction(community.paid, community.bought * PENCE_PER_KWH), 2) if community.bought else None,
+        "price": decimal(_mean_price(total)),
         "saving_p": pence(community.saving),
-        "value": decimal(indices.value_tapping(community.market, community.alone, total.best), 3),
-        "better": sum(new < old for new, old in zip(market, alone, strict=True)),
-        "worse": sum(new > old for new, old in zip(market, alone, strict=True)),
-        "households": len(alone),
+        **_said(total, "value"),
+        "better": sum(saving > 0 for saving in savings),
+        "worse": sum(saving < 0 for saving in savings),
+        "households": len(savings),
     }
+
+
+def _mean_price(day: Day) -> Fraction | None:
+    """What neighbours paid each other on average, in p/kWh."""
+    return quotient(day.community.paid, day.community.bought * PENCE_PER_KWH)
 
 
 # ---- the month --------------------------------------------------------------------------------
@@ -275,29 +306,20 @@ def adaptation(ratio: tuple[int, int], days: list[Day]) -> dict[str, Any]:
 def month(base: Base, played: list[tuple[int, list[Day]]]) -> dict[str, Any]:
     """All communities over their days."""
     totals = [together(days) for _, days in played]
-    each = [total.community for total in totals]
-
-    def over(figure: Callable[[Day, Totals], Fraction | int | None], places: int = 2) -> dict[str, Any]:
-        return interval([figure(total, community) for total, community in zip(totals, each, strict=True)], places)
-
     households = []
     for name in base.names:
-        of = [total.households[name] for total in totals]
+        own = [total.households[name] for total in totals]
         days = [day.households[name] for _, days in played for day in days]
         households.append(
             {
                 "household": name,
-                "saving_percent": interval([_part(100 * own.saving, abs(own.alone)) for own in of], 1),
-                "saving_p_a_day": interval(
-                    [Fraction(own.saving, PENCE * len(days_)) for own, (_, days_) in zip(of, played, strict=True)]
-                ),
-                "months_worse": sum(own.saving < 0 for own in of),
+                "saving_percent": interval([percent(each.saving, each.alone) for each in own], 1),
+                "saving_p_a_day": interval([total.pence_a_day(total.households[name].saving) for total in totals]),
+                "months_worse": sum(each.saving < 0 for each in own),
                 "days_worse": sum(day.saving < 0 for day in days),
                 "days": len(days),
-                "tier": interval([tier(own.performances) for own in of], 1),
-                "good_percent": interval(
-                    [_part(100 * own.performances, own.performances + own.defaults) for own in of], 1
-                ),
+                "tier": interval([tier(each.performances) for each in own], 1),
+                "good_percent": interval([_good(each) for each in own], 1),
             }
         )
     return {
@@ -305,24 +327,16 @@ def month(base: Base, played: list[tuple[int, list[Day]]]) -> dict[str, Any]:
         "days": len(played[0][1]),
         "half_hours": sum(total.half_hours for total in totals),
         "balanced": sum(total.balanced for total in totals),
-        "saving_percent": over(lambda _, all_: _part(100 * all_.saving, abs(all_.alone)), 1),
-        "saving_p_a_day": over(lambda day, all_: Fraction(all_.saving * HALF_HOURS, PENCE * day.half_hours)),
-        "fees_p_a_day": over(lambda day, all_: Fraction(all_.fees * HALF_HOURS, PENCE * day.half_hours)),
-        "value": over(lambda day, all_: indices.value_tapping(all_.market, all_.alone, day.best), 3),
-        "willingness": over(lambda day, _: _willingness(day), 3),
-        "equality_alone": over(lambda day, _: indices.equality([own.alone for own in day.households.values()]), 3),
-        "equality_market": over(lambda day, _: indices.equality([own.market for own in day.households.values()]), 3),
-        "traded_of_exported": over(lambda _, all_: _part(100 * all_.bought, all_.exported), 1),
-        "traded_of_imported": over(lambda _, all_: _part(100 * all_.bought, all_.imported), 1),
-        "invoiced_cut_percent": over(
-            lambda _, all_: _part(100 * (all_.imported + all_.exported - all_.invoiced), all_.imported + all_.exported),
-            1,
+        **_over(
+            totals,
+            *("saving_percent", "saving_p_a_day", "fees_p_a_day"),
+            *("value", "willingness", "equality_alone", "equality_market"),
+            *("traded_of_exported", "traded_of_imported", "invoiced_cut_percent", "cleared_percent"),
+            "trading_half_hours_a_day",
         ),
-        "cleared_percent": over(lambda day, _: _part(100 * day.cleared, day.could_clear), 1),
-        "trading_half_hours_a_day": over(lambda day, _: Fraction(day.trading * HALF_HOURS, day.half_hours), 1),
         "households": households,
         "good_percent_by_habit": {
-            habit.value: over(lambda total, _, names=_of_habit(base, habit): _good(total, names), 1) for habit in Habit
+            habit.value: interval([_good(total.of(base.consumers_of(habit))) for total in totals], 1) for habit in Habit
         },
         "household_days": sum(entry["days"] for entry in households),
         "household_days_worse": sum(entry["days_worse"] for entry in households),
@@ -331,24 +345,9 @@ def month(base: Base, played: list[tuple[int, list[Day]]]) -> dict[str, Any]:
     }
 
 
-def _of_habit(base: Base, habit: Habit) -> list[str]:
-    return [name for name in base.consumers if base.classes[name] is habit]
-
-
-def _good(day: Day, names: Sequence[str]) -> Fraction | None:
-    """Good performances in per cent of all records of these households."""
-    good, bad = (sum(getattr(day.households[name], kind) for name in names) for kind in ("performances", "defaults"))
-    return _part(100 * good, good + bad)
-
-
-def _willingness(day: Day) -> Fraction | None:
-    return indices.participation_willingness(
-        [own.market for own in day.households.values()], [own.alone for own in day.households.values()]
-    )
-
-
-def _part(part: int, whole: int) -> Fraction | None:
-    return Fraction(part, whole) if whole else None
+def _good(total: Totals) -> Fraction | None:
+    """Good performances in per cent of all records."""
+    return percent(total.performances, total.performances + total.defaults)
 
 
 # ---- who makes deals ---------------------------------------------------------------------------
@@ -360,12 +359,15 @@ def groups(base: Base) -> dict[str, list[str]]:
     Regular ones, the one with the largest demand, ordinary ones, irregular ones; groups without members are left out.
     """
     largest = base.largest_consumer
-    others = [name for name in base.consumers if name != largest]
+    regular, ordinary, irregular = (
+        [name for name in base.consumers_of(habit) if name != largest]
+        for habit in (Habit.REGULAR, Habit.ORDINARY, Habit.IRREGULAR)
+    )
     made = {
-        "regular": [name for name in others if base.classes[name] is Habit.REGULAR],
+        "regular": regular,
         "largest": [largest] if largest else [],
-        "ordinary": [name for name in others if base.classes[name] is Habit.ORDINARY],
-        "irregular": [name for name in others if base.classes[name] is Habit.IRREGULAR],
+        "ordinary": ordinary,
+        "irregular": irregular,
     }
     return {key: names for key, names in made.items() if names}
 
@@ -385,12 +387,9 @@ def deals(base: Base, size: Size, played: Played) -> list[dict[str, Any]]:
 
 
 def _deals(base: Base, step: int, shuffled: bool, runs: list[Day]) -> dict[str, Any]:
-    def filled(day: Day, names: Sequence[str]) -> Fraction | None:
-        own = [day.households[name] for name in names]
-        return _part(100 * sum(each.won for each in own), sum(each.wanted for each in own))
-
-    ranked = groups(base)
-    chances = [[_deal_percent(day, names) for names in ranked.values()] for day in runs]
+    chances = {key: [_deal_percent(day, names) for day in runs] for key, names in groups(base).items()}
+    # The paper's claim at its plainest: who keeps its plans makes more deals than who does not.
+    plainest = [_mean(chances[key]) for key in ("regular", "irregular") if key in chances]
     return {
         "priority_step": step,
         "shuffled": shuffled,
@@ -398,21 +397,16 @@ def _deals(base: Base, step: int, shuffled: bool, runs: list[Day]) -> dict[str, 
         "households": {
             name: {
                 "deals_percent": interval([_deal_percent(day, [name]) for day in runs], 1),
-                "filled_percent": interval([filled(day, [name]) for day in runs], 1),
+                "filled_percent": interval(
+                    [percent(day.households[name].won, day.households[name].wanted) for day in runs], 1
+                ),
             }
             for name in base.consumers
         },
-        "groups": {key: interval([_deal_percent(day, names) for day in runs], 1) for key, names in ranked.items()},
-        "in_order": sum(_falls(row) for row in chances),
-        "mean_in_order": _falls([_mean([row[at] for row in chances]) for at in range(len(ranked))]),
-        # The paper's claim at its plainest: who keeps its plans makes more deals than who does not.
-        "regular_before_irregular": _falls(
-            [
-                _mean([_deal_percent(day, ranked[key]) for day in runs])
-                for key in ("regular", "irregular")
-                if key in ranked
-            ]
-        ),
+        "groups": {key: interval(values, 1) for key, values in chances.items()},
+        "in_order": sum(_falls([values[at] for values in chances.values()]) for at in range(len(runs))),
+        "mean_in_order": _falls([_mean(values) for values in chances.values()]),
+        "regular_before_irregular": _falls(plainest),
     }
 
 
@@ -424,7 +418,7 @@ def _falls(values: Sequence[Fraction | None]) -> bool:
 
 def _mean(values: Sequence[Fraction | None]) -> Fraction | None:
     known = [value for value in values if value is not None]
-    return sum(known, Fraction(0)) / len(known) if known else None
+    return mean(known) if known else None
 
 
 # ---- beyond the paper ----------------------------------------------------------------------------
@@ -432,53 +426,29 @@ def _mean(values: Sequence[Fraction | None]) -> Fraction | None:
 
 def compared(played: Played, kind: str, size: Size) -> dict[str, Any]:
     """The communities of `kind`, beside the same days of the same seeds' months."""
-    pairs = [(together(days), together(played["month", key[1]][: size.short])) for key, days in _of(played, kind)]
-    changed, plain = ([pair[at] for pair in pairs] for at in (0, 1))
+    found = _of(played, kind)
     return {
-        "communities": len(pairs),
+        "communities": len(found),
         "days": size.short,
-        kind: _outline(changed),
-        "plain": _outline(plain),
+        kind: _outline([together(days) for _, days in found]),
+        "plain": _outline([together(played["month", seed][: size.short]) for (_, seed), _ in found]),
     }
 
 
 def _outline(days: list[Day]) -> dict[str, Any]:
-    each = [day.community for day in days]
-    records = [community.performances + community.defaults for community in each]
+    households = [own for day in days for own in day.households.values()]
+    losses = [percent(-own.saving, own.alone) or 0 for own in households if own.saving < 0]
     return {
         "half_hours": sum(day.half_hours for day in days),
         "balanced": sum(day.balanced for day in days),
-        "saving_percent": interval([_part(100 * all_.saving, abs(all_.alone)) for all_ in each], 1),
-        "saving_p_a_day": interval(
-            [Fraction(all_.saving * HALF_HOURS, PENCE * day.half_hours) for day, all_ in zip(days, each, strict=True)]
+        **_over(
+            days,
+            *("saving_percent", "saving_p_a_day", "value", "compensation_p_a_day", "default_percent"),
+            *("traded_of_exported", "traded_of_imported", "trading_half_hours_a_day"),
         ),
-        "value": interval(
-            [indices.value_tapping(all_.market, all_.alone, day.best) for day, all_ in zip(days, each, strict=True)],
-            3,
-        ),
-        "compensation_p_a_day": interval(
-            [Fraction(day.compensation * HALF_HOURS, PENCE * day.half_hours) for day in days]
-        ),
-        "default_percent": interval(
-            [_part(100 * all_.defaults, number) for all_, number in zip(each, records, strict=True)], 1
-        ),
-        "traded_of_exported": interval([_part(100 * all_.bought, all_.exported) for all_ in each], 1),
-        "traded_of_imported": interval([_part(100 * all_.bought, all_.imported) for all_ in each], 1),
-        "trading_half_hours_a_day": interval([Fraction(day.trading * HALF_HOURS, day.half_hours) for day in days], 1),
-        "households_worse": sum(own.saving < 0 for day in days for own in day.households.values()),
-        "households": sum(len(day.households) for day in days),
-        "largest_loss_percent": decimal(
-            max(
-                (
-                    Fraction(-100 * own.saving, abs(own.alone))
-                    for day in days
-                    for own in day.households.values()
-                    if own.alone and own.saving < 0
-                ),
-                default=Fraction(0),
-            ),
-            1,
-        ),
+        "households_worse": sum(own.saving < 0 for own in households),
+        "households": len(households),
+        "largest_loss_percent": decimal(max(losses, default=0), 1),
     }
 
 
@@ -487,34 +457,31 @@ def strategic(base: Base, size: Size, played: Played) -> list[dict[str, Any]]:
     same days without."""
     made = []
     for strategy in strategies(base):
-        gains, others, deals_, fees = [], [], [], []
-        for (_, key, seed), days in _of(played, "strategy"):
-            if key != strategy.key:
-                continue
-            acted, plain = together(days), together(played["month", seed][: size.short])
-            change = {name: own.saving - plain.households[name].saving for name, own in acted.households.items()}
-            mine = sum(change[name] for name in strategy.actors)
-            gains.append(Fraction(mine, PENCE * size.short))
-            others.append(Fraction(sum(change.values()) - mine, PENCE * size.short))
-            deals_.append(_part(100 * (acted.community.bought - plain.community.bought), plain.community.bought))
-            fees.append(Fraction(acted.fees - plain.fees, PENCE * size.short))
+        pairs = [
+            (together(days), together(played["month", seed][: size.short]))
+            for (_, key, seed), days in _of(played, "strategy")
+            if key == strategy.key
+        ]
+        others = [name for name in base.names if name not in strategy.conduct]
+        traded = [(acted.community.bought, plain.community.bought) for acted, plain in pairs]
         made.append(
             {
                 "strategy": strategy.key,
                 "title": strategy.title,
-                "actors": list(strategy.actors),
-                "gain_p_a_day": interval(gains),
-                "others_p_a_day": interval(others),
-                "traded_change_percent": interval(deals_, 1),
-                "fees_p_a_day": interval(fees),
-                "communities": len(gains),
+                "actors": list(strategy.conduct),
+                "gain_p_a_day": _change(pairs, lambda day, names=strategy.conduct: day.of(names).saving),
+                "others_p_a_day": _change(pairs, lambda day, names=others: day.of(names).saving),
+                "traded_change_percent": interval([percent(new - old, old) for new, old in traded], 1),
+                "fees_p_a_day": _change(pairs, lambda day: day.fees),
+                "communities": len(pairs),
             }
         )
     return made
 
 
-RANKINGS = {False: "amount", True: "price"}
-"""What bids rank by, with `rank_by_price` and without."""
+def _change(pairs: list[tuple[Day, Day]], amount: Callable[[Day], int]) -> dict[str, Any]:
+    """By how much an amount of base units is larger on the first days than on the second ones, in pence a day."""
+    return interval([one.pence_a_day(amount(one) - amount(other)) for one, other in pairs])
 
 
 def ranking(base: Base, size: Size, played: Played) -> dict[str, Any]:
@@ -531,19 +498,19 @@ def ranking(base: Base, size: Size, played: Played) -> dict[str, Any]:
     for prices in ("one", "own"):
         pairs = list(zip(days(prices, False), days(prices, True), strict=True))
         shares = [own_prices(base, seed) if prices == "own" else {} for seed in seeds]
-        made[prices] = _both(base, pairs, shares, size.deal_days)
+        made[prices] = _both(base, pairs, shares)
     for attack in ("shill", "farm"):
         made[attack] = {}
-        for by_price, name in RANKINGS.items():
+        for by_price, name in ((False, "amount"), (True, "price")):
             plain = days("one", by_price, slice(size.short))
             keys = [("strategy", "farm", seed) if (attack, by_price) == ("farm", False) else (attack, by_price, seed)
                     for seed in seeds]  # fmt: skip
             pairs = [(together(played[key]), other) for key, other in zip(keys, plain, strict=True) if key in played]
-            made[attack][name] = _attacked(base, pairs, size.short)
+            made[attack][name] = _attacked(base, pairs)
     return made
 
 
-def _both(base: Base, pairs: list[tuple[Day, Day]], own: list[Any], number: int) -> dict[str, Any]:
+def _both(base: Base, pairs: list[tuple[Day, Day]], own: list[dict[str, Conduct]]) -> dict[str, Any]:
     """What groups of households save under both rankings, and the difference; `own` tells each community's prices."""
 
     def over(figure: Callable[[Day, int], Fraction | None]) -> dict[str, Any]:
@@ -557,25 +524,20 @@ def _both(base: Base, pairs: list[tuple[Day, Day]], own: list[Any], number: int)
 
     def saved(names: Callable[[int], Sequence[str]]) -> dict[str, Any]:
         """A day's saving of one household of these, on average."""
-        return over(
-            lambda day, at: _part(
-                sum(day.households[name].saving for name in names(at)), len(names(at)) * PENCE * number
-            )
-        )
+        return over(lambda day, at: quotient(day.pence_a_day(day.of(names(at)).saving), len(names(at))))
 
     def bidding(at: int, eager: bool) -> list[str]:
         return [name for name in base.consumers if own[at] and (own[at][name].eager > 1000) is eager]
 
-    prosumers = [name for name in base.names if name in base.prosumers]
     return {
         "households": [{"household": name, **saved(lambda _, name=name: [name])} for name in base.names],
-        "prosumers": saved(lambda _: prosumers),
+        "prosumers": saved(lambda _: base.prosumers),
         "consumers": saved(lambda _: base.consumers),
         "cautious": saved(lambda at: bidding(at, eager=False)),
         "eager": saved(lambda at: bidding(at, eager=True)),
         "community": saved(lambda _: base.names),
-        "fees": over(lambda day, _: Fraction(day.fees, PENCE * number)),
-        "price_p": over(lambda day, _: _part(day.community.paid, day.community.bought * PENCE_PER_KWH)),
+        "fees": over(lambda day, _: day.pence_a_day(day.fees)),
+        "price_p": over(lambda day, _: _mean_price(day)),
         "regular": over(lambda day, _: _deal_percent(day, groups(base).get("regular", []))),
         "irregular": over(lambda day, _: _deal_percent(day, groups(base).get("irregular", []))),
     }
@@ -583,43 +545,38 @@ def _both(base: Base, pairs: list[tuple[Day, Day]], own: list[Any], number: int)
 
 def _deal_percent(day: Day, names: Sequence[str]) -> Fraction | None:
     """Opened bids of these households that became deals, in per cent."""
-    own = [day.households[name] for name in names]
-    return _part(100 * sum(each.deals for each in own), sum(each.bids for each in own))
+    total = day.of(names)
+    return percent(total.deals, total.bids)
 
 
-def _attacked(base: Base, pairs: list[tuple[Day, Day]], number: int) -> dict[str, Any]:
+def _attacked(base: Base, pairs: list[tuple[Day, Day]]) -> dict[str, Any]:
     """What changes for whom where the largest consumer attacks, against the same days without; nothing is known where
     there is no consumer."""
     player = base.largest_consumer
-
-    def over(figure: Callable[[Day], int]) -> dict[str, Any]:
-        return interval([Fraction(figure(one) - figure(other), PENCE * number) for one, other in pairs])
-
-    def saved(names: Sequence[str | None]) -> dict[str, Any]:
-        return over(lambda day: sum(day.households[name].saving for name in names if name))
-
+    parties = {
+        "player": [player] if player else [],
+        "prosumers": base.prosumers,
+        "consumers": [name for name in base.consumers if name != player],
+    }
     return {
-        "player": saved([player]),
-        "prosumers": saved([name for name in base.names if name in base.prosumers]),
-        "consumers": saved([name for name in base.consumers if name != player]),
-        "owner": over(lambda day: day.fees),
+        **{who: _change(pairs, lambda day, names=names: day.of(names).saving) for who, names in parties.items()},
+        "owner": _change(pairs, lambda day: day.fees),
         # What households pay and the owner does not get, the supplier gets.
-        "supplier": over(lambda day: day.community.market - day.fees),
+        "supplier": _change(pairs, lambda day: day.community.market - day.fees),
     }
 
 
 def gas(nodes: int, weighed: Gas) -> dict[str, Any]:
     """Gas of a community's half-hours after the first."""
-    half_hours = SPAN - 1
-    total = sum(weighed.gas.values())
+
+    def each(number: int, places: int = 0) -> str:
+        return str(decimal(Fraction(number, nodes * (SPAN - 1)), places))
+
     return {
         "nodes": nodes,
-        "gas_per_household": str(decimal(Fraction(total, nodes * half_hours), 0)),
-        "calls_per_household": decimal(Fraction(sum(weighed.calls.values()), nodes * half_hours), 1),
+        "gas_per_household": each(weighed.gas.total()),
+        "calls_per_household": each(weighed.calls.total(), 1),
         "largest_call": max(weighed.largest, key=lambda function: (weighed.largest[function], function), default=None),
         "largest_gas": max(weighed.largest.values(), default=0),
-        "by_function": {
-            function: str(decimal(Fraction(weighed.gas[function], nodes * half_hours), 0))
-            for function in sorted(weighed.gas)
-        },
+        "by_function": {function: each(weighed.gas[function]) for function in sorted(weighed.gas)},
     }

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, fields
+from fractions import Fraction
 from typing import Any
 
 from wattproof.market.deployment import Tariff
+from wattproof.market.units import PENCE
 from wattproof.simulation.accounting import Bill
-from wattproof.simulation.households import HalfHour, PeriodRow
+from wattproof.simulation.households import HalfHour
 from wattproof.simulation.trading_day import Conduct, PeriodResult, TradingDay
 from wattproof.study.communities import HALF_HOURS, Base, Community, Frame
 
@@ -111,13 +115,55 @@ class Day:
             if entry.name != "households":
                 setattr(self, entry.name, getattr(self, entry.name) + getattr(other, entry.name))
 
+    def count(self, record: Record, tariff: Tariff) -> None:
+        """Adds a half-hour."""
+        row, result = record.row, record.result
+        for name, bill in result.bills.items():
+            self.households[name].add(of_bill(bill))
+        for name in result.unread:
+            self.households[name].add(unreported(row[name], result.bills[name], tariff))
+        for offer in result.offers:
+            totals = self.households[offer.household]
+            totals.bids += 1
+            totals.deals += offer.filled > 0
+            totals.wanted += offer.volume
+            totals.won += offer.filled
+        net = result.imported - result.exported
+        self.load += sum(half_hour.load for half_hour in row.values())
+        self.generation += sum(half_hour.pv for half_hour in row.values())
+        self.net_import += max(0, net)
+        self.net_export += max(0, -net)
+        self.best += net * (tariff.ssp if net > 0 else tariff.sbp)
+        self.supply += result.supply
+        self.demand += result.demand
+        self.could_clear += min(result.supply, result.demand)
+        self.cleared += cleared(result)
+        self.trading += result.delivered > 0
+        self.fees += result.fees
+        self.compensation += result.compensation
+        # `TradingDay` stops with an error where anything else disagrees.
+        self.balanced += result.balances_match
+        self.half_hours += 1
+
+    def of(self, names: Iterable[str]) -> Totals:
+        """These households together."""
+        total = Totals()
+        for name in names:
+            total.add(self.households[name])
+        return total
+
     @property
     def community(self) -> Totals:
         """All households together."""
-        total = Totals()
-        for totals in self.households.values():
-            total.add(totals)
-        return total
+        return self.of(self.households)
+
+    def a_day(self, amount: int) -> Fraction:
+        """So much over all these half-hours, for a day; 0 over none."""
+        return Fraction(amount * HALF_HOURS, self.half_hours or 1)
+
+    def pence_a_day(self, amount: int) -> Fraction:
+        """Base units over all these half-hours, in pence a day."""
+        return self.a_day(amount) / PENCE
 
 
 def together(days: list[Day]) -> Day:
@@ -135,6 +181,11 @@ class Record:
     row: Mapping[str, HalfHour]
     result: PeriodResult
 
+    @property
+    def sdr(self) -> Fraction:
+        """Supply over demand, as forecast; without demand above all others."""
+        return Fraction(self.result.supply, self.result.demand or 1)
+
 
 def play(base: Base, run: Run, engine: str) -> list[Day]:
     """Plays a run; a `Day` for each day of its frame. Raises BooksDoNotBalance where money goes astray."""
@@ -142,74 +193,22 @@ def play(base: Base, run: Run, engine: str) -> list[Day]:
     for record in records(base, run, engine):
         number = record.result.period // HALF_HOURS
         day = days.setdefault(number, Day({name: Totals() for name in record.row}))
-        _count(day, record, run.tariff)
+        day.count(record, run.tariff)
     return list(days.values())
 
 
 def records(base: Base, run: Run, engine: str) -> Iterator[Record]:
     """Plays a run, half-hour by half-hour."""
-    watched = _Watched(Community(base, run.frame))
-    market = TradingDay(watched, run.frame.seed, run.tariff, engine, run.conduct)
-    try:
-        for result in market:
-            yield Record(watched.rows.pop(result.period), result)
-    finally:
-        market.close()
-
-
-class _Watched:
-    """A community that keeps the rows that are under way."""
-
-    def __init__(self, community: Community) -> None:
-        self.names, self.capacities = community.names, community.capacities
-        self.rows: dict[int, PeriodRow] = {}
-        self._community = community
-
-    def __iter__(self) -> Iterator[PeriodRow]:
-        for row in self._community:
-            self.rows[row.period] = row
-            yield row
-
-
-def _count(day: Day, record: Record, tariff: Tariff) -> None:
-    row, result = record.row, record.result
-    for name, bill in result.bills.items():
-        day.households[name].add(of_bill(bill))
-    for name in result.unread:
-        day.households[name].add(unreported(row[name], result.bills[name], tariff))
-    for offer in result.offers:
-        totals = day.households[offer.household]
-        totals.bids += 1
-        totals.deals += offer.filled > 0
-        totals.wanted += offer.volume
-        totals.won += offer.filled
-    net = result.imported - result.exported
-    day.load += sum(half_hour.load for half_hour in row.values())
-    day.generation += sum(half_hour.pv for half_hour in row.values())
-    day.net_import += max(0, net)
-    day.net_export += max(0, -net)
-    day.best += best_cost(net, tariff)
-    day.supply += result.supply
-    day.demand += result.demand
-    day.could_clear += min(result.supply, result.demand)
-    day.cleared += cleared(result)
-    day.trading += result.delivered > 0
-    day.fees += result.fees
-    day.compensation += result.compensation
-    # `TradingDay` stops with an error where anything else disagrees.
-    day.balanced += result.balances_match
-    day.half_hours += 1
+    # Gone through a second time beside the market, which has up to three half-hours under way at once.
+    rows = Community(base, run.frame)
+    with closing(TradingDay(rows, run.frame.seed, run.tariff, engine, run.conduct)) as market:
+        for row, result in zip(rows, market, strict=True):
+            yield Record(row, result)
 
 
 def cleared(result: PeriodResult) -> int:
     """What the matching sold, in Wh."""
     return sum(offer.filled for offer in result.offers)
-
-
-def best_cost(net: int, tariff: Tariff) -> int:
-    """What a half-hour costs a community that shares everything without fees, in base units; `net` Wh come from the
-    grid, or go there where it is below 0."""
-    return net * (tariff.ssp if net > 0 else tariff.sbp)
 
 
 def of_bill(bill: Bill) -> Totals:
@@ -250,15 +249,15 @@ def unreported(half_hour: HalfHour, bill: Bill, tariff: Tariff) -> Totals:
 class Gas:
     """Gas of a span of half-hours: by function, how many calls, gas of all of them and of the largest."""
 
-    calls: dict[str, int] = field(default_factory=dict)
-    gas: dict[str, int] = field(default_factory=dict)
-    largest: dict[str, int] = field(default_factory=dict)
+    calls: Counter[str] = field(default_factory=Counter)
+    gas: Counter[str] = field(default_factory=Counter)
+    largest: Counter[str] = field(default_factory=Counter)
 
     def add(self, function: str, gas: int) -> None:
         """Counts a call in."""
-        self.calls[function] = self.calls.get(function, 0) + 1
-        self.gas[function] = self.gas.get(function, 0) + gas
-        self.largest[function] = max(self.largest.get(function, 0), gas)
+        self.calls[function] += 1
+        self.gas[function] += gas
+        self.largest[function] = max(self.largest[function], gas)
 
 
 ONCE = ("register", "authorize", "deposit", "withdraw")
@@ -271,19 +270,16 @@ def metered(base: Base, run: Run, engine: str) -> Gas:
     The first half-hour is played but not weighed: it writes what later ones find.
     """
     gas = Gas()
-    market = TradingDay(Community(base, run.frame), run.frame.seed, run.tariff, engine, run.conduct)
+    with closing(TradingDay(Community(base, run.frame), run.frame.seed, run.tariff, engine, run.conduct)) as market:
 
-    def weigh(function: str, computation: Any) -> None:
-        if market.at and function not in ONCE:
-            gas.add(function, transaction_gas(computation))
+        def weigh(function: str, computation: Any) -> None:
+            if market.at and function not in ONCE:
+                gas.add(function, transaction_gas(computation))
 
-    market.before_call = lambda: market.footprint.shrink(wholly=True)
-    market.on_call = weigh
-    try:
+        market.before_call = lambda: market.footprint.shrink(wholly=True)
+        market.on_call = weigh
         for _ in market:
             pass
-    finally:
-        market.close()
     return gas
 
 

@@ -165,9 +165,6 @@ class PositionView(NamedTuple):
     settled: bool
 
 
-NO_POSITION = PositionView(0, 0, 0, 0, 0, False)
-
-
 # ---- what is remembered --------------------------------------------------------------
 
 
@@ -364,9 +361,7 @@ class Market:
 
     def position(self, user: Address, period: int) -> PositionView:
         """T-ACC-5, T-ACC-10 to T-ACC-13."""
-        p = self.positions.get((user, period))
-        if p is None:
-            return NO_POSITION
+        p = self.positions.get((user, period)) or Position()
         return PositionView(p.agreed, p.bought, p.received, p.delivered, len(p.stakes), p.settled)
 
     def quote_of(self, prosumer: Address, period: int) -> int:
@@ -392,20 +387,11 @@ class Market:
 
     def phase(self, period: int, now: int) -> Phase:
         """T-TIME-1 to T-TIME-11."""
-        start = period * self.period_length
-        if start > MAX_UINT256 or now < start - 2 * self.window:
+        start, end = period * self.period_length, (period + 1) * self.period_length
+        if start > MAX_UINT256:
             return Phase.BIDDING
-        if now < start - self.window:
-            return Phase.REVEALING
-        if now < start:
-            return Phase.MATCHING
-        if now < start + self.period_length:
-            return Phase.DELIVERING
-        if now < start + self.period_length + self.window:
-            return Phase.METERING
-        if now < start + self.period_length + 2 * self.window:
-            return Phase.SETTLING
-        return Phase.CLOSING
+        ends = (start - 2 * self.window, start - self.window, start, end, end + self.window, end + 2 * self.window)
+        return list(Phase)[bisect_right(ends, now)]
 
     def seal_of(self, quote_id: int, bidder: Address, price: int, volume: int, salt: bytes) -> Hashable:
         """T-BID-4."""
@@ -888,8 +874,8 @@ class Market:
 
     def _has_business(self, user: Address, period: int) -> bool:
         """T-MET-5: a quote of its own that was not withdrawn, a stake in another one (T-ACC-5), or a purchase."""
-        p = self.positions.get((user, period))
-        return p is not None and bool(p.stakes or p.bought)
+        p = self.positions.get((user, period)) or Position()
+        return bool(p.stakes or p.bought)
 
     def _most_exported(self, user: Address, period: int) -> int:
         """T-MET-3, T-MET-15: the most that counts as exported where the reading comes now."""
