@@ -152,7 +152,7 @@ class Arena(Driver[Answer]):
                 must(*self.trade(RIVAL, (ANNA, LATE), 1))
         must(self.call("revoke", REVOKED, sender=OWNER))
         self.period = self.env.timestamp // self.tariff.period_length + 2
-        self.begins = self.env.timestamp
+        self.opening = self.env.timestamp
         self._baselines: dict[Facts, Result] = {}
 
     # ---- what a driver asks for ----------------------------------------------------------
@@ -185,7 +185,7 @@ class Arena(Driver[Answer]):
         Households that are not `silent` hand in their true readings in the end, unless others came first.
         """
         with self.env.anchor():
-            self.env.timestamp = self.begins  # All arenas share a clock.
+            self.env.timestamp = self.opening  # All arenas share a clock.
             history = History(self, facts, silent)
             for slot, phase in SLOTS.items():
                 if phase != Phase.BIDDING:
