@@ -15,7 +15,7 @@ help:
 	@echo "make repl    play with a market by hand"
 	@echo "make gas     measure what every call costs, on a node (needs npm); make gas UPDATE=1 writes the snapshot"
 	@echo "make test    run all tests"
-	@echo "make verify  run the day and all tests, and write the invariant report into report/"
+	@echo "make verify  run the day, unit and property tests, and write the invariant report into report/"
 	@echo "make evidence  mutants, edges, compilers, proofs, nodes; an hour: BUDGET=30m of it for the mutants"
 	@echo "make faults  break the contract in every way of tests/properties/faults and see each one caught"
 	@echo "make rate    checked steps a second of the state machines, on each engine"
@@ -24,6 +24,8 @@ help:
 	@echo "make docs    build the documentation site into out/docs"
 	@echo "make lint    check the format of the Python and Vyper sources"
 	@echo "make format  format them"
+	@echo "make test-one TEST=...  one test, as a failure's last line names it"
+	@echo "make readme  write the README's figures anew, from what was measured last"
 	@echo "make clean   remove the virtual environment and what runs leave behind"
 
 $(READY): pyproject.toml verification/pyproject.toml requirements.txt
@@ -53,10 +55,10 @@ gas: $(READY)
 test: $(READY)
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
-# A hundred histories a test: all of it ends within ten minutes on two cores. More: make verify HISTORIES=150 JOBS=8
+# A hundred histories a test unless a profile or a number is named: make verify PROFILE=deep, make verify HISTORIES=150
 verify: $(READY)
-	@$(BIN)/wattproof verify --profile $(or $(PROFILE),ci) --histories $(or $(HISTORIES),100) \
-		--jobs $(or $(JOBS),2) --out $(or $(OUT),report) $(MORE)
+	@$(BIN)/wattproof verify --profile $(or $(PROFILE),ci) \
+		$(if $(or $(HISTORIES),$(if $(PROFILE),,100)),--histories $(or $(HISTORIES),100)) --jobs $(or $(JOBS),2) --out $(or $(OUT),report) $(MORE)
 
 # One test, as a failure's last line names it.
 test-one: $(READY)

@@ -368,6 +368,8 @@ def banner(offered: dict[str, Any]) -> str:
         [
             "A market is open: SBP 6 p/kWh, SSP 18 p/kWh, service fee 0.2 p/kWh, half-hours.",
             f"Households: {', '.join(households)}. Also: market, token, owner, supplier, clock, tariff.",
+            "A household has quote, invalidate, bid, reveal, buy, position, account, deposit, withdraw and meter.read;",
+            "owner.settle() settles all; `sunny.bid?` explains. Energy in kWh, money in pence.",
             'Try: sunny.quote(kwh=2, price=9), then cloudy.bid(1, kwh=1.5, price=11), clock.to("REVEALING"), ...',
         ]
     )

@@ -37,12 +37,12 @@ uses: sales
 uses: tariff
 
 
-# @dev The forecast error that is no default, in percent, and its two ends.
+# @dev The forecast error that is no default, in percent, and its two ends (T-SET-7).
 _LOWEST_PERCENT: constant(uint256) = 95
 _HIGHEST_PERCENT: constant(uint256) = 105
 
 
-# @dev What a prosumer in default pays of the value of each buyer's shortage, in percent.
+# @dev What a prosumer in default pays of the value of each buyer's shortage, in percent (T-SET-8).
 _COMPENSATION_PERCENT: constant(uint256) = 10
 
 

@@ -93,17 +93,37 @@ def test_junit_counts_what_the_document_counts(told: dict[str, Any]) -> None:
     assert set(told["tests"]) <= cases.keys()
 
 
+@pytest.mark.parametrize(
+    ("contracts", "uri"),
+    [
+        ("contracts", "contracts/market/ledger.vy"),
+        ("tests/data/other", "tests/data/other/market/ledger.vy"),
+        (str(Path.cwd() / "changed market"), "changed market/market/ledger.vy"),
+        ("/elsewhere/contracts", "file:///elsewhere/contracts/market/ledger.vy"),
+    ],
+)
+def test_sarif_names_the_files_of_the_caller(told: dict[str, Any], contracts: str, uri: str) -> None:
+    other = copy.deepcopy(told)
+    other["verified"]["contracts"] = contracts
+    row = next(row for row in other["invariants"] if row["status"] in sarif.LEVELS)
+    row["where"] = [{"file": "contracts/market/ledger.vy", "first": 1, "last": 2}]
+    (result,) = [one for one in json.loads(sarif.render(other))["runs"][0]["results"] if one["ruleId"] == row["id"]]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == uri
+
+
 def test_sarif_points_at_contract_lines(told: dict[str, Any]) -> None:
     log = json.loads(sarif.render(told))
     (run,) = log["runs"]
     assert log["version"] == "2.1.0"
     errors = [result for result in run["results"] if result["level"] == "error"]
     assert {result["ruleId"] for result in errors} == set(told["verdict"]["falsified"])
+    folder = Path(told["verified"]["contracts"])
+    assert folder.is_absolute(), "the faulty contracts stood in a folder of their own"
     for result in run["results"]:
         assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
         for place in result["locations"]:
             region = place["physicalLocation"]["region"]
-            assert place["physicalLocation"]["artifactLocation"]["uri"].startswith("contracts/")
+            assert place["physicalLocation"]["artifactLocation"]["uri"].startswith(folder.as_uri() + "/")
             assert 1 <= region["startLine"] <= region["endLine"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -35,7 +36,7 @@ def render(told: dict[str, Any]) -> str:
             "ruleIndex": index[row["id"]],
             "level": LEVELS[row["status"]],
             "message": {"text": f"{row['id']} {SAYS[row['status']]}. {row['statement']}{_history(told, row['id'])}"},
-            "locations": [_location(place) for place in row["where"] if "file" in place],
+            "locations": [_location(place, told["verified"]["contracts"]) for place in row["where"] if "file" in place],
             "partialFingerprints": {"invariant/v1": row["id"]},
         }
         for row in told["invariants"]
@@ -58,13 +59,21 @@ def render(told: dict[str, Any]) -> str:
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1) + "\n"
 
 
-def _location(place: dict[str, Any]) -> dict[str, Any]:
+def _location(place: dict[str, Any], contracts: str) -> dict[str, Any]:
     return {
         "physicalLocation": {
-            "artifactLocation": {"uri": place["file"]},
+            "artifactLocation": {"uri": _uri(place["file"], Path(contracts))},
             "region": {"startLine": place["first"], "endLine": place["last"]},
         }
     }
+
+
+def _uri(file: str, contracts: Path) -> str:
+    """Where a file is for a code host: relative to the checkout that the command was called in, where it is inside."""
+    path = contracts / file.removeprefix("contracts/") if file.startswith("contracts/") else Path(file)
+    if path.is_absolute() and not path.is_relative_to(Path.cwd()):
+        return path.as_uri()
+    return (path.relative_to(Path.cwd()) if path.is_absolute() else path).as_posix()
 
 
 def _history(told: dict[str, Any], invariant: str) -> str:
