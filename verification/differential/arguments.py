@@ -21,9 +21,7 @@ def add(commands: Any) -> None:
     _add_histories(nodes, 24, 400)
     prove = commands.add_parser("prove", help="prove the settlement's arithmetic with z3")
     prove.add_argument("--timeout", type=count, default=60, help="seconds for one question (default: 60)")
-    prove.add_argument(
-        "--accept", action="store_true", help="accept the contract's functions as they are now as reviewed"
-    )
+    prove.add_argument("--accept", action="store_true", help="accept the functions as they are now as reviewed")
     prove.add_argument("--docs", type=Path, metavar="FILE", help="write the table of claims into docs/proofs.md")
     for command in (compilers, nodes, prove):
         command.add_argument("--out", type=Path, metavar="FILE", help="the JSON file (default: in out/evidence)")
@@ -34,7 +32,7 @@ def _add_histories(command: argparse.ArgumentParser, histories: int, length: int
     command.add_argument("--histories", type=count, default=histories, help=f"how many (default: {histories})")
     command.add_argument("--length", type=count, default=length, help=f"calls in each (default: {length})")
     command.add_argument(
-        "--seed", type=int, default=1, help="of the first history; each further one has the next number (default: 1)"
+        "--seed", type=int, default=1, help="of the first history, one more for each further one (default: 1)"
     )
 
 
