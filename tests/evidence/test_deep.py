@@ -66,7 +66,7 @@ def test_the_worst_attack_of_all_passes_is_kept(run: deep.Run, monkeypatch: pyte
 
     assert [f"--hypothesis-seed={seed}" in command for seed, command in enumerate(commands, 7)] == [True] * 3
     assert all(command[-1] == "some/test.py" for command in commands)
-    assert [one["outcome"] for one in told(run)["passes"]] == ["passed"] * 3
+    assert [one["outcome"] for one in told(run)["details"]["passes"]] == ["passed"] * 3
     lines = {line["invariant"]: line for line in told(run)["details"]["lines"]}
     assert (lines["C4-PROFIT-4"]["checked"], lines["C4-PROFIT-4"]["worst"]["victim"]) == (15, "rival")
     assert lines["C4-PROFIT-4"]["worst"]["percent"] == 20
@@ -81,7 +81,7 @@ def test_the_worst_attack_of_all_passes_is_kept(run: deep.Run, monkeypatch: pyte
 def test_a_pass_that_is_cut_short_has_its_attacks(run: deep.Run, monkeypatch: pytest.MonkeyPatch) -> None:
     play(run, monkeypatch, (None, {"C4-PROFIT-4": SMALL}, 0))
     assert run.go() == 0
-    assert told(run)["passes"][0]["outcome"] == "cut short"
+    assert told(run)["details"]["passes"][0]["outcome"] == "cut short"
     assert any(line["worst"] for line in told(run)["details"]["lines"])
 
 
@@ -96,7 +96,7 @@ def test_a_violation_ends_the_run_with_its_seed(
     assert len(commands) == 2
     again = "C4-PROFIT-4; once more: pytest --profile quick --hypothesis-seed=8 some/test.py"
     assert again in capsys.readouterr().out
-    assert told(run)["passes"][1]["violated"] == ["C4-PROFIT-4"]
+    assert told(run)["details"]["passes"][1]["violated"] == ["C4-PROFIT-4"]
     assert "101 % beyond the bound" in run.options.attacks.with_suffix(".md").read_text()
 
 
@@ -116,7 +116,7 @@ def test_a_short_search_for_profit(tmp_path: Path) -> None:
     ran = subprocess.run(search, cwd=ROOT, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-2000:]
     found = json.loads(file.read_text())
-    assert len(found["passes"]) == 1
+    assert len(found["details"]["passes"]) == 1
     assert {line["invariant"] for line in found["details"]["lines"] if line["checked"]} <= {
         "C4-PROFIT-1",
         "C4-PROFIT-2",
