@@ -105,7 +105,7 @@ def _function(problem: BaseException) -> str | None:
 def compiled(source: Path, folder: Path, settings: Settings | None = None) -> CompilerData:
     """What the compiler makes of a file that imports from the sources in `folder`, once it is asked for."""
     bundle = FilesystemInputBundle(get_search_paths([str(folder.parent), str(folder)]))
-    return CompilerData(bundle.load_file(str(source)), bundle, settings)
+    return CompilerData(bundle.load_file(str(source)), bundle, settings or Settings())
 
 
 @functools.cache

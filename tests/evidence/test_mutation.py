@@ -59,7 +59,7 @@ def toy(folder: Path) -> Source:
     path = folder / "Toy.vy"
     path.write_text(TOY)
     compiled = compilation(folder, "Toy")
-    return Source("Toy.vy", "Toy", path.resolve(), TOY, compiled.annotated_vyper_module)
+    return Source("Toy.vy", "Toy", TOY, compiled.annotated_vyper_module)
 
 
 def changed_lines(found: list[Mutant], operator: str) -> set[str]:
@@ -140,7 +140,7 @@ def test_names_tell_mutants_apart_and_survive_other_changes(all_mutants: list[Mu
     path = tmp_path / "Toy.vy"
     path.write_text(TOY.replace("_LIMIT: constant", "# @dev The limit.\n_LIMIT: constant"))
     tree = compilation(tmp_path, "Toy").annotated_vyper_module
-    assert {mutant.name for mutant in mutants(Source("Toy.vy", "Toy", path, path.read_text(), tree))} == before
+    assert {mutant.name for mutant in mutants(Source("Toy.vy", "Toy", path.read_text(), tree))} == before
 
 
 def test_explained_mutants_exist(all_mutants: list[Mutant]) -> None:

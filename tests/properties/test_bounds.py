@@ -72,10 +72,10 @@ def opening(which: str) -> Callable[[Lockstep, int], Outcome]:
     def call(lockstep: Lockstep, value: int) -> Outcome:
         t = lockstep.tariff
         number = quoted(lockstep, price=(t.lowest_price + t.highest_price) // 2)
-        wish = {"price": t.highest_price, "volume": 100} | {which: value}
-        lockstep.bid(number, CONSUMER, *wish.values())
+        price, volume = (value, 100) if which == "price" else (t.highest_price, value)
+        lockstep.bid(number, CONSUMER, price, volume)
         lockstep.to(Phase.REVEALING, lockstep.model.quote(number).period)
-        return lockstep.reveal(number, CONSUMER, *wish.values())
+        return lockstep.reveal(number, CONSUMER, price, volume)
 
     return call
 

@@ -17,7 +17,7 @@ from eth.abc import ComputationAPI, SignedTransactionAPI
 from eth.chains.mainnet import MainnetChain
 from eth.db.atomic import AtomicDB
 from eth.vm.forks.prague import PragueVM
-from eth_keys import keys  # pyright: ignore[reportPrivateImportUsage]
+from eth_keys.datatypes import PrivateKey
 from eth_typing import Address
 from eth_utils.address import to_checksum_address
 
@@ -64,7 +64,7 @@ class Party:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.key = keys.PrivateKey(hashlib.sha256(f"wattproof party {name}".encode()).digest())
+        self.key = PrivateKey(hashlib.sha256(f"wattproof party {name}".encode()).digest())
         self.address: str = self.key.public_key.to_checksum_address()
         self.nonce = 0
 
@@ -81,7 +81,7 @@ class Parties(dict[str, Party]):
 
 
 def signed(
-    key: keys.PrivateKey, nonce: int, to: str | None, data: bytes, value: int, gas: int, price: int
+    key: PrivateKey, nonce: int, to: str | None, data: bytes, value: int, gas: int, price: int
 ) -> SignedTransactionAPI:
     """A transaction of the chain `CHAIN_ID`; `to` None creates a contract. `price` is in wei for a unit of gas."""
     unsigned = PragueVM.get_transaction_builder().create_unsigned_transaction(
