@@ -4,13 +4,13 @@
 # A good guess: an environment is a chain of its own. titanoboa's documentation (`boa.Env`, `boa.swap_env`) offers a new
 # one for a fresh state, and `env.evm.patch` sets what that environment's blocks and code limits are.
 # Instead: both reach into tables that py-evm keeps once for the process.
-# 1. Every `boa.Env()` wraps SSTORE and SHA3 in py-evm's own table once more, around the wrappers that are there. They are
-#    never taken off: 200 environments later each SSTORE runs through 200 of them, in the newest environment and on a
-#    chain of eth-tester that has nothing to do with titanoboa. Environments long out of use note its writes.
+# 1. Every `boa.Env()` wraps SSTORE and SHA3 in py-evm's own table once more, around the wrappers that are there. They
+#    are never taken off: 200 environments later each SSTORE runs through 200 of them, in the newest environment and on
+#    a chain of eth-tester that has nothing to do with titanoboa. Environments long out of use note its writes.
 # 2. `env.evm.patch.code_size_limit` of one environment lifts the limit of EIP-170 everywhere: after it eth-tester
 #    deploys 24,577 bytes, which it refused before and every public chain refuses.
-# Hurt: suites with an environment per test (they slow down as they go, many times over), and suites that use both libraries
-# and rely on eth-tester to refuse what is too large.
+# Hurt: suites with an environment per test (they slow down as they go, many times over), and suites that use both
+# libraries and rely on eth-tester to refuse what is too large.
 set -euo pipefail
 here=$(mktemp -d)
 trap 'rm -rf "$here"' EXIT
@@ -76,9 +76,9 @@ print(f"one SSTORE on eth-tester's chain: the first, unused environment of titan
 refused = [send(returns(24_576)), send(returns(24_577))]
 boa.env.evm.patch.code_size_limit = 2**20
 lifted = send(returns(24_577))
-print(f"eth-tester: status of 24,576 and 24,577 bytes {refused}; of 24,577 after the patch of titanoboa's environment {lifted}")
+print(f"eth-tester: status of 24,576 and 24,577 bytes {refused}; of 24,577 after titanoboa's patch {lifted}")
 
-if after < 4 * before:
+if after < 3 * before:
     sys.exit("CHANGED: environments of the past cost little or nothing")
 if noted != 1:
     sys.exit("CHANGED: titanoboa no longer sees eth-tester's writes")

@@ -39,7 +39,8 @@ EOF
 done
 cat > solidity.js << 'EOF'
 const solc = require("solc");
-const word = "contract C { uint256 immutable A; constructor(uint256 a) { A = a; } function f() public view returns (uint256) { return A; } }";
+const word = "contract C { uint256 immutable A; constructor(uint256 a) { A = a; } " +
+    "function f() public view returns (uint256) { return A; } }";
 const out = JSON.parse(solc.compile(JSON.stringify({language: "Solidity", sources: {"c.sol": {content: word}},
     settings: {outputSelection: {"*": {"*": ["evm.bytecode.object", "evm.deployedBytecode.object"]}}}})));
 const evm = out.contracts["c.sol"].C.evm;
