@@ -110,7 +110,8 @@ format: $(DEV)
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 	@for file in $(VYPER); do $(BIN)/mamushi --quiet -l 110 $$file || exit 1; done
 
-# mamushi 0.1.2 cannot parse comments inside `exports`, so EnergyMarket.vy is formatted by hand.
+# mamushi 0.1.2 breaks off on EnergyMarket.vy's long `initializes` lists (findings/mamushi-initializes-list.sh), so it is
+# formatted by hand.
 VYPER := $(wildcard contracts/market/*.vy) contracts/EnergyCredit.vy
 
 clean:
