@@ -39,7 +39,7 @@ from verification.mutation.compiler import compilation, install, parse_ahead
 from wattproof.market import deployment
 
 PATCHES = ROOT / "tests" / "properties" / "faults"
-LONGEST = 120
+LONGEST = 240
 """Seconds after which a bug counts as not caught; three times as long where its history is shrunk."""
 
 

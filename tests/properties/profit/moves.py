@@ -250,19 +250,22 @@ _CALLS: dict[str, Callable[[Coalition, History, Move, str], bool]] = {
 }
 
 
+_NUMBERS = st.integers(0, 59)
+"""What chooses among the things of a history, however many there are."""
+
+
 @functools.cache
 def moves(slot: str, owner: bool) -> st.SearchStrategy[Move]:
     """A call at a slot, of those that are open then; with the owner's own calls where it is a member."""
     functions = (*OPEN[SLOTS[slot]] * 4, *ALWAYS, *(OWNERS * 4 if owner else ()))
-    small = st.integers(0, 59)
     return st.builds(
         Move,
         st.just(slot),
         st.sampled_from(functions),
         st.integers(0, 5),
-        small,
-        small,
-        small,
+        _NUMBERS,
+        _NUMBERS,
+        _NUMBERS,
         st.sampled_from(TIMES),
     )
 
@@ -271,7 +274,7 @@ def moves(slot: str, owner: bool) -> st.SearchStrategy[Move]:
 def coalitions(
     draw: st.DrawFn, kinds: Sequence[str] = KINDS, keys: bool = True, stolen: Sequence[str] = KEYS
 ) -> Coalition:
-    """A coalition of one to three of these kinds, with up to three moves at every slot.
+    """A coalition of one to three of these kinds, with up to three moves at every slot, and often a bid that is opened.
 
     With `keys` it may hold its own meters' keys and `stolen` ones; without, a stranger's own only.
     """
@@ -281,6 +284,11 @@ def coalitions(
     held = draw(st.lists(st.sampled_from(pool), unique=True, max_size=3)) if keys and pool else [STRANGER]
     reports = draw(st.booleans())
     made = [draw(moves(slot, OWNER in members)) for slot in SLOTS for _ in range(draw(st.integers(0, 3)))]
+    if set(members) & set(TRADERS) and draw(st.booleans()):
+        # A household does what households are there for: it bids for the first quote, and opens the bid.
+        who, price, volume = draw(st.integers(1, 5)), draw(_NUMBERS), draw(_NUMBERS)
+        made.append(Move("last bids", "submit_bid", who, 0, price, volume, 1))
+        made.append(Move("last openings", "reveal_bid", who, 0, 0, 0, 1))
     return Coalition(members, tuple(held), reports, tuple(made))
 
 
