@@ -46,7 +46,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     # What a campaign begins with on each changed contract, and what it goes on with.
     "look": dict(max_examples=6, stateful_step_count=25, **_CAMPAIGN),
     "long": dict(max_examples=20, stateful_step_count=40, **_CAMPAIGN),
-    # Seeded bugs: short histories, of as many as it takes; what they find shrinks in seconds.
+    # Seeded bugs: short histories, of as many as it takes.
     "bugs": dict(max_examples=3_000, stateful_step_count=25, **_CAMPAIGN),
     # One pass of `make deep`, which repeats it with new seeds until its time is up.
     "deep": dict(max_examples=2_000, stateful_step_count=150, verbosity=Verbosity.quiet, **_COMMON),
@@ -63,7 +63,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--evidence", metavar="FILE", help="write all that was counted there, as JSON; see docs/report.md")
     group.addoption("--multiple-bugs", action="store_true", help="keep searching for other violations after the first")
     group.addoption("--oversized", action="store_true", help="take contracts larger than a chain does (EIP-170)")
-    group.addoption("--no-shrinking", action="store_true", help="report the first failing history, however long it is")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -71,8 +70,6 @@ def pytest_configure(config: pytest.Config) -> None:
     asked: dict[str, Any] = {"report_multiple_bugs": config.getoption("multiple_bugs")}
     if config.getoption("hypothesis_seed", None) is not None:
         asked["derandomize"] = False  # Derandomised, it would not look at the seed.
-    if config.getoption("no_shrinking"):
-        asked["phases"] = (Phase.explicit, Phase.generate)
     numbers = {"max_examples": config.getoption("histories"), "stateful_step_count": config.getoption("steps")}
     asked |= {name: number for name, number in numbers.items() if number}
     for name, values in PROFILES.items():

@@ -56,3 +56,11 @@ def test_several_violations_are_told_and_no_consequence() -> None:
 
 def test_one_violation_is_told_where_only_one_is_asked_for() -> None:
     assert len(failures(Toy, report_multiple_bugs=False, max_examples=200)) == 1
+
+
+def test_what_a_run_is_about_has_to_be_found_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for a seeded bug: what else does not hold is noted, and ends no history."""
+    monkeypatch.setattr(counters, "sought", "second")
+    (found,) = failures(Toy, report_multiple_bugs=False, max_examples=200)
+    assert isinstance(found, counters.Violated) and found.invariant == "second"
+    assert counters.violated["first"] and counters.violated["consequence"]
