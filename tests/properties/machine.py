@@ -372,6 +372,8 @@ class MarketMachine(RuleBasedStateMachine):
         left, least = self.lockstep.model.remaining(number, self.lockstep.now), self.enabled.least(number)
         room = self.enabled.room(name, self.lockstep.model.quote(number).period)
         edges = [wh for wh in (least, least - 1, room, room + 1) if 1 <= wh <= left]
+        if (beyond := max(room + 1, least)) <= left and choose.one((False, False, True)):
+            return Call("buy_surplus", (number, beyond), name)  # Only the capacity stands against it (T-REG-21).
         return Call("buy_surplus", (number, choose.edge(volume_edges(left) + edges, min(least, left), left)), name)
 
     def reading_call(self, name: str, period: int, exported: int, imported: int) -> Call:

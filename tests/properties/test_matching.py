@@ -284,4 +284,5 @@ def test_purchases_of_excess_count_against_the_capacity(capacity: int, first: in
             holds("C3-CLAIM-1", claim.fits, when=done.accepted, claim=claim)
             holds("C3-CLAIM-2", not claim.fits, when=done.reason == BEYOND, claim=claim)
             bought += volume if done.accepted else 0
+            holds("C1-VOLUME-4", bought <= capacity, when=bought, signed=bought, capacity=capacity)
         lockstep.agreed()
