@@ -24,8 +24,8 @@ ROWS: dict[str, tuple[str, str]] = {
     "faults": ("`make faults`", "{caught} of {faults} seeded bugs caught by the invariant that they violate"),
     "mutation": (
         "`wattproof mutate`",
-        "{mutants} mutants: {killed} killed, {explained as equivalent} explained as equivalent, "
-        "{survived unexplained} survived, {do not compile} do not compile",
+        "{mutants} mutants of {lines}: {killed} killed, {explained as equivalent} explained as equivalent, "
+        "{survived unexplained} survived, {do not compile} do not compile, the others have the same code as another",
     ),
     "edges": (
         "`wattproof edges`",

@@ -309,6 +309,7 @@ class Campaign:
         spent = [line["seconds"] for line in killed]
         figures = {
             "mutants": len(chosen),
+            "lines": f"the lines that are new since {self.options.since}" if self.options.since else "all lines",
             "tried": len(lines),
             "complete": complete,
             "do not compile": results["does not compile"],
