@@ -18,6 +18,7 @@ PAGES = {
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security.md",
     "CHANGELOG.md": "changelog.md",
+    "findings/README.md": "findings.md",
 }
 """Documents of the repository's root, and the pages that they become."""
 
