@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from verification.campaigns import deep
+from verification.invariants import ROOT
 
-ROOT = Path(__file__).parents[2]
 SMALL = {"victim": "winner", "lost": 10, "bound": 100, "story": ["a: winner"]}
 LARGE = {"victim": "rival", "lost": 20, "bound": 100, "story": ["a: rival"]}
 Pass = tuple[int | None, dict[str, Any], int]

@@ -11,10 +11,9 @@ import pytest
 
 from verification.coverage.campaign import Watch, is_ours, report, unreachable
 from verification.coverage.code import COMPILER, OWN, REFUSES, Code
+from verification.invariants import ROOT
 from wattproof.evm.engine import make_env
 from wattproof.market.deployment import contracts_dir
-
-ROOT = Path(__file__).parents[2]
 
 TOY = """# pragma version 0.4.3
 # pragma nonreentrancy on

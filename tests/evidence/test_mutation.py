@@ -12,13 +12,12 @@ import pytest
 from vyper.compiler.phases import CompilerData
 from vyper.compiler.settings import Settings
 
+from verification.invariants import ROOT
 from verification.mutation.compiler import ChangedBundle, compilation, parse_ahead
 from verification.mutation.equivalents import FILE, explained
 from verification.mutation.operators import OPERATORS, Mutant, mutants
 from verification.mutation.sources import TARGETS, Source, new_lines, sources
 from wattproof.market.deployment import contracts_dir
-
-ROOT = Path(__file__).parents[2]
 
 TOY = """# pragma version 0.4.3
 # pragma nonreentrancy on

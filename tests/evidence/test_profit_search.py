@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-
+from verification.invariants import ROOT
 
 RULES = {
     "anybodys-reading": "1: a stranger's reading empties the supplier's balance",

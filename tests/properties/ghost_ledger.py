@@ -520,14 +520,14 @@ class GhostLedger(MarketMachine):
 
     def next_period(self) -> int | None:
         """A period that is still in BIDDING and nobody quoted for, None where no more can be watched."""
-        lockstep, tariff = self.lockstep, self.lockstep.tariff
+        lockstep = self.lockstep
         taken = {offer.period for offer in self.offers.values()}
         if len(self.offers) >= MAX_QUOTES or (len(lockstep.periods) >= MAX_PERIODS and not self._done_periods()):
             return None
         for period in lockstep.periods:
             if self.stage(period) == Phase.BIDDING and period not in taken:
                 return period
-        return max((lockstep.now + 2 * tariff.window) // tariff.period_length, max(lockstep.periods)) + 1
+        return max(lockstep.next_period(), max(lockstep.periods) + 1)
 
     def _done_periods(self) -> list[int]:
         """Watched periods that are CLOSING and in which no quote is open any more."""

@@ -57,22 +57,17 @@ def opened(name: str, preset: str, periods: int) -> Iterator[Run]:
     """A run that begins in that preset and is undone at the end, with that many quotable periods watched."""
     lockstep = presets.prepared(preset)
     counters.tallies["histories"] += 1
-    first = next_period(lockstep)
+    first = lockstep.next_period(ended(lockstep))
     with Run.of(name, lockstep, range(first, first + periods)).branch() as run:
         run.env.timestamp = ended(lockstep)
         run.since = max(run.observe().quote_count, 1)
         yield run
 
 
-def next_period(lockstep: Lockstep) -> int:
-    """The first period that can be quoted once a preset has ended."""
-    return (ended(lockstep) + 2 * lockstep.tariff.window) // lockstep.tariff.period_length + 1
-
-
 def tariff_of(preset: str) -> tuple[Tariff, int]:
     """The tariff of a preset, and its first period that can be quoted."""
     lockstep = presets.prepared(preset)
-    return lockstep.tariff, next_period(lockstep)
+    return lockstep.tariff, lockstep.next_period(ended(lockstep))
 
 
 def finale(*parts: Trade) -> list[Step]:
@@ -205,7 +200,7 @@ def neighbours() -> tuple[Run, Run]:
     for name in HOUSEHOLDS:
         two.enrol(name, 10**9 // 2)
     two.call("deposit", 10**8, sender="supplier")
-    first = next_period(lockstep)
+    first = lockstep.next_period(ended(lockstep))
     one.periods, two.periods = range(first, first + 2), range(first, first + 2)
     _twins.append((boa.env, one, two))
     return one, two

@@ -59,13 +59,16 @@ class Driver(abc.ABC, Generic[Done]):
 
     # ---- time ------------------------------------------------------------------------
 
-    def next_period(self) -> int:
-        """The first period that is still in BIDDING."""
-        return (self.now + 2 * self.tariff.window) // self.tariff.period_length + 1
+    def _clock(self) -> Clock:
+        return Clock(self.tariff.period_length, self.tariff.window)
+
+    def next_period(self, now: int | None = None) -> int:
+        """The first period that is still in BIDDING at the second `now`, by default the block's time."""
+        return self._clock().next_quotable(self.now if now is None else now)
 
     def begins(self, phase: Phase, period: int) -> int:
         """The second at which a phase of a period begins; ValueError for BIDDING, which has no beginning."""
-        return Clock(self.tariff.period_length, self.tariff.window).begins(phase, period)
+        return self._clock().begins(phase, period)
 
     def to(self, phase: Phase, period: int) -> None:
         """To the first second of a phase of a period, unless it has begun."""

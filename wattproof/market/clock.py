@@ -35,9 +35,9 @@ class Clock:
         """The delivery period that runs now."""
         return self.now // self.period_length
 
-    def next_quotable(self) -> int:
-        """The earliest delivery period that is still in BIDDING."""
-        return (self.now + 2 * self.window) // self.period_length + 1
+    def next_quotable(self, now: int | None = None) -> int:
+        """The earliest delivery period that is still in BIDDING at the second `now`, by default the block's time."""
+        return ((self.now if now is None else now) + 2 * self.window) // self.period_length + 1
 
     def begins(self, phase: Phase | str, period: int) -> int:
         """The second at which `phase` of `period` begins. ValueError for BIDDING, which has no beginning."""
