@@ -14,8 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from verification.builds import build
 from wattproof import __version__
+from wattproof.outputs import File
 
 FOLDER = Path("out/evidence")
+
+SCHEMA = "wattproof-measurement/1"
 
 _PACKAGES = ("vyper", "titanoboa", "snekmate", "py-evm", "pyrevm", "hypothesis", "pytest", "z3-solver")
 
@@ -39,6 +42,7 @@ def document(
     `seed` is None where nothing is drawn, or always the same.
     """
     return {
+        "schema": SCHEMA,
         "part": part,
         "versions": versions(**others),
         "bytecode": build("EnergyMarket").hashes,
@@ -49,12 +53,14 @@ def document(
     }
 
 
-def write(told: dict[str, Any], path: Path | None = None) -> Path:
-    """Writes a document to `path`, by default to its part's file in `FOLDER`; returns where."""
-    path = path or FOLDER / f"{told['part']}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(told, indent=2) + "\n")
-    return path
+def file_of(part: str, path: Path | None = None) -> File:
+    """The file of a part's document, `path` or its own in `FOLDER`, made sure of. Raises BadPlace."""
+    return File(path or FOLDER / f"{part}.json")
+
+
+def write(told: dict[str, Any], file: File) -> None:
+    """Writes a document. Raises BadPlace."""
+    file.write(json.dumps(told, indent=2) + "\n")
 
 
 def progress(console: Console, **options: Any) -> Progress:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import shutil
 import tempfile
 import threading
@@ -19,6 +20,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, settings
 
 from verification.harness import counters, presets, reproducers, summary
 from verification.harness.totals import merged, read
+from wattproof import outputs
 from wattproof.evm.engine import ENGINES, available
 
 _FOLDER = "WATTPROOF_EVIDENCE"
@@ -78,13 +80,33 @@ def pytest_configure(config: pytest.Config) -> None:
     counters.timing = config.getoption("evidence") is not None
     config.addinivalue_line("markers", "invariant(*ids): the invariants of invariants.md that a test checks")
     if not hasattr(config, "workerinput"):
-        if counters.timing:  # Who watches the run finds the counts beside the file that is asked for.
-            folder = f"{config.getoption('evidence')}.parts"
-            shutil.rmtree(folder, ignore_errors=True)
-            os.makedirs(folder)
-        else:
-            folder = tempfile.mkdtemp(prefix="wattproof-evidence-")
-        os.environ[_FOLDER] = folder
+        os.environ[_FOLDER] = (
+            str(_beside(config)) if counters.timing else tempfile.mkdtemp(prefix="wattproof-evidence-")
+        )
+
+
+def _beside(config: pytest.Config) -> Path:
+    """The folder for the processes' counts, beside the file of `--evidence`: there, who watches the run finds them.
+
+    Makes sure of both, and of the file until the run ends.
+    """
+    file = Path(str(config.getoption("evidence")))
+    folder = file.with_name(f"{file.name}.parts")
+    try:
+        config.stash[_PLACE] = outputs.File(file)
+        config.add_cleanup(config.stash[_PLACE].close)
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if not _PART.fullmatch(path.name):
+                raise outputs.BadPlace(f"{path}: is not of an earlier run; move it, or name another file")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+    except (outputs.BadPlace, OSError) as problem:
+        raise pytest.UsageError(str(problem)) from problem
+    return folder
+
+
+_PART = re.compile(r"collected|[0-9]+\.json|\.wattproof-[0-9]+\.part")
+"""The files in which the processes of a run leave their counts."""
 
 
 def engine_name(config: pytest.Config) -> str:
@@ -257,9 +279,7 @@ def _leave_snapshot() -> None:
 
 def _write(path: Path, value: Any) -> None:
     """Writes JSON in one go, so that nobody ever reads half of it."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    beside.write_text(json.dumps(value))
-    beside.replace(path)
+    outputs.write(path, json.dumps(value))
 
 
 @pytest.hookimpl(trylast=True)
@@ -281,7 +301,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         problems += [f"{name}: not reached in the whole run" for name in summary.unreached(total)]
     config.stash[_PROBLEMS] = problems
     if counters.timing:
-        _write(Path(str(config.getoption("evidence"))), _told(config, total, int(session.exitstatus)))
+        config.stash[_PLACE].write(json.dumps(_told(config, total, int(session.exitstatus))))
     if problems and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -289,6 +309,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def _told(config: pytest.Config, total: dict[str, Any], status: int) -> dict[str, Any]:
     """What `--evidence` writes: how the run was made, all that was counted, and what there was too little of."""
     return {
+        "schema": "wattproof-counts/1",
         "engine": engine_name(config),
         "profile": profile_of(config),
         "seed": config.getoption("hypothesis_seed", None),
@@ -313,5 +334,6 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 _STARTED = pytest.StashKey[float]()
+_PLACE = pytest.StashKey[outputs.File]()
 _TOTAL = pytest.StashKey[dict[str, Any]]()
 _PROBLEMS = pytest.StashKey[list[str]]()

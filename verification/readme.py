@@ -14,6 +14,7 @@ from typing import Any
 
 from verification.invariants import ROOT, invariants
 from verification.report.parts import PARTS, measured_on
+from wattproof.outputs import write
 
 FIGURES = ROOT / "docs" / "figures.json"
 README = ROOT / "README.md"
@@ -73,8 +74,8 @@ def main() -> int:
         prog="python -m verification.readme", description=(__doc__ or "").split("\n")[0]
     ).parse_args()
     figures = gathered(json.loads(FIGURES.read_text()) if FIGURES.is_file() else {})
-    FIGURES.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
-    README.write_text(_TABLE.sub(lambda _: table(figures), README.read_text()))
+    write(FIGURES, json.dumps(figures, indent=1, sort_keys=True) + "\n")
+    write(README, _TABLE.sub(lambda _: table(figures), README.read_text()))
     print(f"the figures of {README.name} are those of {FIGURES.relative_to(ROOT)}")
     return 0
 

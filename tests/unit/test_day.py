@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from wattproof import outputs
 from wattproof.evm.engine import available
+from wattproof.outputs import MANIFEST
 from wattproof.simulation import accounting as bills
 from wattproof.simulation import day
 from wattproof.simulation import trading_day as scenario
@@ -88,7 +90,7 @@ def test_writes_all_files_and_nothing_else(households: Path, tmp_path: Path) -> 
 
     assert code == 0
     assert str(out) in text.replace("\n", "")
-    assert tree(out) == sorted(bills.FILES)
+    assert tree(out) == sorted([*bills.FILES, MANIFEST])
     assert (out / "day.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (out / "day.svg").read_text()
 
@@ -196,9 +198,9 @@ def test_a_second_run_replaces_the_files_and_leaves_others_alone(households: Pat
     out = tmp_path / "out"
     out.mkdir()
     (out / "notes.txt").write_text("mine")
-    (out / "bills.csv").write_text("old")
-    assert run(households, out)[0] == 0
-    assert tree(out) == sorted([*bills.FILES, "notes.txt"])
+    for _ in range(2):
+        assert run(households, out)[0] == 0
+    assert tree(out) == sorted([*bills.FILES, MANIFEST, "notes.txt"])
     assert (out / "notes.txt").read_text() == "mine"
     assert rows(out / "bills.csv")[0]["household"] == "sunny"
 
@@ -288,9 +290,9 @@ def test_a_folder_that_cannot_be_written_to(
     def refuse(prefix: str, dir: Path) -> str:
         raise PermissionError(errno.EACCES, "Permission denied", str(dir / prefix))
 
-    monkeypatch.setattr(bills.tempfile, "mkdtemp", refuse)
+    monkeypatch.setattr(outputs.tempfile, "mkdtemp", refuse)
     assert run(households, tmp_path / "out") == (2, "")
-    assert capsys.readouterr().err == f"{tmp_path / 'out'}: permission denied\n"
+    assert capsys.readouterr().err == f"{tmp_path / 'out'}: permission denied; name another place\n"
     assert tree(tmp_path) == ["households.csv"]
 
 

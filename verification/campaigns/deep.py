@@ -7,6 +7,7 @@ Each pass is one run of pytest under the profile `deep`; its seed is printed, an
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 import sys
 import tempfile
@@ -22,13 +23,17 @@ from verification.invariants import ROOT, invariants
 from verification.measurements import document, write
 from verification.report import attacks, sources, text
 from verification.report.facts import clock, number
-from wattproof.cli.arguments import seconds
+from wattproof.cli.arguments import place, seconds
+from wattproof.outputs import BadPlace, File
 
 EVERY = 60
 """Seconds between two lines that tell how far a pass is."""
 
 SHORTEST = 60
 """Seconds that a pass gets at least, however little is left of the budget."""
+
+MARK = "<!-- wattproof: the worst attacks on profit -->"
+"""The first line of the text, by which a later run knows that it is ours."""
 
 PASSED, FAILED, CUT_SHORT = "passed", "failed", "cut short"
 
@@ -77,8 +82,9 @@ def _cell(row: tuple[str, ...], column: int, width: int) -> str:
 class Run:
     """Passes with one seed after the other. What they find is written after every one of them, if a file is named."""
 
-    def __init__(self, options: argparse.Namespace, folder: Path) -> None:
-        self.options, self.file = options, folder / "pass.json"
+    def __init__(self, options: argparse.Namespace, folder: Path, attacks: tuple[File, File] | None) -> None:
+        """`attacks`: the files for the worst attacks, as data and as text."""
+        self.options, self.file, self.attacks = options, folder / "pass.json", attacks
         self.found = Found()
         # What the documents say is read once: in the hours of a run they may be edited.
         self.rows, self.threats = list(invariants().values()), sources.threats(ROOT)
@@ -115,8 +121,8 @@ class Run:
         self.found = self.found.add(total)
         self.found.passes.append({"seed": seed, "outcome": outcome, "seconds": seconds, "violated": violated})
         self._told(f"---- {outcome} after {clock(seconds)}")
-        if options.attacks:
-            self._write(options.attacks)
+        if self.attacks:
+            self._write(*self.attacks)
         if outcome == FAILED:
             print(
                 f"failed{': ' if violated else ''}{', '.join(violated)}; once more: pytest {' '.join(again)}",
@@ -155,8 +161,8 @@ class Run:
         said = f"; {brief(self.lines(found))}" if self.options.attacks else ""
         print(f"{head}; {number(found.checked.total())} checks in all{said}", flush=True)
 
-    def _write(self, file: Path) -> None:
-        """Writes the worst attacks as JSON, and beside it as text with their stories."""
+    def _write(self, data: File, words: File) -> None:
+        """Writes the worst attacks as JSON, and as text with their stories."""
         lines = self.lines()
         details = {
             "tests": self.options.tests,
@@ -166,8 +172,8 @@ class Run:
             "unsearched": self.unsearched,
         }
         figures = {"passes": len(self.found.passes), "checks": self.found.checked.total()}
-        write(document("profit", self.options.seed, self.began, figures, details), file)
-        file.with_suffix(".md").write_text(text.profit(self.found.passes, lines, self.unsearched))
+        write(document("profit", self.options.seed, self.began, figures, details), data)
+        words.write(f"{MARK}\n{text.profit(self.found.passes, lines, self.unsearched)}")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -183,16 +189,31 @@ def main(arguments: list[str] | None = None) -> int:
         "--tests", nargs="+", default=["tests/properties"], metavar="TEST", help="(default: tests/properties)"
     )
     parser.add_argument(
-        "--attacks", type=Path, metavar="FILE", help="write the worst attacks on profit there, as JSON and as text"
+        "--attacks", type=place, metavar="FILE", help="write the worst attacks on profit there, as JSON and as text"
     )
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="wattproof-deep-") as folder:
-        run = Run(options, Path(folder))
-        status = run.go()
+    try:
+        with contextlib.ExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="wattproof-deep-"))
+            attacks = None
+            if options.attacks:
+                data, words = (stack.enter_context(File(path)) for path in _both(options.attacks))
+                attacks = data, words
+            run = Run(options, Path(folder), attacks)
+            status = run.go()
+    except BadPlace as problem:
+        print(problem, file=sys.stderr)
+        return 2
     if options.attacks:
         print("\n".join(["the worst attack on each invariant, money in base units:", *table(run.lines())]))
-        print(f"with their stories: {options.attacks.with_suffix('.md')}; as data: {options.attacks}", flush=True)
+        data, words = _both(options.attacks)
+        print(f"with their stories: {words}; as data: {data}", flush=True)
     return status
+
+
+def _both(file: Path) -> tuple[Path, Path]:
+    """The files for the worst attacks: as data, and beside it as text."""
+    return file, file.with_suffix(".md")
 
 
 if __name__ == "__main__":

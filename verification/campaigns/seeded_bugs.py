@@ -12,6 +12,7 @@ and the tests are collected once for all bugs.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import os
 import re
@@ -34,9 +35,11 @@ from verification.campaigns.workers import Ended, Pool, silence
 from verification.harness import counters, presets
 from verification.harness.lockstep import Lockstep
 from verification.invariants import ROOT
-from verification.measurements import document, write
+from verification.measurements import document, file_of, write
 from verification.mutation.compiler import compilation, install, parse_ahead
+from wattproof.cli.arguments import place
 from wattproof.market import deployment
+from wattproof.outputs import BadPlace, File
 
 PATCHES = ROOT / "tests" / "properties" / "faults"
 LONGEST = 240
@@ -154,7 +157,7 @@ def _details(rows: Sequence[tuple[Bug, Verdict, bool]]) -> list[dict[str, Any]]:
     ]
 
 
-def run(suite: Suite, chosen: Sequence[Bug], file: Path | None) -> int:
+def run(suite: Suite, chosen: Sequence[Bug], file: File | None) -> int:
     """Prints a row per bug and the medians; returns 1 where one was not caught by the invariant it names."""
     for name in ("EnergyCredit", "MarketLens"):  # once, for all bugs that are not in their sources
         _ = deployment.deployer(name).compiler_data.bytecode
@@ -195,7 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m verification.campaigns.seeded_bugs", description=__doc__)
     parser.add_argument("names", nargs="*", help="bugs to check (default: all)")
     parser.add_argument("--test", help="run this test instead of the bug's own, and show what it finds")
-    parser.add_argument("--json", type=Path, help="write the figures there, too")
+    parser.add_argument("--json", type=place, help="write the figures there, too")
     options = parser.parse_args(arguments)
     chosen = [bug for bug in bugs() if not options.names or bug.name in options.names]
     if options.test:
@@ -205,7 +208,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     tests = sorted({bug.test.partition("::")[0] for bug in chosen})
     how = ("--profile", "bugs", "--engine", "revm", "--oversized")
-    return collect(lambda suite: run(suite, chosen, options.json), *how, paths=tests)
+    try:
+        with file_of("faults", options.json) if options.json else contextlib.nullcontext() as file:
+            return collect(lambda suite: run(suite, chosen, file), *how, paths=tests)
+    except BadPlace as problem:
+        print(problem, file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from wattproof.cli.arguments import place
+
 OUT = Path("out/evidence/edges.json")
 
 
@@ -16,7 +18,7 @@ def add(commands: Any) -> None:
     command.add_argument("--jobs", type=int, default=2, metavar="N", help="processes, two at most (default: 2)")
     command.add_argument("--histories", type=int, default=2, metavar="N", help="of each property test (default: 2)")
     command.add_argument("--steps", type=int, default=25, metavar="N", help="of each history (default: 25)")
-    command.add_argument("--out", type=Path, default=OUT, metavar="FILE.json", help=f"default: {OUT}")
+    command.add_argument("--out", type=place, default=OUT, metavar="FILE.json", help=f"default: {OUT}")
     command.set_defaults(run=_run)
 
 

@@ -23,9 +23,10 @@ from verification.campaigns.workers import Ended, Pool, silence
 from verification.coverage.code import OWN, Code, Edge
 from verification.harness import presets
 from verification.invariants import ROOT
-from verification.measurements import document, progress, write
+from verification.measurements import document, file_of, progress, write
 from verification.mutation.sources import TARGETS
 from wattproof.market.deployment import deployer
+from wattproof.outputs import File
 
 UNREACHABLE = Path("docs/unreachable-edges.md")
 
@@ -258,17 +259,18 @@ def edges(options: argparse.Namespace, console: Console) -> int:
     """Runs a campaign. Returns 0 where every edge and line was run or is explained, 1 where not, 2 on errors."""
     effort = ("--histories", str(options.histories), "--steps", str(options.steps))
     how = ("--profile", "look", "--engine", "pyevm", *effort, *ABOUT_CONTRACTS)
-    return collect(lambda suite: _campaign(options, console, suite), *how)
+    with file_of("edges", options.out) as file:
+        return collect(lambda suite: _campaign(options, console, suite, file), *how)
 
 
-def _campaign(options: argparse.Namespace, console: Console, suite: Suite) -> int:
+def _campaign(options: argparse.Namespace, console: Console, suite: Suite, file: File) -> int:
     begun, listed = time.monotonic(), unreachable(ROOT)
     watch = Watch(CONTRACTS.resolve())
     brought = run_parts(options.part or list(PARTS), suite, watch, options.jobs, console)
     found, problems = report(watch.codes, listed)
     effort = {"histories": options.histories, "steps": options.steps, "new edges of": brought}
     evidence = document("edges", None, begun, found["figures"], effort | found["details"])
-    write(evidence, options.out)
+    write(evidence, file)
     for name, value in evidence["figures"].items():
         console.print(f"{name:<36} {value}", highlight=False)
     for problem in problems:

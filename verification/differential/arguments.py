@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wattproof.cli.arguments import count
+from wattproof.cli.arguments import count, place
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,9 +21,9 @@ def add(commands: Any) -> None:
     prove = commands.add_parser("prove", help="prove the settlement's arithmetic with z3")
     prove.add_argument("--timeout", type=count, default=60, help="seconds for one question (default: 60)")
     prove.add_argument("--accept", action="store_true", help="accept the functions as they are now as reviewed")
-    prove.add_argument("--docs", type=Path, metavar="FILE", help="write the table of claims into docs/proofs.md")
+    prove.add_argument("--docs", type=place, metavar="FILE", help="write the table of claims into docs/proofs.md")
     for command in (compilers, nodes, prove):
-        command.add_argument("--out", type=Path, metavar="FILE", help="the JSON file (default: in out/evidence)")
+        command.add_argument("--out", type=place, metavar="FILE", help="the JSON file (default: in out/evidence)")
         command.set_defaults(run=_run)
 
 
@@ -45,19 +44,21 @@ def _run(options: argparse.Namespace) -> int:
 
     console = Console()
     try:
-        told = _PARTS[options.command](options, console)
+        with measurements.file_of(_FILES.get(options.command) or str(options.command), options.out) as file:
+            told = _PARTS[options.command](options, console)
+            if told is None:
+                return 0
+            for name, figure in told["figures"].items():
+                console.print(f"{name}: {figure}", highlight=False)
+            measurements.write(told, file)
+        console.print(f"written to {file.path}", highlight=False)
+        return 0
     except NodeUnavailable as problem:
         print(problem, file=sys.stderr)
         return 2
     except AssertionError as failure:
         print(f"{options.command}: {failure}", file=sys.stderr)
         return 1
-    if told is None:
-        return 0
-    for name, figure in told["figures"].items():
-        console.print(f"{name}: {figure}", highlight=False)
-    console.print(f"written to {measurements.write(told, options.out)}", highlight=False)
-    return 0
 
 
 def _compilers(options: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -74,16 +75,20 @@ def _nodes(options: argparse.Namespace, console: Console) -> dict[str, Any]:
 
 def _prove(options: argparse.Namespace, console: Console) -> dict[str, Any] | None:
     from verification.proofs import binding, claims
+    from wattproof.outputs import write
 
     if options.accept:
         binding.accept()
         console.print(f"kept in {binding.LOOKED_AT}", highlight=False)
         return None
     if options.docs:
-        options.docs.write_text(claims.written(options.docs.read_text()))
+        write(options.docs, claims.written(options.docs.read_text()))
         return None
     return claims.run(console, options.timeout)
 
 
 _PARTS = {"compilers": _compilers, "nodes": _nodes, "prove": _prove}
 """What runs each command; None where there is nothing to write."""
+
+_FILES = {"prove": "symbolic"}
+"""The part of the evidence, where it is not called like the command."""

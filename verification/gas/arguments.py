@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from wattproof.cli.arguments import place
+
 
 def add(commands: Any) -> None:
     """Adds `gas`."""
     gas = commands.add_parser("gas", help="measure what every call costs on anvil, and compare with the targets")
-    gas.add_argument("--out", type=Path, metavar="FILE", default=Path("out/gas.json"), help="default: out/gas.json")
+    gas.add_argument("--out", type=place, metavar="FILE", default=Path("out/gas.json"), help="default: out/gas.json")
     choice = gas.add_mutually_exclusive_group()
     choice.add_argument(
         "--update", action="store_true", help="write gas-snapshot.json and the tables of docs/gas.md anew"

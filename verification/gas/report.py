@@ -22,6 +22,7 @@ from verification.gas.figures import (
 )
 from verification.gas.lower_bound import HOUSEHOLD, STEPS, WITHIN
 from verification.gas.sizes import BUILDS, Size, too_large
+from wattproof.outputs import write
 
 
 def show(lines: Sequence[Figure], sizes: Sequence[Size], console: Console) -> None:
@@ -182,4 +183,4 @@ def rewritten(text: str, lines: Sequence[Figure], sizes: Sequence[Size]) -> str:
 
 def write_docs(path: Path, lines: Sequence[Figure], sizes: Sequence[Size]) -> None:
     """Rewrites the tables of the document at `path`."""
-    path.write_text(rewritten(path.read_text(), lines, sizes))
+    write(path, rewritten(path.read_text(), lines, sizes))

@@ -20,6 +20,7 @@ from verification.invariants import ROOT
 from verification.measurements import progress
 from wattproof.evm import anvil
 from wattproof.evm.node import NodeUnavailable
+from wattproof.outputs import File, write
 
 _TRANSACTIONS = 3_431  # about; for the progress display only
 
@@ -75,6 +76,11 @@ def run_gas(out: Path, update: bool, docs: bool, console: Console) -> int:
         write_docs(DOCUMENT, read_snapshot(SNAPSHOT), read_sizes(SNAPSHOT))
         console.print(f"the tables of {DOCUMENT} are those of the snapshot")
         return 0
+    with File(out) as file:
+        return _measured(file, update, console)
+
+
+def _measured(file: File, update: bool, console: Console) -> int:
     try:
         lines = measured(console)
     except NodeUnavailable as problem:
@@ -83,11 +89,10 @@ def run_gas(out: Path, update: bool, docs: bool, console: Console) -> int:
     code = sizes()
     show(lines, code, console)
     about = {"rules": "prague", "vyper": importlib.metadata.version("vyper"), "anvil": anvil.VERSION}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(as_json(lines, code, **about, bytecode=build("EnergyMarket").hashes))
-    console.print(f"written: {out}")
+    file.write(as_json(lines, code, schema="wattproof-gas/1", **about, bytecode=build("EnergyMarket").hashes))
+    console.print(f"written: {file.path}")
     if update:
-        SNAPSHOT.write_text(as_json(lines, code, **about))
+        write(SNAPSHOT, as_json(lines, code, **about))
         write_docs(DOCUMENT, lines, code)
         console.print(f"written: {SNAPSHOT} and the tables of {DOCUMENT}; commit them")
     elif SNAPSHOT.is_file():

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from wattproof.cli.arguments import seconds
+from wattproof.cli.arguments import place, seconds
 
 RECORD = Path("out/mutation/results.jsonl")
 OUT = Path("out/evidence/mutation.json")
@@ -34,8 +34,8 @@ def add(commands: Any) -> None:
     command.add_argument("--resume", action="store_true", help="go on with the record of an earlier run")
     command.add_argument("--survivors", action="store_true", help="with --resume: try what survived once more")
     command.add_argument("--all", action="store_true", help="try the mutants that are explained as equivalent, too")
-    command.add_argument("--record", type=Path, default=RECORD, metavar="FILE", help=f"default: {RECORD}")
-    command.add_argument("--out", type=Path, default=OUT, metavar="FILE.json", help=f"default: {OUT}")
+    command.add_argument("--record", type=place, default=RECORD, metavar="FILE", help=f"default: {RECORD}")
+    command.add_argument("--out", type=place, default=OUT, metavar="FILE.json", help=f"default: {OUT}")
     command.add_argument("--list", action="store_true", help="list the mutants and do nothing")
     command.set_defaults(run=_run)
 

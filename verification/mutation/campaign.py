@@ -22,7 +22,7 @@ from verification.campaigns.suite import CONTRACTS, UNIT, Suite, Unsound, collec
 from verification.campaigns.workers import Ended, Pool, Worker
 from verification.harness import presets
 from verification.invariants import ROOT
-from verification.measurements import document, progress, write
+from verification.measurements import document, file_of, progress, write
 from verification.mutation.arguments import LONG, LOOK
 from verification.mutation.compiler import TARGETS, compilation, parse_ahead
 from verification.mutation.equivalents import FILE as EQUIVALENTS
@@ -31,10 +31,14 @@ from verification.mutation.operators import Mutant, mutants
 from verification.mutation.sources import new_lines, sources
 from verification.mutation.trial import OPTIONS, PRESET, Task, run
 from verification.report.parts import killers
+from wattproof import outputs
 from wattproof.market.deployment import deployer
+from wattproof.outputs import File
 
 LONGEST = {LOOK: 600, LONG: 1_200}
 """Seconds after which a trial is given up, by the last effort that it makes; it then counts as undecided."""
+
+RECORD_SCHEMA = "wattproof-mutants/1"
 
 
 @dataclass
@@ -110,14 +114,13 @@ class Campaign:
         """Reads the record to go on with, or begins a new one."""
         record, mark = self.options.record, self.fingerprint()
         if self.options.resume and record.is_file():
-            lines = [json.loads(line) for line in record.read_text().splitlines() if line.endswith("}")]
-            head = lines[0]["record of"]
+            head, *lines = _recorded(record)
             if head | {"suite": mark["suite"]} != mark:
                 raise Unsound(f"{record} is of other contracts: run without --resume to begin anew")
             changed = head["suite"] != mark["suite"]
             if changed:
                 self.console.print("the suite has changed since: kills are kept, survivors are tried again")
-            for line in lines[1:]:
+            for line in lines:
                 if "costs" in line and not changed:
                     self.costs, self.sound = line["costs"], {Task(*task) for task in line["sound"]}
                 elif "mutant" in line:
@@ -127,18 +130,13 @@ class Campaign:
             for name, line in self.results.items():
                 if line.get("code"):
                     self.codes.setdefault(line["code"], name)
-        record.parent.mkdir(parents=True, exist_ok=True)
-        with record.open("w") as out:
-            out.write(json.dumps({"record of": mark}) + "\n")
-            if self.costs:
-                out.write(json.dumps(self.base()) + "\n")
-            for line in self.results.values():
-                out.write(json.dumps(line) + "\n")
+        head = {"schema": RECORD_SCHEMA, "record of": mark}
+        rows = [head, *([self.base()] if self.costs else []), *self.results.values()]
+        outputs.write(record, "".join(json.dumps(line) + "\n" for line in rows))
 
     def write(self, line: dict[str, Any]) -> None:
         """Appends a line to the record."""
-        with self.options.record.open("a") as out:
-            out.write(json.dumps(line) + "\n")
+        outputs.append(self.options.record, json.dumps(line) + "\n")
 
     # ---- the order of the checks ---------------------------------------------------------
 
@@ -353,20 +351,36 @@ def mutate(options: argparse.Namespace, console: Console) -> int:
     A mutant that is explained as equivalent and killed all the same (with `--all`) counts as a failure, too.
     """
     try:
-        return collect(lambda suite: _campaign(options, console, suite), *OPTIONS)
+        if options.list:
+            return collect(lambda suite: _list(options, console, suite), *OPTIONS)
+        with file_of("mutation", options.out) as file, File(options.record):
+            return collect(lambda suite: _campaign(options, console, suite, file), *OPTIONS)
     except KeyboardInterrupt:
         print(f"stopped; go on with --resume (the record: {options.record})", file=sys.stderr)
         return 130
 
 
-def _campaign(options: argparse.Namespace, console: Console, suite: Suite) -> int:
+def _list(options: argparse.Namespace, console: Console, suite: Suite) -> int:
+    with Pool[Trial](options.jobs) as pool:
+        chosen = Campaign(options, console, suite, pool).chosen()
+    for mutant in sorted(chosen, key=lambda mutant: (mutant.path, mutant.line)):
+        console.print(_shown(mutant), soft_wrap=True, markup=False, highlight=False)
+    return 0
+
+
+def _recorded(record: Path) -> list[dict[str, Any]]:
+    """What a record is of, and its lines; a line that was cut off at a run's end is left out."""
+    try:
+        head, *lines = [json.loads(line) for line in record.read_text().splitlines() if line.endswith("}")]
+        return [head["record of"], *lines]
+    except (ValueError, KeyError, TypeError) as problem:
+        raise Unsound(f"{record} is no record of mutants: run without --resume to begin anew") from problem
+
+
+def _campaign(options: argparse.Namespace, console: Console, suite: Suite, file: File) -> int:
     with Pool[Trial](options.jobs) as pool:
         campaign = Campaign(options, console, suite, pool)
         chosen = campaign.chosen()
-        if options.list:
-            for mutant in sorted(chosen, key=lambda mutant: (mutant.path, mutant.line)):
-                console.print(_shown(mutant), soft_wrap=True, markup=False, highlight=False)
-            return 0
         if stale := campaign.explained.keys() - {mutant.name for mutant in campaign.all}:
             raise Unsound(f"{EQUIVALENTS} lists mutants that are no more: {', '.join(sorted(stale))}; take them out")
         campaign.compile_originals()
@@ -378,7 +392,7 @@ def _campaign(options: argparse.Namespace, console: Console, suite: Suite) -> in
         todo = [mutant for mutant in chosen if options.all or mutant.name not in campaign.explained]
         complete = campaign.go(todo)
         evidence = campaign.report(chosen, complete)
-    write(evidence, options.out)
+    write(evidence, file)
     _tell(evidence, options, console)
     figures = evidence["figures"]
     return 1 if figures["survived unexplained"] or figures["explained, but killed"] else 0

@@ -23,6 +23,7 @@ import z3 as typed_z3
 
 from verification.proofs import formulas as f
 from wattproof.market.deployment import contracts_dir
+from wattproof.outputs import write
 
 vy_ast: Any = vyper.ast
 """The classes of syntax trees, which do not declare their fields."""
@@ -434,4 +435,4 @@ def check_fingerprints(folder: Path | None = None) -> None:
 
 def accept() -> None:
     """Keeps the fingerprints of now as looked at."""
-    LOOKED_AT.write_text(json.dumps(fingerprints(), indent=2) + "\n")
+    write(LOOKED_AT, json.dumps(fingerprints(), indent=2) + "\n")

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from wattproof.cli.arguments import ENGINES, count
+from wattproof.cli.arguments import ENGINES, count, place
 
 PROFILES = ("quick", "ci", "deep")
 
@@ -17,7 +17,7 @@ def add(commands: Any) -> None:
     verify.add_argument(
         "--profile", choices=PROFILES, default="ci", help="how hard the property tests try (default: ci)"
     )
-    verify.add_argument("--out", type=Path, default=Path("report"), metavar="DIR", help="folder (default: report)")
+    verify.add_argument("--out", type=place, default=Path("report"), metavar="DIR", help="folder (default: report)")
     verify.add_argument("--engine", choices=ENGINES, help="of the property tests (default: revm where it is installed)")
     verify.add_argument("--seed", type=int, help="draw other histories (default: the same ones every time)")
     verify.add_argument("--jobs", type=count, default=2, metavar="N", help="processes (default: 2)")

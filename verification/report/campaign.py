@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
+import re
 import signal
 import subprocess
 import sys
@@ -24,9 +24,25 @@ from typing import Any
 from verification.campaigns.workers import running
 from verification.harness.totals import accepted_and_refused, merged, read
 from verification.invariants import ROOT
+from wattproof.outputs import MANIFEST
+from wattproof.simulation.accounting import FILES
 
 UNIT = ("tests/unit", "tests/engine", "tests/test_traceability.py")
 PROPERTIES = ("tests/properties",)
+
+RUN = "run"
+"""The folder inside a report's in which the stages leave what they print and count."""
+
+_ASIDE = r"\.wattproof-[0-9]+\.part"
+LEFT_BEHIND = "|".join(
+    (
+        r"(day|unit|properties)\.(log|json)",
+        rf"(unit|properties)\.json\.parts/(collected|[0-9]+\.json|{_ASIDE})",
+        rf"\.(unit|properties)\.json\.lock|{_ASIDE}",
+        rf"day/({'|'.join(map(re.escape, (*FILES, MANIFEST)))}|\.wattproof.+)",
+    )
+)
+"""What there is in it, also after a run that was killed: a regular expression for names."""
 
 
 @dataclass
@@ -125,7 +141,6 @@ class Campaign:
         self.began = time.monotonic()
         self.stopped: str | None = None
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(folder / "day", ignore_errors=True)
 
     def __getitem__(self, name: str) -> Stage:
         return next(stage for stage in self.stages if stage.name == name)

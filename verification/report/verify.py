@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,15 +13,19 @@ from rich.text import Text
 
 from verification.invariants import ROOT
 from verification.report import counterexample, document, junit, page, sarif, saved, text
-from verification.report.campaign import Campaign, Plan
+from verification.report.campaign import LEFT_BEHIND, RUN, Campaign, Plan
 from verification.report.live import watch
 from wattproof.evm.engine import available, make_env
+from wattproof.outputs import Folder
 
 MAX_TOLD = 12
 """Failures that are told as a story and saved as a file; the others are listed."""
 
 MAX_TRIED = 4
 """Saved files that are run once more, to see that they fail on the contract that failed."""
+
+NAMES = ("evidence.json", "report.md", "junit.xml", "report.sarif", "falsified/*", "index.html")
+"""The files of a report."""
 
 STYLES = {"held": "bold green", "falsified": "bold red", "incomplete": "bold yellow"}
 
@@ -31,23 +34,27 @@ def verify(plan: Plan, out: Path, console: Console) -> int:
     """Runs the campaign of a plan and writes the report into the folder `out`.
 
     Returns 0 where everything held, 1 where something did not or the run was not whole, 130 where it was interrupted
-    and nothing failed before, 2 where it cannot be run.
+    and nothing failed before, 2 where it cannot be run. Raises BadPlace where the report cannot be written there.
     """
+    with Folder(out, "verify", NAMES, {RUN: LEFT_BEHIND}) as place:
+        return _verified(plan, place, console)
+
+
+def _verified(plan: Plan, place: Folder, console: Console) -> int:
     tree = ROOT
     os.environ.setdefault("WATTPROOF_CONTRACTS", str(tree / "contracts"))  # What is tested is what is reported.
     if (problem := _compile()) is not None:
         print(problem, file=sys.stderr)
         return 2
-    began, out = datetime.now(UTC), out.resolve()
-    for name in ("falsified", "run"):
-        shutil.rmtree(out / name, ignore_errors=True)
-    campaign = Campaign(out / "run", plan)
+    began = datetime.now(UTC)
+    campaign = Campaign((place.path / RUN).resolve(), plan)
     watch(campaign, console)
     console.print("writing the report …")
     told = document.build(tree, campaign, began)
-    _tell_failures(told, tree, out, console)
-    write(told, out)
-    _conclude(told, out, console)
+    _tell_failures(told, tree, place.aside.resolve(), console)
+    write(told, place)
+    place.finish()
+    _conclude(told, place.path.resolve(), console)
     return code(told)
 
 
@@ -102,15 +109,14 @@ def _tell_failures(told: dict[str, Any], tree: Path, out: Path, console: Console
             failure["fails_here"] = saved.fails(tree, path, failure["invariant"])
 
 
-def write(told: dict[str, Any], out: Path) -> None:
-    """Writes every file of a report into the folder `out`."""
-    out.mkdir(parents=True, exist_ok=True)
+def write(told: dict[str, Any], place: Folder) -> None:
+    """Writes every file of a report. Raises BadPlace."""
     dumped, places = document.dumped(told)
-    (out / "evidence.json").write_text(dumped)
-    (out / "index.html").write_text(page.render(told, places))
-    (out / "report.md").write_text(text.render(told))
-    (out / "junit.xml").write_text(junit.render(told))
-    (out / "report.sarif").write_text(sarif.render(told))
+    place.write("evidence.json", dumped)
+    place.write("index.html", page.render(told, places))
+    place.write("report.md", text.render(told))
+    place.write("junit.xml", junit.render(told))
+    place.write("report.sarif", sarif.render(told))
 
 
 def _conclude(told: dict[str, Any], out: Path, console: Console) -> None:

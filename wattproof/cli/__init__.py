@@ -7,6 +7,7 @@ checkout offers those of `verification/`. None of them imports anything heavy: `
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import entry_points
@@ -37,12 +38,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code: 0 done, 1 failed, 2 the input or an argument cannot be used."""
     options = parser().parse_args(arguments)
     from wattproof.evm.engine import EngineUnavailable
+    from wattproof.outputs import BadPlace, told
     from wattproof.simulation.households import BadInput
 
     try:
-        return options.run(options)
-    except (BadInput, EngineUnavailable) as problem:
+        code = options.run(options)
+        sys.stdout.flush()
+        return code
+    except (BadInput, BadPlace, EngineUnavailable) as problem:
         print(problem, file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # Whoever read what is printed has left, as `head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as problem:  # The machine's trouble, such as a full disk behind `> file`.
+        print(told(problem), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped; nothing was written", file=sys.stderr)

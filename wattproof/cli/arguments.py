@@ -29,6 +29,13 @@ def add_engine(command: argparse.ArgumentParser) -> None:
     )
 
 
+def place(text: str) -> Path:
+    """Where something is to be written. ArgumentTypeError for no name: an unset variable would mean this folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("names no place")
+    return Path(text)
+
+
 def count(text: str) -> int:
     """A whole number above 0. ArgumentTypeError for anything else."""
     if not text.isascii() or not text.isdigit() or int(text) == 0:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from wattproof.cli.arguments import add_engine, add_households
+from wattproof.cli.arguments import add_engine, add_households, place
 
 
 def add(commands: Any) -> None:
@@ -14,7 +13,7 @@ def add(commands: Any) -> None:
     day = commands.add_parser("day", help="run a trading day through the contract and print every household's bill")
     add_households(day)
     day.add_argument("--seed", type=int, default=1, help="of the forecast errors (default: 1)")
-    day.add_argument("--out", type=Path, metavar="DIR", help="write bills, trades, a summary and a picture there")
+    day.add_argument("--out", type=place, metavar="DIR", help="write bills, trades, a summary and a picture there")
     add_engine(day)
     day.set_defaults(run=_run)
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from wattproof.cli.arguments import ENGINES, add_households, count
+from wattproof.cli.arguments import ENGINES, add_households, count, place
 
 
 def add(commands: Any) -> None:
@@ -14,10 +14,10 @@ def add(commands: Any) -> None:
     study = commands.add_parser("study", help="play the paper's case study: figures, indices, claims and more")
     add_households(study)
     study.add_argument("--seed", type=int, default=1, help="of the first community (default: 1)")
-    study.add_argument("--out", type=Path, metavar="DIR", default=Path("out/study"), help="default: out/study")
+    study.add_argument("--out", type=place, metavar="DIR", default=Path("out/study"), help="default: out/study")
     study.add_argument("--engine", choices=ENGINES, help="default: revm where installed; on pyevm less is played")
     study.add_argument("--jobs", type=count, metavar="N", help="processes (default: one for each processor)")
-    study.add_argument("--docs", type=Path, metavar="DIR", help="renew DIR/case-study.md, its numbers and figures")
+    study.add_argument("--docs", type=place, metavar="DIR", help="renew DIR/case-study.md, its numbers and figures")
     study.add_argument(
         "--check",
         type=Path,

@@ -15,19 +15,17 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import errno
 import json
 import operator
-import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from wattproof.market.deployment import Tariff
 from wattproof.market.units import PENCE, fixed, format_money, format_price
+from wattproof.outputs import Folder
 from wattproof.terms.model import TIER_THRESHOLDS
 
 if TYPE_CHECKING:
@@ -526,21 +524,10 @@ class Output:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Makes the folder where it is missing. Raises OSError, naming the folder, where it cannot be written to."""
-        self.folder = folder
+        """Makes the folder where it is missing. Raises BadPlace where it cannot be used; see `outputs.Folder`."""
         self._files: list[TextIO] = []
-        if folder.exists() and not folder.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, "is not a folder", str(folder))
         with contextlib.ExitStack() as self._undo:
-            try:
-                for part in [folder, *folder.parents][::-1]:
-                    if not part.exists():
-                        part.mkdir()
-                        self._undo.callback(_if_possible, part.rmdir)  # It is not where files were moved there.
-                self.aside = Path(tempfile.mkdtemp(prefix=".day-", dir=folder))
-            except OSError as error:
-                raise OSError(error.errno, error.strerror, str(folder)) from error
-            self._undo.callback(shutil.rmtree, self.aside, ignore_errors=True)
+            self._folder = self._undo.enter_context(Folder(folder, "day", FILES))
             self._trades = csv.writer(self._open("trades.csv"), lineterminator="\n")
             self._trades.writerow(TRADE_COLUMNS)
             self._periods = csv.DictWriter(self._open("periods.csv"), PERIOD_COLUMNS, lineterminator="\n")
@@ -556,7 +543,7 @@ class Output:
 
     def path(self, name: str) -> Path:
         """Where the file `name` is written before it is moved into place."""
-        return self.aside / name
+        return self._folder.aside / name
 
     def add(self, result: PeriodResult) -> None:
         """Writes a period and its trades."""
@@ -586,20 +573,20 @@ class Output:
             with open(self.path("periods.json"), encoding="utf-8") as objects:
                 shutil.copyfileobj(objects, file)
             file.write("\n  ]\n}\n")
+        self.path("periods.json").unlink()
 
     def finish(self) -> None:
-        """Moves all files into place, the summary last: where it stands, the others do, too."""
-        for name in FILES:
-            os.replace(self.path(name), self.folder / name)
+        """Moves all files into place, the summary last: where it stands, the others do, too. Raises BadPlace."""
+        self._folder.finish()
 
     def _open(self, name: str) -> TextIO:
         # Open until the day ends.
         file = open(self.path(name), "w", encoding="utf-8", newline="")  # noqa: SIM115
-        self._undo.callback(_if_possible, file.close)
+        self._undo.callback(_close, file)
         self._files.append(file)
         return file
 
 
-def _if_possible(action: Callable[[], object]) -> None:
-    with contextlib.suppress(OSError):
-        action()
+def _close(file: TextIO) -> None:
+    with contextlib.suppress(OSError):  # It is full where it is; that was told already.
+        file.close()

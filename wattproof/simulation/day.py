@@ -24,6 +24,7 @@ from wattproof import __version__
 from wattproof.evm.engine import EngineUnavailable
 from wattproof.market.deployment import deployer
 from wattproof.market.units import format_energy, format_money, format_price
+from wattproof.outputs import BadPlace, told
 from wattproof.simulation.accounting import (
     Bill,
     BooksDoNotBalance,
@@ -101,15 +102,14 @@ def run_day(households: Path | None, seed: int, out: Path | None, engine: str, c
         return exit_code(problem)
 
 
-PROBLEMS = (BadInput, EngineUnavailable, BooksDoNotBalance, OSError)
+PROBLEMS = (BadInput, BadPlace, EngineUnavailable, BooksDoNotBalance, OSError)
 """What can be wrong with a run that is not the program's fault alone."""
 
 
 def exit_code(problem: Exception) -> int:
     """Says on stderr what went wrong. Returns 1 where the books do not balance, 2 where the input cannot be used."""
     if isinstance(problem, OSError):
-        where = f"{problem.filename}: " if problem.filename else ""
-        print(f"{where}{(problem.strerror or str(problem)).lower()}", file=sys.stderr)
+        print(told(problem), file=sys.stderr)
         return 2
     print(problem, file=sys.stderr)
     return 1 if isinstance(problem, BooksDoNotBalance) else 2

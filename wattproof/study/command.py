@@ -21,12 +21,16 @@ from rich.text import Text
 from wattproof import __version__
 from wattproof.evm.engine import available, make_env
 from wattproof.market.deployment import deployer
+from wattproof.outputs import Folder
 from wattproof.simulation.day import PROBLEMS, exit_code
 from wattproof.simulation.households import DEFAULT_FILE, Households, open_households
 from wattproof.study import document
 from wattproof.study.communities import Base
 from wattproof.study.plan import FULL, REDUCED, Size, default_jobs, sized, tasks, timed, workers
 from wattproof.study.results import SCHEMA, gather
+
+NAMES = ("figure-*.csv", "figure-*.svg", "figure-*.png", "beyond-*.csv", "beyond-*.svg", "beyond-*.png", "results.json")
+"""The files of a study."""
 
 
 def run_study(
@@ -61,39 +65,52 @@ def run_study(
         for folder in (docs, check):
             if folder:
                 document.read(folder)
-        out.mkdir(parents=True, exist_ok=True)
-        # Compiled once before the workers start: they find it in titanoboa's cache on disk.
-        for name in ("EnergyMarket", "MarketLens", "EnergyCredit"):
-            _ = deployer(name).compiler_data.bytecode
-        played, times = _play(base, size, seed, chosen, jobs or default_jobs(), console)
-        name = "wattproof/data/households.csv" if households is None else str(households)
-        results = {
-            **described(source, name, seed, chosen, size),
-            **gather(base, size, seed, played),
-            "times": times,
-        }
-        # Imported late: it takes a second.
-        from wattproof.study.figures import draw_all
+        with Folder(out, "study", NAMES) as place:
+            if docs:
+                document.tried(docs)
+            # Compiled once before the workers start: they find it in titanoboa's cache on disk.
+            for name in ("EnergyMarket", "MarketLens", "EnergyCredit"):
+                _ = deployer(name).compiler_data.bytecode
+            played, times = _play(base, size, seed, chosen, jobs or default_jobs(), console)
+            name = "wattproof/data/households.csv" if households is None else str(households)
+            results = {
+                **described(source, name, seed, chosen, size),
+                **gather(base, size, seed, played),
+                "times": times,
+            }
+            # Imported late: it takes a second.
+            from wattproof.study.figures import draw_all
 
-        draw_all(base, played["day",], results, out)
-        text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
-        (out / "results.json").write_text(text, encoding="utf-8")
-        _print(console, results)
-        console.print(Text(f"written: {out} ({time.monotonic() - started:.0f} s)"), soft_wrap=True)
-        if docs:
-            document.renew(docs, results, out)
-            console.print(Text(f"renewed: {docs / document.NAME}"), soft_wrap=True)
-        if check:
-            differences = document.compare(check, results)
-            for line in differences:
-                print(line, file=sys.stderr)
-            if differences:
+            place.write("results.json", json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+            try:
+                draw_all(base, played["day",], results, place.aside)
+            except Exception as problem:  # Whatever a figure comes to grief of, the numbers are kept.
+                undrawn = f"{type(problem).__name__}: {problem}".splitlines()[0]
+            else:
+                undrawn = None
+            place.finish()
+            _print(console, results)
+            console.print(Text(f"written: {out} ({time.monotonic() - started:.0f} s)"), soft_wrap=True)
+            if undrawn:
                 print(
-                    f"{check / document.NAME} is not what was played: wattproof study --docs {check}", file=sys.stderr
+                    f"a figure cannot be drawn ({undrawn}); the numbers are in {out / 'results.json'}", file=sys.stderr
                 )
                 return 1
-            console.print(Text(f"as played: {check / document.NAME}"), soft_wrap=True)
-        return 0
+            if docs:
+                document.renew(docs, results, out)
+                console.print(Text(f"renewed: {docs / document.NAME}"), soft_wrap=True)
+            if check:
+                differences = document.compare(check, results)
+                for line in differences:
+                    print(line, file=sys.stderr)
+                if differences:
+                    print(
+                        f"{check / document.NAME} is not what was played: wattproof study --docs {check}",
+                        file=sys.stderr,
+                    )
+                    return 1
+                console.print(Text(f"as played: {check / document.NAME}"), soft_wrap=True)
+            return 0
     except (document.BadDocument, *PROBLEMS) as problem:
         return exit_code(problem)
 

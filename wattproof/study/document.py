@@ -7,18 +7,19 @@ into the results (households and the like by their name), or that of a claim or 
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from wattproof.market.deployment import Tariff
+from wattproof.outputs import write
 from wattproof.simulation.accounting import percent
 from wattproof.study.results import loads, priority
 
 NAME = "case-study.md"
 DATA = "case-study.json"
+FIGURES = "figures"
 
 MARKER = re.compile(r"<!--=([a-z0-9_.-]+)-->(.*?)<!--/-->", re.S)
 FIGURE = re.compile(r"\(figures/([a-z0-9-]+)\.svg\)")
@@ -35,12 +36,18 @@ def renew(docs: Path, results: Mapping[str, Any], out: Path) -> None:
     """Puts the results into the document, and copies them and the figures that it shows from `out` beside it."""
     text = read(docs)
     renewed = render(text, values(results))
-    figures = docs / "figures"
-    figures.mkdir(exist_ok=True)
+    (docs / FIGURES).mkdir(exist_ok=True)
     for name in FIGURE.findall(text):
-        shutil.copyfile(out / f"{name}.svg", figures / f"{name}.svg")
-    shutil.copyfile(out / "results.json", docs / DATA)
-    (docs / NAME).write_text(renewed, encoding="utf-8")
+        write(docs / FIGURES / f"{name}.svg", (out / f"{name}.svg").read_bytes())
+    write(docs / DATA, (out / "results.json").read_bytes())
+    write(docs / NAME, renewed)
+
+
+def tried(docs: Path) -> None:
+    """Raises BadPlace where the document could not be renewed: before hours are spent on it."""
+    for path in (docs / NAME, docs / DATA):
+        if path.exists():
+            write(path, path.read_bytes())
 
 
 def compare(docs: Path, results: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,115 @@
+"""Every command that writes somewhere: bad places are told before the run, and nothing there is lost."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from verification.campaigns import deep, seeded_bugs
+from verification.report.campaign import LEFT_BEHIND, RUN
+from verification.report.verify import NAMES
+from wattproof.cli import main, parser
+from wattproof.outputs import File, Folder
+
+PLACES = ("--out", "--record", "--docs")
+FURTHER = {"study --docs", "prove --docs", "gas --docs"}
+"""What renews a document that is there: nothing to refuse."""
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The places that are not named are empty."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+
+
+def places() -> list[str]:
+    """Each command with each of its options that name a place."""
+    [commands] = [action for action in parser()._actions if isinstance(action, argparse._SubParsersAction)]
+    found = [
+        f"{name} {option}"
+        for name, command in commands.choices.items()
+        for option in PLACES
+        if option in command._option_string_actions
+    ]
+    return [place for place in found if place not in FURTHER]
+
+
+def refused(command: str, place: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """The line that a command prints as it refuses a place."""
+    assert main([*command.split(), place]) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.count("\n") == 1
+    assert error.startswith(place)
+    return error
+
+
+def test_all_commands_that_write_are_found() -> None:
+    assert {place.split()[0] for place in places()} == {
+        *("day", "study", "verify", "gas", "mutate", "edges", "compilers", "nodes", "prove"),
+    }
+
+
+@pytest.mark.parametrize("command", places())
+def test_a_place_that_cannot_be_used(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine").write_text("my notes")
+    for place in ("mine", "mine/below", "mine/far/below"):
+        refused(command, str(tmp_path / place), capsys)
+    assert os.listdir(tmp_path) == ["mine"]
+    assert (tmp_path / "mine").read_text() == "my notes"
+
+
+@pytest.mark.parametrize("command", places())
+def test_no_name_is_no_place(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*command.split(), " "])
+    assert ended.value.code == 2
+    assert "names no place" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", places())
+def test_the_second_of_two_runs(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = command.split()[0] in ("day", "study", "verify")
+    with Folder(tmp_path / "out", "other", []) if folder else File(tmp_path / "out"):
+        assert "another run" in refused(command, str(tmp_path / "out"), capsys)
+
+
+@pytest.mark.parametrize("main", [deep.main, seeded_bugs.main])
+def test_the_campaigns_refuse_a_file_that_is_not_theirs(
+    main: Callable[[list[str]], int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine").write_text("my notes")
+    assert main(["--attacks" if main is deep.main else "--json", str(tmp_path / "mine")]) == 2
+    assert capsys.readouterr().err == f"{tmp_path / 'mine'}: is not of an earlier run; move it, or name another file\n"
+    assert (tmp_path / "mine").read_text() == "my notes"
+
+
+@pytest.mark.parametrize("name", ["run/x", "run/unit.log", "run/day/bills.csv", "falsified/notes.md", "index.html"])
+def test_a_report_leaves_alone_what_is_not_its_own(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / name
+    mine.parent.mkdir(parents=True, exist_ok=True)
+    mine.write_text("mine")
+    assert main(["verify", "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"{mine}: is not of an earlier run; move it, or name another folder\n"
+    assert mine.read_text() == "mine"
+
+
+def test_what_a_killed_run_left_behind_is_the_next_ones_to_remove(tmp_path: Path) -> None:
+    left = (
+        *("day.log", "unit.json", "unit.json.parts/collected", "properties.json.parts/1234.json", ".unit.json.lock"),
+        *("day/bills.csv", "day/.wattproof-abc/periods.json", "day/.wattproof.lock", "day/wattproof-files.json"),
+        *("properties.json.parts/.wattproof-77.part", "properties.log"),
+    )
+    with Folder(tmp_path, "verify", NAMES, {RUN: LEFT_BEHIND}):
+        for name in left:
+            path = tmp_path / RUN / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    with Folder(tmp_path, "verify", NAMES, {RUN: LEFT_BEHIND}):
+        assert not (tmp_path / RUN).exists()
