@@ -33,6 +33,9 @@ _MARK = re.compile(
 
 _LOCK = ".wattproof.lock"
 
+_CACHE = "__pycache__"
+"""What Python leaves beside a file that it runs is nobody's."""
+
 
 class BadPlace(Exception):
     """Results cannot be written there; the one-line text says why, and what to do."""
@@ -49,6 +52,7 @@ def write(path: Path, content: str | bytes) -> None:
             path.write_bytes(data)
             return
         target = Path(os.path.realpath(path))  # A link stays one.
+        target.parent.mkdir(parents=True, exist_ok=True)
         with _beside(target) as part:
             part.write_bytes(data)
             part.replace(target)
@@ -160,7 +164,7 @@ class Folder:
             new = {
                 str(path.relative_to(self.aside)): {"command": self.command, "sha256": _digest(path)}
                 for path in sorted(self.aside.rglob("*"), key=self._place)
-                if path.is_file()
+                if path.is_file() and _CACHE not in path.parts
             }
             if strange := [name for name in new if name not in old and os.path.lexists(self.path / name)]:
                 raise self._not_ours(strange[0])
@@ -196,6 +200,8 @@ class Folder:
                 if os.path.lexists(part) and not part.is_dir():
                     raise self._not_ours(str(part.relative_to(self.path)))
             for found in sorted(self.path.glob(pattern)):
+                if found.name == _CACHE:
+                    continue
                 name = str(found.relative_to(self.path))
                 entry = (self._files or {}).get(name)
                 if entry is None or not found.is_file():

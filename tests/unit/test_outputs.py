@@ -76,6 +76,18 @@ def test_nor_is_it_beside_files_of_ours(name: str, tmp_path: Path) -> None:
     assert tree(tmp_path) == before
 
 
+def test_what_python_leaves_beside_a_file_that_was_run_is_nobodys(tmp_path: Path) -> None:
+    with Folder(tmp_path, "verify", NAMES) as place:
+        place.write("stories/a.py", "a")
+        place.write("stories/__pycache__/a.pyc", "compiled")
+        place.finish()
+    assert not (tmp_path / "stories/__pycache__").exists()
+    (tmp_path / "stories/__pycache__").mkdir()
+    (tmp_path / "stories/__pycache__/a.pyc").write_text("compiled")
+    run(tmp_path, stories__a_py="b")
+    assert tree(tmp_path)["stories/a.py"] == "b"
+
+
 def test_a_file_of_ours_that_somebody_changed_is_theirs(tmp_path: Path) -> None:
     run(tmp_path, page_html="1")
     (tmp_path / "page.html").write_text("with my notes")

@@ -18,6 +18,7 @@ from typing import Any
 
 from verification.harness.totals import COUNTED, keep
 from verification.invariants import statement
+from wattproof.outputs import BadPlace, write
 
 checked: Counter[str] = Counter()
 """How often each invariant was put to the test with its premise true."""
@@ -111,12 +112,15 @@ def tell(failure: AssertionError, trace: Any) -> None:
     name = getattr(failure, "invariant", "failure")
     failure.trace = trace  # type: ignore[attr-defined]
     lines = trace.lines()
-    STORIES.mkdir(parents=True, exist_ok=True)
     path = STORIES / f"{name}.py"
-    path.write_text("\n".join(lines) + "\n")
+    try:
+        write(path, "\n".join(lines) + "\n")
+        where = f"all of it: {path}; there: %run -i {path}"
+    except BadPlace as problem:  # What failed is told all the same.
+        where = f"from its preset on; all of it is nowhere, {problem}"
     if not getattr(failure, "__notes__", None):
         shown = "\n".join(f"    {line}" for line in lines[trace.beginning + 1 :])
-        failure.add_note(f"the history, for `wattproof repl` (all of it: {path}; there: %run -i {path}):\n{shown}")
+        failure.add_note(f"the history, for `wattproof repl` ({where}):\n{shown}")
         failure.add_note(f"to run it again: {rerun}")
 
 

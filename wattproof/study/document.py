@@ -36,7 +36,6 @@ def renew(docs: Path, results: Mapping[str, Any], out: Path) -> None:
     """Puts the results into the document, and copies them and the figures that it shows from `out` beside it."""
     text = read(docs)
     renewed = render(text, values(results))
-    (docs / FIGURES).mkdir(exist_ok=True)
     for name in FIGURE.findall(text):
         write(docs / FIGURES / f"{name}.svg", (out / f"{name}.svg").read_bytes())
     write(docs / DATA, (out / "results.json").read_bytes())
