@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -105,14 +106,21 @@ def test_writes_every_figure_and_keeps_the_document_true(
 
 
 @pytest.mark.parametrize("panels", [True, False])
-def test_a_community_that_lacks_consumers_or_prosumers(tmp_path: Path, panels: bool) -> None:
+def test_a_community_that_lacks_consumers_or_prosumers(
+    tmp_path: Path, panels: bool, capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
     path = tmp_path / "day.csv"
     sun = 300 if panels else 0
-    lines = [f"{period},{name},100,{sun}" for period in range(DAY) for name in ("[b]one", "two")]
+    # Names that look like markup, a formula or columns are shown as they are, also those that no font has.
+    lines = [f"{period},{name},100,{sun}" for period in range(DAY) for name in ("[b]one", "a$\\foo$|王")]
     path.write_text("\n".join(["period,household,load_wh,pv_wh", *lines]) + "\n")
     code, printed = study(path, tmp_path / "out")
     assert code == 0
+    assert (capsys.readouterr().err, [str(warning.message) for warning in recwarn]) == ("", [])
     assert "[b]one" in printed
+    for file in (tmp_path / "out").glob("*.csv"):
+        cells = [cell for row in csv.reader(file.read_text().splitlines()) for cell in row]
+        assert [cell for cell in cells if cell[:1] in "=+-@" and not re.fullmatch(r"|-|-[0-9.]+", cell)] == []
     assert {file.stem for file in (tmp_path / "out").glob("*.png")} == set(FIGURES)
 
 

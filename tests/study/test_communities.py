@@ -97,6 +97,15 @@ def test_nothing_is_varied_beyond_the_connection(tmp_path: Path) -> None:
     assert {row["roof"].pv for row in scaled} == {100 + 20 * 600}
 
 
+def test_a_copy_takes_no_name_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "day.csv"
+    lines = [f"{period},{name},{load},0" for period in range(DAY) for name, load in (("a", 100), ("a 2", 900))]
+    path.write_text("\n".join(["period,household,load_wh,pv_wh", *lines]) + "\n")
+    community = Community(Base.of(open_households(path)), Frame(size=4))
+    assert community.names == ("a", "a 2", "a 2 (2)", "a 2 2")
+    assert next(iter(community))["a 2"].load == 900
+
+
 def test_loads_are_dealt_among_consumers_but_the_largest(shipped: Base) -> None:
     loads = {name: sum(row[name].load for row in rows(shipped)) for name in shipped.names}
     seen = set()

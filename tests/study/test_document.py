@@ -47,6 +47,28 @@ def test_the_results_are_of_the_whole_study(played: dict[str, Any]) -> None:
     assert played["input"]["path"] == "wattproof/data/households.csv"
 
 
+def test_a_households_name_cannot_write_in_the_document(played: dict[str, Any]) -> None:
+    names = dict(zip((entry["household"] for entry in played["households"]), ODD, strict=False))
+
+    def renamed(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {names.get(key, key): renamed(entry) for key, entry in value.items()}
+        if isinstance(value, list):
+            return [renamed(entry) for entry in value]
+        return names.get(value, value) if isinstance(value, str) else value
+
+    results = renamed(played)
+    for entry in results["households"]:
+        entry["label"] = f"consumer 1 ({entry['household']})"
+    table = document.tables(results)["households"].splitlines()
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {5}
+    text = document.render("<!--=table.households-->?<!--/-->", document.values(results))
+    assert document.MARKER.sub("", text) == ""
+    assert "(b\\|c)" in text and "(\\_d &lt;b&gt;)" in text and "(a\\$x\\$)" in text
+
+
+ODD = ("b|c", "<!--/-->", "_d <b>", "a$x$", "`x`", "[x](y)")
+
 TYPED = {
     # The confidence level; half-hours of the paper's day and claims, which it states itself; rules of the terms.
     *("95", "48", "10", "140", "5", "6", "7", "3", "4", "1", "2"),

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import io
 import json
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,7 @@ def test_the_files_agree_with_each_other(households: Path, tmp_path: Path) -> No
         "periods": 3,
         "first_period": 11,
         "forecasts": "file",
+        "warnings": [],
     }
     assert (summary["seed"], summary["engine"]) == (5, FASTEST)
     assert summary["tariff"]["rank_by_price"] is False
@@ -173,6 +175,33 @@ def test_a_bill_by_hand(households: Path, tmp_path: Path) -> None:
     assert int(sunny["market"]) == 90 * 18 * unit - paid + fees
     assert (sunny["performances"], sunny["defaults"], sunny["role"]) == ("1", "1", "prosumer")
     assert int(by_name["[b]rainy"]["saving"]) == 0
+
+
+def test_no_cell_of_a_table_is_a_formula(tmp_path: Path) -> None:
+    path = tmp_path / "odd.csv"
+    path.write_text("\n".join([ROWS[0], "1,a=b,0,900,0,1000", '1,"Süd, 2",500,0,500,0', "1,O'Neill @ 3,600,0,500,0"]))
+    assert run(path, tmp_path / "out")[0] == 0
+    for name in ("bills", "trades", "periods"):
+        cells = [cell for row in rows(tmp_path / "out" / f"{name}.csv") for cell in row.values()]
+        assert [cell for cell in cells if cell[:1] in "=+-@" and not re.fullmatch(r"|-|-[0-9.]+", cell)] == []
+
+
+@pytest.mark.parametrize("name", ["=1+1", "@SUM(A1)", "＝1+1", "-"])
+def test_a_name_that_is_a_formula_is_refused(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text(f"{ROWS[0]}\n1,{name},0,900,0,1000\n")
+    assert run(path, tmp_path / "out") == (2, "")
+    assert capsys.readouterr().err.startswith(f"{path}:2: household is a formula to a spreadsheet")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_can_hardly_be_meant_is_said_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "kwh.csv"
+    path.write_text("period,household,load_wh,pv_wh\n1,roof,1,2\n1,flat,200,0\n")
+    code, _ = run(path, tmp_path / "out")
+    warning = "household 'roof': load_wh at most 1 and pv_wh at most 2 in a period: is this kWh? Then multiply by 1000"
+    assert (code, capsys.readouterr().err) == (0, f"{path}: warning: {warning}\n")
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["input"]["warnings"] == [warning]
 
 
 def test_the_same_seed_writes_the_same_files(households: Path, tmp_path: Path) -> None:

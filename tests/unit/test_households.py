@@ -31,6 +31,10 @@ HEADER = "period,household,load_wh,pv_wh\n"
 FULL_HEADER = "period,household,load_wh,pv_wh,forecast_load_wh,forecast_pv_wh\n"
 WIRED_HEADER = "period,household,load_wh,pv_wh,capacity_wh\n"
 COLUMNS = "period, household, load_wh, pv_wh, forecast_load_wh, forecast_pv_wh, capacity_wh"
+NET = " (what is used is 0 or more; is this net energy? What panels give stands in pv_wh)"
+INVERTER = " (what panels give is 0 or more; what an inverter draws at night belongs to load_wh)"
+ADD = "(is this a meter's register, or power in W? Otherwise add a column capacity_wh)"
+RAISE = "(is this a meter's register, or power in W? Otherwise raise its capacity_wh)"
 ROWS = "0,roof,100,400\n0,flat,200,0\n1,roof,110,390\n1,flat,210,0\n"
 
 
@@ -192,6 +196,10 @@ def test_path_as_text(write):
             "Period,household,load_wh,pv_wh",
             f"1: unknown column 'Period'; columns are {COLUMNS}",
         ),
+        (
+            "period,household,load_kwh,pv_wh",
+            f"1: unknown column 'load_kwh'; columns are {COLUMNS} (all energies in whole Wh: a kWh is 1000)",
+        ),
         ("", "1: no column period"),
         (
             "period,,household,load_wh,pv_wh",
@@ -208,8 +216,8 @@ def test_bad_header(write, header, reason):
     ("rows", "reason"),
     [
         # numbers
-        ("0,roof,-5,0", "2: load_wh is negative: '-5'"),
-        ("0,roof,5,-0.5", "2: pv_wh is negative: '-0.5'"),
+        ("0,roof,-5,0", f"2: load_wh is negative: '-5'{NET}"),
+        ("0,roof,5,-0.5", f"2: pv_wh is negative: '-0.5'{INVERTER}"),
         ("0,roof,lots,0", "2: load_wh is not a number: 'lots' (digits 0 to 9 only)"),
         ("0,roof,5,0x10", "2: pv_wh is not a number: '0x10' (digits 0 to 9 only)"),
         ("0,roof,nan,0", "2: load_wh is not a number: 'nan' (digits 0 to 9 only)"),
@@ -224,28 +232,61 @@ def test_bad_header(write, header, reason):
         ("0,roof,.,0", "2: load_wh is not a number: '.' (digits 0 to 9 only)"),
         ("0,roof,-,0", "2: load_wh is not a number: '-' (digits 0 to 9 only)"),
         ("0,roof,1\0,0", "2: load_wh is not a number: '1\\x00' (digits 0 to 9 only)"),
-        ("0,roof,12.5,0", "2: load_wh is not a whole number: '12.5' (round it first)"),
-        ("0,roof,5.,0", "2: load_wh is not a whole number: '5.' (round it first)"),
-        ("0,roof,5,.5", "2: pv_wh is not a whole number: '.5' (round it first)"),
+        (
+            "0,roof,12.5,0",
+            "2: load_wh is not a whole number: '12.5' (round it to whole Wh: 13. If it is kWh, multiply by 1000)",
+        ),
+        (
+            "0,roof,5.,0",
+            "2: load_wh is not a whole number: '5.' (is this kWh? Multiply by 1000: 5000. If it is Wh, write 5)",
+        ),
+        ("0,roof,5,.5", "2: pv_wh is not a whole number: '.5' (is this kWh? Multiply by 1000: 500)"),
+        # kWh
+        ("0,roof,0.089,0", "2: load_wh is not a whole number: '0.089' (is this kWh? Multiply by 1000: 89)"),
+        (
+            "0,roof,5,0.0004",
+            "2: pv_wh is not a whole number: '0.0004' (write 0: in kWh, too, it is less than half a Wh)",
+        ),
+        ("0,roof,5,8.9e-02", "2: pv_wh is not a whole number: '8.9e-02' (is this kWh? Multiply by 1000: 89)"),
+        ('0,roof,"0,089",0', "2: load_wh is not a whole number: '0,089' (is this kWh? Multiply by 1000: 89)"),
+        (
+            '0,roof,"11,5",0',
+            "2: load_wh is not a whole number: '11,5' (is this kWh? Multiply by 1000: 11500. If it is Wh, write 12)",
+        ),
+        ("0,roof,0.000,0", "2: load_wh is not a whole number: '0.000' (write 0)"),
+        ("0,roof,0E-20,0", "2: load_wh is not a whole number: '0E-20' (write 0)"),
+        (
+            "0,roof,24119.51,0",
+            "2: load_wh is not a whole number: '24119.51' "
+            "(is this a meter's register? Then take the difference of two)",
+        ),
+        (f"0,roof,0.{'1' * 50},0", f"2: load_wh is not a number: '0.{'1' * 35}...' (digits 0 to 9 only)"),
+        (
+            "0,roof,24119510,0",
+            "2: load_wh is too large: '24119510' (it must be below 2**24; is this a meter's register?)",
+        ),
         ("0,roof,,0", "2: load_wh is missing"),
         ("0,roof,5,", "2: pv_wh is missing"),
-        ("0,roof,16777216,0", "2: load_wh is too large: '16777216' (it must be below 2**24)"),
+        (
+            "0,roof,16777216,0",
+            "2: load_wh is too large: '16777216' (it must be below 2**24; is this a meter's register?)",
+        ),
         (
             f"0,roof,5,{'9' * 4000}",
-            f"2: pv_wh is too large: '{'9' * 37}...' (it must be below 2**24)",
+            f"2: pv_wh is too large: '{'9' * 37}...' (it must be below 2**24; is this a meter's register?)",
         ),
         # what a usual connection carries
         (
             "0,roof,5,0\n1,roof,11501,0",
-            "3: load_wh is beyond the capacity of household 'roof': 11501 of 11500 Wh (add a column capacity_wh)",
+            f"3: load_wh is beyond the capacity of household 'roof': 11501 of 11500 Wh {ADD}",
         ),
         (
             "0,roof,11500,16777215",
-            "2: pv_wh is beyond the capacity of household 'roof': 16777215 of 11500 Wh (add a column capacity_wh)",
+            f"2: pv_wh is beyond the capacity of household 'roof': 16777215 of 11500 Wh {ADD}",
         ),
         ("x,roof,5,0", "2: period is not a number: 'x' (digits 0 to 9 only)"),
         ("-1,roof,5,0", "2: period is negative: '-1'"),
-        ("0.0,roof,5,0", "2: period is not a whole number: '0.0' (round it first)"),
+        ("0.0,roof,5,0", "2: period is not a whole number: '0.0' (count periods 0, 1, 2 ...)"),
         (",roof,5,0", "2: period is missing"),
         ("281474976710656,roof,5,0", "2: period is too large: '281474976710656' (it must be below 2**48)"),
         # households
@@ -256,6 +297,9 @@ def test_bad_header(write, header, reason):
         ("0,ro\x07of,5,0", "2: household holds characters that cannot be printed: 'ro\\x07of'"),
         ("0,ro\u2028of,5,0", "2: household holds characters that cannot be printed: 'ro\\u2028of'"),
         (f"0,{'r' * 65},5,0", f"2: household is longer than 64 characters: '{'r' * 37}...'"),
+        ("0,=1+1,5,0", "2: household is a formula to a spreadsheet (no part of it may begin with = + - or @): '=1+1'"),
+        ("0,roof,5,0\n0,Roof,5,0", "3: household 'Roof' looks like household 'roof' (give one another name)"),
+        ("0,All,5,0", "2: household is what the bills call their sums (use another name): 'All'"),
         # rows
         ("0,roof,5", "2: 3 fields instead of 4"),
         ("0,roof,5,0,0", "2: 5 fields instead of 4"),
@@ -299,19 +343,17 @@ def test_bad_rows(write, rows, reason):
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("0,roof,1,2,-3,4", "2: forecast_load_wh is negative: '-3'"),
+        ("0,roof,1,2,-3,4", f"2: forecast_load_wh is negative: '-3'{NET}"),
         ("0,roof,1,2,3,four", "2: forecast_pv_wh is not a number: 'four' (digits 0 to 9 only)"),
         ("0,roof,1,2,3,", "2: forecast_pv_wh is missing"),
         ("0,roof,1,2", "2: 4 fields instead of 6"),
         (
             "0,roof,1,2,11501,4",
-            "2: forecast_load_wh is beyond the capacity of household 'roof': 11501 of 11500 Wh "
-            "(add a column capacity_wh)",
+            f"2: forecast_load_wh is beyond the capacity of household 'roof': 11501 of 11500 Wh {ADD}",
         ),
         (
             "0,roof,1,2,3,12000",
-            "2: forecast_pv_wh is beyond the capacity of household 'roof': 12000 of 11500 Wh "
-            "(add a column capacity_wh)",
+            f"2: forecast_pv_wh is beyond the capacity of household 'roof': 12000 of 11500 Wh {ADD}",
         ),
     ],
 )
@@ -325,7 +367,15 @@ def test_bad_forecasts(write, row, reason):
         ("0,roof,1,2,0", "2: capacity_wh is 0 (write what the connection carries in a period)"),
         ("0,roof,1,2,", "2: capacity_wh is missing"),
         ("0,roof,1,2,-3", "2: capacity_wh is negative: '-3'"),
-        ("0,roof,1,2,9.5", "2: capacity_wh is not a whole number: '9.5' (round it first)"),
+        (
+            "0,roof,1,2,9.5",
+            "2: capacity_wh is not a whole number: '9.5' (is this kWh? Multiply by 1000: 9500. If it is Wh, write 10)",
+        ),
+        (
+            "0,roof,301,2,12",
+            "2: load_wh is beyond the capacity of household 'roof': 301 of 12 Wh "
+            "(is capacity_wh in kWh, kW or amperes? Otherwise raise its capacity_wh)",
+        ),
         ("0,roof,1,2,much", "2: capacity_wh is not a number: 'much' (digits 0 to 9 only)"),
         ("0,roof,1,2,16777216", "2: capacity_wh is too large: '16777216' (it must be below 2**24)"),
         (
@@ -334,11 +384,11 @@ def test_bad_forecasts(write, row, reason):
         ),
         (
             "0,roof,301,2,300",
-            "2: load_wh is beyond the capacity of household 'roof': 301 of 300 Wh (raise its capacity_wh)",
+            f"2: load_wh is beyond the capacity of household 'roof': 301 of 300 Wh {RAISE}",
         ),
         (
             "0,roof,300,300,300\n1,roof,0,301,300",
-            "3: pv_wh is beyond the capacity of household 'roof': 301 of 300 Wh (raise its capacity_wh)",
+            f"3: pv_wh is beyond the capacity of household 'roof': 301 of 300 Wh {RAISE}",
         ),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 
@@ -263,6 +263,24 @@ def test_who_quotes_what_it_has_not_and_says_so_stays(tmp_path: Path) -> None:
         ("sunny", "cloudy", "surplus", 50),
         ("cloudy", "rainy", "bid", 198),
     ]
+
+
+def test_a_household_may_be_called_as_the_one_that_farmers_buy_from(tmp_path: Path) -> None:
+    path = csv(tmp_path, "0,stooge,0,1000,0,1000", "0,cloudy,1000,0,1000,0")
+    day, _ = play(path, cloudy=Conduct(farmed=4))
+    assert (day.bill("stooge").exported, day.bill("cloudy").performances) == (1000, 5)
+
+
+def test_a_name_that_a_table_cannot_hold_is_refused() -> None:
+    class Made:
+        names = ("=1+1",)
+        capacities: ClassVar[dict[str, int]] = {"=1+1": 1000}
+
+        def __iter__(self) -> Any:
+            return iter(())
+
+    with pytest.raises(ValueError, match=r"household is a formula to a spreadsheet .*: '=1\+1'"):
+        TradingDay(Made(), 1, TARIFF, FASTEST)
 
 
 @pytest.mark.parametrize(("farmed", "reached"), [(4, 0), (5, 1), (80, 5)])

@@ -77,6 +77,7 @@ def run_day(households: Path | None, seed: int, out: Path | None, engine: str, c
     """
     try:
         source = open_households(DEFAULT_FILE if households is None else households, seed=seed)
+        source.warn()
         with contextlib.ExitStack() as stack:
             output = None if out is None else stack.enter_context(Output(out))
             community = Community()
@@ -231,7 +232,8 @@ def summary(day: TradingDay, community: Community, source: Households, name: str
     `text` in pence; a price likewise, in base units per Wh and p/kWh. Keys:
 
         schema, wattproof     version of this layout, and of the package
-        input                 path as given, sha256, households, periods, first_period, forecasts ("file" or "seeded")
+        input                 path as given, sha256, households, periods, first_period, forecasts ("file" or "seeded"),
+                              warnings (what can hardly be meant in the file, a line each)
         seed, engine, versions   with input and tariff all that decides the results; versions of what ran them
         contracts             keccak256 and size in bytes of each contract's compiled runtime code
         tariff                sbp, ssp, service_fee, and period_length, window (seconds), priority_step, rank_by_price
@@ -255,6 +257,7 @@ def summary(day: TradingDay, community: Community, source: Households, name: str
             "periods": source.periods,
             "first_period": source.first_period,
             "forecasts": "file" if source.has_forecasts else "seeded",
+            "warnings": list(source.warnings),
         },
         "seed": day.seed,
         "engine": engine,

@@ -9,6 +9,9 @@ Columns, in any order, named in the first line:
     capacity_wh                       what its connection carries in a period, in whole Wh: above 0, below 2**24, and
                                       the same in all rows of a household; without this column `usual_capacity`
 
+Household names are those that `wattproof.simulation.names` allows, and no two of them look alike. What cannot be is
+refused; what can hardly be (see `wattproof.simulation.plausibility`) is read, with a warning.
+
 No load, generation or forecast is beyond the capacity of its household: the owner authorises it with that, and the
 market lets nobody claim or report more (T-REG-19 to T-REG-21).
 
@@ -25,25 +28,32 @@ import hashlib
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from wattproof.simulation import names
+from wattproof.simulation.plausibility import (
+    LARGEST_CONNECTION,
+    LEAST_CONNECTION,
+    Watch,
+    advice,
+    decimal,
+    usual_capacity,
+    wh,
+)
+from wattproof.terms.model import CAPACITY_BOUND
+
 DEFAULT_FILE = Path(__file__).parents[1] / "data" / "households.csv"
 """The input that ships with the package: modelled, not measured (see `data/README.md`)."""
 
-LIMIT = 2**24
+LIMIT = CAPACITY_BOUND
 """Energies in Wh must be below this, as the market asks of capacities (T-REG-19)."""
 
 PERIOD_LIMIT = 2**48
 """Period numbers must be below this."""
-
-CONNECTION = 23_000
-"""Power in W that a usual connection carries: 100 A at 230 V."""
-
-MAX_NAME = 64
-"""Longest household name, in characters."""
 
 MAX_LINE = 4096
 """Longest line, in bytes: a file without line breaks must not be read into memory whole."""
@@ -54,8 +64,14 @@ CAPACITY_COLUMN = "capacity_wh"
 COLUMNS = (*REQUIRED_COLUMNS, *FORECAST_COLUMNS, CAPACITY_COLUMN)
 
 _DIGITS = re.compile(r"[0-9]+", re.ASCII)
+_SIGNS = {
+    "load_wh": " (what is used is 0 or more; is this net energy? What panels give stands in pv_wh)",
+    "pv_wh": " (what panels give is 0 or more; what an inverter draws at night belongs to load_wh)",
+}
+_SIGNS |= {f"forecast_{name}": text for name, text in _SIGNS.items()}
+"""What to do about a negative energy, by column."""
+
 _NEGATIVE = re.compile(r"-[0-9]+(\.[0-9]*)?", re.ASCII)
-_DECIMAL = re.compile(r"[0-9]*\.[0-9]*", re.ASCII)
 
 
 class BadInput(Exception):
@@ -79,13 +95,6 @@ class HalfHour(NamedTuple):
     pv: int
     forecast_load: int
     forecast_pv: int
-
-
-def usual_capacity(period_length: int = 1800) -> int:
-    """What a usual connection carries in a period of so many seconds, in Wh: 11,500 in a half-hour. Rounded down, and
-    kept from 1 to LIMIT - 1.
-    """
-    return min(max(1, CONNECTION * period_length // 3600), LIMIT - 1)
 
 
 class PeriodRow(dict[str, HalfHour]):
@@ -219,23 +228,28 @@ class Households:
     has_forecasts  whether the file brings forecasts of its own
     classes        class of each household; has no effect where the file brings forecasts
     capacities     what each household's connection carries in a period, in Wh
+    warnings       what can hardly be meant in the file, a line for a household, with the likely cause
     """
 
     def __init__(self, path: Path, seed: int, classes: Mapping[str, Habit] | None, period_length: int) -> None:
         self.path = path
         self.periods = 0
-        self._usual = usual_capacity(period_length)
+        self._period_length = period_length
         prosumers: set[str] = set()
         with _opened(path) as file:
             self._version = _version(file)
-            table = _Table(path, file, self._usual)
+            table = _Table(path, file, period_length)
+            watch = Watch([name for name, _ in table.values_at], period_length)
             for period, rows in table:
                 if not self.periods:
                     self.first_period = period
                 self.periods += 1
                 prosumers.update(name for name, half_hour in rows.items() if half_hour[1])
+                for name, half_hour in rows.items():
+                    watch.add(name, half_hour)
         self.names: tuple[str, ...] = table.names
         self.capacities: dict[str, int] = {name: table.capacities[name] for name in table.names}
+        self.warnings = watch.warnings(self.capacities)
         self.prosumers = frozenset(prosumers)
         self.has_forecasts = table.has_forecasts
         self.classes = {name: habit_of(name, name in prosumers, seed) for name in self.names}
@@ -250,8 +264,13 @@ class Households:
         with _opened(self.path) as file:
             if _version(file) != self._version:
                 raise BadInput(self.path, None, "has changed since it was checked")
-            for period, rows in _Table(self.path, file, self._usual):
+            for period, rows in _Table(self.path, file, self._period_length):
                 yield PeriodRow(period, {name: self._half_hour(name, period, rows[name]) for name in self.names})
+
+    def warn(self) -> None:
+        """Prints the warnings on stderr."""
+        for line in self.warnings:
+            print(f"{_one_line(str(self.path))}: warning: {line}", file=sys.stderr)
 
     def _half_hour(self, name: str, period: int, values: tuple[int, ...]) -> HalfHour:
         if self.has_forecasts:
@@ -285,16 +304,18 @@ def open_households(
 class _Table:
     """The rows of an open file, checked, period by period: its number, and per household the values in Wh
     in the order load, pv and, where the file brings them, forecast load, forecast pv. What a connection carries
-    gathers in `capacities`; where the file does not say, it is `usual`.
+    gathers in `capacities`; where the file does not say, it is that of a usual connection.
     """
 
-    def __init__(self, path: Path, file: BinaryIO, usual: int) -> None:
+    def __init__(self, path: Path, file: BinaryIO, period_length: int) -> None:
         self.path = path
         self.file = file
-        self.usual = usual
+        self.usual = usual_capacity(period_length)
+        self.least, self.largest = wh(LEAST_CONNECTION, period_length), wh(LARGEST_CONNECTION, period_length)
         self.line = 0
         self.names: tuple[str, ...] = ()
         self.capacities: dict[str, int] = {}
+        self.alike: dict[str, str] = {}
         header = self._next_fields()
         if header is None:
             raise BadInput(path, None, "is empty")
@@ -368,17 +389,21 @@ class _Table:
         """Refuse what the household's connection does not carry."""
         for (name, _), value in zip(self.values_at, values, strict=True):
             if value > capacity:
-                advice = "raise its" if self.capacity_at is not None else "add a column"
+                remedy = "raise its" if self.capacity_at is not None else "add a column"
+                cause = "this a meter's register, or power in W"
+                if capacity < self.least:
+                    cause = f"{CAPACITY_COLUMN} in kWh, kW or amperes"
                 raise self._bad(
                     f"{name} is beyond the capacity of household {_shown(household)}: {value} of {capacity} Wh "
-                    f"({advice} {CAPACITY_COLUMN})"
+                    f"(is {cause}? Otherwise {remedy} {CAPACITY_COLUMN})"
                 )
 
     def _columns(self, header: list[str]) -> dict[str, int]:
         """Where each column stands, in the order of COLUMNS."""
         for at, name in enumerate(header):
             if name not in COLUMNS:
-                raise self._bad(f"unknown column {_shown(name)}; columns are {', '.join(COLUMNS)}")
+                units = " (all energies in whole Wh: a kWh is 1000)" if "kw" in name.lower() else ""
+                raise self._bad(f"unknown column {_shown(name)}; columns are {', '.join(COLUMNS)}{units}")
             if name in header[:at]:
                 raise self._bad(f"column {name} stands there twice")
         missing = [name for name in REQUIRED_COLUMNS if name not in header]
@@ -396,25 +421,29 @@ class _Table:
             # The length first: converting a long run of digits is slow.
             digits = text.lstrip("0")
             if len(digits) > len(str(limit)) or int(digits or "0") >= limit:
-                raise self._bad(f"{name} is too large: {_shown(text)} (it must be below 2**{limit.bit_length() - 1})")
+                register = "" if name in (CAPACITY_COLUMN, "period") else "; is this a meter's register?"
+                bound = f"it must be below 2**{limit.bit_length() - 1}{register}"
+                raise self._bad(f"{name} is too large: {_shown(text)} ({bound})")
             return int(digits or "0")
         if not text:
             raise self._bad(f"{name} is missing")
         if _NEGATIVE.fullmatch(text):
-            raise self._bad(f"{name} is negative: {_shown(text)}")
-        if _DECIMAL.fullmatch(text) and text != ".":
-            raise self._bad(f"{name} is not a whole number: {_shown(text)} (round it first)")
+            raise self._bad(f"{name} is negative: {_shown(text)}{_SIGNS.get(name, '')}")
+        if (value := decimal(text)) is not None:
+            most = self.largest if name == CAPACITY_COLUMN else self.usual
+            remedy = "count periods 0, 1, 2 ..." if name == "period" else advice(value, most)
+            raise self._bad(f"{name} is not a whole number: {_shown(text)} ({remedy})")
         raise self._bad(f"{name} is not a number: {_shown(text)} (digits 0 to 9 only)")
 
     def _household(self, text: str) -> str:
-        if not text.strip():
-            raise self._bad("household is blank")
-        if text != text.strip():
-            raise self._bad(f"household has spaces around it: {_shown(text)}")
-        if not text.isprintable():
-            raise self._bad(f"household holds characters that cannot be printed: {_shown(text)}")
-        if len(text) > MAX_NAME:
-            raise self._bad(f"household is longer than {MAX_NAME} characters: {_shown(text)}")
+        """A name that may be used. Its fault is looked for in the first period; later ones bring no new names."""
+        if text in self.capacities:
+            return text
+        if fault := names.fault(text):
+            raise self._bad(f"household {fault}" + (f": {_shown(text)}" if text.strip() else ""))
+        other = self.alike.setdefault(names.alike(text), text)
+        if other != text:
+            raise self._bad(f"household {_shown(text)} looks like household {_shown(other)} (give one another name)")
         return text
 
     def _next_fields(self) -> list[str] | None:

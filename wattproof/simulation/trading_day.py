@@ -50,6 +50,7 @@ from wattproof.market.seals import seal_of
 from wattproof.market.units import pence
 from wattproof.simulation.accounting import Bill, Books, Event, OpenQuote, Trade, price, ratio
 from wattproof.simulation.households import HalfHour, PeriodRow
+from wattproof.simulation.names import fault, unused
 from wattproof.simulation.pricing import into_band, sdr_prices
 from wattproof.terms.model import MAX_OPENED, MAX_TRADES, Phase
 
@@ -296,8 +297,11 @@ class TradingDay:
 
         `seed` decides the salts of the bids (and the meters' keys); the forecasts are the file's, or follow from the
         seed that it was opened with. `conduct` says which households do what otherwise than the rest. Raises
-        EngineUnavailable where there is no such engine.
+        EngineUnavailable where there is no such engine, ValueError for a household's name that a table cannot hold.
         """
+        for name in households.names:
+            if problem := fault(name):
+                raise ValueError(f"household {problem}: {name!r}")
         self.households = households
         self.conduct = dict(conduct or {})
         self.before_call: Callable[[], None] | None = None
@@ -612,7 +616,7 @@ class TradingDay:
         """Standing for nearly nothing: a household at `address` that is made for it sells 1 Wh to each that farms, the
         meters report just that, and both sides have performed well (T-STD-4, T-STD-7)."""
         farmed = {name: conduct.farmed for name, conduct in self.conduct.items() if conduct.farmed}
-        stooge = Member("stooge", address, Meter(f"{self.seed}:stooge"), len(farmed))
+        stooge = Member(unused("stooge", self.members), address, Meter(f"{self.seed}:stooge"), len(farmed))
         self.books.join(stooge.address, stooge.name)
         self._register(stooge)
         self._deposit(stooge.address, FLOAT)

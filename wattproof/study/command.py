@@ -57,6 +57,7 @@ def run_study(
         chosen = engine or available()[-1]
         make_env(chosen)
         source = open_households(DEFAULT_FILE if households is None else households, seed=seed)
+        source.warn()
         base = Base.of(source)
         size = FULL if chosen == "revm" else REDUCED
         if size is not FULL:

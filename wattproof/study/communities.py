@@ -25,6 +25,7 @@ from wattproof.simulation.households import (
     Households,
     PeriodRow,
 )
+from wattproof.simulation.names import unused
 from wattproof.simulation.trading_day import apportion
 
 HALF_HOURS = 48
@@ -151,7 +152,7 @@ class Base:
 class Community:
     """A file's households over the days of a frame; what `wattproof.simulation.trading_day.TradingDay` iterates.
 
-    names        the households; copies are named "sunny 2", "sunny 3" and so on
+    names        the households; copies are named "sunny 2", "sunny 3" and so on, or otherwise where that is taken
     classes      class of each one's forecasts
     capacities   what each one's connection carries in a half-hour, in Wh
     turbine      the household with a wind turbine, or None
@@ -164,8 +165,11 @@ class Community:
         size = len(base.names) if frame.size is None else frame.size
         if size < 1:
             raise ValueError(f"a community has at least one household, not {size}")
-        copies = [(base.names[at % len(base.names)], at // len(base.names)) for at in range(size)]
-        self._origin = {f"{name} {copy + 1}" if copy else name: (name, copy) for name, copy in copies}
+        self._origin: dict[str, tuple[str, int]] = {}
+        for at in range(size):
+            copy, place = divmod(at, len(base.names))
+            name = base.names[place]
+            self._origin[unused(f"{name} {copy + 1}" if copy else name, self._origin)] = (name, copy)
         self.names: tuple[str, ...] = tuple(self._origin)
         self.turbine = min(base.prosumers, key=base.generation, default=base.names[0]) if frame.windy else None
         self.classes = {name: base.classes[origin] for name, (origin, _) in self._origin.items()}

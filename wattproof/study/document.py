@@ -6,6 +6,7 @@ into the results (households and the like by their name), or that of a claim or 
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -229,7 +230,7 @@ def _order(deals: Sequence[Mapping[str, Any]]) -> str:
 
 def tables(results: Mapping[str, Any]) -> dict[str, str]:
     """The tables of the document, in Markdown."""
-    labels = {entry["household"]: entry["label"] for entry in results["households"]}
+    labels = {entry["household"]: _escaped(entry["label"]) for entry in results["households"]}
 
     def labelled(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         return [{**entry, "label": labels[entry["household"]]} for entry in entries]
@@ -238,7 +239,12 @@ def tables(results: Mapping[str, Any]) -> dict[str, str]:
         "households": _markdown(
             ("household", "forecasts", "load, kWh", "generation, kWh"),
             [
-                (entry["label"], entry["habit"] or "of the file", _kwh(entry["load_wh"]), _kwh(entry["generation_wh"]))
+                (
+                    labels[entry["household"]],
+                    entry["habit"] or "of the file",
+                    _kwh(entry["load_wh"]),
+                    _kwh(entry["generation_wh"]),
+                )
                 for entry in results["households"]
             ],
         ),
@@ -374,6 +380,11 @@ def _ranking(compared: Mapping[str, Any], labels: Mapping[str, str]) -> str:
         ("saving, p a day", "one price, by amount", "by price: change", "own prices, by amount", "by price: change"),
         [(text, first["amount"], first["change"], second["amount"], second["change"]) for text, first, second in rows],
     )
+
+
+def _escaped(text: str) -> str:
+    """A text that came from outside as Markdown that says just that: no columns, tags, comments or links of its own."""
+    return re.sub(r"([\\`*_\[\]|~$])", r"\\\1", html.escape(text, quote=False))
 
 
 def _kwh(wh: int) -> str:

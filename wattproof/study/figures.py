@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import math
 import textwrap
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ TOLERANCE = 5
 
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "wattproof",
+    "text.parse_math": False,  # a dollar in a household's name begins no formula
     "svg.fonttype": "none",  # text stays text: it can be searched, and the files are a third of the size
     "font.size": 11,
     "axes.spines.right": False,
@@ -67,7 +69,9 @@ class Drawn:
 def draw_all(base: Base, whole: Whole, results: dict[str, Any], folder: Path) -> None:
     """Draws all figures into `folder`. Those that the file has no data for say so."""
     # The same data give the same bytes.
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        # A name in a script that matplotlib's font lacks: the PNG has boxes for it, SVG and CSV have the name.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         for drawn in _all(base, whole.records, results):
             with open(folder / f"{drawn.name}.csv", "w", encoding="utf-8", newline="") as file:
                 writer = csv.writer(file, lineterminator="\n")

@@ -1,0 +1,71 @@
+"""What a household may be called: one rule for whatever ends up in tables, figures, documents and on terminals.
+
+Names come from outside, and are written into CSV files, which people open in spreadsheets. So a name that a spreadsheet
+takes for a formula is refused where it comes in, and no table needs a rule of its own; negative numbers stay numbers.
+Names of any script are welcome.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Container
+
+MAX_NAME = 64
+"""Longest name, in characters."""
+
+TOTALS = "all"
+"""What the bills call the row of sums."""
+
+_FORMULA = re.compile(r"""(^|[,;|])[\s"']*[=+\-@\u2212]""")
+"""Where a cell begins as a formula does; `,`, `;` and `|` begin another cell where a spreadsheet splits at them."""
+
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Characters that Python takes for printable, but that nobody sees."""
+
+_VARIANTS = re.compile("[\u180b-\u180d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+"""Choices between shapes of the character before: part of some names, but hardly to be seen."""
+
+_LOOKALIKES = str.maketrans(
+    "АВЕКМНОРСТХІЈЅаеорсухіјѕһ" + "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧονι",
+    "ABEKMHOPCTXIJSaeopcyxijsh" + "ABEZHIKMNOPTYXovi",
+)
+"""Cyrillic and Greek letters, and the Latin ones that they cannot be told from."""
+
+
+def fault(name: str) -> str | None:
+    """What is wrong with a name, as the end of a sentence that begins with "household"; None where nothing is."""
+    if not name.strip():
+        return "is blank"
+    if name != name.strip():
+        return "has spaces around it"
+    if not name.isprintable() or not _INVISIBLE.isdisjoint(name):
+        return "holds characters that cannot be printed"
+    if len(name) > MAX_NAME:
+        return f"is longer than {MAX_NAME} characters"
+    if unicodedata.category(name[0]).startswith("M"):
+        return "begins with a mark that belongs on a letter"
+    if _FORMULA.search(unicodedata.normalize("NFKC", name)):
+        return "is a formula to a spreadsheet (no part of it may begin with = + - or @)"
+    if alike(name) == TOTALS:
+        return "is what the bills call their sums (use another name)"
+    return None
+
+
+def alike(name: str) -> str:
+    """The same text for all names that people, or the lookups of a spreadsheet, take for one another.
+
+    Capitals, ways to write an accent or a width, the number of spaces and letters of other scripts that look the same
+    make no difference.
+    """
+    plain = _VARIANTS.sub("", unicodedata.normalize("NFKC", name)).translate(_LOOKALIKES)
+    return " ".join(unicodedata.normalize("NFKC", plain.casefold()).split())
+
+
+def unused(name: str, taken: Container[str]) -> str:
+    """`name`, or the first of "name (2)", "name (3)" ... that is not `taken`."""
+    number, candidate = 1, name
+    while candidate in taken:
+        number += 1
+        candidate = f"{name} ({number})"
+    return candidate
