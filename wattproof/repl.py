@@ -3,6 +3,7 @@
     market, token    the contracts; what a view returns prints in pence and kWh and holds the exact numbers
     sunny, cloudy... the households of the input, registered, authorised and with 100 pounds each
     owner, supplier  the management node and the energy supplier
+    households       the same, by the names that they have in the file: `households["12 Elm Street"]`
     clock            `clock.to("REVEALING")`, `clock.now`, `clock.phase()`
     tariff           the frame of the market
 
@@ -10,14 +11,16 @@ Every household is authorised with what its connection carries in a period; `own
 that, and `owner.authorize(sunny)` gives back an authorisation that a silent meter lost.
 
 Amounts are typed as people say them: kWh, p/kWh and pence. A number with a decimal point is read digit by digit, as
-it was typed, so that 0.1 is a tenth exactly. Whatever the market refuses shows as one line with the reason.
+it was typed, so that 0.1 is a tenth exactly. Whatever the market refuses shows as one line with the reason. So does
+what can hardly be meant and could not be taken back: a reading or a sealed bid beyond the connection, a capacity that
+no low-voltage grid brings. `market` takes them all the same.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import re
+import traceback
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -30,6 +33,8 @@ from wattproof.market.clock import Clock
 from wattproof.market.deployment import Tariff, deploy, fund, give
 from wattproof.market.meters import Meter, malleable_twin, pairing_hash, reading_hash
 from wattproof.simulation.households import DEFAULT_FILE, open_households
+from wattproof.simulation.names import identifiers
+from wattproof.simulation.plausibility import LARGEST_CONNECTION, wh
 from wattproof.terms.model import BidStatus, Phase, QuoteStatus
 
 START = 1_561_071_600
@@ -37,6 +42,20 @@ START = 1_561_071_600
 
 FUNDS = units.pence(10_000)
 """What every household and the supplier start with, in base units: 100 pounds."""
+
+RESERVED = frozenset(
+    (
+        *("market", "token", "clock", "tariff", "owner", "supplier", "households", "boa", "replay"),
+        *("stranger", "who", "give", "sign", "refuses", "malleable_twin"),  # `replay` binds these
+        *("In", "Out", "get_ipython", "display", "exit", "quit"),  # IPython does
+    )
+)
+"""Words that no household gets."""
+
+_PACKAGE = Path(__file__).parent
+
+LISTED = 12
+"""Most households that the banner names."""
 
 _FORMATS: dict[str, Callable[[int], str]] = {
     **dict.fromkeys(("balance", "reserved", "grid_account"), units.format_money),
@@ -161,15 +180,19 @@ class Session:
 class BoundMeter(Meter):
     """A household's meter."""
 
-    def __init__(self, seed: str, user: str, session: Session) -> None:
+    def __init__(self, seed: str, user: Household, session: Session) -> None:
         super().__init__(seed)
         self._user, self._session = user, session
 
     def read(self, exported: Number = 0, imported: Number = 0, period: int | None = None) -> None:
-        """Signs and submits a reading, in kWh."""
+        """Signs and submits a reading: what was exported and imported in the period, in kWh. It is final, so ValueError
+        for more than the connection carries."""
         market = self._session.deployment.market
         period = self._session.clock.current() if period is None else period
-        out, into = units.kwh(exact(exported)), units.kwh(exact(imported))
+        for name, number in (("exported", exported), ("imported", imported)):
+            if str(number).startswith("-"):
+                raise ValueError(f"{name} is negative: {number} (export and import are two figures, each 0 or more)")
+        out, into = (self._user.carried(energy, "a register, or Wh") for energy in (exported, imported))
         signature = self.sign_reading(market, self._user, period, out, into)
         market.submit_reading(self._user, period, out, into, signature)
 
@@ -215,6 +238,17 @@ class Household(Party):
 
     meter: BoundMeter
 
+    def carried(self, kwh: Number, otherwise: str) -> int:
+        """`kwh` in Wh. ValueError, asking whether it is something `otherwise`, where the connection does not carry that
+        much in a period."""
+        energy, capacity = units.kwh(exact(kwh)), self._market.account(self).capacity
+        if energy > capacity:
+            raise ValueError(
+                f"{units.format_energy(energy)} is more than {self.name}'s connection carries in a period, "
+                f"{units.format_energy(capacity)}: is this {otherwise}?"
+            )
+        return energy
+
     def quote(self, kwh: Number, price: Number, period: int | None = None) -> int:
         """Quotes `kwh` at `price` p/kWh for the next period that is open (or `period`); returns the quote's ID."""
         period = self._session.clock.next_quotable() if period is None else period
@@ -225,8 +259,9 @@ class Household(Party):
         self._market.invalidate_quote(quote_id, sender=self)
 
     def bid(self, quote_id: int, kwh: Number, price: Number) -> None:
-        """Seals a bid for `kwh` at `price` p/kWh and remembers what is in it."""
-        volume, rate = units.kwh(exact(kwh)), units.pence_per_kwh(exact(price))
+        """Seals a bid for `kwh` at `price` p/kWh and remembers what is in it. ValueError for more than the connection
+        carries: the market would see that only when it is opened."""
+        volume, rate = self.carried(kwh, "Wh"), units.pence_per_kwh(exact(price))
         salt = hashlib.sha256(f"{self} {quote_id}".encode()).digest()  # Secret enough for play, not for money.
         self._market.submit_bid(quote_id, self._market.seal_of(quote_id, self, rate, volume, salt), sender=self)
         self._sealed[quote_id] = (rate, volume, salt)
@@ -262,9 +297,16 @@ class Owner(Party):
     def authorize(self, user: str, kwh: Number | None = None) -> None:
         """Authorises a registered user with a connection that carries `kwh` in a period, or raises what it carries.
 
-        Without `kwh` it gives back an authorisation that was lost, with the capacity that the user had.
+        Without `kwh` it gives back an authorisation that was lost, with the capacity that the user had. ValueError for
+        more than a low-voltage grid brings: a capacity cannot fall again.
         """
         capacity = self._market.account(user).capacity if kwh is None else units.kwh(exact(kwh))
+        largest = wh(LARGEST_CONNECTION, self._session.deployment.tariff.period_length)
+        if kwh is not None and capacity > largest:
+            raise ValueError(
+                f"{units.format_energy(capacity)} in a period is more than a low-voltage grid brings, "
+                f"{units.format_energy(largest)}: is this Wh? If not: market.authorize(user, {capacity}, sender=owner)"
+            )
         self._market.authorize(user, capacity, sender=self)
 
     def settle(self, period: int | None = None) -> None:
@@ -289,16 +331,19 @@ class Owner(Party):
 def namespace(path: Path = DEFAULT_FILE) -> dict[str, Any]:
     """Deploys a market with the households of a CSV file, and returns the names that the REPL offers.
 
-    Runs on titanoboa's current environment. Raises `BadInput` where the file cannot be used.
+    Runs on titanoboa's current environment. Raises `BadInput` where the file cannot be used; what can hardly be meant
+    in it is printed on stderr.
     """
     source = open_households(path)
+    source.warn()
     session = Session()
     deployment = session.deployment
     owner = Owner("owner", deployment.owner, session)
     supplier = Party("supplier", deployment.supplier, session)
     fund(deployment, supplier, FUNDS)
     offered = session.offered() | {"owner": owner, "supplier": supplier, "boa": boa, "replay": replay}
-    for name in source.names:
+    households: dict[str, Household] = {}
+    for name, word in identifiers(source.names, RESERVED).items():
         household = Household(name, str(boa.env.generate_address(name)), session)
         household.meter = BoundMeter(name, household, session)
         session.names[household.meter.address] = f"{name}'s meter"
@@ -308,11 +353,8 @@ def namespace(path: Path = DEFAULT_FILE) -> dict[str, Any]:
         deployment.market.authorize(household, source.capacities[name], sender=owner)
         fund(deployment, household, FUNDS)
         owner.households.append(household)
-        identifier = re.sub(r"\W", "_", name)
-        if identifier in offered or not identifier.isidentifier():
-            identifier = f"household_{identifier}"
-        offered[identifier] = household
-    return offered
+        offered[word] = households[name] = household
+    return offered | {"households": households}
 
 
 def replay(names: dict[str, Any], **tariff: Any) -> None:
@@ -361,16 +403,31 @@ def reason_of(error: boa.BoaError) -> str:
     return f"refused: {reason}"
 
 
+def told(error: Exception) -> str | None:
+    """The line that says why something was not done: by the market, or by the REPL's helpers; None for a mistake in
+    what was typed, or here."""
+    if isinstance(error, boa.BoaError):
+        return reason_of(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    if frames and (frames[-1].line or "").startswith("raise ") and Path(frames[-1].filename).is_relative_to(_PACKAGE):
+        return f"not done: {error.args[0]}"
+    return None
+
+
 def banner(offered: dict[str, Any]) -> str:
     """What the REPL says first."""
-    households = [name for name, value in offered.items() if isinstance(value, Household)]
+    words = {word: value.name for word, value in offered.items() if isinstance(value, Household)}
+    listed = [word if word == name else f"{word} ({name!r})" for word, name in words.items()][:LISTED]
+    if len(words) > LISTED:
+        listed.append(f"{len(words) - LISTED} more in `households`")
+    seller, buyer = [*words, *words][:2] if "cloudy" not in words or "sunny" not in words else ("sunny", "cloudy")
     return "\n".join(
         [
             "A market is open: SBP 6 p/kWh, SSP 18 p/kWh, service fee 0.2 p/kWh, half-hours.",
-            f"Households: {', '.join(households)}. Also: market, token, owner, supplier, clock, tariff.",
+            f"Households: {', '.join(listed)}. Also: market, token, owner, supplier, households, clock, tariff.",
             "A household has quote, invalidate, bid, reveal, buy, position, account, deposit, withdraw and meter.read;",
-            "owner.settle() settles all; `sunny.bid?` explains. Energy in kWh, money in pence.",
-            'Try: sunny.quote(kwh=2, price=9), then cloudy.bid(1, kwh=1.5, price=11), clock.to("REVEALING"), ...',
+            f"owner.settle() settles all; `{seller}.bid?` explains. Energy in kWh, money in pence.",
+            f'Try: {seller}.quote(kwh=2, price=9), then {buyer}.bid(1, kwh=1.5, price=11), clock.to("REVEALING"), ...',
         ]
     )
 
@@ -382,8 +439,11 @@ def run(path: Path = DEFAULT_FILE) -> None:
     offered = namespace(path)
     shell = InteractiveShellEmbed(banner1=banner(offered) + "\n", user_ns=offered, enable_tip=False, confirm_exit=False)
 
-    def refused(_shell: Any, _kind: Any, error: boa.BoaError, _trace: Any, **_: Any) -> None:
-        print(reason_of(error))
+    def refused(shell: Any, kind: Any, error: Exception, trace: Any, **options: Any) -> None:
+        if line := told(error):
+            print(line)
+        else:
+            shell.showtraceback((kind, error, trace), **options)
 
-    shell.set_custom_exc((boa.BoaError,), refused)
+    shell.set_custom_exc((boa.BoaError, ValueError, TypeError, KeyError), refused)
     shell()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wattproof.simulation.names import MAX_NAME, alike, fault, unused
+from wattproof.simulation.names import MAX_NAME, alike, fault, identifiers, unused
 
 FORMULA = "is a formula to a spreadsheet (no part of it may begin with = + - or @)"
 UNSEEN = "holds characters that cannot be printed"
@@ -98,3 +98,26 @@ def test_names_that_are_told_apart(one: str, other: str) -> None:
 def test_a_name_that_is_taken_gets_a_number() -> None:
     assert unused("a", {"b"}) == "a"
     assert unused("a", {"a", "a (2)"}) == "a (3)"
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (("sunny", "Łódź", "अमित", "王小明"), ("sunny", "Łódź", "अमित", "王小明")),
+        (("class", "None", "lambda"), ("household_class", "household_None", "household_lambda")),
+        (("match", "type", "print"), ("household_match", "household_type", "household_print")),
+        (("market", "12 Elm Street", "a b"), ("household_market", "household_12_Elm_Street", "a_b")),
+        (("a-b", "a_b", "a b", "a_b_2"), ("a_b_3", "a_b", "a_b_4", "a_b_2")),
+        (("household_class", "class"), ("household_class", "household_class_2")),
+        (("_", "__", "_5", "☀", "🌧"), ("household", "household_2", "household_5", "household_3", "household_4")),
+        (("ﬁsh", "O'Neill", "[b]rainy"), ("fish", "O_Neill", "b_rainy")),
+    ],
+)
+def test_every_household_has_a_word_that_can_be_typed(names: tuple[str, ...], words: tuple[str, ...]) -> None:
+    given = identifiers(names, {"market"})
+    assert tuple(given) == names
+    assert tuple(given.values()) == words
+    for name, word in given.items():
+        space = {word: name}
+        exec(f"typed = {word}", space)
+        assert space["typed"] == name

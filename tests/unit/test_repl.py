@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,81 @@ def test_a_file_tells_the_capacities(tmp_path: Path) -> None:
     assert [offered[name].account().capacity for name in ("one", "two")] == [3_000, 2**24 - 1]
 
 
+def test_every_household_can_be_typed(tmp_path: Path) -> None:
+    path = tmp_path / "odd.csv"
+    odd = ("class", "None", "market", "who", "print", "match", "a-b", "a_b", "a b", "12 Elm Street", "In", "_", "owner")
+    rows = "".join(f"0,{name},100,0\n" for name in odd)
+    path.write_text("period,household,load_wh,pv_wh\n" + rows)
+    offered = repl.namespace(path)
+    households = {word: value for word, value in offered.items() if isinstance(value, repl.Household)}
+    assert sorted(household.name for household in households.values()) == sorted(odd)
+    for word, household in households.items():
+        assert eval(word, dict(offered)) is household
+        assert offered["households"][household.name] is household
+    assert offered["market"].quote_count() == 0
+    said = repl.banner(offered)
+    assert "household_class ('class'), household_None ('None')" in said
+    assert "1 more in `households`" in said
+    assert "Try: household_class.quote(" in said
+
+
+def line_of(call: Callable[[], object]) -> str | None:
+    """What the REPL says of a call that is not done."""
+    with pytest.raises((ValueError, TypeError, KeyError)) as caught:
+        call()
+    return repl.told(caught.value)
+
+
+def test_what_can_hardly_be_meant_is_not_done(names: dict[str, Any]) -> None:
+    sunny, cloudy, owner = names["balmy"], names["cloudy"], names["owner"]
+    beyond = "{} kWh is more than {}'s connection carries in a period, 11.500 kWh: is this {}?"
+    asked = "not done: " + beyond.format("24119.510", "balmy", "a register, or Wh")
+    assert line_of(lambda: sunny.meter.read(imported=24119.51)) == asked
+    assert line_of(lambda: sunny.meter.read(exported=24119.51)) == asked
+    assert line_of(lambda: cloudy.bid(1, kwh=1500, price=9)) == "not done: " + beyond.format("1500.000", "cloudy", "Wh")
+    assert line_of(lambda: sunny.meter.read(exported=-1.5)) == (
+        "not done: exported is negative: -1.5 (export and import are two figures, each 0 or more)"
+    )
+    assert line_of(lambda: owner.authorize(sunny, kwh=14_000)) == (
+        "not done: 14000.000 kWh in a period is more than a low-voltage grid brings, 1250.000 kWh: is this Wh? "
+        "If not: market.authorize(user, 14000000, sender=owner)"
+    )
+    assert sunny.account().capacity == 11_500
+    assert line_of(lambda: sunny.reveal(99)) == "not done: balmy has sealed no bid on quote 99"
+    assert line_of(lambda: sunny.quote(kwh="lots", price=9)) == (
+        "not done: an amount in kWh must be a plain number such as 7.35, not 'lots'"
+    )
+
+
+def test_a_mistake_in_typing_keeps_its_traceback(names: dict[str, Any]) -> None:
+    assert line_of(lambda: names["sunny"].quote(kwh=2)) is None
+    assert line_of(lambda: int("two")) is None
+
+
+@pytest.mark.parametrize(
+    ("exported", "imported", "reason"),
+    [
+        (24_119_510, 0, "exported is 24119510 Wh, which no connection carries in a period: is this a register?"),
+        (0, 2**24, "imported is 16777216 Wh, which no connection carries in a period: is this a register?"),
+        (0, -1, "imported is negative: -1 Wh"),
+        (1.9, 0, "exported must be whole Wh, not 1.9: is this kWh"),
+        (0, "1", "imported must be whole Wh, not '1'"),
+    ],
+)
+def test_a_meter_signs_no_figure_that_it_cannot_measure(exported: Any, imported: Any, reason: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=re.escape(reason)):
+        repl.Meter("any").sign_reading("0x" + 40 * "1", "0x" + 40 * "2", 1, exported, imported)
+
+
+def test_what_can_hardly_be_meant_in_a_file_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "kwh.csv"
+    path.write_text("period,household,load_wh,pv_wh\n0,one,1,2\n")
+    repl.namespace(path)
+    assert capsys.readouterr().err.startswith(
+        f"{path}: warning: household 'one': load_wh at most 1 and pv_wh at most 2"
+    )
+
+
 def test_views_of_the_lens_are_listed_with_the_market(names: dict[str, Any]) -> None:
     assert {"account", "quote", "trades", "remaining", "buy_surplus", "authorize"} <= set(dir(names["market"]))
 
@@ -142,7 +218,7 @@ def test_withdraw_without_an_amount_takes_everything(names: dict[str, Any]) -> N
 
 
 def test_the_command_opens_ipython_and_runs_the_session() -> None:
-    pasted = "\n".join([*session(), "mild.quote(kwh=1, price=1)", ""])
+    pasted = "\n".join([*session(), "mild.quote(kwh=1, price=1)", "mild.meter.read(exported=-1)", ""])
     run = subprocess.run(
         [sys.executable, "-m", "wattproof", "repl"], input=pasted, capture_output=True, text=True, timeout=120
     )
@@ -150,6 +226,7 @@ def test_the_command_opens_ipython_and_runs_the_session() -> None:
     assert "Households: sunny, bright, breezy" in run.stdout
     assert "volume  1.500 kWh" in run.stdout
     assert "refused: quotes: price out of band" in run.stdout
+    assert "not done: exported is negative: -1" in run.stdout
     assert "Traceback" not in run.stdout + run.stderr
 
 

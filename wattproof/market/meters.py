@@ -13,6 +13,7 @@ from eth_keys.constants import SECPK1_N
 from eth_utils.crypto import keccak
 
 from wattproof.market.abi import word
+from wattproof.terms.model import CAPACITY_BOUND
 
 DOMAIN_TYPE = keccak(text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
 PAIRING_TYPE = keccak(text="Pairing(address user,bytes32 profile)")
@@ -76,5 +77,19 @@ class Meter:
     def sign_reading(
         self, market: Any, user: str, period: int, exported: int, imported: int, chain_id: int | None = None
     ) -> bytes:
-        """Signs the reading of `user` in `period`, energies in Wh, for `submit_reading`."""
+        """Signs the reading of `user` in `period`, energies in whole Wh, for `submit_reading`.
+
+        TypeError for a fraction, ValueError for what no connection carries: a meter measures neither. (Tests of the
+        market sign a `reading_hash`.)
+        """
+        for name, energy in (("exported", exported), ("imported", imported)):
+            if isinstance(energy, bool) or not isinstance(energy, int):
+                raise TypeError(f"{name} must be whole Wh, not {energy!r}: is this kWh? Multiply by 1000")
+            if energy < 0:
+                raise ValueError(f"{name} is negative: {energy} Wh (export and import are two figures, each 0 or more)")
+            if energy >= CAPACITY_BOUND:
+                raise ValueError(
+                    f"{name} is {energy} Wh, which no connection carries in a period: is this a register? "
+                    "Then sign the difference of two"
+                )
         return self.sign(reading_hash(user, period, exported, imported), market, chain_id)

@@ -7,9 +7,11 @@ Names of any script are welcome.
 
 from __future__ import annotations
 
+import builtins
+import keyword
 import re
 import unicodedata
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
 MAX_NAME = 64
 """Longest name, in characters."""
@@ -69,3 +71,44 @@ def unused(name: str, taken: Container[str]) -> str:
         number += 1
         candidate = f"{name} ({number})"
     return candidate
+
+
+def identifiers(names: Sequence[str], taken: Container[str]) -> dict[str, str]:
+    """The word that Python takes for each of these names, in their order; all words differ, and none is `taken`.
+
+    A name that is such a word stays as it is. Of any other the letters, digits and underscores are kept, with
+    "household_" before what Python means otherwise (`class`, `print`, a digit first), and a number behind what is the
+    same twice.
+    """
+    words = {name: name for name in names if _can_be_typed(name, taken)}
+    used = set(words)
+    for name in names:
+        if name in words:
+            continue
+        kept = "".join(
+            character if f"a{character}".isidentifier() else "_" for character in unicodedata.normalize("NFKC", name)
+        ).strip("_")
+        first = kept if _can_be_typed(kept, taken) else f"household_{kept}".rstrip("_")
+        word, number = first, 1
+        while word in used or not _can_be_typed(word, taken):
+            number += 1
+            word = f"{first}_{number}"
+        words[name] = word
+        used.add(word)
+    return {name: words[name] for name in names}
+
+
+def _can_be_typed(word: str, taken: Container[str]) -> bool:
+    """Whether a word can name a variable: Python reads it as it stands, and means nothing else by it.
+
+    IPython keeps results in names that begin with an underscore.
+    """
+    return (
+        word.isidentifier()
+        and word == unicodedata.normalize("NFKC", word)
+        and not word.startswith("_")
+        and not keyword.iskeyword(word)
+        and not keyword.issoftkeyword(word)
+        and not hasattr(builtins, word)
+        and word not in taken
+    )
