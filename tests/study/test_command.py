@@ -161,10 +161,12 @@ def test_the_reference_engine_plays_less_and_says_so(
     monkeypatch.setattr(command, "FULL", Size("other", 1, 1, 1, 1, 1, 1, 1, (3,)))
     text = io.StringIO()
     path = write_day(tmp_path / "day.csv")
+    path.write_text(path.read_text().replace(",400,", ",4,"))
     assert command.run_study(path, 1, tmp_path / "out", "pyevm", 1, Console(file=text, width=200)) == 2
     assert played == [TINY]
     assert "reduced" in text.getvalue()
-    assert capsys.readouterr().err == "there: full\n"
+    warning = "household 'shop': load_wh at most 4 in a period: is this kWh? Then multiply by 1000"
+    assert capsys.readouterr().err == f"{path}: warning: {warning}\nthere: full\n"
 
 
 def test_fewer_communities_of_many_households() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import pytest
 
@@ -273,8 +273,9 @@ def test_a_household_may_be_called_as_the_one_that_farmers_buy_from(tmp_path: Pa
 
 def test_a_name_that_a_table_cannot_hold_is_refused() -> None:
     class Made:
-        names = ("=1+1",)
-        capacities: ClassVar[dict[str, int]] = {"=1+1": 1000}
+        def __init__(self) -> None:
+            self.names = ("=1+1",)
+            self.capacities = {"=1+1": 1000}
 
         def __iter__(self) -> Any:
             return iter(())

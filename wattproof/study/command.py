@@ -57,8 +57,8 @@ def run_study(
         chosen = engine or available()[-1]
         make_env(chosen)
         source = open_households(DEFAULT_FILE if households is None else households, seed=seed)
-        source.warn()
         base = Base.of(source)
+        source.warn()
         size = FULL if chosen == "revm" else REDUCED
         if size is not FULL:
             console.print("On py-evm the study is reduced; install wattproof[fast] for all of it.", style="yellow")
