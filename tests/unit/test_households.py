@@ -198,7 +198,8 @@ def test_path_as_text(write):
         ),
         (
             "period,household,load_kwh,pv_wh",
-            f"1: unknown column 'load_kwh'; columns are {COLUMNS} (all energies in whole Wh: a kWh is 1000)",
+            f"1: unknown column 'load_kwh'; columns are {COLUMNS} (all energies in whole Wh, "
+            "digits 0 to 9 only: a kWh is 1000)",
         ),
         ("", "1: no column period"),
         (
@@ -253,8 +254,8 @@ def test_bad_header(write, header, reason):
             '0,roof,"11,5",0',
             "2: load_wh is not a whole number: '11,5' (is this kWh? Multiply by 1000: 11500. If it is Wh, write 12)",
         ),
-        ("0,roof,0.000,0", "2: load_wh is not a whole number: '0.000' (write 0)"),
-        ("0,roof,0E-20,0", "2: load_wh is not a whole number: '0E-20' (write 0)"),
+        ("0,roof,0.000,0", "2: load_wh is not a whole number: '0.000' (write it as 0)"),
+        ("0,roof,0E-20,0", "2: load_wh is not a whole number: '0E-20' (write it as 0)"),
         (
             "0,roof,24119.51,0",
             "2: load_wh is not a whole number: '24119.51' "
@@ -264,6 +265,10 @@ def test_bad_header(write, header, reason):
         (
             "0,roof,24119510,0",
             "2: load_wh is too large: '24119510' (it must be below 2**24; is this a meter's register?)",
+        ),
+        (
+            "0,roof,0.089 kWh,0",
+            "2: load_wh is not a number: '0.089 kWh' (all energies in whole Wh, digits 0 to 9 only: a kWh is 1000)",
         ),
         ("0,roof,,0", "2: load_wh is missing"),
         ("0,roof,5,", "2: pv_wh is missing"),

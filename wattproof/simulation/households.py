@@ -64,6 +64,9 @@ CAPACITY_COLUMN = "capacity_wh"
 COLUMNS = (*REQUIRED_COLUMNS, *FORECAST_COLUMNS, CAPACITY_COLUMN)
 
 _DIGITS = re.compile(r"[0-9]+", re.ASCII)
+_KILO = re.compile("kw", re.IGNORECASE).search
+_UNITS = "all energies in whole Wh, digits 0 to 9 only: a kWh is 1000"
+
 _SIGNS = {
     "load_wh": " (what is used is 0 or more; is this net energy? What panels give stands in pv_wh)",
     "pv_wh": " (what panels give is 0 or more; what an inverter draws at night belongs to load_wh)",
@@ -402,7 +405,7 @@ class _Table:
         """Where each column stands, in the order of COLUMNS."""
         for at, name in enumerate(header):
             if name not in COLUMNS:
-                units = " (all energies in whole Wh: a kWh is 1000)" if "kw" in name.lower() else ""
+                units = f" ({_UNITS})" if _KILO(name) else ""
                 raise self._bad(f"unknown column {_shown(name)}; columns are {', '.join(COLUMNS)}{units}")
             if name in header[:at]:
                 raise self._bad(f"column {name} stands there twice")
@@ -433,7 +436,7 @@ class _Table:
             most = self.largest if name == CAPACITY_COLUMN else self.usual
             remedy = "count periods 0, 1, 2 ..." if name == "period" else advice(value, most)
             raise self._bad(f"{name} is not a whole number: {_shown(text)} ({remedy})")
-        raise self._bad(f"{name} is not a number: {_shown(text)} (digits 0 to 9 only)")
+        raise self._bad(f"{name} is not a number: {_shown(text)} ({_UNITS if _KILO(text) else 'digits 0 to 9 only'})")
 
     def _household(self, text: str) -> str:
         """A name that may be used. Its fault is looked for in the first period; later ones bring no new names."""

@@ -65,7 +65,7 @@ def advice(value: Decimal, most: int) -> str:
     """What to write instead of a decimal number of Wh or kWh, where a connection carries `most` Wh."""
     as_kwh, as_wh = value * WH_PER_KWH, _whole(value)
     if not value:
-        return "write 0"
+        return "write it as 0"
     if as_wh == "too large" or value > most:
         return "is this a meter's register? Then take the difference of two"
     if as_kwh < Decimal("0.5"):
