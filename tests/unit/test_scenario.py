@@ -267,8 +267,9 @@ def test_who_quotes_what_it_has_not_and_says_so_stays(tmp_path: Path) -> None:
 
 def test_a_household_may_be_called_as_the_one_that_farmers_buy_from(tmp_path: Path) -> None:
     path = csv(tmp_path, "0,stooge,0,1000,0,1000", "0,cloudy,1000,0,1000,0")
-    day, _ = play(path, cloudy=Conduct(farmed=4))
-    assert (day.bill("stooge").exported, day.bill("cloudy").performances) == (1000, 5)
+    day, _ = play(path, stooge=Conduct(farmed=4), cloudy=Conduct(farmed=4))
+    assert (day.bill("stooge").exported, day.bill("stooge").performances) == (1000, 5)
+    assert day.bill("cloudy").performances == 5
 
 
 def test_a_name_that_a_table_cannot_hold_is_refused() -> None:
