@@ -60,7 +60,10 @@ def write(path: Path, content: str | bytes) -> None:
 
 def told(error: OSError) -> str:
     """What the system says, in one line: of which file, and what."""
-    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes | os.PathLike) else ""
+    where = ""
+    if isinstance(error.filename, str | bytes | os.PathLike):
+        name = os.fsdecode(error.filename)
+        where = f"{name if name.isprintable() else ascii(name)}: "
     return f"{where}{(error.strerror or str(error)).lower()}"
 
 
