@@ -166,7 +166,7 @@ class Session:
 
     def __init__(self, tariff: Tariff = Tariff()) -> None:
         boa.env.timestamp = START
-        self.deployment = deploy(tariff)
+        self.deployment = deploy(tariff, show=None)
         self.names: dict[str, str] = {}
         self.clock = ReplClock(self.deployment.market)
         self.market = Readable(self.deployment.market, self.names)
@@ -421,9 +421,11 @@ def banner(offered: dict[str, Any]) -> str:
     if len(words) > LISTED:
         listed.append(f"{len(words) - LISTED} more in `households`")
     seller, buyer = [*words, *words][:2] if "cloudy" not in words or "sunny" not in words else ("sunny", "cloudy")
+    tariff = offered["tariff"]
+    sbp, ssp, fee = map(units.format_price, (tariff.sbp, tariff.ssp, tariff.service_fee))
     return "\n".join(
         [
-            "A market is open: SBP 6 p/kWh, SSP 18 p/kWh, service fee 0.2 p/kWh, half-hours.",
+            f"A market is open: SBP {sbp}, SSP {ssp}, service fee {fee}, half-hours.",
             f"Households: {', '.join(listed)}. Also: market, token, owner, supplier, households, clock, tariff.",
             "A household has quote, invalidate, bid, reveal, buy, position, account, deposit, withdraw and meter.read;",
             f"owner.settle() settles all; `{seller}.bid?` explains. Energy in kWh, money in pence.",

@@ -36,7 +36,7 @@ from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, START,
 from verification.harness.symbolic import on_chain
 from wattproof.evm.engine import storage_dump
 from wattproof.market.clock import Clock
-from wattproof.market.deployment import deploy_market
+from wattproof.market.deployment import open_market
 from wattproof.terms.model import Phase
 
 FUNDS = 10**9
@@ -67,7 +67,7 @@ def markets() -> tuple[Run, Any, Run, Any]:
     people = (*HOUSEHOLDS, "supplier", STRANGER)
 
     def opened(name: str, token: Any, owner: str, give: Callable[[str], None]) -> Run:
-        market = deploy_market(str(token.address), base.names["supplier"], TARIFF, owner)
+        market = open_market(str(token.address), base.names["supplier"], TARIFF, owner)
         names = {**base.names, "owner": owner, "token": str(token.address)}
         lens = Lens(market.lens)
         run = Run(name, base.env, market, str(token.address), TARIFF, names, base.interface, lens, base.periods)
@@ -486,7 +486,7 @@ def test_no_token_no_money(move: str, amount: int, gift: bool) -> None:
     counters.tallies["histories"] += 1
     with boa.env.anchor():
         nothing = str(boa.env.generate_address("nothing"))
-        market = deploy_market(nothing, odd.names["supplier"], TARIFF, odd.names["owner"])
+        market = open_market(nothing, odd.names["supplier"], TARIFF, odd.names["owner"])
         run = Run("Nothing", odd.env, market, nothing, TARIFF, odd.names, odd.interface, Lens(market.lens))
         if gift:
             run.env.set_balance(nothing, 10**18)

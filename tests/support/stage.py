@@ -50,7 +50,7 @@ class Stage:
     def __init__(self, tariff: Tariff = TARIFF) -> None:
         boa.env.timestamp = NOON
         self.tariff = tariff
-        self.deployment: Deployment = deploy(tariff)
+        self.deployment: Deployment = deploy(tariff, show=None)
         self.market: Any = self.deployment.market
         self.token: Any = self.deployment.token
         self.owner = self.deployment.owner

@@ -10,7 +10,7 @@ from eth_abi.abi import encode
 
 from tests.support.stage import FUNDS, Stage
 from tests.support.tokens import Hostile
-from wattproof.market.deployment import deploy_market
+from wattproof.market.deployment import open_market
 
 REFUSED = "ledger: token refused"
 OTHER_AMOUNT = "ledger: token moved another amount"
@@ -392,7 +392,7 @@ def test_refuses_a_loss_that_looks_like_the_amount(hostile: Hostile) -> None:
 
 def test_refuses_where_no_token_is(stage: Stage) -> None:
     """T-MON-18: an address without a program moves nothing, and saying nothing is not enough."""
-    market = deploy_market(stage.stranger, stage.supplier, stage.tariff, stage.owner)
+    market = open_market(stage.stranger, stage.supplier, stage.tariff, stage.owner)
 
     calldata = market.deposit.prepare_calldata(0)
     assert stage.raw(calldata, to=market) == (False, b"")

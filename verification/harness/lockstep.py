@@ -109,7 +109,7 @@ class Lockstep(Driver[Outcome]):
         self.env = boa.env
         self.tariff = tariff
         self.env.timestamp = START
-        deployment = deploy(tariff)
+        deployment = deploy(tariff, show=None)
         self.market, self.token = deployment.market, deployment.token
         self.target = str(self.market.address)
         self.chain = self.env.evm.patch.chain_id

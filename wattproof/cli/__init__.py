@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code: 0 done, 1 failed, 2 the input or an argument cannot be used."""
     options = parser().parse_args(arguments)
     from wattproof.evm.engine import EngineUnavailable
+    from wattproof.market.tokens import UnusableToken
     from wattproof.outputs import BadPlace, told
     from wattproof.simulation.households import BadInput
 
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = options.run(options)
         sys.stdout.flush()
         return code
-    except (BadInput, BadPlace, EngineUnavailable) as problem:
+    except (BadInput, BadPlace, EngineUnavailable, UnusableToken) as problem:
         print(problem, file=sys.stderr)
         return 2
     except BrokenPipeError:  # Whoever read what is printed has left, as `head` does.

@@ -10,46 +10,18 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import warnings
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boa
 
-from wattproof.market.units import pence_per_kwh
-
-HALF_HOUR = 1800
-"""Length of a delivery period in seconds (paper, section 5.2.1)."""
-
-
-@dataclass(frozen=True)
-class Tariff:
-    """The frame of a market, fixed at deployment (T-PARTY-7).
-
-    `sbp`, `ssp` and `service_fee` are in base units per Wh, `period_length` and `window` in seconds, `priority_step`
-    in ten-thousandths of a bid's amount per tier; bids rank by their total amount, or by their unit price where
-    `rank_by_price` (T-MAT-11). The grid's prices are the paper's (section 5.2.2); the paper names
-    no service fee, window or step: 0.2 p/kWh, ten minutes and 5 % per tier are ours.
-    """
-
-    sbp: int = field(default_factory=lambda: pence_per_kwh(6))
-    ssp: int = field(default_factory=lambda: pence_per_kwh(18))
-    service_fee: int = field(default_factory=lambda: pence_per_kwh("0.2"))
-    period_length: int = HALF_HOUR
-    window: int = 600
-    priority_step: int = 500
-    rank_by_price: bool = False
-
-    @property
-    def lowest_price(self) -> int:
-        """The lowest price of a quote, in base units per Wh (T-QUO-5)."""
-        return self.sbp + self.service_fee
-
-    @property
-    def highest_price(self) -> int:
-        """The highest price of a quote or bid, in base units per Wh (T-QUO-5)."""
-        return self.ssp - self.service_fee
+from wattproof.market.tariff import PAPER, Tariff, frame, in_token, prices_text
+from wattproof.market.tokens import Token, UnusableToken, decimals_of, read_token
+from wattproof.market.units import DECIMALS
 
 
 @dataclass(frozen=True)
@@ -64,6 +36,10 @@ class Deployment:
     owner: str
     supplier: str
     tariff: Tariff
+
+
+CREDIT = Token("a new EnergyCredit", "WATT", DECIMALS)
+"""The default token, before it is deployed."""
 
 
 def contracts_dir() -> Path:
@@ -93,20 +69,38 @@ def deployer(name: str) -> Any:
         return boa.load_partial(str(contracts_dir() / f"{name}.vy"))
 
 
-def deploy_market(token: str, supplier: str, tariff: Tariff = Tariff(), owner: str | None = None) -> Any:
-    """Deploys an `EnergyMarket` that settles in the ERC-20 at `token`, and a lens for it (see `with_views`).
+def on_stderr(line: str) -> None:
+    """Shows a line to who reads the terminal, and to no program that reads the output."""
+    print(line, file=sys.stderr)
 
-    The sender `owner` (default: boa's) owns it.
+
+def deploy_market(
+    token: Any,
+    supplier: str,
+    tariff: Tariff = PAPER,
+    owner: str | None = None,
+    show: Callable[[str], object] = on_stderr,
+) -> Any:
+    """Deploys an `EnergyMarket` that settles in the ERC-20 `token`, a contract or its address, and a lens for it.
+
+    Prices that `tariff` leaves at their defaults are counted in the token's decimals (see `in_token`); `show` is called
+    with all prices in the token's own unit before anything is sent. Raises UnusableToken where there is no ERC-20, or
+    no such tariff in it. The rest is as in `open_market`.
+    """
+    known = read_token(token)
+    tariff = in_token(tariff, known)
+    show(prices_text(tariff, known))
+    return open_market(known.address, supplier, tariff, owner)
+
+
+def open_market(token: str, supplier: str, tariff: Tariff, owner: str | None = None) -> Any:
+    """Deploys an `EnergyMarket` with a tariff in base units of `token`, whatever is at that address, and a lens for it.
+
+    The sender `owner` (default: boa's) owns it. For the lens see `with_views`.
     """
     with boa.env.prank(owner or boa.env.eoa):
         market = deployer("EnergyMarket").deploy(token, supplier, *frame(tariff))
         return with_views(market, deployer("MarketLens").deploy(market.address))
-
-
-def frame(tariff: Tariff) -> tuple[int | bool, ...]:
-    """The constructor's arguments that come of a tariff, in their order."""
-    prices = (tariff.sbp, tariff.ssp, tariff.service_fee)
-    return (*prices, tariff.period_length, tariff.window, tariff.priority_step, tariff.rank_by_price)
 
 
 def with_views(market: Any, lens: Any) -> Any:
@@ -123,12 +117,25 @@ def with_views(market: Any, lens: Any) -> Any:
     return market
 
 
-def deploy(tariff: Tariff = Tariff(), owner: str | None = None, supplier: str | None = None) -> Deployment:
-    """Deploys an `EnergyCredit` and a market that settles in it; both addresses default to new ones."""
+def deploy(
+    tariff: Tariff = PAPER,
+    owner: str | None = None,
+    supplier: str | None = None,
+    show: Callable[[str], object] | None = on_stderr,
+) -> Deployment:
+    """Deploys an `EnergyCredit` and a market that settles in it; both addresses default to new ones.
+
+    `show` (None: nothing) is called with the market's prices before anything is sent. Raises UnusableToken where the
+    credit has other than 18 decimals, as all that counts in pence relies on them (`wattproof.market.units`).
+    """
+    if show:
+        show(prices_text(tariff, CREDIT))
     owner = owner or str(boa.env.generate_address("owner"))
     supplier = supplier or str(boa.env.generate_address("supplier"))
     token = deployer("EnergyCredit").deploy()
-    market = deploy_market(token.address, supplier, tariff, owner)
+    if (decimals := decimals_of(token.address)) != DECIMALS:
+        raise UnusableToken(f"EnergyCredit has {decimals} decimals, and pence are counted by 18; give it 18 decimals")
+    market = open_market(token.address, supplier, tariff, owner)
     return Deployment(market, token, owner, supplier, tariff)
 
 

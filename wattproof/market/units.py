@@ -1,8 +1,9 @@
 """Units of money and energy, exact: no float ever holds an amount.
 
 Money is counted in base units of the settlement token. The default token has 18 decimals and one credit of it
-stands for one pound, so a penny is 10**16 base units. Energy is counted in whole watt-hours (Wh). A price is
-in base units per Wh, so that volume times price is exact (market rules, section 1).
+stands for one pound, so a penny is 10**16 base units; for other tokens see `wattproof.market.tokens`. Energy is
+counted in whole watt-hours (Wh). A price is in base units per Wh, so that volume times price is exact (market rules,
+section 1).
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-PENCE = 10**16
-"""Base units of the token in one penny: a credit of 10**18 base units is 100 pence."""
+DECIMALS = 18
+"""Of the default token, EnergyCredit."""
+
+PENCE = 10 ** (DECIMALS - 2)
+"""Base units of the default token in one penny: a credit is 100 pence."""
 
 WH_PER_KWH = 1000
 

@@ -23,6 +23,7 @@ from rich.text import Text
 from wattproof import __version__
 from wattproof.evm.engine import EngineUnavailable
 from wattproof.market.deployment import deployer
+from wattproof.market.tokens import UnusableToken
 from wattproof.market.units import format_energy, format_money, format_price
 from wattproof.outputs import BadPlace, told
 from wattproof.simulation.accounting import (
@@ -103,7 +104,7 @@ def run_day(households: Path | None, seed: int, out: Path | None, engine: str, c
         return exit_code(problem)
 
 
-PROBLEMS = (BadInput, BadPlace, EngineUnavailable, BooksDoNotBalance, OSError)
+PROBLEMS = (BadInput, BadPlace, EngineUnavailable, UnusableToken, BooksDoNotBalance, OSError)
 """What can be wrong with a run that is not the program's fault alone."""
 
 

@@ -317,7 +317,7 @@ class TradingDay:
         with fresh_engine(engine) as env:
             self.env = env
             env.timestamp = self._time(min((0, *self._farming())), "bid") - self.tariff.period_length
-            deployment: Deployment = deploy(self.tariff)
+            deployment: Deployment = deploy(self.tariff, show=None)
             addresses = [str(env.generate_address()) for _ in households.names]
             stooge = str(env.generate_address())
         self.market, self.token = deployment.market, deployment.token

@@ -136,7 +136,7 @@ class Arena(Driver[Answer]):
         boa.env.timestamp = NOON
         self.env = boa.env
         self.tariff = TARIFFS[tariff]
-        self.deployment = deploy(self.tariff)
+        self.deployment = deploy(self.tariff, show=None)
         self.market = self.deployment.market
         self.calls = Calls(self.env, self.market)
         self.addresses = {name: str(self.env.generate_address(f"{tariff} {name}")) for name in EVERYBODY}

@@ -1,0 +1,106 @@
+"""The frame of a market: its prices, in base units of its token, and its times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from wattproof.market.tokens import Token, UnusableToken
+from wattproof.market.units import DECIMALS, WH_PER_KWH, pence_per_kwh
+
+HALF_HOUR = 1800
+"""Length of a delivery period in seconds (paper, section 5.2.1)."""
+
+
+@dataclass(frozen=True)
+class Tariff:
+    """The frame of a market, fixed at deployment (T-PARTY-7).
+
+    `sbp`, `ssp` and `service_fee` are in base units per Wh, `period_length` and `window` in seconds, `priority_step`
+    in ten-thousandths of a bid's amount per tier; bids rank by their total amount, or by their unit price where
+    `rank_by_price` (T-MAT-11). The grid's prices are the paper's (section 5.2.2); the paper names
+    no service fee, window or step: 0.2 p/kWh, ten minutes and 5 % per tier are ours. The defaults are for a token with
+    18 decimals; `in_token` counts them in another.
+    """
+
+    sbp: int = field(default_factory=lambda: pence_per_kwh(6))
+    ssp: int = field(default_factory=lambda: pence_per_kwh(18))
+    service_fee: int = field(default_factory=lambda: pence_per_kwh("0.2"))
+    period_length: int = HALF_HOUR
+    window: int = 600
+    priority_step: int = 500
+    rank_by_price: bool = False
+
+    @property
+    def lowest_price(self) -> int:
+        """The lowest price of a quote, in base units per Wh (T-QUO-5)."""
+        return self.sbp + self.service_fee
+
+    @property
+    def highest_price(self) -> int:
+        """The highest price of a quote or bid, in base units per Wh (T-QUO-5)."""
+        return self.ssp - self.service_fee
+
+
+def frame(tariff: Tariff) -> tuple[int | bool, ...]:
+    """The constructor's arguments that come of a tariff, in their order."""
+    prices = (tariff.sbp, tariff.ssp, tariff.service_fee)
+    return (*prices, tariff.period_length, tariff.window, tariff.priority_step, tariff.rank_by_price)
+
+
+PAPER = Tariff()
+"""The default tariff: the paper's prices, in a token with 18 decimals of which one stands for a pound."""
+
+PRICES = {"sbp": "SBP", "ssp": "SSP", "service_fee": "service fee"}
+"""The prices of a tariff, and what people call them."""
+
+MAX_MONEY = 2**104
+"""A market never holds so many base units of its token (T-MON-24)."""
+
+LEAST_ROOM = 1_000_000
+"""Tokens that a market must be able to hold where the paper's prices are to be used in it."""
+
+
+_NAME_THEM = "or name the prices, Tariff(sbp=..., ssp=..., service_fee=...), in base units per Wh"
+
+
+def in_token(tariff: Tariff, token: Token) -> Tariff:
+    """The tariff in base units of `token`: prices left at their defaults are counted anew, by its decimals.
+
+    One token stands for a pound. Nothing is rounded, so 6 decimals are the least that all three defaults need; 25 are
+    the most. Raises UnusableToken where a default is no whole number of base units per Wh, or the token does not say
+    how many decimals it has: then the tariff has to name its prices.
+    """
+    left = [name for name in PRICES if getattr(tariff, name) == getattr(PAPER, name)]
+    if not left or token.decimals == DECIMALS:
+        return tariff
+    if token.decimals is None:
+        raise UnusableToken(f"{token}: does not say how many decimals it has; take another token, {_NAME_THEM}")
+    if MAX_MONEY // 10**token.decimals < LEAST_ROOM:
+        raise UnusableToken(
+            f"{token}: has {token.decimals} decimals, so that a market could not even hold {LEAST_ROOM:,} of it, as it "
+            f"holds less than 2**104 base units; take a token with at most 25 decimals, {_NAME_THEM}"
+        )
+    return replace(tariff, **{name: _counted(name, token, token.decimals) for name in left})
+
+
+def _counted(name: str, token: Token, decimals: int) -> int:
+    """A default price in base units per Wh of a token with so many decimals."""
+    price, rest = divmod(getattr(PAPER, name) * 10**decimals, 10**DECIMALS)
+    if rest:
+        paper = Token("", token.symbol, DECIMALS).price(getattr(PAPER, name))
+        raise UnusableToken(
+            f"{token}: has {decimals} decimals, too few for the default {PRICES[name]} of {paper}: its prices are "
+            f"multiples of {token.price(1)}; take a token with at least 6 decimals, {_NAME_THEM}"
+        )
+    return price
+
+
+def prices_text(tariff: Tariff, token: Token) -> str:
+    """A market's prices in its token's own unit, in one line; it doubts prices that nobody can mean."""
+    prices = {title: getattr(tariff, name) for name, title in PRICES.items()}
+    shown = ", ".join(f"{title} {token.price(price)}" for title, price in prices.items())
+    # A tenth of the value at SSP (T-QUO-10).
+    line = f"prices in {token}: {shown}; collateral {token.amount(tariff.ssp * WH_PER_KWH // 10)} for each kWh quoted"
+    if all(map(token.is_plausible, prices.values())):
+        return line
+    return f"{line}. Is this meant? The token has {token.decimals} decimals, and a tariff is in base units per Wh"
