@@ -7,6 +7,7 @@ import errno
 import hashlib
 import io
 import json
+import os
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -287,7 +288,7 @@ def test_bad_input_is_one_line_and_writes_nothing(
 
 def test_a_missing_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path / "none.csv", tmp_path / "out") == (2, "")
-    assert capsys.readouterr().err == f"{tmp_path / 'none.csv'}: no such file or directory\n"
+    assert capsys.readouterr().err == f"{tmp_path / 'none.csv'}: {os.strerror(errno.ENOENT).lower()}\n"
     assert tree(tmp_path) == []
 
 
@@ -317,11 +318,11 @@ def test_a_folder_that_cannot_be_written_to(
 ) -> None:
     # Played, as whoever runs the tests may be allowed everything.
     def refuse(prefix: str, dir: Path) -> str:
-        raise PermissionError(errno.EACCES, "Permission denied", str(dir / prefix))
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(dir / prefix))
 
     monkeypatch.setattr(outputs.tempfile, "mkdtemp", refuse)
     assert run(households, tmp_path / "out") == (2, "")
-    assert capsys.readouterr().err == f"{tmp_path / 'out'}: permission denied; name another place\n"
+    assert capsys.readouterr().err == f"{tmp_path / 'out'}: {os.strerror(errno.EACCES).lower()}; name another place\n"
     assert tree(tmp_path) == ["households.csv"]
 
 

@@ -1,5 +1,6 @@
 """The input of a trading day: every fault by its exact line, bounded memory, and forecast errors."""
 
+import errno
 import hashlib
 import itertools
 import os
@@ -35,6 +36,9 @@ NET = " (what is used is 0 or more; is this net energy? What panels give stands 
 INVERTER = " (what panels give is 0 or more; what an inverter draws at night belongs to load_wh)"
 ADD = "(is this a meter's register, or power in W? Otherwise add a column capacity_wh)"
 RAISE = "(is this a meter's register, or power in W? Otherwise raise its capacity_wh)"
+NOT_THERE = os.strerror(errno.ENOENT).lower()
+"""The system's own words."""
+
 ROWS = "0,roof,100,400\n0,flat,200,0\n1,roof,110,390\n1,flat,210,0\n"
 
 
@@ -206,7 +210,7 @@ def test_path_as_text(write):
             "period,,household,load_wh,pv_wh",
             f"1: unknown column ''; columns are {COLUMNS}",
         ),
-        ('period,"household', "1: not CSV: unexpected end of data"),
+        ('period,"household', "1: not CSV: a quotation mark is not closed"),
     ],
 )
 def test_bad_header(write, header, reason):
@@ -311,10 +315,11 @@ def test_bad_header(write, header, reason):
         ("\n0,roof,5,0", "2: blank line"),
         ("0,roof,5,0\n\n", "3: blank line"),
         (" ", "2: 1 fields instead of 4"),
-        ('0,"roof,5,0', "2: not CSV: unexpected end of data"),
-        ('0,"ro"of,5,0', "2: not CSV: ',' expected after '\"'"),
-        ('0,"ro\nof",5,0', "2: not CSV: unexpected end of data"),
-        ("0,roof,5,0\r0,flat,5,0", "2: not CSV: new-line character seen in unquoted field"),
+        ('0,"roof,5,0', "2: not CSV: a quotation mark is not closed"),
+        ('0,"ro"of,5,0', "2: not CSV: text follows a closing quotation mark"),
+        ('0,"ro""of"x,5,0', "2: not CSV: text follows a closing quotation mark"),
+        ('0,"ro\nof",5,0', "2: not CSV: a quotation mark is not closed"),
+        ("0,roof,5,0\r0,flat,5,0", "2: not CSV: a carriage return within the line"),
         (f"0,roof,{'5' * 4096},0", "2: the line is longer than 4096 bytes"),
         # which rows
         ("0,roof,5,0\n0,flat,5,0\n0,roof,5,0", "4: a second row for household 'roof' in period 0"),
@@ -340,9 +345,7 @@ def test_bad_header(write, header, reason):
     ],
 )
 def test_bad_rows(write, rows, reason):
-    shown = refusal(write(f"{HEADER}{rows}\n"))
-    # The csv module of Python adds advice to this one text.
-    assert shown == reason or (shown.startswith(reason) and "new-line" in reason)
+    assert refusal(write(f"{HEADER}{rows}\n")) == reason
 
 
 @pytest.mark.parametrize(
@@ -432,7 +435,7 @@ def test_a_byte_order_mark_belongs_at_the_start(write):
 
 
 def test_no_such_file(tmp_path):
-    assert refusal(tmp_path / "absent.csv") == " no such file or directory"
+    assert refusal(tmp_path / "absent.csv") == f" {NOT_THERE}"
 
 
 def test_directory(tmp_path):
@@ -449,14 +452,15 @@ def test_named_pipe_does_not_wait_for_ever(tmp_path):
 def test_no_permission(write):
     path = write(HEADER + ROWS)
     path.chmod(0)
-    assert refusal(path) == " permission denied"
+    assert refusal(path) == f" {os.strerror(errno.EACCES).lower()}"
 
 
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("two\nlines.csv", "two\\nlines.csv: no such file or directory"),
-        ("nul\0.csv", "nul\\x00.csv: embedded null byte"),
+        ("two\nlines.csv", f"two\\nlines.csv: {NOT_THERE}"),
+        ("nul\0.csv", "nul\\x00.csv: is no path: it holds a NUL or a character that this system cannot write"),
+        ("half\ud800.csv", "half\\ud800.csv: is no path: it holds a NUL or a character that this system cannot write"),
     ],
 )
 def test_an_odd_path_stays_on_one_line(path, text):
@@ -485,7 +489,7 @@ def test_a_file_that_vanishes_after_its_check(write):
     path = write(HEADER + ROWS)
     households = open_households(path)
     path.unlink()
-    with pytest.raises(BadInput, match=r": no such file or directory$"):
+    with pytest.raises(BadInput, match=f": {NOT_THERE}$"):
         list(households)
 
 

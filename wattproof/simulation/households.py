@@ -473,7 +473,7 @@ class _Table:
             # empty one.
             return next(csv.reader([text], strict=True), [""])
         except csv.Error as error:
-            raise self._bad(f"not CSV: {_one_line(str(error))}") from error
+            raise self._bad(f"not CSV: {_fault(text)}") from error
 
     def _bad(self, reason: str) -> BadInput:
         return BadInput(self.path, self.line, reason)
@@ -499,9 +499,18 @@ def _version(file: BinaryIO) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
+def _fault(line: str) -> str:
+    """Why a line is no CSV, in words that do not depend on the version of Python."""
+    if "\r" in line:
+        return "a carriage return within the line"
+    return "a quotation mark is not closed" if line.count('"') % 2 else "text follows a closing quotation mark"
+
+
 def _reason(error: OSError | ValueError) -> str:
-    """The system's words for an error, in one line and lower case."""
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    """Why a file cannot be opened, in one line: the system's words in lower case, or ours for what is no path."""
+    if not isinstance(error, OSError):
+        return "is no path: it holds a NUL or a character that this system cannot write"
+    text = error.strerror or str(error)
     return _one_line(text[:1].lower() + text[1:])
 
 
