@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 DEV    := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help day study repl gas test verify test-one faults deep profit rate evidence readme docs lint format clean
+.PHONY: help day study repl gas test packages verify test-one faults deep profit rate evidence readme docs lint format clean
 
 help:
 	@echo "make day     run a trading day of ten households through the contract"
@@ -15,6 +15,7 @@ help:
 	@echo "make repl    play with a market by hand"
 	@echo "make gas     measure what every call costs, on a node (needs npm); make gas UPDATE=1 writes the snapshot"
 	@echo "make test    run all tests"
+	@echo "make packages  build wheel and sdist, and try both on each Python that is here"
 	@echo "make verify  run the day, unit and property tests, and write the invariant report into report/"
 	@echo "make evidence  mutants, edges, compilers, proofs, nodes; an hour: BUDGET=30m of it for the mutants"
 	@echo "make faults  break the contract in every way of tests/properties/faults and see each one caught"
@@ -28,9 +29,11 @@ help:
 	@echo "make readme  write the README's figures anew, from what was measured last"
 	@echo "make clean   remove the virtual environment and what runs leave behind"
 
+RIGHT_PYTHON = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	|| { echo "Wattproof needs Python 3.11 or later; name one with: make PYTHON=/path/to/python3.11"; exit 1; }
+
 $(READY): pyproject.toml verification/pyproject.toml requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "Wattproof needs Python 3.11 or later; name one with: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(RIGHT_PYTHON)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing Wattproof into $(VENV) (a minute or two, once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt --editable . --editable verification
@@ -53,7 +56,12 @@ gas: $(READY)
 	@$(BIN)/wattproof gas $(if $(UPDATE),--update)
 
 test: $(READY)
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)
+
+# The wheel and the sdist, tried on each supported Python that is here: five minutes.
+packages:
+	@$(RIGHT_PYTHON)
+	@$(PYTHON) tools/packages.py
 
 # A hundred histories a test unless a profile or a number is named: make verify PROFILE=deep, make verify HISTORIES=150
 verify: $(READY)
