@@ -564,8 +564,16 @@ def test_unknown_and_missing_engines_say_so_in_one_line(monkeypatch):
     assert engines.available() == ("pyevm",)
     with pytest.raises(EngineUnavailable) as missing:
         make_env("revm")
-    text = str(missing.value)
-    assert "pip install 'wattproof[fast]'" in text and "reference" in text and "\n" not in text
+    assert str(missing.value) == revm_module.missing()
+
+
+@pytest.mark.parametrize(
+    ("python", "says"), [((3, 12, 9), "pip install 'wattproof[fast]'"), ((3, 13), "3.11 and 3.12")]
+)
+def test_a_missing_engine_is_installed_where_it_can_be(python, says):
+    """Not told to install what has no wheel for this Python."""
+    text = revm_module.missing(python)
+    assert says in text and "py-evm" in text and "\n" not in text
 
 
 def test_lean_reverts_shortens_and_restores():

@@ -19,6 +19,7 @@ Tests and scenarios run unchanged (`boa.load`, `sender=`, `get_logs`, `boa.rever
 import contextlib
 import hashlib
 import re
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -43,7 +44,6 @@ except ImportError:  # the optional extra: reported when an environment is asked
     pyrevm = None
 
 GAS_LIMIT = 200_000_000  # gas of a call that names none: what titanoboa's py-evm environment gives
-MISSING = "the engine revm needs pyrevm: pip install 'wattproof[fast]' (py-evm is default and reference)"
 _MAX_GAS = 2**64 - 1
 _EMPTY_HASH = keccak(b"")
 _ERROR_STRING = bytes.fromhex("08c379a0")  # selector of Error(string)
@@ -74,6 +74,13 @@ _SLOT = re.compile(r"(\d+): StorageSlot \{ previous_or_original_value: \d+, pres
 
 class EngineUnavailable(RuntimeError):
     """The engine does not exist or is not installed; the message is one line that says what to do."""
+
+
+def missing(python: tuple[int, ...] = sys.version_info[:2]) -> str:
+    """What to do where pyrevm is not installed: on later Pythons than 3.12 the extra `fast` installs nothing."""
+    if python >= (3, 13):
+        return "the engine revm needs pyrevm, made for Python 3.11 and 3.12: use one of them, or the default, py-evm"
+    return "the engine revm needs pyrevm: pip install 'wattproof[fast]' (py-evm is default and reference)"
 
 
 class EngineUnsupported(NotImplementedError):
@@ -534,7 +541,7 @@ class RevmEnv(Env):
 
     def __init__(self, gas_limit: int = GAS_LIMIT) -> None:
         if pyrevm is None:
-            raise EngineUnavailable(MISSING)
+            raise EngineUnavailable(missing())
         # not Env.__init__: it would build a py-evm chain
         self._random = Random("titanoboa")  # titanoboa shares one stream among all environments
         self._gas_price = None

@@ -20,6 +20,7 @@ from rich.text import Text
 
 from wattproof import __version__
 from wattproof.evm.engine import available, make_env
+from wattproof.evm.revm import missing
 from wattproof.market.deployment import deployer
 from wattproof.outputs import Folder
 from wattproof.simulation.day import PROBLEMS, exit_code
@@ -61,7 +62,8 @@ def run_study(
         source.warn()
         size = FULL if chosen == "revm" else REDUCED
         if size is not FULL:
-            console.print("On py-evm the study is reduced; install wattproof[fast] for all of it.", style="yellow")
+            more = "all of it takes --engine revm" if "revm" in available() else missing()
+            console.print(Text(f"On py-evm the study is reduced; {more}.", style="yellow"))
         size = sized(size, len(base.names))
         for folder in (docs, check):
             if folder:
