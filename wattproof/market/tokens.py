@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 import boa
+from boa.network import NetworkEnv
 from boa.util.abi import Address
 from eth_utils.crypto import keccak
 
@@ -77,6 +78,8 @@ def read_token(token: Any) -> Token:
     Nothing is sent. Raises UnusableToken where there is no contract, or one that does not say what an account holds.
     """
     address = _address(token)
+    if isinstance(boa.env, NetworkEnv):
+        boa.env._reset_fork()  # else it sees the chain as it was when it last sent something; the token may be younger
     if not boa.env.get_code(address):
         raise UnusableToken(f"{address}: no contract has this address; name an ERC-20 token on the chain in use")
     if len(_ask(address, "balanceOf(address)", word(address))) < 32:
