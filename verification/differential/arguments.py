@@ -40,7 +40,7 @@ def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from verification import measurements
-    from wattproof.evm.node import NodeUnavailable
+    from wattproof.evm.node import NodeUnavailable, RpcError
 
     console = Console()
     try:
@@ -53,7 +53,7 @@ def _run(options: argparse.Namespace) -> int:
             measurements.write(told, file)
         console.print(f"written to {file.path}", highlight=False)
         return 0
-    except NodeUnavailable as problem:
+    except (NodeUnavailable, RpcError) as problem:
         print(problem, file=sys.stderr)
         return 2
     except AssertionError as failure:

@@ -31,6 +31,7 @@ from verification.gas.node import logs_of
 from verification.harness.answers import Log
 from wattproof.evm.anvil import HARDFORK, Anvil
 from wattproof.evm.engine import available
+from wattproof.evm.node import reading
 
 NODES = 3
 
@@ -110,13 +111,17 @@ def feed(history: History, blocks: Sequence[tuple[int, list[bytes]]], anvil: Anv
         hashes = {}
         for transaction in arrival.sample(raw, len(raw)):
             hashes[transaction] = anvil.rpc("eth_sendRawTransaction", "0x" + transaction.hex())
-        block = anvil.mine(second)
-        if block["transactions"] != [hashes[transaction] for transaction in raw]:
-            raise Disagreement(f"{history.seed}, block {place}: the transactions are not those sent, in their order")
-        receipts = anvil.batch([("eth_getTransactionReceipt", [number]) for number in block["transactions"]])
-        ends = tuple((receipt["status"] == "0x1", logs_of(receipt)) for receipt in receipts)
-        told.append(Block(block["hash"], block["stateRoot"], ends))
-    return Told(told, _state(anvil, history))
+        with reading(anvil.name, "a block"):
+            block = anvil.mine(second)
+            if block["transactions"] != [hashes[transaction] for transaction in raw]:
+                raise Disagreement(
+                    f"{history.seed}, block {place}: the transactions are not those sent, in their order"
+                )
+            receipts = anvil.batch([("eth_getTransactionReceipt", [number]) for number in block["transactions"]])
+            ends = tuple((receipt["status"] == "0x1", logs_of(receipt)) for receipt in receipts)
+            told.append(Block(block["hash"], block["stateRoot"], ends))
+    with reading(anvil.name, "its state"):
+        return Told(told, _state(anvil, history))
 
 
 def _state(anvil: Anvil, history: History) -> State:

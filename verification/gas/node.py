@@ -13,7 +13,7 @@ from eth_utils.address import to_checksum_address
 from verification.gas.chain import CHAIN_ID, Chain, Receipt, Refused, calldata_gas
 from verification.harness.answers import Log
 from wattproof.evm.anvil import Anvil
-from wattproof.evm.node import RpcError
+from wattproof.evm.node import RpcError, reading
 
 _PATIENCE = 10
 """Seconds that a node may take from mining a transaction to knowing its receipt."""
@@ -21,6 +21,8 @@ _PATIENCE = 10
 
 class Driven(Protocol):
     """A node whose blocks are made at the seconds asked for."""
+
+    name: str
 
     def rpc(self, method: str, *parameters: Any) -> Any:
         """One request. Raises RpcError."""
@@ -61,14 +63,15 @@ class Node(Chain):
         except RpcError as problem:
             raise Refused(str(problem)) from problem
         receipt = self._receipt(number)
-        if receipt["status"] != "0x1":
-            raise Refused(f"reverted on the node: transaction {number}")
-        return Receipt(
-            gas=int(receipt["gasUsed"], 16),
-            calldata=calldata_gas(transaction.data),
-            logs=logs_of(receipt),
-            created=to_checksum_address(receipt["contractAddress"]) if receipt["contractAddress"] else None,
-        )
+        with reading(self._node.name, "a receipt"):
+            if receipt["status"] != "0x1":
+                raise Refused(f"reverted on the node: transaction {number}")
+            return Receipt(
+                gas=int(receipt["gasUsed"], 16),
+                calldata=calldata_gas(transaction.data),
+                logs=logs_of(receipt),
+                created=to_checksum_address(receipt["contractAddress"]) if receipt["contractAddress"] else None,
+            )
 
     def _receipt(self, number: str) -> dict[str, Any]:
         """The receipt of a mined transaction, which some nodes know a moment later only."""

@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.console import Console
 
 from verification.builds import build
-from verification.gas.chain import InProcess
-from verification.gas.community import START
+from verification.gas.chain import InProcess, Refused
+from verification.gas.community import START, Unexpected
 from verification.gas.figures import Figure, as_json, differences, failures, figures, read_sizes, read_snapshot
 from verification.gas.history import History
 from verification.gas.node import node
@@ -19,7 +19,7 @@ from verification.gas.sizes import sizes, too_large
 from verification.invariants import ROOT
 from verification.measurements import progress
 from wattproof.evm import anvil
-from wattproof.evm.node import NodeUnavailable
+from wattproof.evm.node import NodeUnavailable, RpcError
 from wattproof.outputs import File, write
 
 _TRANSACTIONS = 3_431  # about; for the progress display only
@@ -30,6 +30,10 @@ SNAPSHOT = ROOT / "gas-snapshot.json"
 
 DOCUMENT = ROOT / "docs" / "gas.md"
 """The document whose tables are written from the snapshot."""
+
+
+class Unequal(RuntimeError):
+    """A node charges something else than is computed in this process."""
 
 
 def unequal(real: History, computed: History) -> list[str]:
@@ -48,7 +52,7 @@ def measured(console: Console) -> list[Figure]:
     """The figures of the history on anvil, each transaction equal to its computation in this process.
 
     What a transaction spent on storage is known to the computation alone. Raises NodeUnavailable where there is no
-    node, RuntimeError where receipt and computation differ.
+    node, RpcError where it refuses to be set up; Refused, Unexpected, or Unequal where receipt and computation differ.
     """
     with progress(console, transient=True) as display, node(START) as chain:
         real_bar = display.add_task(f"anvil {anvil.VERSION}", total=_TRANSACTIONS)
@@ -58,7 +62,7 @@ def measured(console: Console) -> list[Figure]:
         computed = History(InProcess(START), tick=lambda: display.advance(bar))
         computed.play()
     if found := unequal(real, computed):
-        raise RuntimeError(f"{len(found)} receipts differ from their computation, the first: {found[0]}")
+        raise Unequal(f"{len(found)} receipts differ from their computation, the first: {found[0]}")
     console.print(
         f"{len(real.community.receipts):,} transactions on anvil {anvil.VERSION} (Prague rules), every receipt "
         "equal to its computation in this process"
@@ -83,9 +87,12 @@ def run_gas(out: Path, update: bool, docs: bool, console: Console) -> int:
 def _measured(file: File, update: bool, console: Console) -> int:
     try:
         lines = measured(console)
-    except NodeUnavailable as problem:
+    except (NodeUnavailable, RpcError) as problem:
         print(problem, file=sys.stderr)
         return 2
+    except (Refused, Unexpected, Unequal) as problem:
+        print(f"the history could not be measured: {problem}", file=sys.stderr)
+        return 1
     code = sizes()
     show(lines, code, console)
     about = {"rules": "prague", "vyper": importlib.metadata.version("vyper"), "anvil": anvil.VERSION}

@@ -14,24 +14,20 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
+
+from wattproof.evm.rpc import NodeUnusable, RpcError, parsed, request, result
+
+__all__ = ["LocalNode", "NodeUnavailable", "RpcError", "cache", "last_line", "reading"]
 
 _START_SECONDS, _STARTS = 60, 3
 
 
 class NodeUnavailable(RuntimeError):
     """A node is not to be had here; the message is one line that says what to do."""
-
-
-class RpcError(RuntimeError):
-    """A node refused a request. `data` is what a reverting call answered, in hex, where it is one."""
-
-    def __init__(self, method: str, error: dict[str, Any]) -> None:
-        super().__init__(f"{method}: {error.get('message')}")
-        self.code: int = error.get("code", 0)
-        self.data: Any = error.get("data")
 
 
 class LocalNode(abc.ABC):
@@ -45,7 +41,6 @@ class LocalNode(abc.ABC):
         self.port = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._asked = 0
 
     @abc.abstractmethod
     def _command(self, port: int, folder: Path) -> list[str]:
@@ -123,31 +118,56 @@ class LocalNode(abc.ABC):
         self.stop()
 
     def rpc(self, method: str, *parameters: Any) -> Any:
-        """One JSON-RPC request and its result. Raises RpcError where the node refuses it."""
-        return _result(method, self._post(self._request(method, parameters)))
+        """One JSON-RPC request and its result.
+
+        Raises RpcError where the node refuses it, NodeUnavailable where it does not answer as a node does.
+        """
+        question = request(method, parameters)
+        return self._result(question, self._post(question))
 
     def batch(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
-        """Several requests `(method, parameters)` in one go, and their results in the same order.
+        """Several requests `(method, parameters)` in one go, and their results in the same order. Raises as `rpc`.
 
         For what does not depend on one another: a node may work on them side by side.
         """
         if not requests:
             return []
-        body = [self._request(method, parameters) for method, parameters in requests]
-        answers = {answer["id"]: answer for answer in self._post(body)}
-        return [_result(request["method"], answers[request["id"]]) for request in body]
+        body = [request(method, parameters) for method, parameters in requests]
+        said = self._post(body)
+        # Where it is no list of answers, each question has none.
+        found = [one for one in said if isinstance(one, dict)] if isinstance(said, list) else []
+        answers = {one["id"]: one for one in found if isinstance(one.get("id"), int)}
+        return [self._result(question, answers.get(question["id"])) for question in body]
 
-    def _request(self, method: str, parameters: Sequence[Any]) -> dict[str, Any]:
-        self._asked += 1
-        return {"jsonrpc": "2.0", "id": self._asked, "method": method, "params": list(parameters)}
+    def _result(self, question: dict[str, Any], answer: Any) -> Any:
+        try:
+            return result(question, answer)
+        except NodeUnusable as problem:
+            raise NodeUnavailable(f"{self.name} {problem}: is it the program that it should be?") from None
 
     def _post(self, body: Any) -> Any:
         """What the node answers, on a connection for this alone: Hardhat drops idle ones."""
         if self._process is None:
             raise NodeUnavailable("the node is not running: use `with`, or start()")
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)) as connection:
-            connection.request("POST", "/", json.dumps(body), {"Content-Type": "application/json"})
-            return json.loads(connection.getresponse().read())
+        try:
+            with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)) as connection:
+                connection.request("POST", "/", json.dumps(body), {"Content-Type": "application/json"})
+                return parsed(connection.getresponse().read())
+        except (OSError, http.client.HTTPException, NodeUnusable) as problem:
+            ended = "" if self._process.poll() is None else "; it has ended"
+            raise NodeUnavailable(f"{self.name} gives no answer ({problem}{ended}): try again") from None
+
+
+@contextlib.contextmanager
+def reading(name: str, what: str) -> Iterator[None]:
+    """Inside the block `what` is read that the node `name` answered: NodeUnavailable where it is of another shape."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, EOFError, OSError, zlib.error) as problem:
+        odd = f"{type(problem).__name__}: {problem}"
+        raise NodeUnavailable(
+            f"{name} tells {what} otherwise than a node does ({odd}): is it the right program?"
+        ) from problem
 
 
 def cache() -> Path:
@@ -159,12 +179,6 @@ def last_line(text: str) -> str:
     """The last line of what a program said."""
     lines = [line for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else "no message"
-
-
-def _result(method: str, answer: dict[str, Any]) -> Any:
-    if "error" in answer:
-        raise RpcError(method, answer["error"])
-    return answer["result"]
 
 
 def _free_port() -> int:

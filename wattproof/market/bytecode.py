@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +17,16 @@ from eth_utils.crypto import keccak
 from rich.console import Console
 from rich.text import Text
 
+from wattproof.evm import rpc
+from wattproof.evm.rpc import Address, NodeUnusable
 from wattproof.market.meters import domain_separator
 
 SCHEMA = "wattproof-evidence/4"
 """The schema of a report's `evidence.json`; see docs/report.md."""
 
-TIMEOUT = 30
-"""Seconds for one answer of the node."""
-
 
 class NoReport(Exception):
     """There is no report to read; the message says what to do."""
-
-
-class NodeUnusable(Exception):
-    """The node gave no usable answer; the message says what to do."""
 
 
 def load(place: Path) -> dict[str, Any]:
@@ -46,26 +40,6 @@ def load(place: Path) -> dict[str, Any]:
     if schema != SCHEMA:
         raise NoReport(f"{path} is of schema {schema!r}, not {SCHEMA!r}: make the report anew with `wattproof verify`")
     return told
-
-
-def ask(url: str, method: str, *params: Any) -> str:
-    """The result of a JSON-RPC call. Raises NodeUnusable."""
-    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
-    try:
-        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
-            answer = json.loads(response.read())
-    except (OSError, ValueError) as problem:
-        raise NodeUnusable(f"no usable answer from {url} ({problem}): is it the RPC address?") from problem
-    if not isinstance(answer, dict) or "result" not in answer:
-        said = answer.get("error") if isinstance(answer, dict) else answer
-        raise NodeUnusable(f"{url} refuses {method}: {said}")
-    return str(answer["result"])
-
-
-def deployed_code(url: str, address: str) -> bytes:
-    """The code at an address, in the latest block. Raises NodeUnusable."""
-    return bytes.fromhex(ask(url, "eth_getCode", address, "latest").removeprefix("0x"))
 
 
 def check(code: bytes, compiled: dict[str, Any]) -> tuple[bool, str, dict[str, Any]]:
@@ -112,21 +86,24 @@ def misfits(values: dict[str, Any], address: str, chain: int) -> list[str]:
     return found
 
 
-def check_bytecode(address: str, rpc: str, report: Path, console: Console) -> int:
+def check_bytecode(address: str, url: str, report: Path, console: Console) -> int:
     """Prints what is found. Returns 0: it is the report's market; 1: it is not; 2: that cannot be told."""
-    if not re.fullmatch(r"0x[0-9a-fA-F]{40}", address):
-        print(f"{address} is no address: write 0x and 40 hexadecimal digits", file=sys.stderr)
-        return 2
-    address = to_checksum_address(address)
     try:
-        told = load(report)
-        code, chain = deployed_code(rpc, address), int(ask(rpc, "eth_chainId"), 16)
+        # Where they are mixed up, one of the two is the node's, which is not to be shown.
+        if not re.fullmatch(r"0x[0-9a-fA-F]{40}", address):
+            raise NodeUnusable("that is no address of a market: write 0x and 40 hexadecimal digits")
+        if re.match("(https?|wss?):", str(report)):
+            raise NoReport("that is no report but a node: name a report's folder or its evidence.json")
+        address = to_checksum_address(address)
+        told, node = load(report), Address.of(url)
+        about = _about(told, report)
+        code, chain = rpc.code(node, address), rpc.chain_id(node)
         if not code:
             raise NodeUnusable(f"there is no contract at {address} on chain {chain}: is it the right chain?")
-        same, said, values = check(code, told["verified"]["market"])
+        same, said, values = _checked(code, told, "market", report)
         problems = misfits(values, address, chain) if same else []
         token = str(values.get("ledger.TOKEN", ""))
-        is_credit = check(deployed_code(rpc, token), told["verified"]["credit"])[0] if token else None
+        is_credit = _checked(rpc.code(node, token), told, "credit", report)[0] if token else None
     except (NoReport, NodeUnusable) as problem:
         print(problem, file=sys.stderr)
         return 2
@@ -145,9 +122,30 @@ def check_bytecode(address: str, rpc: str, report: Path, console: Console) -> in
             line(f"  {name.partition('.')[2]}: {value}")
     if is_credit is not None:
         line(f"  the token is {'the' if is_credit else 'not the'} project's EnergyCredit")
-    verdict, revision = told["verdict"], told["verified"]["revision"]
-    clean = "" if revision["clean"] else ", of a tree that was not clean"
-    line(f"the report is of revision {revision['commit'] or 'unknown'}{clean}; it says: {verdict['sentence']}")
-    if verdict["outcome"] != "held":
+    line(about[0])
+    if about[1] != "held":
         line("  so that it is the same market is no recommendation", "yellow")
     return 0 if good else 1
+
+
+def _checked(code: bytes, told: dict[str, Any], contract: str, report: Path) -> tuple[bool, str, dict[str, Any]]:
+    """As `check`, with what a report says of a contract. Raises NoReport where it does not say it."""
+    try:
+        return check(code, told["verified"][contract])
+    except (KeyError, TypeError, ValueError, AttributeError) as problem:
+        raise _lacking(report) from problem
+
+
+def _about(told: dict[str, Any], report: Path) -> tuple[str, str]:
+    """A sentence about a report, and its outcome. Raises NoReport where it says neither."""
+    try:
+        verdict, revision = told["verdict"], told["verified"]["revision"]
+        clean = "" if revision["clean"] else ", of a tree that was not clean"
+        sentence = f"the report is of revision {revision['commit'] or 'unknown'}{clean}; it says: {verdict['sentence']}"
+        return sentence, verdict["outcome"]
+    except (KeyError, TypeError) as problem:
+        raise _lacking(report) from problem
+
+
+def _lacking(report: Path) -> NoReport:
+    return NoReport(f"the report {report} lacks what it should say of the contracts: make it anew: `wattproof verify`")
