@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, settings
 from verification.harness import counters, presets, reproducers, summary
 from verification.harness.totals import merged, read
 from wattproof import outputs
+from wattproof.evm import compiler_cache
 from wattproof.evm.engine import ENGINES, available
 
 _FOLDER = "WATTPROOF_EVIDENCE"
@@ -69,6 +70,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Registers the profiles, chooses one, and prepares the folder in which the processes leave their counts."""
+    compiler_cache.use()
     asked: dict[str, Any] = {"report_multiple_bugs": config.getoption("multiple_bugs")}
     if config.getoption("hypothesis_seed", None) is not None:
         asked["derandomize"] = False  # Derandomised, it would not look at the seed.

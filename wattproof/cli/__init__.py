@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from wattproof import __version__
 from wattproof.cli import check_bytecode, day, repl, study
@@ -37,6 +38,12 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code: 0 done, 1 failed, 2 the input or an argument cannot be used."""
     options = parser().parse_args(arguments)
+    try:
+        Path.home()
+    except RuntimeError:
+        # titanoboa does not start without one.
+        print("there is no home folder, where compiled contracts are kept: set HOME to one", file=sys.stderr)
+        return 2
     from wattproof.evm.engine import EngineUnavailable
     from wattproof.market.tokens import UnusableToken
     from wattproof.outputs import BadPlace, told

@@ -19,6 +19,7 @@ from boa.environment import Env
 from boa.util.abi import Address
 from eth.constants import BLANK_ROOT_HASH
 
+from wattproof.evm import compiler_cache
 from wattproof.evm.revm import EngineUnavailable, EngineUnsupported, RevmEnv
 
 ENGINES = ("pyevm", "revm")
@@ -172,6 +173,7 @@ def add(amount: uint256):
 
 def rates(name: str, seconds: float = 1.0) -> dict[str, float]:
     """Light transactions (one slot written, one event) a second: raw, through titanoboa, and refused."""
+    compiler_cache.use()
     with engine(name) as env:
         counter: Any = boa.loads(_COUNTER)
         target, data = counter.address, counter.add.prepare_calldata(1)

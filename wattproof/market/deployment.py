@@ -19,6 +19,7 @@ from typing import Any
 
 import boa
 
+from wattproof.evm import compiler_cache
 from wattproof.market.tariff import PAPER, Tariff, frame, in_token, prices_text
 from wattproof.market.tokens import Token, UnusableToken, decimals_of, read_token
 from wattproof.market.units import DECIMALS
@@ -62,7 +63,8 @@ def contracts_dir() -> Path:
 
 @functools.cache
 def deployer(name: str) -> Any:
-    """titanoboa's deployer of the contract `name`, compiled once per process (and cached on disk by titanoboa)."""
+    """titanoboa's deployer of the contract `name`, compiled once per process (and kept on disk)."""
+    compiler_cache.use()
     with warnings.catch_warnings():
         # The market's array of all its words (contracts/market/records.vy) is meant to be that large.
         warnings.filterwarnings("ignore", "Use of large arrays")
