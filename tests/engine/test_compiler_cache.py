@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import subprocess
 import sys
@@ -172,12 +171,17 @@ def test_who_reads_while_others_write_finds_a_whole_file(folder: Path, compiled:
     assert kept(folder) == path
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs users by number")
-def test_without_a_home_it_is_said_what_to_do(tmp_path: Path) -> None:
-    """Where there is no home folder at all, titanoboa does not even start."""
-    nobody = "import os, pwd; os.environ.pop('HOME', None); pwd.getpwuid = lambda uid: {}[uid]"
-    code = f"{nobody}\nimport sys; from wattproof.cli import main; sys.exit(main(['day']))"
+HOMES = {
+    "none at all": "import pwd; os.environ.pop('HOME', None); pwd.getpwuid = lambda uid: {}[uid]",
+    "one that is not there": "os.environ['HOME'] = os.path.abspath('nowhere')",
+    "a file": "open('file', 'w').close(); os.environ['HOME'] = os.path.abspath('file')",
+}
+
+
+@pytest.mark.parametrize("home", HOMES)
+def test_without_a_home_it_is_said_what_to_do(home: str, tmp_path: Path) -> None:
+    code = f"import os\n{HOMES[home]}\nimport sys; from wattproof.cli import main; sys.exit(main(['day']))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 2
+    assert done.returncode == 2, done.stderr
     assert done.stderr.count("\n") == 1
     assert "set HOME" in done.stderr

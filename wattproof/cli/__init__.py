@@ -11,7 +11,6 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import entry_points
-from pathlib import Path
 
 from wattproof import __version__
 from wattproof.cli import check_bytecode, day, repl, study
@@ -39,12 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code: 0 done, 1 failed, 2 the input or an argument cannot be used."""
     options = parser().parse_args(arguments)
     try:
-        Path.home()
-    except RuntimeError:
-        # titanoboa does not start without one.
-        print("there is no home folder, where compiled contracts are kept: set HOME to one", file=sys.stderr)
+        from wattproof.evm.engine import EngineUnavailable
+    except (OSError, RuntimeError) as problem:
+        # titanoboa does not start without a home folder, in which it keeps what was compiled.
+        print(f"there is no home folder to use ({problem}): set HOME to one that can be written", file=sys.stderr)
         return 2
-    from wattproof.evm.engine import EngineUnavailable
     from wattproof.market.tokens import UnusableToken
     from wattproof.outputs import BadPlace, told
     from wattproof.simulation.households import BadInput
