@@ -13,7 +13,7 @@ from eth_utils.address import to_checksum_address
 from verification.gas.chain import CHAIN_ID, Chain, Receipt, Refused, calldata_gas
 from verification.harness.answers import Log
 from wattproof.evm.anvil import Anvil
-from wattproof.evm.node import RpcError, reading
+from wattproof.evm.node import NodeUnavailable, RpcError, reading
 
 _PATIENCE = 10
 """Seconds that a node may take from mining a transaction to knowing its receipt."""
@@ -78,7 +78,7 @@ class Node(Chain):
         until = time.monotonic() + _PATIENCE
         while (receipt := self._node.rpc("eth_getTransactionReceipt", number)) is None:
             if time.monotonic() > until:
-                raise Refused(f"no receipt of transaction {number}")
+                raise NodeUnavailable(f"{self._node.name} has no receipt of {number}: is it the right program?")
             time.sleep(0.02)
         return receipt
 

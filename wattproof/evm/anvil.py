@@ -19,11 +19,11 @@ import re
 import shutil
 import subprocess
 import tarfile
-import tempfile
+import zlib
 from pathlib import Path
 from typing import Any
 
-from wattproof.evm.node import LocalNode, NodeUnavailable, cache, last_line
+from wattproof.evm.node import LocalNode, NodeUnavailable, cache, last_line, npm_said, workshop
 
 VERSION = "1.7.1"
 
@@ -70,20 +70,21 @@ def _fetch(name: str, target: Path) -> None:
             "or set WATTPROOF_ANVIL to an anvil of yours"
         )
     package = f"@foundry-rs/anvil-{name}@{VERSION}"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        done = subprocess.run(
-            [npm, "pack", "--silent", "--pack-destination", folder, package], capture_output=True, text=True, cwd=folder
-        )
-        archives = list(Path(folder).glob("*.tgz"))
+    with workshop() as folder:
+        pack = [npm, "pack", "--silent", "--pack-destination", str(folder), package]
+        done = npm_said(pack, folder)
+        archives = list(folder.glob("*.tgz"))
         if done.returncode or not archives:
             raise NodeUnavailable(f"`npm pack {package}` failed: {last_line(done.stderr or done.stdout)}")
         found = base64.b64encode(hashlib.sha512(archives[0].read_bytes()).digest()).decode()
         if _INTEGRITY.get(name, found) != found:
             raise NodeUnavailable(f"{package} is not the package that was checked: its SHA-512 is {found}")
-        with tarfile.open(archives[0]) as archive, archive.extractfile("package/bin/anvil") as source:  # type: ignore[union-attr]
-            unpacked = Path(folder, "anvil")
-            unpacked.write_bytes(source.read())
+        unpacked = folder / "anvil"
+        try:
+            with tarfile.open(archives[0]) as archive, archive.extractfile("package/bin/anvil") as source:  # type: ignore[union-attr]
+                unpacked.write_bytes(source.read())
+        except (tarfile.TarError, KeyError, EOFError, zlib.error) as problem:
+            raise NodeUnavailable(f"{package} cannot be unpacked ({problem}): try again") from problem
         unpacked.chmod(0o755)
         unpacked.replace(target)
 
@@ -135,9 +136,15 @@ class Anvil(LocalNode):
         self.rpc("evm_mine", {"timestamp": second})
         return number
 
+    def _place(self) -> Path:
+        return binary()
+
     @property
     def version(self) -> str:
-        """Version and commit of the binary."""
-        said = subprocess.run([str(binary()), "--version"], capture_output=True, text=True, check=True).stdout
+        """Version and commit of the binary. Raises NodeUnavailable where it cannot be run."""
+        try:
+            said = subprocess.run([str(binary()), "--version"], capture_output=True, text=True, check=True).stdout
+        except (OSError, subprocess.CalledProcessError, ValueError) as problem:
+            raise NodeUnavailable(f"anvil cannot be run ({problem}){self._kept()}") from problem
         found = re.findall(r"(?:Version|Commit SHA): (\S+)", said)
         return " ".join(found) or said.strip()

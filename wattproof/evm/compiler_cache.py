@@ -49,9 +49,7 @@ class CompilerCache(DiskCache):
 
     def _tell(self, path: Path, problem: OSError) -> None:
         if not self._silent:
-            said = (
-                f"compiled contracts cannot be kept as {path} ({problem.strerror}): this takes half a minute each time"
-            )
+            said = f"compiled contracts cannot be kept as {path} ({problem.strerror}) and are compiled again each time"
             print(f"{said}; make its folder one that can be written", file=sys.stderr)
         self._silent = True
 

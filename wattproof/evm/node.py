@@ -21,9 +21,10 @@ from typing import Any, Self
 
 from wattproof.evm.rpc import NodeUnusable, RpcError, parsed, request, result
 
-__all__ = ["LocalNode", "NodeUnavailable", "RpcError", "cache", "last_line", "reading"]
+__all__ = ["LocalNode", "NodeUnavailable", "RpcError", "cache", "last_line", "npm_said", "reading", "workshop"]
 
 _START_SECONDS, _STARTS = 60, 3
+_NPM_SECONDS = 600
 
 
 class NodeUnavailable(RuntimeError):
@@ -45,6 +46,15 @@ class LocalNode(abc.ABC):
     @abc.abstractmethod
     def _command(self, port: int, folder: Path) -> list[str]:
         """What starts the node; `folder` is its own, and where it is started. Raises NodeUnavailable."""
+
+    @abc.abstractmethod
+    def _place(self) -> Path:
+        """Where the node is kept."""
+
+    def _kept(self) -> str:
+        """What to do where the node is kept in the cache, and may be broken there."""
+        place = self._place()
+        return f"; if it is broken, delete {place}: it is fetched anew then" if place.is_relative_to(cache()) else ""
 
     @abc.abstractmethod
     def endow(self, address: str, wei: int) -> None:
@@ -71,7 +81,7 @@ class LocalNode(abc.ABC):
             if not said:
                 return self
             self.stop()
-        raise NodeUnavailable(f"{self.name} did not start: {said}")
+        raise NodeUnavailable(f"{self.name} did not start: {said}{self._kept()}")
 
     def _started(self) -> str:
         """Starts the node; returns what it said where it ended or did not listen in time, else nothing."""
@@ -80,16 +90,19 @@ class LocalNode(abc.ABC):
         folder = Path(self._folder.name)
         log = folder / "log"
         command = self._command(self.port, folder)
-        with log.open("wb") as output:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd=folder,
-                env=os.environ | {"HARDHAT_DISABLE_TELEMETRY": "true", "HARDHAT_DISABLE_TELEMETRY_PROMPT": "true"},
-                start_new_session=True,
-            )
+        try:
+            with log.open("wb") as output:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    cwd=folder,
+                    env=os.environ | {"HARDHAT_DISABLE_TELEMETRY": "true", "HARDHAT_DISABLE_TELEMETRY_PROMPT": "true"},
+                    start_new_session=True,
+                )
+        except OSError as problem:
+            raise NodeUnavailable(f"{self.name} cannot be run ({problem.strerror}){self._kept()}") from problem
         until = time.monotonic() + _START_SECONDS
         while not self.listening.search(log.read_text(errors="replace")):
             if self._process.poll() is not None or time.monotonic() > until:
@@ -171,8 +184,36 @@ def reading(name: str, what: str) -> Iterator[None]:
 
 
 def cache() -> Path:
-    """Where nodes are kept that were fetched once."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wattproof"
+    """Where nodes are kept that were fetched once. Raises NodeUnavailable where there is no home folder."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wattproof"
+    except RuntimeError as problem:
+        raise NodeUnavailable("there is no home folder to keep nodes in: set HOME, or XDG_CACHE_HOME") from problem
+
+
+@contextlib.contextmanager
+def workshop() -> Iterator[Path]:
+    """A folder inside the cache, gone after the block. Raises NodeUnavailable where nothing can be written."""
+    kept = cache()
+    try:
+        kept.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept) as folder:
+            yield Path(folder)
+    except OSError as problem:
+        raise NodeUnavailable(
+            f"nodes cannot be kept in {kept} ({problem.strerror or problem}): "
+            "make it a folder that can be written, or set XDG_CACHE_HOME to one"
+        ) from problem
+
+
+def npm_said(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Runs npm in a folder. Raises NodeUnavailable where it cannot be run, or takes too long."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=_NPM_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise NodeUnavailable(f"npm did not fetch it within {_NPM_SECONDS} s: try again") from None
+    except (OSError, ValueError) as problem:
+        raise NodeUnavailable(f"npm cannot be run ({problem}): install Node.js (it brings npm)") from problem
 
 
 def last_line(text: str) -> str:

@@ -14,15 +14,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import platform
 import re
 import shutil
 import subprocess
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from wattproof.evm.node import LocalNode, NodeUnavailable, cache, last_line
+from wattproof.evm.node import LocalNode, NodeUnavailable, cache, last_line, npm_said, workshop
 
 GANACHE = "7.9.2"
 HARDHAT = "3.18.0"
@@ -52,32 +52,27 @@ _EDR_PLATFORMS = {
     ("Darwin", "arm64"): "darwin-arm64",
 }
 
-_INSTALL_SECONDS = 600
-
 
 def _installed(name: str, packages: dict[str, str]) -> Path:
     """The folder in the cache with these npm packages, installed where they are not there yet.
 
-    Raises NodeUnavailable where npm is missing or fails, or a package is not the one that was checked.
+    Raises NodeUnavailable where npm is missing or fails, a package is not the one that was checked, or a part is gone.
     """
     target = cache() / name
-    if target.exists():
+    if os.path.lexists(target):
+        _check_whole(target)
         return target
     npm = shutil.which("npm")
     if npm is None:
         raise NodeUnavailable(f"{name} comes from npm, which is not installed: install Node.js (it brings npm)")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        place = Path(folder, name)
+    with workshop() as folder:
+        place = folder / name
         place.mkdir()
         # Hardhat takes only a folder for a project that says that it is a module and depends on it.
         manifest = {"private": True, "type": "module", "dependencies": packages}
         (place / "package.json").write_text(json.dumps(manifest))
         install = [npm, "install", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"]
-        try:
-            done = subprocess.run(install, capture_output=True, text=True, cwd=place, timeout=_INSTALL_SECONDS)
-        except subprocess.TimeoutExpired:
-            raise NodeUnavailable(f"npm did not install {name} within {_INSTALL_SECONDS} s") from None
+        done = npm_said(install, place)
         found = place / "node_modules" / ".package-lock.json"
         if done.returncode or not found.exists():
             raise NodeUnavailable(f"npm could not install {name}: {last_line(done.stderr or done.stdout)}")
@@ -90,6 +85,18 @@ def _installed(name: str, packages: dict[str, str]) -> Path:
     return target
 
 
+def _check_whole(installed: Path) -> None:
+    """Raises NodeUnavailable where a package is gone that was installed."""
+    try:
+        packages = json.loads((installed / "node_modules" / ".package-lock.json").read_text())["packages"]
+        lacking = [where for where in packages if not (installed / where / "package.json").is_file()]
+        lacking += [] if (installed / "package.json").is_file() else ["package.json"]
+    except (OSError, ValueError, LookupError, TypeError):
+        lacking = [".package-lock.json"]
+    if lacking:
+        raise NodeUnavailable(f"{installed} lacks {lacking[0]}: delete it, and it is installed anew")
+
+
 class NpmNode(LocalNode):
     """A node in JavaScript; see `LocalNode`."""
 
@@ -97,6 +104,9 @@ class NpmNode(LocalNode):
         """Nothing is started yet. The chain begins at the second `timestamp`."""
         super().__init__()
         self.timestamp, self.chain_id = timestamp, chain_id
+
+    def _place(self) -> Path:
+        return cache() / self.name
 
 
 class Ganache(NpmNode):
@@ -160,7 +170,10 @@ def _major_version() -> int:
     """The major version of the system's Node.js; -1 where there is none."""
     if (found := shutil.which("node")) is None:
         return -1
-    said = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
+    try:
+        said = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
+    except (OSError, ValueError):
+        return -1
     version = re.match(r"v(\d+)\.", said)
     return int(version[1]) if version else -1
 
