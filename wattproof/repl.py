@@ -28,6 +28,8 @@ from typing import Any, Self
 
 import boa
 
+from wattproof.evm import network
+from wattproof.evm.rpc import NodeUnusable, RpcError
 from wattproof.market import units
 from wattproof.market.clock import Clock
 from wattproof.market.deployment import Tariff, deploy, fund, give
@@ -137,7 +139,7 @@ class ReplClock(Clock):
     """The clock of one market; a period that is not named is the last one that anybody quoted."""
 
     def __init__(self, market: Any) -> None:
-        super().__init__(market.PERIOD_LENGTH(), market.WINDOW())
+        super().__init__(market.PERIOD_LENGTH(), market.WINDOW(), market.env)
         self._market = market
 
     def current(self) -> int:
@@ -165,6 +167,7 @@ class Session:
     """
 
     def __init__(self, tariff: Tariff = Tariff()) -> None:
+        network.only_inside("a market to play with, whose clock starts in 2019,")
         boa.env.timestamp = START
         self.deployment = deploy(tariff, show=None)
         self.names: dict[str, str] = {}
@@ -442,10 +445,14 @@ def run(path: Path = DEFAULT_FILE) -> None:
     shell = InteractiveShellEmbed(banner1=banner(offered) + "\n", user_ns=offered, enable_tip=False, confirm_exit=False)
 
     def refused(shell: Any, kind: Any, error: Exception, trace: Any, **options: Any) -> None:
-        if line := told(error):
+        if isinstance(error, network.NotReady | NodeUnusable | RpcError):
+            print(error)
+        elif line := told(error):
             print(line)
         else:
             shell.showtraceback((kind, error, trace), **options)
 
-    shell.set_custom_exc((boa.BoaError, ValueError, TypeError, KeyError), refused)
+    shell.set_custom_exc(
+        (boa.BoaError, ValueError, TypeError, KeyError, network.NotReady, NodeUnusable, RpcError), refused
+    )
     shell()

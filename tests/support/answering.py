@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-Answer = bytes | Callable[[dict[str, Any]], bytes]
+Answer = bytes | Callable[[Any], bytes]
 """The body of an answer, or what makes it of the question."""
 
 
@@ -86,11 +86,18 @@ def answering(certificate: Path | None = None, **how: Any) -> Iterator[_Node]:
 
 
 def replies(**results: Any) -> Callable[[dict[str, Any]], bytes]:
-    """Answers each method with its result, or with what a function makes of its parameters."""
+    """Answers each method with its result, or with what a function makes of its parameters; others it does not have.
 
-    def reply(asked: dict[str, Any]) -> bytes:
-        found = results[asked["method"]]
+    A result that is an exception is an error.
+    """
+
+    def one(asked: dict[str, Any]) -> dict[str, Any]:
+        found = results.get(asked["method"], LookupError("no such method"))
         found = found(*asked["params"]) if callable(found) else found
-        return json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": found}).encode()
+        said = {"error": {"code": -32601, "message": str(found)}} if isinstance(found, Exception) else {"result": found}
+        return {"jsonrpc": "2.0", "id": asked["id"]} | said
+
+    def reply(asked: Any) -> bytes:
+        return json.dumps([one(each) for each in asked] if isinstance(asked, list) else one(asked)).encode()
 
     return reply

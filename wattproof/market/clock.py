@@ -5,30 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 import boa
+from boa.environment import Env
 
+from wattproof.evm import network
 from wattproof.terms.model import Phase
 
 
 class Clock:
-    """Moves titanoboa's time for a market with periods of `period_length` and windows of `window` seconds."""
+    """Moves the time of a chain for a market with periods of `period_length` and windows of `window` seconds."""
 
-    def __init__(self, period_length: int, window: int) -> None:
+    def __init__(self, period_length: int, window: int, env: Env | None = None) -> None:
+        """The chain is that of `env`; None: of whatever titanoboa is set to."""
         self.period_length = period_length
         self.window = window
+        self._env = env
 
     @classmethod
     def of(cls, market: Any) -> Clock:
-        """The clock of a deployed market."""
-        return cls(market.PERIOD_LENGTH(), market.WINDOW())
+        """The clock of a deployed market, on its chain."""
+        return cls(market.PERIOD_LENGTH(), market.WINDOW(), market.env)
 
     @property
     def now(self) -> int:
-        """The block's time, in seconds."""
-        return boa.env.timestamp
+        """The block's time, in seconds; on a network that of the last block."""
+        return network.now(self._env or boa.env)
 
     @now.setter
     def now(self, second: int) -> None:
-        boa.env.timestamp = second
+        """Moves time. Raises `network.NotReady` where the chain's clock cannot be moved."""
+        network.move_to(self._env or boa.env, second)
 
     @property
     def period(self) -> int:
@@ -59,7 +64,8 @@ class Clock:
     def to(self, phase: Phase | str, period: int) -> int:
         """Moves time to the second at which `phase` of `period` begins, and returns it.
 
-        Raises ValueError where that lies in the past: time on a chain runs one way.
+        Raises ValueError where that lies in the past: time on a chain runs one way; `network.NotReady` where the
+        chain's clock cannot be moved.
         """
         second = self.begins(phase, period)
         if second < self.now:

@@ -19,7 +19,7 @@ from typing import Any
 
 import boa
 
-from wattproof.evm import compiler_cache
+from wattproof.evm import compiler_cache, network
 from wattproof.market.tariff import PAPER, Tariff, frame, in_token, prices_text
 from wattproof.market.tokens import Token, UnusableToken, decimals_of, read_token
 from wattproof.market.units import DECIMALS
@@ -98,8 +98,15 @@ def deploy_market(
 def open_market(token: str, supplier: str, tariff: Tariff, owner: str | None = None) -> Any:
     """Deploys an `EnergyMarket` with a tariff in base units of `token`, whatever is at that address, and a lens for it.
 
-    The sender `owner` (default: boa's) owns it. For the lens see `with_views`.
+    The sender `owner` (default: boa's) owns it. For the lens see `with_views`. On a network raises before anything is
+    sent, as `network.rehearse`.
     """
+    network.rehearse(lambda: _open_market(token, supplier, tariff, owner), owner)
+    with network.sending():
+        return _open_market(token, supplier, tariff, owner)
+
+
+def _open_market(token: str, supplier: str, tariff: Tariff, owner: str | None) -> Any:
     with boa.env.prank(owner or boa.env.eoa):
         market = deployer("EnergyMarket").deploy(token, supplier, *frame(tariff))
         return with_views(market, deployer("MarketLens").deploy(market.address))
@@ -129,26 +136,40 @@ def deploy(
 
     `show` (None: nothing) is called with the market's prices before anything is sent. Raises UnusableToken where the
     credit has other than 18 decimals, as all that counts in pence relies on them (`wattproof.market.units`).
+
+    On a network both addresses default to the account that sends, whose key is there. All of it is rehearsed before
+    anything is sent: see `network.parties` and `network.rehearse` for what is raised.
     """
     if show:
         show(prices_text(tariff, CREDIT))
-    owner = owner or str(boa.env.generate_address("owner"))
-    supplier = supplier or str(boa.env.generate_address("supplier"))
-    token = deployer("EnergyCredit").deploy()
-    if (decimals := decimals_of(token.address)) != DECIMALS:
-        raise UnusableToken(f"EnergyCredit has {decimals} decimals, and pence are counted by 18; give it 18 decimals")
-    market = open_market(token.address, supplier, tariff, owner)
-    return Deployment(market, token, owner, supplier, tariff)
+    owner, supplier = network.parties(owner, supplier)
+
+    def play() -> Deployment:
+        token = deployer("EnergyCredit").deploy()
+        if (decimals := decimals_of(token.address)) != DECIMALS:
+            raise UnusableToken(f"EnergyCredit has {decimals} decimals, pence are counted by 18; give it 18 decimals")
+        return Deployment(_open_market(token.address, supplier, tariff, owner), token, owner, supplier, tariff)
+
+    network.rehearse(play, None, owner)
+    with network.sending():
+        return play()
 
 
 def give(deployment: Deployment, account: str, amount: int, allowance: int = 2**256 - 1) -> None:
-    """Turns `amount` wei of fresh ether into credit of `account`, and lets the market take `allowance` of it."""
-    boa.env.set_balance(account, boa.env.get_balance(account) + amount)
-    deployment.token.mint(value=amount, sender=account)
-    deployment.token.approve(deployment.market.address, allowance, sender=account)
+    """Turns `amount` wei of fresh ether into credit of `account`, and lets the market take `allowance` of it.
+
+    On a network it is the account's own ether; raises NotReady before anything is sent where that does not suffice.
+    """
+    network.check_payment(account, amount)
+    if network.network() is None:
+        boa.env.set_balance(account, boa.env.get_balance(account) + amount)
+    with network.sending():
+        deployment.token.mint(value=amount, sender=account)
+        deployment.token.approve(deployment.market.address, allowance, sender=account)
 
 
 def fund(deployment: Deployment, account: str, amount: int) -> None:
     """Gives `account` ether, turns it into `amount` base units of credit and deposits them in the market."""
     give(deployment, account, amount, allowance=amount)
-    deployment.market.deposit(amount, sender=account)
+    with network.sending():
+        deployment.market.deposit(amount, sender=account)

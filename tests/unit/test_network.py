@@ -1,0 +1,320 @@
+"""A market on a network, by titanoboa: what cannot be done is refused before anything is sent, with what to do."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boa
+import pytest
+from boa.network import EIP_2935_BYTECODE, EIP_2935_CONTRACT_ADDRESS
+from boa.vm.fork import CachingRPC
+from eth_account import Account
+
+from tests.support.answering import answering, replies
+from wattproof import repl
+from wattproof.evm import anvil, network
+from wattproof.evm.anvil import Anvil
+from wattproof.evm.network import NotReady
+from wattproof.evm.node import NodeUnavailable
+from wattproof.evm.rpc import NodeUnusable, RpcError
+from wattproof.market.clock import Clock
+from wattproof.market.deployment import Deployment, Tariff, deploy, deploy_market, fund, give
+
+SECRET = "kKeEyY0123456789"
+SENDER = Account.from_key("0x" + 32 * "11")
+OTHER = "0x" + 20 * "12"
+START = 1_900_000_000
+ZERO = "0x" + 32 * "00"
+BLOCK = {
+    "number": "0x7",
+    "timestamp": hex(START),
+    "parentHash": ZERO,
+    "hash": ZERO,
+    "baseFeePerGas": "0x1",
+}
+LIVE: dict[str, Any] = {
+    "eth_chainId": "0x539",
+    "eth_getBlockByNumber": BLOCK,
+    "eth_maxPriorityFeePerGas": "0x1",
+    "eth_gasPrice": "0x2",
+    "eth_call": "0x",
+    "eth_getBalance": "0x0",
+    "eth_getTransactionCount": "0x0",
+    "eth_getStorageAt": ZERO,
+    "eth_getCode": lambda address, _: "0x" + (EIP_2935_BYTECODE if address == EIP_2935_CONTRACT_ADDRESS else ""),
+    "eth_estimateGas": "0x989680",
+}
+"""An empty chain, whose accounts have nothing."""
+
+DEVELOPMENT = LIVE | {"evm_snapshot": "0x1", "evm_revert": True, "evm_setNextBlockTimestamp": None, "evm_mine": "0x0"}
+
+MODERN = "the contracts are built for prague's"
+
+
+@pytest.fixture
+def on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Sets titanoboa to a chain that answers so inside the block; fails where anything was sent to it."""
+    monkeypatch.setattr(CachingRPC, "_cache_filepath", lambda self, folder, chain: tmp_path / "blocks")
+    monkeypatch.setattr(CachingRPC, "_loaded", {})
+
+    @contextlib.contextmanager
+    def set_to(chain: dict[str, Any] = LIVE, account: Any = SENDER) -> Iterator[Any]:
+        with answering(answer=replies(**chain)) as node:
+            with boa.set_network_env(f"http://127.0.0.1:{node.port}/{SECRET}"):
+                if account:
+                    boa.env.add_account(account)
+                yield node
+            asked = [one for _, _, body in node.asked for one in (body if isinstance(body, list) else [body])]
+            assert not [one["method"] for one in asked if one["method"].startswith("eth_send")]
+
+    return set_to
+
+
+On = Callable[..., Any]
+
+
+def refused(do: Callable[[], Any], kind: type[Exception] = NotReady) -> str:
+    """The one line that says why not."""
+    with pytest.raises(kind) as problem:
+        do()
+    assert "\n" not in str(problem.value)
+    assert SECRET not in str(problem.value)
+    return str(problem.value)
+
+
+def named() -> Deployment:
+    return deploy(supplier=OTHER)
+
+
+# ---- who sends ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("do", [deploy, named, lambda: deploy_market(OTHER, OTHER)])
+def test_somebody_must_send(do: Callable[[], Any], on: On) -> None:
+    with on(account=None):
+        assert "no account to send from: boa.env.add_account(" in refused(do)
+
+
+@pytest.mark.parametrize(
+    "do", [lambda: deploy(owner=OTHER, supplier=OTHER), lambda: deploy_market(OTHER, OTHER, owner=OTHER)]
+)
+def test_the_owners_key_must_be_there(do: Callable[[], Any], on: On) -> None:
+    with on():
+        assert f"no key of {OTHER}" in refused(do)
+
+
+def test_the_supplier_is_named_where_it_is_for_ever(on: On) -> None:
+    """On a chain for development it is the account that sends, and so is the owner."""
+    with on():
+        assert "deploy(supplier=...)" in refused(deploy)
+        assert network.parties(None, OTHER) == (SENDER.address, OTHER)
+    with on(DEVELOPMENT):
+        assert network.parties(None, None) == (SENDER.address, SENDER.address)
+
+
+# ---- money -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chain", [LIVE, DEVELOPMENT])
+def test_who_has_nothing_sends_nothing(chain: dict[str, Any], on: On) -> None:
+    with on(chain):
+        said = refused(named)
+    assert f"{SENDER.address} has 0 ether and needs up to 0.0" in said
+    assert said.endswith(" first")
+
+
+def test_enough_for_the_token_is_not_enough(on: On) -> None:
+    """All of the deployment is paid, or none of it is sent."""
+    with on(LIVE | {"eth_getBalance": hex(3_000_000 * 3)}):
+        assert "and needs up to" in refused(named)
+        refused(lambda: deploy_market(OTHER, OTHER))
+
+
+def test_a_chain_may_be_dearer_than_the_fork(on: On) -> None:
+    """What the chain would take for a creation counts, where it is more."""
+    with on():
+        cheap = refused(named)
+    with on(LIVE | {"eth_estimateGas": hex(100_000_000)}):
+        dear = refused(named)
+    needs = [float(said.partition("needs up to ")[2].partition(",")[0]) for said in (cheap, dear)]
+    assert needs[1] > 5 * needs[0]
+
+
+def test_a_chain_without_a_base_fee(on: On) -> None:
+    with on(LIVE | {"eth_getBlockByNumber": {key: BLOCK[key] for key in BLOCK if key != "baseFeePerGas"}}):
+        assert "at up to 0.000000002 gwei" in refused(named)
+
+
+def test_ether_is_no_longer_fresh_on_a_network(on: On, stage: Any) -> None:
+    deployment = Deployment(stage.market, stage.token, stage.owner, stage.supplier, stage.tariff)
+    for do in (give, fund):
+        with on():
+            assert "has 0 ether" in refused(lambda do=do: do(deployment, SENDER.address, 10))
+            assert f"no key of {OTHER}" in refused(lambda do=do: do(deployment, OTHER, 10))
+
+
+# ---- rules and refusals --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("chain", "rules"),
+    [
+        ({"eth_getCode": "0x", "eth_call": LookupError("invalid opcode")}, "pre-shanghai"),
+        ({"eth_getCode": "0x"}, "cancun"),
+    ],
+)
+def test_a_chain_of_older_rules_is_refused(chain: dict[str, Any], rules: str, on: On) -> None:
+    with on(LIVE | chain):
+        assert f"the chain's rules are {rules}'s, {MODERN}" in refused(named)
+
+
+def test_what_the_contract_refuses_is_refused_before_the_token_is_there(on: On) -> None:
+    with on(), pytest.raises(boa.BoaError, match="tariff: "):
+        deploy(Tariff(sbp=2, ssp=1), supplier=OTHER)
+
+
+def test_what_the_chain_would_not_create_is_refused(on: On) -> None:
+    with on(LIVE | {"eth_estimateGas": LookupError("exceeds block gas limit")}):
+        assert "exceeds block gas limit" in refused(named)
+
+
+# ---- the clock -----------------------------------------------------------------------------
+
+
+def test_a_clock_that_cannot_be_moved_says_so(on: On) -> None:
+    with on():
+        clock = Clock(1800, 600)
+        period = clock.next_quotable()
+        assert clock.now == START
+        said = refused(lambda: clock.to("REVEALING", period))
+        assert "the chain's clock cannot be moved: wait until 2030-03-17 " in said
+        assert f"in {clock.begins('REVEALING', period) - START} s" in said
+        with pytest.raises(ValueError, match="time runs one way"):
+            clock.to("REVEALING", period - 4)
+        assert boa.env.timestamp == START
+
+
+@pytest.mark.parametrize("method", ["evm_setNextBlockTimestamp", "evm_mine"])
+def test_a_node_that_refuses_to_move_time_is_told(method: str, on: On) -> None:
+    with on(DEVELOPMENT | {method: LookupError("not today")}):
+        said = refused(lambda: Clock(1800, 600).to("REVEALING", START // 1800 + 5))
+    assert "not today" in said
+
+
+def test_a_clock_that_only_seems_to_move_is_told(on: On) -> None:
+    with on(DEVELOPMENT):
+        assert "cannot be moved: wait" in refused(lambda: Clock(1800, 600).to("REVEALING", START // 1800 + 5))
+
+
+def test_the_time_is_that_of_the_last_block(on: On) -> None:
+    chain = DEVELOPMENT | {"eth_getBlockByNumber": lambda *_: BLOCK | {"timestamp": hex(seconds[-1])}}
+    chain["evm_setNextBlockTimestamp"] = lambda second: seconds.append(second)
+    seconds = [START]
+    with on(chain):
+        clock = Clock(1800, 600)
+        seconds.append(START + 5)
+        assert clock.now == START + 5
+        assert clock.to("REVEALING", START // 1800 + 5) == seconds[-1] == clock.now == boa.env.timestamp
+
+
+def test_a_markets_clock_is_its_own_chains(on: On, stage: Any) -> None:
+    """Wherever titanoboa is set to meanwhile."""
+    clocks = [Clock.of(stage.market), repl.ReplClock(stage.market)]
+    here = boa.env.timestamp
+    with on():
+        assert [clock.now for clock in clocks] == [here, here]
+        clocks[0].now = here + 1
+    assert boa.env.timestamp == here + 1
+
+
+# ---- what needs a chain inside --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("do", [repl.namespace, repl.Session, lambda: repl.replay({})])
+def test_a_market_to_play_with_is_inside(do: Callable[[], Any], on: On) -> None:
+    with on():
+        assert "boa.set_env(boa.Env())" in refused(do)
+
+
+# ---- the node --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"status": 429},
+        {"status": 502, "answer": b"<html>"},
+        {"answer": b""},
+        {"answer": b"{"},
+        {"answer": b"[]"},
+        {"answer": b'{"jsonrpc": "2.0", "id": 0, "result": null}'},
+        {"answer": b'{"jsonrpc": "2.0", "id": 0, "result": {}}'},
+        {"answer": b'{"jsonrpc": "2.0", "id": 0}'},
+        {"answer": b'{"jsonrpc": "2.0", "id": 0, "error": "no"}'},
+        {"raw": b""},
+    ],
+)
+@pytest.mark.parametrize("do", [named, lambda: Clock(1800, 600).now, lambda: Clock(1800, 600).to("REVEALING", 2**30)])
+def test_a_node_that_goes_away_is_told_by_its_host(how: dict[str, Any], do: Callable[[], Any], on: On) -> None:
+    with on() as node:
+        for name, value in how.items():
+            setattr(node, name, value)
+        assert "127.0.0.1" in refused(do, NodeUnusable)
+
+
+def test_a_node_that_refuses_is_told_by_its_host(on: On) -> None:
+    with on() as node:
+        node.answer = replies(eth_getBlockByNumber=LookupError(f"unknown key {SECRET}"))
+        assert refused(lambda: Clock(1800, 600).now, RpcError) == "127.0.0.1: -32601: unknown key …"
+
+
+def test_nothing_is_kept_of_a_chain_that_begins_anew(on: On) -> None:
+    """Its blocks have the numbers of those that were there before."""
+    balances = ["0x1"]
+    with on(DEVELOPMENT | {"eth_getBalance": lambda *_: balances[-1]}):
+        refused(deploy)
+        assert boa.env.get_balance(OTHER) == 1
+        balances.append("0x2")
+        boa.env._reset_fork()
+        assert boa.env.get_balance(OTHER) == 2
+
+
+# ---- a node for development ------------------------------------------------------------------
+
+
+class Mining(Anvil):
+    """An anvil that makes a block of every transaction."""
+
+    def __init__(self) -> None:
+        super().__init__(timestamp=START)
+        self.arguments.remove("--no-mining")
+
+
+def test_a_market_on_a_network_opens_and_its_clock_moves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        anvil.binary()
+    except NodeUnavailable as missing:
+        pytest.skip(str(missing))
+    monkeypatch.setattr(CachingRPC, "_cache_filepath", lambda self, folder, chain: tmp_path / "blocks")
+    with Mining() as node, boa.set_network_env(f"http://127.0.0.1:{node.port}"):
+        boa.env.add_account(SENDER)
+        assert "has 0 ether" in refused(deploy)
+        assert node.rpc("eth_blockNumber") == "0x0"
+        node.endow(SENDER.address, 10**18)
+        deployment = deploy()
+        market, clock = deployment.market, Clock.of(deployment.market)
+        assert (deployment.owner, deployment.supplier) == (SENDER.address, SENDER.address)
+        period = clock.next_quotable()
+        clock.to("REVEALING", period)
+        block = node.rpc("eth_getBlockByNumber", "latest", False)
+        assert int(block["timestamp"], 16) == clock.begins("REVEALING", period)
+        assert market.phase(period) == repl.Phase.REVEALING
+        fund(deployment, SENDER.address, 500)
+        assert market.account(SENDER.address).balance == 500
+        with pytest.raises(NotReady, match="and needs up to"):
+            fund(deployment, SENDER.address, 10**18)

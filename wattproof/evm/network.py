@@ -1,0 +1,300 @@
+"""A chain beyond this process, in titanoboa's network mode: what can be found out before anything is sent to it.
+
+What is sent there costs money and stays. So all that is about to be sent is rehearsed on a fork inside this process,
+and refused where an account, its money or the chain's rules do not suffice. Outside of network mode nothing is done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import boa
+from boa.environment import Env
+from boa.network import NetworkEnv
+from boa.rpc import RPC, RPCError
+from boa.vm.fork import CachingRPC
+from eth_utils.address import to_checksum_address
+from requests.exceptions import RequestException
+
+from wattproof.evm.anvil import HARDFORK as RULES
+from wattproof.evm.rpc import Address, NodeUnusable, RpcError
+
+FUNDING_GAS = 400_000
+"""More than what credits, allowance and deposit of one account cost in all, in gas."""
+
+
+_READERS = ("boa.rpc", "boa.network", "boa.vm.fork")
+"""titanoboa's modules that read what nodes answer."""
+
+
+class NotReady(RuntimeError):
+    """A chain cannot do what is asked, and nothing was sent; the message is one line that says what to do."""
+
+
+def network() -> NetworkEnv | None:
+    """titanoboa's environment where it is a network."""
+    return boa.env if isinstance(boa.env, NetworkEnv) else None
+
+
+def only_inside(what: str) -> None:
+    """Raises NotReady where titanoboa is set to a network."""
+    if network() is not None:
+        raise NotReady(f"{what} needs a chain inside this process: call boa.set_env(boa.Env()) first")
+
+
+# ---- asking ------------------------------------------------------------------------------
+
+
+def _address(env: NetworkEnv) -> Address:
+    try:
+        return Address.of(env._rpc.identifier)
+    except NodeUnusable:  # Of a browser's wallet, say.
+        return Address("", "the node", (), ())
+
+
+@contextlib.contextmanager
+def _told(env: NetworkEnv) -> Iterator[None]:
+    """Inside the block titanoboa asks the node: what goes wrong is told in one line, with the host alone.
+
+    Raises RpcError where the node refuses, NodeUnusable where it does not answer as a node does.
+    """
+    address = _address(env)
+    try:
+        yield
+    except RPCError as problem:
+        raise RpcError(address.host, {"message": address.said(problem), "code": problem.code}) from None
+    except RequestException as problem:
+        status = getattr(problem.response, "status_code", None)
+        why = f"HTTP {status}" if status else type(problem).__name__
+        hint = "is the node there, and is its address right?"
+        raise NodeUnusable(f"{address.host} cannot be asked ({why}): {hint}") from None
+    except (LookupError, TypeError, ValueError, AttributeError) as problem:
+        if not _is_reading(problem):
+            raise
+        raise NodeUnusable(f"{address.host} does not answer as a node does: is it the RPC address?") from None
+
+
+def _is_reading(problem: BaseException) -> bool:
+    """Whether titanoboa raised it while it read an answer; not where it waited for one, or for an account."""
+    frames = [frame for frame, _ in traceback.walk_tb(problem.__traceback__)]
+    if frames[-1].f_code.co_name in ("wait_for_tx_receipt", "_send_txn"):
+        return False
+    return any(frame.f_globals.get("__name__") in _READERS or frame.f_code.co_name == "fork_rpc" for frame in frames)
+
+
+def sending() -> contextlib.AbstractContextManager[None]:
+    """Inside the block titanoboa sends: on a network what goes wrong is told in one line, with the host alone."""
+    env = network()
+    return contextlib.nullcontext() if env is None else _told(env)
+
+
+def ask(env: NetworkEnv, method: str, *params: Any) -> Any:
+    """What the node answers. Raises RpcError where it refuses, NodeUnusable where it does not answer as a node does."""
+    with _told(env):
+        return env._rpc.fetch_uncached(method, list(params))
+
+
+def _number(env: NetworkEnv, method: str, *params: Any) -> int:
+    found = ask(env, method, *params)
+    try:
+        return int(found, 16)
+    except (TypeError, ValueError):
+        raise NodeUnusable(f"{_address(env).host} does not answer {method} with a number: is it a node?") from None
+
+
+# ---- the clock ---------------------------------------------------------------------------
+
+
+def now(env: Env) -> int:
+    """The second of the chain's last block. Raises as `ask`."""
+    if not isinstance(env, NetworkEnv):
+        return env.timestamp
+    block = ask(env, "eth_getBlockByNumber", "latest", False)
+    try:
+        return int(block["timestamp"], 16)
+    except (LookupError, TypeError, ValueError):
+        raise NodeUnusable(f"{_address(env).host} tells no block with a timestamp: is it a node?") from None
+
+
+def move_to(env: Env, second: int) -> None:
+    """Moves the chain's clock. Raises NotReady where it cannot be moved: only development nodes can."""
+    if not isinstance(env, NetworkEnv):
+        env.timestamp = second
+        return
+    why = ""
+    if is_development(env):
+        try:
+            ask(env, "evm_setNextBlockTimestamp", second)
+            ask(env, "evm_mine")
+        except RpcError as problem:
+            why = f" ({problem})"
+    shown = now(env)
+    if shown != second:
+        at = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        wait = f"wait until {at}, in {second - shown} s" if second > shown else "time runs one way"
+        raise NotReady(f"the chain's clock cannot be moved{why}: {wait}, or take a development node such as anvil")
+    with _told(env):
+        env._reset_fork()
+
+
+def is_development(env: NetworkEnv) -> bool:
+    """Whether the node is one for development, whose state and clock can be moved. Raises as `ask`.
+
+    Such a chain begins anew with its node, and goes back: what titanoboa keeps on disk of its blocks, by their number,
+    may be another's. So it keeps nothing from here on.
+    """
+    with _told(env):
+        found = env._rpc_has_snapshot
+        if found and "fork_rpc" not in vars(env):
+            vars(env)["fork_rpc"] = functools.partial(_fork_anew, env)
+            env._reset_fork()
+    return found
+
+
+def _fork_anew(env: Env, rpc: RPC, *args: Any, **kwargs: Any) -> None:
+    """As `Env.fork_rpc`, with nothing of what was read before."""
+    loaded: dict[Any, Any] = CachingRPC._loaded
+    for key in [key for key in loaded if (key[0], key[2]) == (rpc.identifier, None)]:
+        del loaded[key]
+    Env.fork_rpc(env, rpc, *args, **kwargs, cache_dir=None)
+
+
+# ---- before anything is sent ---------------------------------------------------------------
+
+
+def parties(owner: str | None, supplier: str | None) -> tuple[str, str]:
+    """Who a new market's owner and supplier are; by default new addresses, on a network who sends.
+
+    Nobody has the key of an address that is made up. Raises NotReady where nobody can be the sender, or where the
+    supplier is not named on a chain that is not for development: it can never be changed.
+    """
+    env = network()
+    if env is None:
+        made = boa.env.generate_address
+        return owner or str(made("owner")), supplier or str(made("supplier"))
+    sender = _sender(env, None)
+    if supplier is None and not is_development(env):
+        raise NotReady("the supplier can never be changed: name it, by deploy(supplier=...)")
+    return owner or sender, supplier or sender
+
+
+def _sender(env: NetworkEnv, account: str | None) -> str:
+    """The account that is to send, by default titanoboa's. Raises NotReady where its key is not there."""
+    account = account or env.eoa
+    if account is None:
+        raise NotReady(
+            "there is no account to send from: boa.env.add_account(eth_account.Account.from_key(...)), "
+            "or on a development node boa.env.add_accounts_from_rpc(url)"
+        )
+    sender = to_checksum_address(account)
+    if sender not in env._accounts:
+        raise NotReady(f"there is no key of {sender}, which is to send: boa.env.add_account(...) first")
+    return sender
+
+
+class _Rehearsal(Env):
+    """A fork of a network inside this process, which writes down what is created.
+
+    created   of each creation who sends it, its code and its gas
+    """
+
+    def __init__(self, env: NetworkEnv) -> None:
+        super().__init__()
+        self.eoa = env.eoa
+        self.created: list[tuple[str, bytes, int]] = []
+        _fork_anew(self, env._rpc, block_identifier="latest")
+
+    def deploy(self, *args: Any, **kwargs: Any) -> Any:
+        address, computation = super().deploy(*args, **kwargs)
+        message = computation.msg
+        words, zeros = -(-len(message.code) // 32), message.code.count(0)
+        intrinsic = 53_000 + 16 * len(message.code) - 12 * zeros + 2 * words
+        sender = to_checksum_address(message.sender)
+        self.created.append((sender, message.code, intrinsic + computation.get_gas_used()))
+        return address, computation
+
+
+def rehearse(play: Callable[[], Any], *senders: str | None) -> None:
+    """On a network plays on a fork what is about to be sent by `senders`; None is titanoboa's account.
+
+    Raises:
+        NotReady: the key or the money of an account is not there, or the chain's rules are older than the contracts'.
+        boa.BoaError: a contract refuses.
+        NodeUnusable: there is no node to ask.
+    """
+    env = network()
+    if env is None:
+        return
+    for account in senders:
+        _sender(env, account)
+    is_development(env)
+    with _told(env):
+        if not env.capabilities.check_evm_version(RULES):
+            rules = env.capabilities.describe_capabilities()
+            raise NotReady(
+                f"the chain's rules are {rules}'s, the contracts are built for {RULES}'s: take another chain"
+            )
+        fork = _Rehearsal(env)
+        with boa.swap_env(fork):
+            play()
+    needed: Counter[str] = Counter()
+    for sender, gas in _gas(env, fork.created):
+        needed[sender] += gas
+    for sender, gas in needed.items():
+        _check_money(env, sender, gas)
+
+
+def _gas(env: NetworkEnv, created: list[tuple[str, bytes, int]]) -> Iterator[tuple[str, int]]:
+    """Who pays how much gas for each creation, by the prices of the chain, which may be others than the fork's.
+
+    The node cannot estimate a creation that needs an earlier one: it is taken to be as much dearer as the others.
+    """
+    dearer = Decimal(1)
+    for place, (sender, bytecode, gas) in enumerate(created):
+        try:
+            found = _number(env, "eth_estimateGas", {"from": sender, "data": "0x" + bytecode.hex()})
+            dearer = max(dearer, Decimal(found) / gas)
+        except RpcError as problem:
+            if place == 0:
+                raise NotReady(f"the chain would not create the contract: {problem}") from None
+    for sender, _, gas in created:
+        yield sender, int(gas * dearer) + 1
+
+
+def check_payment(account: str, wei: int) -> None:
+    """On a network raises NotReady unless an account can send, and pay that much and the gas of being funded."""
+    env = network()
+    if env is not None:
+        is_development(env)
+        _check_money(env, _sender(env, account), FUNDING_GAS, wei)
+
+
+def _check_money(env: NetworkEnv, sender: str, gas: int, wei: int = 0) -> None:
+    price = _price(env)
+    there, needed = _number(env, "eth_getBalance", sender, "latest"), wei + gas * price
+    if there < needed:
+        of = f"{gas:,} gas at up to {_decimal(price, 9)} gwei"
+        raise NotReady(
+            f"{sender} has {_decimal(there, 18)} ether and needs up to {_decimal(needed, 18)}, of it for {of}: "
+            f"send it {_decimal(needed - there, 18)} first"
+        )
+
+
+def _price(env: NetworkEnv) -> int:
+    """The most that titanoboa offers for a unit of gas, in wei."""
+    with _told(env):
+        try:
+            return int(env.get_eip1559_fee()[2], 16)
+        except (RPCError, LookupError):
+            return int(env.get_static_fee()[0], 16)
+
+
+def _decimal(number: int, places: int) -> str:
+    return f"{Decimal(number).scaleb(-places).normalize():f}"
