@@ -168,7 +168,7 @@ def test_ether_is_no_longer_fresh_on_a_network(on: On, stage: Any) -> None:
 )
 def test_a_chain_of_older_rules_is_refused(chain: dict[str, Any], rules: str, on: On) -> None:
     with on(LIVE | chain):
-        assert f"the chain's rules are {rules}'s, {MODERN}" in refused(named)
+        assert f"the chain's rules to be {rules}'s, {MODERN}" in refused(named)
 
 
 def test_what_the_contract_refuses_is_refused_before_the_token_is_there(on: On) -> None:
@@ -194,6 +194,8 @@ def test_a_clock_that_cannot_be_moved_says_so(on: On) -> None:
         assert f"in {clock.begins('REVEALING', period) - START} s" in said
         with pytest.raises(ValueError, match="time runs one way"):
             clock.to("REVEALING", period - 4)
+        with pytest.raises(NotReady, match="cannot go back 5 s: time runs one way"):
+            clock.now = START - 5
         assert boa.env.timestamp == START
 
 

@@ -128,18 +128,23 @@ def move_to(env: Env, second: int) -> None:
     if not isinstance(env, NetworkEnv):
         env.timestamp = second
         return
-    why = ""
-    if is_development(env):
+    shown, why = now(env), ""
+    if shown < second and is_development(env):
         try:
             ask(env, "evm_setNextBlockTimestamp", second)
             ask(env, "evm_mine")
         except RpcError as problem:
             why = f" ({problem})"
-    shown = now(env)
-    if shown != second:
+        shown = max(shown, now(env))
+        reached = shown >= second  # A node that makes blocks by itself may be a little ahead by now.
+    else:
+        reached = shown == second
+    if not reached:
+        if second < shown:
+            raise NotReady(f"the chain's clock cannot go back {shown - second} s: time runs one way")
         at = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        wait = f"wait until {at}, in {second - shown} s" if second > shown else "time runs one way"
-        raise NotReady(f"the chain's clock cannot be moved{why}: {wait}, or take a development node such as anvil")
+        wait = f"wait until {at}, in {second - shown} s, or take a development node such as anvil"
+        raise NotReady(f"the chain's clock cannot be moved{why}: {wait}")
     with _told(env):
         env._reset_fork()
 
@@ -238,9 +243,8 @@ def rehearse(play: Callable[[], Any], *senders: str | None) -> None:
     with _told(env):
         if not env.capabilities.check_evm_version(RULES):
             rules = env.capabilities.describe_capabilities()
-            raise NotReady(
-                f"the chain's rules are {rules}'s, the contracts are built for {RULES}'s: take another chain"
-            )
+            built = f"the contracts are built for {RULES}'s: take another chain"
+            raise NotReady(f"titanoboa takes the chain's rules to be {rules}'s, {built}")
         fork = _Rehearsal(env)
         with boa.swap_env(fork):
             play()
