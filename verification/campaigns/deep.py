@@ -82,7 +82,7 @@ def _cell(row: tuple[str, ...], column: int, width: int) -> str:
 class Run:
     """Passes with one seed after the other. What they find is written after every one of them, if a file is named."""
 
-    def __init__(self, options: argparse.Namespace, folder: Path, attacks: tuple[File, File] | None) -> None:
+    def __init__(self, options: argparse.Namespace, folder: Path, attacks: tuple[File, File] | None = None) -> None:
         """`attacks`: the files for the worst attacks, as data and as text."""
         self.options, self.file, self.attacks = options, folder / "pass.json", attacks
         self.found = Found()
