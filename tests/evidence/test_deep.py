@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import subprocess
 import sys
@@ -28,7 +29,8 @@ def run(tmp_path: Path) -> Iterator[deep.Run]:
     options = argparse.Namespace(
         budget=3600, jobs=2, seed=7, profile="quick", tests=["some/test.py"], attacks=tmp_path / "profit.json"
     )
-    yield deep.Run(options, tmp_path / "folder")
+    with contextlib.ExitStack() as stack:
+        yield deep.Run(options, tmp_path / "folder", deep.places(options.attacks, stack))
 
 
 def play(run: deep.Run, monkeypatch: pytest.MonkeyPatch, *passes: Pass) -> list[list[str]]:

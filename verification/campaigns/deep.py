@@ -195,25 +195,22 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="wattproof-deep-"))
-            attacks = None
-            if options.attacks:
-                data, words = (stack.enter_context(File(path)) for path in _both(options.attacks))
-                attacks = data, words
-            run = Run(options, Path(folder), attacks)
+            run = Run(options, Path(folder), places(options.attacks, stack))
             status = run.go()
     except BadPlace as problem:
         print(problem, file=sys.stderr)
         return 2
     if options.attacks:
         print("\n".join(["the worst attack on each invariant, money in base units:", *table(run.lines())]))
-        data, words = _both(options.attacks)
-        print(f"with their stories: {words}; as data: {data}", flush=True)
+        print(f"with their stories: {options.attacks.with_suffix('.md')}; as data: {options.attacks}", flush=True)
     return status
 
 
-def _both(file: Path) -> tuple[Path, Path]:
-    """The files for the worst attacks: as data, and beside it as text."""
-    return file, file.with_suffix(".md")
+def places(file: Path | None, stack: contextlib.ExitStack) -> tuple[File, File] | None:
+    """The files for the worst attacks, held by `stack`: as data, and beside it as text. Raises BadPlace."""
+    if file is None:
+        return None
+    return stack.enter_context(File(file)), stack.enter_context(File(file.with_suffix(".md")))
 
 
 if __name__ == "__main__":
