@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import boa
+from requests.exceptions import RequestException
 
 from wattproof.evm import network
 from wattproof.evm.rpc import NodeUnusable, RpcError
@@ -407,10 +408,14 @@ def reason_of(error: boa.BoaError) -> str:
 
 
 def told(error: Exception) -> str | None:
-    """The line that says why something was not done: by the market, or by the REPL's helpers; None for a mistake in
-    what was typed, or here."""
+    """The line that says why something was not done: by the market, a node or the REPL's helpers; None for a mistake in
+    what was typed, or here. Of a node's address it shows only the host."""
     if isinstance(error, boa.BoaError):
         return reason_of(error)
+    if isinstance(error, RequestException):
+        return network.unreachable(error)
+    if isinstance(error, network.NotReady | NodeUnusable | RpcError):
+        return str(error)
     frames = traceback.extract_tb(error.__traceback__)
     if frames and (frames[-1].line or "").startswith("raise ") and Path(frames[-1].filename).is_relative_to(_PACKAGE):
         return f"not done: {error.args[0]}"
@@ -445,14 +450,11 @@ def run(path: Path = DEFAULT_FILE) -> None:
     shell = InteractiveShellEmbed(banner1=banner(offered) + "\n", user_ns=offered, enable_tip=False, confirm_exit=False)
 
     def refused(shell: Any, kind: Any, error: Exception, trace: Any, **options: Any) -> None:
-        if isinstance(error, network.NotReady | NodeUnusable | RpcError):
-            print(error)
-        elif line := told(error):
+        if line := told(error):
             print(line)
         else:
             shell.showtraceback((kind, error, trace), **options)
 
-    shell.set_custom_exc(
-        (boa.BoaError, ValueError, TypeError, KeyError, network.NotReady, NodeUnusable, RpcError), refused
-    )
+    known = (boa.BoaError, ValueError, TypeError, KeyError)
+    shell.set_custom_exc((*known, network.NotReady, NodeUnusable, RpcError, RequestException), refused)
     shell()

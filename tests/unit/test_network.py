@@ -12,6 +12,7 @@ import pytest
 from boa.network import EIP_2935_BYTECODE, EIP_2935_CONTRACT_ADDRESS
 from boa.vm.fork import CachingRPC
 from eth_account import Account
+from requests.exceptions import RequestException
 
 from tests.support.answering import answering, replies
 from wattproof import repl
@@ -271,6 +272,17 @@ def test_a_node_that_refuses_is_told_by_its_host(on: On) -> None:
     with on() as node:
         node.answer = replies(eth_getBlockByNumber=LookupError(f"unknown key {SECRET}"))
         assert refused(lambda: Clock(1800, 600).now, RpcError) == "127.0.0.1: -32601: unknown key …"
+
+
+@pytest.mark.parametrize("url", [f"http://me:secret@127.0.0.1:9/{SECRET}?k={SECRET}", SECRET, f"http:///{SECRET}"])
+def test_the_repl_shows_the_host_alone(url: str) -> None:
+    """Also of what titanoboa is set to by hand."""
+    with pytest.raises(RequestException) as problem:
+        boa.set_network_env(url)
+    said = repl.told(problem.value)
+    assert said.startswith(("127.0.0.1 cannot be asked", "the node cannot be asked"))
+    assert SECRET not in said
+    assert "secret" not in said
 
 
 def test_nothing_is_kept_of_a_chain_that_begins_anew(on: On) -> None:

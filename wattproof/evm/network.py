@@ -71,14 +71,23 @@ def _told(env: NetworkEnv) -> Iterator[None]:
     except RPCError as problem:
         raise RpcError(address.host, {"message": address.said(problem), "code": problem.code}) from None
     except RequestException as problem:
-        status = getattr(problem.response, "status_code", None)
-        why = f"HTTP {status}" if status else type(problem).__name__
-        hint = "is the node there, and is its address right?"
-        raise NodeUnusable(f"{address.host} cannot be asked ({why}): {hint}") from None
+        raise NodeUnusable(unreachable(problem, address.host)) from None
     except (LookupError, TypeError, ValueError, AttributeError) as problem:
         if not _is_reading(problem):
             raise
         raise NodeUnusable(f"{address.host} does not answer as a node does: is it the RPC address?") from None
+
+
+def unreachable(problem: RequestException, host: str | None = None) -> str:
+    """One line for an error of requests, which tells more of an address than its host; None: take that from it."""
+    if host is None:
+        try:
+            host = Address.of(str(getattr(problem.request, "url", ""))).host
+        except NodeUnusable:
+            host = "the node"
+    status = getattr(problem.response, "status_code", None)
+    why = f"HTTP {status}" if status else type(problem).__name__
+    return f"{host} cannot be asked ({why}): is the node there, and is its address right?"
 
 
 def _is_reading(problem: BaseException) -> bool:
