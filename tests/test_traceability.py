@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import functools
 import re
-import subprocess
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from verification import git
 from verification.invariants import ID, ROOT, Invariant, clauses_cited, invariants
 
 FAULTS = sorted((ROOT / "tests" / "properties" / "faults").glob("*.patch"))
@@ -128,5 +128,7 @@ def test_every_fault_names_an_invariant_and_a_test_that_exist() -> None:
 @pytest.mark.parametrize("patch", FAULTS, ids=lambda patch: patch.stem)
 def test_every_fault_fits_the_contract_of_now(patch: Path) -> None:
     """`make faults` takes minutes and is not part of every run; a patch that no longer applies is seen here."""
-    tried = subprocess.run(["git", "apply", "--check", str(patch)], cwd=ROOT, capture_output=True, text=True)
-    assert tried.returncode == 0, f"{tried.stderr}make the change anew, and run `make faults`"
+    try:
+        git.apply(patch, ROOT, check=True)
+    except git.GitFailed as problem:
+        pytest.fail(f"{problem}: make the change anew, and run `make faults`")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from verification import git
 from verification.gas.figures import as_json, read_snapshot
 from verification.report import document, parts, sources
 from verification.report.campaign import Plan
@@ -49,7 +49,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("faulty")
     shutil.copytree(ROOT / "contracts", folder / "contracts")
     patch = ROOT / "tests" / "properties" / "faults" / f"{FAULT}.patch"
-    subprocess.run(["git", "apply", str(patch)], cwd=folder, check=True)
+    git.apply(patch, folder)
     return folder / "contracts"
 
 

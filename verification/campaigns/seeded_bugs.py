@@ -18,7 +18,6 @@ import os
 import re
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,6 +29,7 @@ from typing import Any
 
 import boa
 
+from verification import git
 from verification.campaigns.suite import CONTRACTS, Suite, brief, collect
 from verification.campaigns.workers import Ended, Pool, silence
 from verification.harness import counters, presets
@@ -90,7 +90,10 @@ def check(bug: Bug, suite: Suite, seconds: float) -> Verdict:
     """Runs the bug's test against the changed contract in a process of its own."""
     with tempfile.TemporaryDirectory(prefix="wattproof-bug-") as folder, Pool[Bug](1) as pool:
         shutil.copytree(CONTRACTS, Path(folder, "contracts"))
-        subprocess.run(["git", "apply", str(bug.patch)], cwd=folder, check=True)
+        try:
+            git.apply(bug.patch, Path(folder))
+        except git.GitFailed as problem:
+            return Verdict(None, {}, 0, 0, f"its patch cannot be applied ({problem}): make the change anew")
         pool.start(bug, _work, bug, suite, folder, seconds=seconds)
         while True:
             for _, said in pool.messages():

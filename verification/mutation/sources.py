@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import re
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from verification import git
 from verification.mutation.compiler import TARGETS, Compilation, compilation
 
 _HUNK = re.compile(r"@@ -\S+ \+(\d+)(?:,(\d+))? @@")
@@ -77,15 +77,19 @@ def sources(folder: Path) -> list[Source]:
 def new_lines(folder: Path, since: str) -> dict[str, set[int]]:
     """The numbers of the lines that are new since a revision of git, by path from `folder`, uncommitted ones too.
 
-    ValueError with git's own words where it does not know the revision, or the folder is in no repository.
+    ValueError with git's own words where it does not know the revision, or the folder is in no repository; and where
+    the repository above the folder knows none of its files, so that nothing would ever be new.
     """
-    command = ["git", "diff", "--unified=0", "--no-color", "--no-ext-diff", "--relative", "--end-of-options", since]
-    told = subprocess.run([*command, "--", "."], cwd=folder, capture_output=True, text=True)
-    if told.returncode:
-        raise ValueError(told.stderr.strip().splitlines()[0])
+    compare = ["diff", "--unified=0", "--no-color", "--no-ext-diff", "--relative", "--end-of-options", since]
+    try:
+        told = git.git(folder, *compare, "--", ".")
+        if not git.tracks(folder):
+            raise git.GitFailed(f"no repository of git knows the files in {folder}: leave --since out")
+    except git.GitFailed as problem:
+        raise ValueError(str(problem)) from problem
     found: dict[str, set[int]] = {}
     lines: set[int] = set()
-    for line in told.stdout.splitlines():
+    for line in told.splitlines():
         if line.startswith("+++ "):
             lines = found.setdefault(line[4:].partition("/")[2], set())
         elif hunk := _HUNK.match(line):

@@ -14,16 +14,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from verification import git
 from verification.harness.totals import COUNTED, accepted_and_refused, add, keep
 from verification.invariants import Invariant, criteria, invariants, points
 from verification.measurements import versions
 from verification.report import attacks, sources
 from verification.report import parts as evidence_parts
 from verification.report.campaign import Campaign, Stage, rules
+from verification.report.facts import some
 from verification.report.parts import Part
 from verification.report.templates import step
 from wattproof import __version__
 from wattproof.market.bytecode import SCHEMA
+from wattproof.market.deployment import contracts_dir
 
 HELD, FALSIFIED, NOT_REACHED, BLOCKED = "held", "falsified", "not reached", "blocked"
 
@@ -56,7 +59,7 @@ def build(tree: Path, campaign: Campaign, began: datetime) -> dict[str, Any]:
         "verdict": {},
         "verified": {
             "wattproof": __version__,
-            "revision": sources.revision(tree),
+            "revision": git.revision(tree, contracts_dir()),
             "contracts": sources.contracts_dir_shown(tree),
             "market": market,
             "credit": sources.code("EnergyCredit"),
@@ -411,10 +414,10 @@ def verdict(document: dict[str, Any], campaign: Campaign) -> dict[str, Any]:
         outcome = "falsified"
         own = sorted(by_status[FALSIFIED], key=lambda name: name.startswith("C2-"))  # What names the fault comes first.
         does = "does" if len(own) == 1 else "do"
-        sentence = f"{len(own)} of {total} invariants {does} not hold: {_some(own)}."
+        sentence = f"{len(own)} of {total} invariants {does} not hold: {some(own)}."
         if not by_status[FALSIFIED]:
             many = "1 test" if len(failed) == 1 else f"{len(failed)} tests"
-            sentence = f"{many} failed, though no invariant was seen not to hold: {_some(failed)}."
+            sentence = f"{many} failed, though no invariant was seen not to hold: {some(failed)}."
     elif partial or by_status[BLOCKED] or document["day"]["state"] != "done":
         outcome = "incomplete"
         why = campaign.stopped or (
@@ -439,10 +442,6 @@ def verdict(document: dict[str, Any], campaign: Campaign) -> dict[str, Any]:
         "failed_tests": failed,
         "failed_presets": presets,
     }
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
 
 
 # ---- lines -----------------------------------------------------------------------------------------

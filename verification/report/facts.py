@@ -18,14 +18,18 @@ def clock(seconds: float) -> str:
     return f"{int(seconds) // 60} min {int(seconds) % 60} s" if seconds >= 60 else f"{seconds:.1f} s"
 
 
+def some(names: list[str], most: int = 5) -> str:
+    """The first of the names, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
 def first_screen(told: dict[str, Any]) -> list[tuple[str, list[Row]]]:
     """What was verified, and how hard."""
     verified, effort, times = told["verified"], told["effort"], told["times"]
     revision, compiler, market = verified["revision"], verified["compiler"], verified["market"]
-    tree = "clean" if revision["clean"] else f"not clean: {', '.join(revision['changed'][:5]) or 'no git'}"
     what: list[Row] = [
-        ("revision", revision["commit"] or "not under git", "/verified/revision/commit"),
-        ("source tree", tree, "/verified/revision/clean"),
+        ("revision", revision["commit"] or f"unknown: {revision['note']}", "/verified/revision/commit"),
+        ("source tree", _tree(revision), "/verified/revision/clean"),
         ("contracts", verified["contracts"], "/verified/contracts"),
         ("creation code", "0x" + market["creation"]["keccak256"], "/verified/market/creation/keccak256"),
         ("runtime code", "0x" + market["runtime"]["keccak256"], "/verified/market/runtime/keccak256"),
@@ -50,6 +54,12 @@ def first_screen(told: dict[str, Any]) -> list[tuple[str, list[Row]]]:
     ]
     other: list[Row] = [("mutation score", _mutation(told), "/mutants/killed"), ("edge coverage", _edges(told), "")]
     return [("What was verified", what), ("How hard", hard), ("How strong the tests are", other)]
+
+
+def _tree(revision: dict[str, Any]) -> str:
+    if revision["clean"] is None:
+        return f"unknown: {revision['note']}" if revision["commit"] else "unknown"
+    return "clean" if revision["clean"] else f"not clean: {some(revision['changed'])}"
 
 
 def _mutation(told: dict[str, Any]) -> str:

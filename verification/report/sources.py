@@ -1,10 +1,9 @@
-"""What the source tree says of itself: claims, clauses and contract lines, the revision, and what is compiled."""
+"""What the source tree says of itself: claims, clauses and contract lines, and what is compiled."""
 
 from __future__ import annotations
 
 import functools
 import re
-import subprocess
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -91,25 +90,7 @@ def lines(tree: Path, reference: str) -> Lines:
     return Lines(file, function, first + 1, last + 1, "\n".join(text[first : last + 1]))
 
 
-# ---- revision, bytecode, versions --------------------------------------------------------------
-
-
-def revision(tree: Path) -> dict[str, Any]:
-    """The git revision, and what differs from it. `commit` is None where the tree is not under git."""
-    commit = _git(tree, "rev-parse", "HEAD")
-    if commit is None:
-        return {"commit": None, "date": None, "clean": False, "changed": []}
-    changed = [line[3:] for line in (_git(tree, "status", "--porcelain") or "").splitlines()]
-    date = _git(tree, "show", "-s", "--format=%cI", "HEAD")
-    return {"commit": commit.strip(), "date": (date or "").strip(), "clean": not changed, "changed": sorted(changed)}
-
-
-def _git(tree: Path, *arguments: str) -> str | None:
-    try:
-        done = subprocess.run(["git", *arguments], cwd=tree, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout
+# ---- bytecode, versions ------------------------------------------------------------------------
 
 
 def code(contract: str) -> dict[str, Any]:

@@ -140,7 +140,7 @@ def _about(told: dict[str, Any], report: Path) -> tuple[str, str]:
     """A sentence about a report, and its outcome. Raises NoReport where it says neither."""
     try:
         verdict, revision = told["verdict"], told["verified"]["revision"]
-        clean = "" if revision["clean"] else ", of a tree that was not clean"
+        clean = ", of a tree that was not clean" if revision["clean"] is False else ""
         sentence = f"the report is of revision {revision['commit'] or 'unknown'}{clean}; it says: {verdict['sentence']}"
         return sentence, verdict["outcome"]
     except (KeyError, TypeError) as problem:
