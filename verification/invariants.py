@@ -26,6 +26,7 @@ _CLAUSE = re.compile(r"T-([A-Z]+)-(\d+)(?: to T-\1-(\d+))?")
 class Invariant:
     """An invariant as the document claims it; tuples where a cell of the table holds several things.
 
+    line      of invariants.md on which it stands, from 1
     clauses   of the terms, each by itself: a range is spelt out
     where     the code that makes it true, "file:function"
     tests     what checks it, "file::name"
@@ -33,6 +34,7 @@ class Invariant:
 
     id: str
     criterion: int
+    line: int
     statement: str
     predicate: str
     clauses: tuple[str, ...]
@@ -54,7 +56,8 @@ def invariants(tree: Path = ROOT) -> dict[str, Invariant]:
     rows = _unique((match[1], match[3]) for match in _DETAILS.finditer(text))
     if lonely := statements.keys() ^ rows.keys():
         raise ValueError(f"invariants.md: no line or no row of the table for {', '.join(sorted(lonely))}")
-    return {name: _invariant(name, statement, rows[name]) for name, statement in statements.items()}
+    at = {match[1]: text.count("\n", 0, match.start()) + 1 for match in _STATEMENT.finditer(text)}
+    return {name: _invariant(name, at[name], statement, rows[name]) for name, statement in statements.items()}
 
 
 def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -66,7 +69,7 @@ def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return found
 
 
-def _invariant(name: str, statement: str, row: str) -> Invariant:
+def _invariant(name: str, line: int, statement: str, row: str) -> Invariant:
     cells = [cell.strip() for cell in row.split("|")]
     if len(cells) != len(_COLUMNS):
         raise ValueError(f"invariants.md: the row of {name} has {len(cells) + 1} cells instead of {len(_COLUMNS) + 1}")
@@ -74,6 +77,7 @@ def _invariant(name: str, statement: str, row: str) -> Invariant:
     return Invariant(
         id=name,
         criterion=int(name[1]),
+        line=line,
         statement=statement,
         predicate=cell["predicate"],
         clauses=clauses_cited(cell["clauses"]),

@@ -80,6 +80,7 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.register_profile(name, **values | asked)
     settings.load_profile(profile_of(config))
     counters.timing = config.getoption("evidence") is not None
+    config.pluginmanager.register(_Untried(engine_name(config)))
     config.addinivalue_line("markers", "invariant(*ids): the invariants of invariants.md that a test checks")
     if not hasattr(config, "workerinput"):
         os.environ[_FOLDER] = (
@@ -175,7 +176,9 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     counters.begin(item.nodeid)
     yield
     counters.end(round(time.monotonic() - began, 3))
-    if counters.timing and time.monotonic() - _LEFT[0] > 1:
+    failed = counters.tests[item.nodeid]["outcome"] in ("failed", "error")
+    # What failed is left behind at once, while that is quick: a later test may take the whole process down.
+    if counters.timing and (time.monotonic() - _LEFT[0] > 1 or (failed and len(counters.failures) < _AT_ONCE)):
         _leave_snapshot()
 
 
@@ -183,7 +186,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
     """A test marked with an invariant's ID has checked it where it passes; what fails leaves its history behind."""
     result = yield
-    outcome = result.get_result().outcome
+    report = result.get_result()
+    outcome = report.outcome
     told = counters.tests[item.nodeid]
     failure = call.excinfo.value if call.excinfo is not None else None
     if call.when == "call" and call.excinfo is None:
@@ -193,11 +197,33 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
         told["outcome"] = outcome
     elif outcome == "failed" and (call.when == "setup" or failure not in presets.failures.values()):
         told["outcome"] = "error"
-    if outcome == "failed" and failure is not None:
+    if outcome == "failed":
         spoilt = failure in presets.failures.values()
         if not (spoilt and any(known["preset"] for known in counters.failures)):
-            for leaf in counters.leaves(failure):
-                counters.failures.append(reproducers.keep(item, call.when, leaf, engine_name(item.config)))
+            for leaf in counters.leaves(failure) if failure is not None else (None,):
+                kept = reproducers.keep(item, call.when, leaf, engine_name(item.config), report.longreprtext)
+                counters.failures.append(kept)
+
+
+class _Untried:
+    """Notes what fails without a test of this process: a file that cannot be collected, and a process that crashes."""
+
+    def __init__(self, engine: str) -> None:
+        self.engine = engine
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Each process collects everything; what failed in several counts once."""
+        if report.failed:
+            self._note(report.nodeid or "tests", "collection", report.longreprtext)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
+        """A worker of xdist that is no more has left no word of the test that it ran."""
+        self._note(crashitem, "crash", report.longreprtext)
+
+    def _note(self, test: str, when: str, text: str) -> None:
+        counters.tests[test] = {"outcome": "error", "seconds": 0.0, "examples": 0}
+        counters.failures.append(reproducers.untried(test, when, text, self.engine))
 
 
 def _is_property_test(item: pytest.Item) -> bool:
@@ -265,6 +291,9 @@ def _pulse() -> None:
         if counters.current.startswith("tests/properties/"):
             _leave_snapshot()
 
+
+_AT_ONCE = 50
+"""Failures of a process after which it leaves its counts only every second."""
 
 _LEAVING = threading.Lock()
 _LEFT = [0.0]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
-from importlib.resources import files
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from rich.console import Console
 
 from verification import git
 from verification.gas.figures import as_json, read_snapshot
-from verification.report import document, parts, sources
+from verification.report import campaign, document, parts, sources
+from verification.report import verify as verify_module
 from verification.report.campaign import Plan
 from verification.report.verify import engine_for, verify
 
@@ -29,11 +31,6 @@ MUTANTS = [
     {"mutant": "word.same", "module": "bids", "result": "survived"},
 ]
 """As `wattproof mutate` reports them: a check that names no invariant is named by its file."""
-
-
-def schema() -> dict[str, Any]:
-    """What evidence.json promises to look like."""
-    return json.loads((files("verification.report") / "schema.json").read_text())
 
 
 def plan(**other: Any) -> Plan:
@@ -65,6 +62,86 @@ def right(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path]:
     """Exit code and report of a run on the right contract."""
     out = tmp_path_factory.mktemp("right")
     return _verify(out, ROOT / "contracts"), out
+
+
+BROKEN = r"""
+import os
+import pytest
+
+@pytest.fixture
+def no_setup():
+    raise RuntimeError("no \x1b[31msetup\x1b[0m\x00 here")
+
+@pytest.fixture
+def no_teardown():
+    yield
+    raise OSError("no teardown")
+
+class Mute(Exception):
+    def __str__(self):
+        raise TypeError
+
+def test_value():
+    raise ValueError("<a> bad & value\nand more of it")
+
+def test_setup(no_setup):
+    pass
+
+def test_twice(no_teardown):
+    assert 1 == 2, "a first failure"
+
+@pytest.mark.xfail(strict=True, reason="was expected to fail")
+def test_surprise():
+    pass
+
+def test_group():
+    raise ExceptionGroup("both", [KeyError("left"), KeyError("right")])
+
+def test_mute():
+    raise Mute
+
+def test_unknown_invariant():
+    from verification.harness.counters import holds
+    holds("C9-NONE-1", False)
+
+def test_crash():
+    os._exit(3)
+
+def test_good():
+    pass
+"""
+"""Tests that fail in every way, but for a file that cannot be collected."""
+
+
+@pytest.fixture(scope="session")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path, str]:
+    """Exit code, report and error messages of a run in which the day, tests of every kind and a stage fail."""
+    tests, out = tmp_path_factory.mktemp("tests"), tmp_path_factory.mktemp("broken")
+    (tests / "test_broken.py").write_text(BROKEN)
+    (tests / "test_syntax.py").write_text("def broken(:\n")
+    said = out / "errors.txt"
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        (out / "console.txt").open("w") as console,
+        said.open("w") as errors,
+        contextlib.redirect_stderr(errors),
+    ):
+        patch.setenv("WATTPROOF_CONTRACTS", str(ROOT / "contracts"))
+        patch.setattr(campaign, "stages", lambda folder, plan: _broken_stages(folder, plan, tests))
+        patch.setattr(verify_module, "MAX_TRIED", 0)
+        status = verify(plan(unit=(str(tests),)), out, Console(file=console, width=120))
+    return status, out, said.read_text()
+
+
+def _broken_stages(folder: Path, plan: Plan, tests: Path) -> list[campaign.Stage]:
+    day = "import sys; print('the day begins'); sys.exit('ValueError: no \x1b[1msun\x1b[0m <today>')"
+    nothing = "import os, signal; print('collecting ...', flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    unit = [*campaign._pytest(plan, folder / "unit.json", plan.unit), "-p", "verification.plugin"]
+    return [
+        campaign.Stage("day", [sys.executable, "-c", day], folder),
+        campaign.Stage("unit", [*unit, "--rootdir", str(tests)], folder),
+        campaign.Stage("properties", [sys.executable, "-c", nothing], folder),
+    ]
 
 
 def _verify(out: Path, contracts: Path) -> int:

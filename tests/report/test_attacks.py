@@ -11,12 +11,13 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.report.conftest import ROOT, schema
+from tests.report.conftest import ROOT
 from verification.harness import totals
 from verification.harness.totals import merged
 from verification.invariants import invariants
 from verification.report import attacks, document, page, sources, text
 from verification.report.campaign import Stage
+from verification.report.schema import schema
 
 SEARCH = "tests/properties/test_profit.py::test_households"
 STORY = ["first bids: seller submit_quote(10000, 120)", *["purchases: anna buy_surplus(1, 1)"] * 256, "closing: all"]
@@ -47,7 +48,7 @@ def fed(told: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
     for row in rows:
         row["checked"] = stage.counts["checked"].get(row["id"], 0)
         row["tests"] = [name for name in row["tests"] if name in stage.counts["tests"]]
-    found = document._attacks(ROOT, list(invariants().values()), rows, stage)
+    found = document._attacks(sources.claims(ROOT), rows, stage)
     return told | {"attacks": found}
 
 

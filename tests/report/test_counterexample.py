@@ -11,10 +11,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.report.conftest import schema
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Lockstep
 from verification.harness.replay import playing
 from verification.report import counterexample, document, page, text
+from verification.report.schema import schema
 from wattproof.terms import model
 
 PROSUMER, BUYER, IDLE = HOUSEHOLDS[:3]

@@ -11,11 +11,12 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.report.conftest import FAULT, ROOT, parts_in, plan, schema
+from tests.report.conftest import FAULT, ROOT, parts_in, plan
 from verification.harness.totals import merged
 from verification.report import document, parts, saved
 from verification.report.campaign import Campaign, Stage
 from verification.report.document import BLOCKED, FALSIFIED, HELD, NOT_REACHED, _status
+from verification.report.schema import schema
 
 
 def test_schema_is_one() -> None:
@@ -107,11 +108,15 @@ def test_right_contract_falsifies_nothing(right: tuple[int, Path]) -> None:
     ],
 )
 def test_status(violated: int, checked: int, outcomes: dict[str, str], status: str) -> None:
-    assert _status(violated, checked, ["a"], outcomes) == status
+    assert _status(violated, checked, ["a"], outcomes, []) == status
 
 
 def test_no_test_no_status() -> None:
-    assert _status(0, 5, [], {}) == BLOCKED
+    assert _status(0, 5, [], {}, []) == BLOCKED
+
+
+def test_a_test_that_is_gone_shows_nothing_whatever_the_others_do() -> None:
+    assert _status(0, 5, ["a"], {"a": "passed"}, ["tests/properties/test_gone.py::Gone"]) == BLOCKED
 
 
 # ---- the same every time -------------------------------------------------------------------

@@ -17,6 +17,7 @@ import boa
 import pytest
 from rich.console import Console
 
+from verification.invariants import ROOT
 from verification.report import compare, document, junit, page, parts, sarif, templates, text
 from verification.report.facts import clock, number
 from wattproof.market import bytecode as onchain
@@ -98,7 +99,7 @@ def test_junit_counts_what_the_document_counts(told: dict[str, Any]) -> None:
     [
         ("contracts", "contracts/market/ledger.vy"),
         ("tests/data/other", "tests/data/other/market/ledger.vy"),
-        (str(Path.cwd() / "changed market"), "changed market/market/ledger.vy"),
+        (str(ROOT / "changed market"), "changed%20market/market/ledger.vy"),
         ("/elsewhere/contracts", "file:///elsewhere/contracts/market/ledger.vy"),
     ],
 )
@@ -112,19 +113,29 @@ def test_sarif_names_the_files_of_the_caller(told: dict[str, Any], contracts: st
 
 
 def test_sarif_points_at_contract_lines(told: dict[str, Any]) -> None:
-    log = json.loads(sarif.render(told))
-    (run,) = log["runs"]
-    assert log["version"] == "2.1.0"
+    (run,) = json.loads(sarif.render(told))["runs"]
     errors = [result for result in run["results"] if result["level"] == "error"]
-    assert {result["ruleId"] for result in errors} == set(told["verdict"]["falsified"])
+    assert {result["ruleId"] for result in errors} == set(told["verdict"]["falsified"]) | {sarif.TEST}
     folder = Path(told["verified"]["contracts"])
     assert folder.is_absolute(), "the faulty contracts stood in a folder of their own"
     for result in run["results"]:
-        assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
-        for place in result["locations"]:
-            region = place["physicalLocation"]["region"]
-            assert place["physicalLocation"]["artifactLocation"]["uri"].startswith(folder.as_uri() + "/")
-            assert 1 <= region["startLine"] <= region["endLine"]
+        if result["ruleId"] in told["verdict"]["falsified"]:
+            places = [place["physicalLocation"]["artifactLocation"]["uri"] for place in result["locations"]]
+            assert all(uri.startswith(folder.as_uri() + "/") for uri in places)
+
+
+def test_sarif_points_into_the_checkout_of_the_caller(
+    told: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where somebody verifies a market of their own, their code host has no file of this project."""
+    mine = copy.deepcopy(told)
+    mine["verified"]["contracts"] = str(tmp_path / "market")
+    mine["invariants"][0] |= {"status": "falsified", "where": []}
+    monkeypatch.chdir(tmp_path)
+    results = json.loads(sarif.render(mine))["runs"][0]["results"]
+    artifacts = [place["physicalLocation"]["artifactLocation"] for one in results for place in one["locations"]]
+    assert {artifact["uriBaseId"] for artifact in artifacts} == {"%SRCROOT%"}
+    assert results[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "market/EnergyMarket.vy"
 
 
 # ---- other evidence ------------------------------------------------------------------------
@@ -146,6 +157,54 @@ def test_a_part_counts_for_its_own_bytecode_only(tmp_path: Path, content: str | 
         (tmp_path / "out" / "evidence").mkdir(parents=True)
         (tmp_path / "out" / "evidence" / "mutation.json").write_text(content)
     assert parts.gather(tmp_path, "aa")["mutation"].state == state
+
+
+def _mutation(**mutant: Any) -> dict[str, Any]:
+    return {"details": {"mutants": [{"mutant": "a", "module": "b", "result": "killed", "by": "C1-A-1"} | mutant]}}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("mutation", {"details": []}),
+        ("mutation", {"details": {"mutants": [{"mutant": "a"}]}}),
+        ("mutation", {"details": {"mutants": None}}),
+        ("mutation", _mutation(by=None)),
+        ("mutation", _mutation(by=["C1-A-1"])),
+        ("mutation", _mutation(module=None)),
+        ("mutation", _mutation(module={})),
+        ("edges", {"figures": [1, 2]}),
+        ("edges", {"seconds": "a minute"}),
+        ("nodes", {"versions": {"python": 3}}),
+        ("faults", {"details": [{"caught": True}]}),
+        ("faults", {"details": "none"}),
+        ("gas", {"figures": {"bid": {"median": 1}}}),
+        ("gas", {"figures": {"bid": {"step": "bid", "n": 1, "median": "1", "worst": 2}}}),
+        ("gas", {"figures": {"bid": {"step": "bid", "n": 1, "median": -1, "worst": 2}}}),
+    ],
+)
+def test_a_part_of_another_layout_is_told_and_takes_no_report_along(
+    told: dict[str, Any], tmp_path: Path, name: str, content: dict[str, Any]
+) -> None:
+    file, command = parts.PARTS[name]
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_text(json.dumps({"bytecode": {"runtime": "aa"}} | content))
+    part = parts.gather(tmp_path, "aa")[name]
+    assert part.state == "unreadable"
+    assert "is not laid out as" in part.note and command in part.note
+    with_it = copy.deepcopy(told)
+    with_it["parts"][name] = parts.shown_of(part)
+    assert part.file in page.render(with_it, document.dumped(with_it)[1])
+
+
+@pytest.mark.parametrize("content", [b"", b'{"bytecode": ', b"\xff\xfe", b"[" * 100_000, b'{"seconds": NaN}', None])
+def test_a_part_that_is_no_json_is_told(tmp_path: Path, content: bytes | None) -> None:
+    place = tmp_path / parts.PARTS["faults"][0]
+    place.parent.mkdir(parents=True)
+    place.mkdir() if content is None else place.write_bytes(content)
+    part = parts.gather(tmp_path, "aa")["faults"]
+    assert part.state == "unreadable"
+    assert "`make faults` makes it anew" in part.note
 
 
 # ---- two reports ---------------------------------------------------------------------------
@@ -174,6 +233,66 @@ def test_what_stops_holding_makes_a_report_worse(told: dict[str, Any], tmp_path:
     assert compare.diff(tmp_path / "b.json", tmp_path / "b.json", out) == 0
     assert compare.diff(tmp_path / "none", tmp_path / "b.json", out) == 2
     assert f"status: {first}: held -> not reached" in said.getvalue()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda told: told.pop("verified"),
+        lambda told: told.pop("invariants"),
+        lambda told: told["invariants"][0].pop("id"),
+        lambda told: told["invariants"].append(None),
+        lambda told: told["verified"].update(market=None),
+        lambda told: told["verified"]["market"]["runtime"].pop("keccak256"),
+        lambda told: told["verified"]["market"]["immutables"].append({}),
+        lambda told: told["verdict"].update(sentence=1),
+        lambda told: told.update(parts=[]),
+        lambda told: told.update(gas={}),
+    ],
+)
+def test_a_report_that_is_not_whole_is_told_and_not_compared(
+    told: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], spoil: Any
+) -> None:
+    spoilt = copy.deepcopy(told)
+    spoil(spoilt)
+    whole, broken = tmp_path / "whole.json", tmp_path / "broken.json"
+    whole.write_text(json.dumps(told))
+    broken.write_text(json.dumps(spoilt))
+    for pair in ((whole, broken), (broken, whole)):
+        assert compare.diff(*pair, Console(file=io.StringIO())) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "broken.json is no whole report" in line
+        assert "make it anew with `wattproof verify`" in line
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"null", b"[]", b'"text"', b'{"schema": "wattproof-evidence/4"}', b'{"schema": ', b"\xff", b"[" * 100_000],
+)
+def test_what_is_no_report_is_told(
+    told: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    place = tmp_path / "report"
+    place.mkdir()
+    (place / "evidence.json").write_bytes(content)
+    assert compare.diff(place, place, Console(file=io.StringIO())) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "evidence.json" in line
+
+
+def test_the_product_itself_refuses_a_report_without_what_it_reads(
+    told: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for missing in (("verified",), ("verdict",), ("verified", "market"), ("verified", "credit", "immutables")):
+        spoilt = copy.deepcopy(told)
+        inside = spoilt
+        for step in missing[:-1]:
+            inside = inside[step]
+        del inside[missing[-1]]
+        (tmp_path / "evidence.json").write_text(json.dumps(spoilt))
+        console = Console(file=io.StringIO())
+        assert onchain.check_bytecode("0x" + "12" * 20, "http://127.0.0.1:9", tmp_path, console) == 2
+        assert "is no whole report" in capsys.readouterr().err
 
 
 # ---- deployed code -------------------------------------------------------------------------

@@ -16,13 +16,16 @@ import pytest
 
 from verification.harness import counters, presets
 from verification.harness.symbolic import SEALED
+from verification.texts import bounded
 
 Steps = list[tuple[str, dict[str, Any]]]
 """The rules of a machine that were called, in order, with their arguments."""
 
 
-def keep(item: pytest.Item, when: str, failure: BaseException, engine: str) -> dict[str, Any]:
-    """A failure of a test as JSON can hold it: `when` is setup, call or teardown.
+def keep(item: pytest.Item, when: str, failure: BaseException | None, engine: str, text: str) -> dict[str, Any]:
+    """A failure of a test as JSON can hold it: `when` is setup, call or teardown, `text` what pytest says of it.
+
+    `failure` is None where nothing was raised, as by a test that was expected to fail and passed.
 
     `invariant` is None where something else failed than an invariant; `trace` is the history as data, `repl` as lines
     for the REPL, the history proper from line `beginning` on; `replay` the imports, the lines of a test that fails for
@@ -30,20 +33,51 @@ def keep(item: pytest.Item, when: str, failure: BaseException, engine: str) -> d
     """
     trace = getattr(failure, "trace", None)
     failed = next((name for name, known in presets.failures.items() if known is failure), None)
-    said = failure.invariant if isinstance(failure, counters.Violated) else type(failure).__name__
-    message = (str(failure).splitlines() or [""])[0].removeprefix(f"{said}: ")
+    error = _headline(failure) if failure is not None else (text.splitlines() or [""])[0]
+    file, line, _ = item.location
     return {
         "invariant": getattr(failure, "invariant", None),
         "test": item.nodeid,
+        "line": line + 1 if line is not None and item.nodeid.startswith(f"{file}::") else None,
         "when": when,
         "preset": failed,
-        "error": f"{said}: {message}"[:1000],
+        "error": error[:1000],
+        "text": bounded(text),
         "details": {name: _named(value)[:1000] for name, value in getattr(failure, "details", {}).items()},
         "trace": trace.to_json() if trace else None,
         "repl": trace.lines() if trace else [],
         "beginning": trace.beginning + 1 if trace else 0,
         "replay": _replay(item, getattr(failure, "steps", []), engine, failed),
     }
+
+
+def untried(test: str, when: str, text: str, engine: str) -> dict[str, Any]:
+    """The failure of what pytest could not collect, or of a test whose process crashed: there is nothing but a text."""
+    lines = [line.removeprefix("E ").strip() for line in text.splitlines() if line.startswith("E ")]
+    return {
+        "invariant": None,
+        "test": test,
+        "line": None,
+        "when": when,
+        "preset": None,
+        "error": (lines or text.splitlines() or ["no reason given"])[-1][:1000],
+        "text": bounded(text),
+        "details": {},
+        "trace": None,
+        "repl": [],
+        "beginning": 0,
+        "replay": Writer().told("test", [f"replay.test({test!r}, {engine!r})"]),
+    }
+
+
+def _headline(failure: BaseException) -> str:
+    """What failed, and the first line of what it says; an exception may fail to say anything."""
+    said = failure.invariant if isinstance(failure, counters.Violated) else type(failure).__name__
+    try:
+        message = str(failure)
+    except Exception as problem:
+        message = f"its message cannot be shown ({type(problem).__name__})"
+    return f"{said}: {(message.splitlines() or [''])[0].removeprefix(f'{said}: ')}"
 
 
 def _named(text: str) -> str:

@@ -53,7 +53,10 @@ def merged(snapshots: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     failures: list[Any] = []
     worst: dict[str, dict[str, Any]] = {}
     for part in snapshots:
-        tests |= part["tests"]
+        for name, test in part["tests"].items():
+            known = tests.get(name, {"outcome": "unfinished"})
+            # To a process that crashed its last test is unfinished; another one knows how it ended.
+            tests[name] = known | test if known["outcome"] == "unfinished" else test | known
         presets |= part["presets"]
         failures += part["failures"]
         keep(worst, part.get("attacks", {}))

@@ -33,21 +33,31 @@ PROPERTIES = ("tests/properties",)
 RUN = "run"
 """The folder inside a report's in which the stages leave what they print and count."""
 
+LOG = "report.log"
+"""The file in it that says why a file of the report could not be made."""
+
 _ASIDE = r"\.wattproof-[0-9]+\.part"
 LEFT_BEHIND = "|".join(
     (
         r"(day|unit|properties)\.(log|json)",
         rf"(unit|properties)\.json\.parts/(collected|[0-9]+\.json|{_ASIDE})",
         rf"\.(unit|properties)\.json\.lock|{_ASIDE}",
+        re.escape(LOG),
         rf"day/({'|'.join(map(re.escape, (*FILES, MANIFEST)))}|\.wattproof.+)",
     )
 )
 """What there is in it, also after a run that was killed: a regular expression for names."""
 
+TITLES = {"day": "trading day", "unit": "unit tests", "properties": "property tests"}
+"""What the stages are called."""
+
 
 @dataclass
 class Stage:
-    """One of the stages of a run: what it is called, how it is run, and what came of it."""
+    """One of the stages of a run: what it is called, how it is run, and what came of it.
+
+    `status` is the exit code, None before the end; `cut` says that it was told to end before it did by itself.
+    """
 
     name: str
     command: list[str]
@@ -58,6 +68,7 @@ class Stage:
     planned: list[dict[str, Any]] = field(default_factory=list)
     counts: dict[str, Any] = field(default_factory=dict)
     running: list[dict[str, Any]] = field(default_factory=list)
+    cut: bool = False
 
     @property
     def file(self) -> Path:
@@ -81,6 +92,28 @@ class Stage:
             self.tests.get(plan["test"], {}).get("outcome") not in (None, "unfinished") for plan in self.planned
         )
         return self.status is not None and bool(self.planned) and ended
+
+    @property
+    def failed(self) -> list[str]:
+        """The tests that failed, or that could not be collected, set up or taken down."""
+        return sorted(name for name, test in self.tests.items() if test["outcome"] in ("failed", "error"))
+
+    @property
+    def state(self) -> str:
+        """Not run, cut short, failed or done. Tests that failed are told by themselves: their stage is done."""
+        if self.status is None:
+            return "not run"
+        if self.cut:
+            return "cut short"
+        if self.name == "day":
+            return "failed" if self.status or not self.summary.is_file() else "done"
+        told = self.status == 0 or (self.status == 1 and self.failed)
+        return "done" if told and self.complete else "failed"
+
+    @property
+    def summary(self) -> Path:
+        """Where the trading day leaves its figures."""
+        return self.folder / "day" / "summary.json"
 
     def look(self) -> None:
         """Reads what the stage's processes have left behind so far."""
@@ -124,7 +157,16 @@ def stages(folder: Path, plan: Plan) -> list[Stage]:
 
 def _pytest(plan: Plan, file: Path, tests: tuple[str, ...]) -> list[str]:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "-n", str(plan.jobs)]
-    command += ["--dist", "worksteal", "--profile", plan.profile, "--engine", plan.engine]
+    # A file that cannot be read is a failure among others, and no reason to run none of them.
+    command += [
+        "--continue-on-collection-errors",
+        "--dist",
+        "worksteal",
+        "--profile",
+        plan.profile,
+        "--engine",
+        plan.engine,
+    ]
     command += ["--multiple-bugs", "--evidence", str(file)]
     if plan.histories is not None:
         command += ["--histories", str(plan.histories)]
@@ -191,6 +233,7 @@ class Campaign:
                 yield stage
                 if self.plan.within is not None and self.seconds > self.plan.within:
                     self.stop(f"time was up after {self.plan.within:.0f} s")
+            stage.cut = process.poll() is None
         stage.status = process.returncode
         stage.look()
 
@@ -219,7 +262,7 @@ class Progress:
 def progress(stage: Stage) -> Progress:
     """How far a stage is, by what its processes left behind."""
     counts = stage.counts
-    outcomes = Counter(test["outcome"] for test in stage.tests.values())
+    outcomes = Counter(stage.tests.get(plan["test"], {"outcome": "unfinished"})["outcome"] for plan in stage.planned)
     tallies, spent = counts.get("tallies", {}), counts.get("spent", {})
     accepted, refused = accepted_and_refused(counts.get("calls", {}).values())
     slowest = max(spent, key=lambda name: spent[name], default=None)
@@ -227,7 +270,7 @@ def progress(stage: Stage) -> Progress:
     return Progress(
         done=outcomes.total() - outcomes["unfinished"],
         tests=len(stage.planned),
-        failed=outcomes["failed"] + outcomes["error"],
+        failed=len(stage.failed),
         steps=tallies.get("calls", 0),
         histories=tallies.get("histories", 0),
         accepted=accepted,

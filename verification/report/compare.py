@@ -9,6 +9,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from verification.report import schema
+from verification.report.document import at
+from verification.texts import plain
 from wattproof.market.bytecode import NoReport, load
 
 FACTS = (
@@ -33,13 +36,23 @@ FACTS = (
 """What is compared besides the invariants, in this order."""
 
 
+def read(place: Path) -> dict[str, Any]:
+    """The document of a report, whole. Raises NoReport."""
+    try:
+        told = plain(load(place))
+        wrong = schema.problem(told)
+    except RecursionError:
+        told, wrong = {}, "it is nested too deeply"
+    if wrong:
+        raise NoReport(f"{place} is no whole report ({wrong}): make it anew with `wattproof verify`")
+    return told
+
+
 def differences(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """What is different: `facts`, `status`, `appeared`, `vanished`, `changed`, `less`, `parts`, `gas`, and `worse`.
 
     `worse` are the invariants that held in the first report and do not hold, or are gone, in the second.
     """
-    from verification.report.document import at
-
     facts = [(label, at(one, pointer), at(other, pointer)) for label, pointer in FACTS]
     before, after = ({row["id"]: row for row in told["invariants"]} for told in (one, other))
     both = [name for name in before if name in after]
@@ -76,7 +89,7 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 def diff(first: Path, second: Path, console: Console) -> int:
     """Prints the differences. Returns 0, 1 where an invariant no longer holds, 2 where there are no two reports."""
     try:
-        found = differences(load(first), load(second))
+        found = differences(read(first), read(second))
     except NoReport as problem:
         print(problem, file=sys.stderr)
         return 2

@@ -14,19 +14,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from verification import git
 from verification.harness.totals import COUNTED, accepted_and_refused, add, keep
-from verification.invariants import Invariant, criteria, invariants, points
 from verification.measurements import versions
-from verification.report import attacks, sources
+from verification.report import attacks, failures, schema, sources
 from verification.report import parts as evidence_parts
 from verification.report.campaign import Campaign, Stage, rules
 from verification.report.facts import some
 from verification.report.parts import Part
+from verification.report.sources import Claims
 from verification.report.templates import step
+from verification.texts import plain
 from wattproof import __version__
 from wattproof.market.bytecode import SCHEMA
-from wattproof.market.deployment import contracts_dir
 
 HELD, FALSIFIED, NOT_REACHED, BLOCKED = "held", "falsified", "not reached", "blocked"
 
@@ -45,21 +44,29 @@ CHECKLIST = (
 """What tests cannot show about the first criterion: to be answered by a person, with a signature."""
 
 
-def build(tree: Path, campaign: Campaign, began: datetime) -> dict[str, Any]:
-    """The document of a campaign that has ended, for whatever reason. Failures carry no story yet."""
-    rows = list(invariants(tree).values())
-    unit, properties, day = (campaign[name] for name in ("unit", "properties", "day"))
+def build(tree: Path, campaign: Campaign, began: datetime, claims: Claims, revision: dict[str, Any]) -> dict[str, Any]:
+    """The document of a campaign that has ended, for whatever reason. Failures carry no story yet.
+
+    Args:
+        tree: the checkout whose tests were run.
+        campaign: the run.
+        began: when it began.
+        claims: what the documents said at that time.
+        revision: that of the tree then, as `git.revision` tells it.
+    """
+    unit, properties = campaign["unit"], campaign["properties"]
     market = sources.code("EnergyMarket")
     parts = evidence_parts.gather(tree, market["runtime"]["keccak256"])
     counts = _together(unit, properties)
-    failures = unit.counts.get("failures", []) + properties.counts.get("failures", [])
-    entries = _invariants(tree, rows, campaign, counts, failures, parts)
+    failed = failures.once(unit.counts.get("failures", []) + properties.counts.get("failures", []))
+    entries = _invariants(tree, claims, campaign, counts, failed, parts)
+    day, wrong = _day(campaign["day"])
     document = {
         "schema": SCHEMA,
         "verdict": {},
         "verified": {
             "wattproof": __version__,
-            "revision": git.revision(tree, contracts_dir()),
+            "revision": revision,
             "contracts": sources.contracts_dir_shown(tree),
             "market": market,
             "credit": sources.code("EnergyCredit"),
@@ -68,28 +75,29 @@ def build(tree: Path, campaign: Campaign, began: datetime) -> dict[str, Any]:
             "versions": versions(),
         },
         "effort": _effort(campaign, counts),
-        "criteria": _criteria(tree, entries),
+        "stages": failures.stages(campaign, wrong),
+        "criteria": _criteria(claims, entries),
         "invariants": entries,
-        "failures": _failures(failures),
-        "attacks": _attacks(tree, rows, entries, unit, properties),
+        "failures": failed,
+        "attacks": _attacks(claims, entries, unit, properties),
         "rules": {name: {"accepted": taken, "refused": no} for name, (taken, no) in rules(counts["calls"]).items()},
         "reasons": _reasons(counts["calls"]),
         "phases": counts["phases"],
         "lengths": _histogram(counts["lengths"]),
         "tests": _tests(unit, properties),
-        "parts": {name: _part(part) for name, part in parts.items()},
-        "mutants": _mutants(parts["mutation"]),
+        "parts": {name: evidence_parts.shown_of(part) for name, part in parts.items()},
+        "mutants": evidence_parts.tally(parts["mutation"]),
         "gas": evidence_parts.gas(parts["gas"]),
-        "day": _day(day),
+        "day": day,
         "checklist": list(CHECKLIST),
-        "assumptions": points("Assumptions", tree),
-        "not_shown": points("What is not shown", tree),
-        "risks": points("Residual risks", tree),
-        "clauses": sources.clauses(tree),
+        "assumptions": claims.assumptions,
+        "not_shown": claims.not_shown,
+        "risks": claims.risks,
+        "clauses": claims.clauses,
         "times": _times(campaign, counts, began, parts),
     }
     document["verdict"] = verdict(document, campaign)
-    return document
+    return plain(document)
 
 
 def _together(*stages: Stage) -> dict[str, Any]:
@@ -104,10 +112,10 @@ def _together(*stages: Stage) -> dict[str, Any]:
 
 def _invariants(
     tree: Path,
-    rows: list[Invariant],
+    claims: Claims,
     campaign: Campaign,
     counts: dict[str, Any],
-    failures: list[dict[str, Any]],
+    failed: list[dict[str, Any]],
     parts: dict[str, Part],
 ) -> list[dict[str, Any]]:
     stages = [campaign["unit"], campaign["properties"]]
@@ -118,21 +126,22 @@ def _invariants(
     for name, test in counted.items():
         for invariant, number in test.get("checked", {}).items():
             by_test[invariant][name] = number
-    violated = Counter(counts["violated"]) + Counter({f["invariant"]: 1 for f in failures if f["invariant"]})
-    killed = _killed(parts["mutation"])
-    caught = _caught(parts["faults"])
-    risks, unshown = points("Residual risks", tree), points("What is not shown", tree)
-    assumptions = points("Assumptions", tree)
+    violated = Counter(counts["violated"]) + Counter({f["invariant"]: 1 for f in failed if f["invariant"]})
+    killed = evidence_parts.killed(parts["mutation"])
+    caught = evidence_parts.caught(parts["faults"])
     found = []
-    for row in rows:
+    for row in claims.rows:
         tests = [plan["test"] for reference in row.tests for plan in planned if _is(reference, plan)]
+        gone = [reference for reference in row.tests if not _is_there(tree, reference)]
         checked = counts["checked"].get(row.id, 0)
-        status = _status(violated[row.id], checked, tests, outcomes)
+        status = _status(violated[row.id], checked, tests, outcomes, gone)
         found.append(
             {
                 "id": row.id,
                 "criterion": row.criterion,
+                "line": row.line,
                 "status": status,
+                "reason": _reason(status, row.id, tests, outcomes, gone, failed),
                 "statement": row.statement,
                 "predicate": row.predicate,
                 "kind": row.kind,
@@ -140,7 +149,8 @@ def _invariants(
                 "claimed": row.status,
                 "clauses": list(row.clauses),
                 "where": [_lines(tree, reference) for reference in row.where],
-                "tests": tests or list(row.tests),
+                "tests": tests or [reference for reference in row.tests if reference not in gone],
+                "gone": gone,
                 "checked": checked,
                 "premise_false": counts["vacuous"].get(row.id, 0),
                 "violated": violated[row.id],
@@ -148,11 +158,13 @@ def _invariants(
                 "mutants": killed and killed.get(row.id, {"killed": 0, "alone": 0}),
                 "faults": caught and caught.get(row.id, []),
                 "assumptions": [
-                    number for number, said in enumerate(assumptions, 1) if not _drops(said, row.id.rpartition("-")[0])
+                    number
+                    for number, said in enumerate(claims.assumptions, 1)
+                    if not _drops(said, row.id.rpartition("-")[0])
                 ],
                 "residual": [
                     f"{kind} {number}"
-                    for kind, points in (("risk", risks), ("not shown", unshown))
+                    for kind, points in (("risk", claims.risks), ("not shown", claims.not_shown))
                     for number, said in enumerate(points, 1)
                     if any(_cites(said, clause) for clause in row.clauses)
                 ],
@@ -167,13 +179,46 @@ def _is(reference: str, plan: dict[str, Any]) -> bool:
     return plan["test"].startswith(f"{file}::") and name in plan["names"]
 
 
-def _status(violated: int, checked: int, tests: list[str], outcomes: dict[str, str]) -> str:
+def _is_there(tree: Path, reference: str) -> bool:
+    try:
+        return sources.names_test(tree, reference)
+    except (OSError, ValueError):  # It cannot be read, which the run has told as a failure.
+        return True
+
+
+def _status(violated: int, checked: int, tests: list[str], outcomes: dict[str, str], gone: list[str]) -> str:
     """Falsified wherever any history says so; held only where its own tests all passed and reached it."""
     if violated:
         return FALSIFIED
-    if not tests or any(outcomes.get(name) != "passed" for name in tests):
+    if gone or not tests or any(outcomes.get(name) != "passed" for name in tests):
         return BLOCKED
     return HELD if checked else NOT_REACHED
+
+
+def _reason(
+    status: str,
+    invariant: str,
+    tests: list[str],
+    outcomes: dict[str, str],
+    gone: list[str],
+    failed: list[dict[str, Any]],
+) -> str:
+    """Why an invariant has its status, in a line; empty where it held."""
+    if status == FALSIFIED:
+        errors = [failure["error"] for failure in failed if failure["invariant"] == invariant]
+        return errors[0] if errors else "seen in a history that was not kept"
+    if status == NOT_REACHED:
+        return "its premise was never true"
+    if status == HELD:
+        return ""
+    if gone:
+        return f"{sources.GONE}: {some(gone)}"
+    for name in tests:
+        for failure in failed:
+            if failure["test"] == name:
+                return f"{name} failed: {failure['error']}"
+    ended = (f"{name}: {outcomes.get(name, 'not run')}" for name in tests if outcomes.get(name) != "passed")
+    return next(ended, "none of its tests was run")
 
 
 def _drops(assumption: str, family: str) -> bool:
@@ -200,35 +245,12 @@ def _rerun(tests: list[str], campaign: Campaign) -> str:
     return said + (f" MORE='{' '.join(more)}'" if more else "")
 
 
-def _killed(part: Part) -> dict[str, dict[str, int]] | None:
-    """How many mutants each invariant killed, and how many of them only it is known to kill; None: not measured."""
-    if part.state != "present":
-        return None
-    found: dict[str, dict[str, int]] = {}
-    for mutant in evidence_parts.mutants(part):
-        for name in mutant["by"]:
-            tally = found.setdefault(name, {"killed": 0, "alone": 0})
-            tally["killed"] += 1
-            tally["alone"] += len(mutant["by"]) == 1
-    return found
-
-
-def _caught(part: Part) -> dict[str, list[str]] | None:
-    if part.state != "present":
-        return None
-    found: defaultdict[str, list[str]] = defaultdict(list)
-    for fault in part.content.get("details", []):
-        if fault.get("caught"):
-            found[fault["invariant"]].append(fault["fault"])
-    return dict(found)
-
-
 # ---- the rest ----------------------------------------------------------------------------------
 
 
-def _criteria(tree: Path, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _criteria(claims: Claims, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found = []
-    for number, (title, said) in sorted(criteria(tree).items()):
+    for number, (title, said) in sorted(claims.criteria.items()):
         tally = Counter(row["status"] for row in entries if row["criterion"] == number)
         counts = {"total": tally.total(), **{status.replace(" ", "_"): tally[status] for status in STATUSES}}
         found.append({"number": number, "title": title, "says": said, **counts})
@@ -258,12 +280,13 @@ def _effort(campaign: Campaign, counts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tests(*stages: Stage) -> dict[str, dict[str, Any]]:
+    """Every test that was planned or begun, and every file that could not be collected."""
     found = {}
     for stage in stages:
-        for plan in stage.planned:
-            test = stage.tests.get(plan["test"], {"outcome": "not run"})
+        for name in {plan["test"] for plan in stage.planned} | stage.tests.keys():
+            test = stage.tests.get(name, {"outcome": "not run"})
             checks = sum(test.get("checked", {}).values())
-            found[plan["test"]] = {"outcome": test["outcome"], "examples": test.get("examples", 0), "checks": checks}
+            found[name] = {"outcome": test["outcome"], "examples": test.get("examples", 0), "checks": checks}
     return dict(sorted(found.items()))
 
 
@@ -293,30 +316,7 @@ def _histogram(lengths: dict[str, int]) -> list[dict[str, int]]:
     ]
 
 
-def _failures(failures: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Every failure once: one of an invariant in a test, the shortest history first; the same preset once."""
-    best: dict[Any, dict[str, Any]] = {}
-    for failure in failures:
-        key = (failure["invariant"], failure["preset"] or failure["test"])
-        if key not in best or _calls(failure) < _calls(best[key]):
-            best[key] = failure
-    order = sorted(best.values(), key=lambda one: (_own_first(one), _calls(one), one["test"], one["when"]))
-    return [{**one, "story": [], "saved": None, "fails_here": None} for one in order]
-
-
-def _calls(failure: dict[str, Any]) -> int:
-    """How long the history is; a failure that comes without one is longer than all others."""
-    return len(failure["repl"]) - failure["beginning"] if failure["repl"] else 10**6
-
-
-def _own_first(failure: dict[str, Any]) -> int:
-    """What an invariant says by itself tells more than that contract and terms differ."""
-    if failure["invariant"] is None:
-        return 2
-    return int(failure["invariant"].startswith("C2-") or failure["preset"] is not None)
-
-
-def _attacks(tree: Path, rows: list[Invariant], entries: list[dict[str, Any]], *stages: Stage) -> dict[str, Any]:
+def _attacks(claims: Claims, entries: list[dict[str, Any]], *stages: Stage) -> dict[str, Any]:
     """The searches for profit that ran, and of every invariant on profit the worst attack that they found."""
     mine = [row for row in entries if row["id"].startswith(attacks.FAMILY)]
     planned = _tests(*stages)
@@ -329,57 +329,40 @@ def _attacks(tree: Path, rows: list[Invariant], entries: list[dict[str, Any]], *
             {"test": name, **{key: planned[name][key] for key in ("outcome", "examples")}} for name in searches
         ],
         "checks": sum(row["checked"] for row in mine),
-        "lines": attacks.lines(rows, sources.threats(tree), {row["id"]: row["checked"] for row in mine}, worst),
-        "unsearched": sources.unsearched(tree),
+        "lines": attacks.lines(claims.rows, claims.threats, {row["id"]: row["checked"] for row in mine}, worst),
+        "unsearched": claims.unsearched,
     }
 
 
-def _part(part: Part) -> dict[str, Any]:
-    content = part.content
-    return {
-        "state": part.state,
-        "note": part.note,
-        "file": part.file,
-        "command": part.command,
-        "versions": content.get("versions", {}),
-        "seed": content.get("seed"),
-        "figures": evidence_parts.figures(part),
-    }
+def _day(stage: Stage) -> tuple[dict[str, Any], str | None]:
+    """The trading day: its summary and every period's trade, in Wh and base units per Wh; and what is wrong with it."""
+    nothing: dict[str, Any] = {"figures": {}, "periods": []}
+    if stage.state != "done":
+        return {"state": "failed" if stage.state == "failed" else "not run", **nothing}, None
+    try:
+        told = json.loads(stage.summary.read_text(encoding="utf-8"))
+        day = {"state": "done", "figures": _figures(told), "periods": _periods(told)}
+    except (KeyError, TypeError, ValueError) as problem:
+        wrong = f"{type(problem).__name__}: {problem}"
+    else:
+        wrong = schema.problem(day, "day")
+        if wrong is None:
+            return day, None
+    return {"state": "failed", **nothing}, f"its figures in {stage.summary} cannot be used ({wrong})"
 
 
-def _mutants(part: Part) -> dict[str, Any]:
-    mutants = evidence_parts.mutants(part)
-    explained = evidence_parts.explained(part)
-    by_module: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    matrix: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for mutant in mutants:
-        result = "explained" if mutant["name"] in explained and mutant["result"] == "survived" else mutant["result"]
-        by_module[mutant["module"]][result] += 1
-        for name in mutant["by"]:
-            matrix[name][mutant["module"]] += 1
-    return {
-        "killed": sum(mutant["result"] == "killed" for mutant in mutants),
-        "of": sum(mutant["result"] == "killed" or mutant["name"] not in explained for mutant in mutants),
-        "by_module": {name: dict(sorted(tally.items())) for name, tally in sorted(by_module.items())},
-        "matrix": {name: dict(sorted(tally.items())) for name, tally in sorted(matrix.items())},
-    }
-
-
-def _day(stage: Stage) -> dict[str, Any]:
-    """The trading day: its summary and every period's trade, in Wh and base units per Wh."""
-    summary = stage.folder / "day" / "summary.json"
-    if stage.status != 0 or not summary.is_file():
-        return {"state": "failed" if stage.status else "not run", "figures": {}, "periods": []}
-    told = json.loads(summary.read_text())
+def _figures(told: dict[str, Any]) -> dict[str, Any]:
     community = told["community"]
     names = ("traded_locally_wh", "exported_wh", "imported_wh", "trades", "performances", "defaults")
     figures = {name: community[name] for name in names}
     figures |= {name: community[name]["text"] for name in ("fees", "compensation", "grid_alone", "market", "saving")}
     figures |= {"households": told["input"]["households"], "savers": community["households_that_save"]}
-    figures |= {"books_balance": told["balances_match_after_every_period"]}
+    return figures | {"books_balance": told["balances_match_after_every_period"]}
+
+
+def _periods(told: dict[str, Any]) -> list[dict[str, Any]]:
     wanted = ("period", "supply_wh", "demand_wh", "delivered_wh", "trades")
-    periods = [{name: row[name] for name in wanted} for row in told.get("periods", [])]
-    return {"state": "done", "figures": figures, "periods": periods}
+    return [{name: row[name] for name in wanted} for row in told.get("periods", [])]
 
 
 def _times(campaign: Campaign, counts: dict[str, Any], began: datetime, parts: dict[str, Part]) -> dict[str, Any]:
@@ -394,7 +377,7 @@ def _times(campaign: Campaign, counts: dict[str, Any], began: datetime, parts: d
         "steps_per_second_and_core": pace,
         "tests": dict(sorted(tests.items())),
         "checking": {name: round(spent / 1e9, 3) for name, spent in sorted(counts["spent"].items())},
-        "parts": {name: part.content.get("seconds") for name, part in parts.items()},
+        "parts": {name: evidence_parts.seconds(part) for name, part in parts.items()},
     }
 
 
@@ -409,6 +392,7 @@ def verdict(document: dict[str, Any], campaign: Campaign) -> dict[str, Any]:
     failed = sorted(name for name, test in document["tests"].items() if test["outcome"] in ("failed", "error"))
     presets = sorted({failure["preset"] for failure in document["failures"] if failure["preset"]})
     partial = campaign.stopped is not None or not all(document["effort"]["complete"].values())
+    broken = [stage["error"] for stage in document["stages"].values() if stage["state"] == "failed"]
     total = len(document["invariants"])
     if by_status[FALSIFIED] or failed or presets:
         outcome = "falsified"
@@ -418,11 +402,9 @@ def verdict(document: dict[str, Any], campaign: Campaign) -> dict[str, Any]:
         if not by_status[FALSIFIED]:
             many = "1 test" if len(failed) == 1 else f"{len(failed)} tests"
             sentence = f"{many} failed, though no invariant was seen not to hold: {some(failed)}."
-    elif partial or by_status[BLOCKED] or document["day"]["state"] != "done":
+    elif partial or by_status[BLOCKED] or broken:
         outcome = "incomplete"
-        why = campaign.stopped or (
-            "some tests did not run to their end" if document["day"]["state"] == "done" else "the trading day failed"
-        )
+        why = campaign.stopped or (some(broken, 3) if broken else "some tests did not run to their end")
         sentence = f"Nothing was seen not to hold, but the run is not whole: {why}."
     elif by_status[NOT_REACHED]:
         outcome = "held" if document["effort"]["profile"] == "quick" else "incomplete"

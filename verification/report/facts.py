@@ -59,7 +59,9 @@ def first_screen(told: dict[str, Any]) -> list[tuple[str, list[Row]]]:
 def _tree(revision: dict[str, Any]) -> str:
     if revision["clean"] is None:
         return f"unknown: {revision['note']}" if revision["commit"] else "unknown"
-    return "clean" if revision["clean"] else f"not clean: {some(revision['changed'])}"
+    if revision["clean"]:
+        return "clean"
+    return f"not clean: {'; '.join(filter(None, (revision['note'], some(revision['changed']))))}"
 
 
 def _mutation(told: dict[str, Any]) -> str:

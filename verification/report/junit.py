@@ -1,23 +1,23 @@
-"""The report as JUnit XML: a suite per criterion with a case per invariant, and the tests themselves."""
+"""The report as JUnit XML: a suite per criterion with a case per invariant, the tests themselves, and the stages."""
 
 from __future__ import annotations
 
 from typing import Any
 from xml.etree import ElementTree
 
-FOLDERS = ("tests/unit", "tests/engine", "tests/properties", "tests/")
+from verification.report import failures
+
+FOLDERS = ("tests/unit", "tests/engine", "tests/properties", "tests/", "")
 """The suites of the tests themselves; each test is a case of the first that it lies in."""
 
-_BLOCKED = "the test of this invariant did not run to its end, or failed for another reason"
-
 _OUTCOMES = {
-    "failed": ("failure", "failed"),
-    "error": ("error", "could not be set up or taken down"),
+    "failed": ("failure", "failed, and left no text"),
+    "error": ("error", "could not be set up or taken down, and left no text"),
     "skipped": ("skipped", "skipped"),
     "unfinished": ("error", "unfinished: the run ended before"),
     "not run": ("error", "not run: the run ended before"),
 }
-"""The mark of a case in JUnit's words, by the outcome of the test."""
+"""The mark of a case in JUnit's words, by the outcome of the test, and what is said where nothing else is known."""
 
 
 def render(told: dict[str, Any]) -> str:
@@ -29,16 +29,14 @@ def render(told: dict[str, Any]) -> str:
             if row["criterion"] == criterion["number"]:
                 _invariant(suite, row, told)
     for folder in FOLDERS:
-        tests = [name for name in told["tests"] if next(filter(name.startswith, FOLDERS), None) == folder]
-        suite = ElementTree.Element("testsuite", name=folder)
-        for name in tests:
-            seconds = told["times"]["tests"].get(name, 0)
-            file = name.partition("::")[0]
-            case = ElementTree.SubElement(suite, "testcase", classname=file, name=name, time=f"{seconds:.3f}")
-            if mark := _OUTCOMES.get(told["tests"][name]["outcome"]):
-                ElementTree.SubElement(case, mark[0], message=mark[1])
+        tests = [name for name in told["tests"] if next(filter(name.startswith, FOLDERS)) == folder]
         if tests:
-            root.append(suite)
+            suite = ElementTree.SubElement(root, "testsuite", name=folder or "others")
+            for name in tests:
+                _test(suite, name, told)
+    suite = ElementTree.SubElement(root, "testsuite", name="stages")
+    for name, stage in told["stages"].items():
+        _stage(suite, name, stage, told)
     for part in (*root, root):
         part.set("tests", str(sum(1 for _ in part.iter("testcase"))))
         for attribute, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
@@ -51,18 +49,42 @@ def _invariant(suite: ElementTree.Element, row: dict[str, Any], told: dict[str, 
     case = ElementTree.SubElement(suite, "testcase", classname=f"criterion{row['criterion']}", name=row["id"])
     match row["status"]:
         case "falsified":
-            mark = ElementTree.SubElement(case, "failure", type="falsified", message=row["statement"])
-            mark.text = _story(told, row["id"])
+            mark = ElementTree.SubElement(case, "failure", type="falsified", message=row["reason"])
+            found = failures.of_invariant(told, row["id"])
+            mark.text = "\n\n".join([row["statement"], *map(_history, found[:1])])
         case "blocked":
-            ElementTree.SubElement(case, "error", type="blocked", message=_BLOCKED)
+            ElementTree.SubElement(case, "error", type="blocked", message=row["reason"]).text = row["reason"]
         case "not reached":
-            ElementTree.SubElement(case, "skipped", message="its premise was never true")
+            ElementTree.SubElement(case, "skipped", message=row["reason"])
     out = ElementTree.SubElement(case, "system-out")
     out.text = f"checked {row['checked']}, premise false {row['premise_false']}; again: {row['rerun']}"
 
 
-def _story(told: dict[str, Any], invariant: str) -> str:
-    for failure in told["failures"]:
-        if failure["invariant"] == invariant:
-            return "\n".join([failure["error"], *failure["repl"][failure["beginning"] :]])
-    return "seen in a history that was not kept"
+def _history(failure: dict[str, Any]) -> str:
+    lines = failure["repl"][failure["beginning"] :]
+    return "\n".join([failure["error"], *lines]) if lines else failure["text"] or failure["error"]
+
+
+def _test(suite: ElementTree.Element, name: str, told: dict[str, Any]) -> None:
+    """A test is one failure or error, whose message is the first of what went wrong and whose text is all of it."""
+    seconds = told["times"]["tests"].get(name, 0)
+    file = name.partition("::")[0]
+    case = ElementTree.SubElement(suite, "testcase", classname=file, name=name, time=f"{seconds:.3f}")
+    mark = _OUTCOMES.get(told["tests"][name]["outcome"])
+    if mark is None:
+        return
+    kind, message = mark
+    found = failures.of_test(told, name) if kind != "skipped" else []
+    element = ElementTree.SubElement(case, kind, message=found[0]["error"] if found else message)
+    if found:
+        by_itself = found[0]["when"] in ("collection", "crash")
+        element.set("type", found[0]["when"] if by_itself else found[0]["error"].partition(":")[0])
+        element.text = "\n\n".join(f"{one['when']}: {one['error']}\n{one['text']}" for one in found)
+
+
+def _stage(suite: ElementTree.Element, name: str, stage: dict[str, Any], told: dict[str, Any]) -> None:
+    seconds = told["times"]["seconds"][name]
+    case = ElementTree.SubElement(suite, "testcase", classname="stages", name=stage["title"], time=f"{seconds:.3f}")
+    if stage["state"] != "done":
+        kind = "failure" if stage["state"] == "failed" else "error"
+        ElementTree.SubElement(case, kind, type=stage["state"], message=stage["error"]).text = stage["text"]

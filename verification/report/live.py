@@ -12,12 +12,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from verification.report.campaign import Campaign, Progress, Stage, progress
+from verification.report.campaign import TITLES, Campaign, Progress, Stage, progress
 
 EVERY = 15
 """Seconds between two lines where there is no terminal."""
-
-TITLES = {"day": "trading day", "unit": "unit tests", "properties": "property tests"}
 
 
 def clock(seconds: float | None) -> str:

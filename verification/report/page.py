@@ -36,6 +36,7 @@ def render(told: dict[str, Any], places: dict[str, int]) -> str:
         "page.html.j2",
         told=told,
         screen=first_screen(told),
+        broken=[name for name, stage in told["stages"].items() if stage["state"] == "failed"],
         shown=shown,
         fig=lambda pointer: shown(number(at(told, pointer)), pointer),
         linked=lambda text: Markup(_CLAUSE.sub(link, templates.markdown(text))),

@@ -7,12 +7,15 @@ it is reported as stale and shown nowhere else.
 from __future__ import annotations
 
 import json
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from verification.gas.lower_bound import BOOKS
 from verification.measurements import FOLDER
+from verification.report import schema
+from verification.texts import plain
 
 EVIDENCE = ("mutation", "edges", "compilers", "symbolic", "nodes")
 
@@ -42,24 +45,45 @@ def gather(tree: Path, runtime: str) -> dict[str, Part]:
 
 
 def _part(tree: Path, name: str, file: Path, command: str, runtime: str) -> Part:
-    content: Any = {}
+    def told(state: str, note: str, content: Any = None) -> Part:
+        return Part(name, state, note, str(file), command, content or {})
+
     try:
-        content = json.loads((tree / file).read_text())
+        content = plain(json.loads((tree / file).read_text(encoding="utf-8"), parse_constant=_no_number))
         measured = measured_on(content)
     except FileNotFoundError:
-        state, note = "missing", f"not measured: {file} is not there; `{command}` makes it"
-    except ValueError as problem:
-        state, note = "unreadable", f"{file} is not JSON ({problem}); `{command}` makes it anew"
-    else:
-        if measured is None:
-            state = "unreadable"
-            note = f"{file} does not say on which bytecode it was measured; `{command}` makes it anew"
-        elif measured != runtime:
-            state = "stale"
-            note = f"measured on another bytecode ({measured[:12]}…), which says nothing of this one; `{command}` anew"
-        else:
-            state, note = "present", "measured on this very bytecode"
-    return Part(name, state, note, str(file), command, content if state == "present" else {})
+        return told("missing", f"not measured: {file} is not there; `{command}` makes it")
+    except (OSError, ValueError, RecursionError) as problem:
+        return told("unreadable", f"{file} cannot be read as JSON ({problem}); `{command}` makes it anew")
+    if measured is None:
+        note = f"{file} does not say on which bytecode it was measured; `{command}` makes it anew"
+        return told("unreadable", note)
+    if measured != runtime:
+        note = f"measured on another bytecode ({measured[:12]}…), which says nothing of this one; `{command}` anew"
+        return told("stale", note)
+    part = told("present", "measured on this very bytecode", content)
+    if wrong := _malformed(part):
+        return told("unreadable", f"{file} is not laid out as `{command}` does it now ({wrong}); make it anew")
+    return part
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number")
+
+
+def _malformed(part: Part) -> str | None:
+    """What of a part the report could not show, in a line: whatever it shows is made here once, to see."""
+    try:
+        shown = [
+            (shown_of(part), "parts", part.name),
+            ({part.name: seconds(part)}, "times", "parts"),
+            (tally(part), "mutants"),
+            (gas(part), "gas"),
+        ]
+        _ = killed(part), caught(part)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as problem:
+        return f"{type(problem).__name__}: {problem}"
+    return next(filter(None, (schema.problem(value, *path) for value, *path in shown)), None)
 
 
 def measured_on(content: Any) -> str | None:
@@ -72,26 +96,49 @@ def measured_on(content: Any) -> str | None:
 # ---- what the report shows of them ------------------------------------------------------------
 
 
+def shown_of(part: Part) -> dict[str, Any]:
+    """A part as the document has it."""
+    return {
+        "state": part.state,
+        "note": part.note,
+        "file": part.file,
+        "command": part.command,
+        "versions": part.content.get("versions", {}),
+        "seed": part.content.get("seed"),
+        "figures": figures(part),
+    }
+
+
 def figures(part: Part) -> dict[str, Any]:
     """The plain figures of a part: numbers, texts and small tables. Those of gas are none; `gas` lists them."""
     return {} if part.name == "gas" else part.content.get("figures", {})
 
 
+def seconds(part: Part) -> float | None:
+    """How long it took to measure a part, None where that is not known."""
+    return part.content.get("seconds")
+
+
 def mutants(part: Part) -> list[dict[str, Any]]:
-    """Every mutant that was run: `name`, `module`, `result`, `by`; empty where there is no part.
+    """Every mutant that was run: `name`, `module`, `result`, `by`; empty where there is no part of mutants.
 
     `by` are the invariants, or the tests, that killed it. The run of a mutant ends with its first kill.
     """
     return [
         {
-            "name": mutant["mutant"],
-            "module": mutant["module"],
+            "name": _text(mutant["mutant"]),
+            "module": _text(mutant["module"]),
             "result": mutant["result"],
-            "by": killers(mutant) if mutant["result"] == "killed" else [],
+            "by": [_text(name) for name in killers(mutant)] if mutant["result"] == "killed" else [],
         }
-        for mutant in part.content.get("details", {}).get("mutants", [])
+        for mutant in _details(part).get("mutants", [])
         if mutant["result"] in ("killed", "survived", "undecided")
     ]
+
+
+def _details(part: Part) -> dict[str, Any]:
+    """What a part of mutants says beside its figures."""
+    return part.content.get("details", {}) if part.name == "mutation" else {}
 
 
 def killers(mutant: dict[str, Any]) -> list[str]:
@@ -99,24 +146,72 @@ def killers(mutant: dict[str, Any]) -> list[str]:
     return [mutant["by"]] if mutant.get("by") else mutant.get("marked") or [mutant["check"]]
 
 
+def killed(part: Part) -> dict[str, dict[str, int]] | None:
+    """How many mutants each invariant killed, and how many of them only it is known to kill; None: not measured."""
+    if part.state != "present":
+        return None
+    found: dict[str, dict[str, int]] = {}
+    for mutant in mutants(part):
+        for name in mutant["by"]:
+            tally = found.setdefault(name, {"killed": 0, "alone": 0})
+            tally["killed"] += 1
+            tally["alone"] += len(mutant["by"]) == 1
+    return found
+
+
+def caught(part: Part) -> dict[str, list[str]] | None:
+    """The seeded bugs that each invariant caught, by its ID; None: not measured."""
+    if part.state != "present":
+        return None
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    # Only the part of the seeded bugs has a list there.
+    for bug in part.content.get("details", []) if part.name == "faults" else []:
+        if bug.get("caught"):
+            found[_text(bug["invariant"])].append(_text(bug["fault"]))
+    return dict(found)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} stands where a text belongs")
+    return value
+
+
+def tally(part: Part) -> dict[str, Any]:
+    """The mutants of a part by module, by what killed them, and in all, without those that are explained."""
+    unkilled = explained(part)
+    by_module: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    matrix: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for mutant in mutants(part):
+        result = "explained" if mutant["name"] in unkilled and mutant["result"] == "survived" else mutant["result"]
+        by_module[mutant["module"]][result] += 1
+        for name in mutant["by"]:
+            matrix[name][mutant["module"]] += 1
+    return {
+        "killed": sum(mutant["result"] == "killed" for mutant in mutants(part)),
+        "of": sum(mutant["result"] == "killed" or mutant["name"] not in unkilled for mutant in mutants(part)),
+        "by_module": {name: dict(sorted(results.items())) for name, results in sorted(by_module.items())},
+        "matrix": {name: dict(sorted(modules.items())) for name, modules in sorted(matrix.items())},
+    }
+
+
 def explained(part: Part) -> set[str]:
     """The names of the mutants that are explained as equivalent."""
-    return set(part.content.get("details", {}).get("explained", {}))
+    return set(_details(part).get("explained", {}))
 
 
 def gas(part: Part) -> list[dict[str, Any]]:
-    """Gas per step: `function`, `median`, `worst`, in gas; empty where there is no part.
+    """Gas per step: `function`, `median`, `worst`, in gas; empty where there is no part of gas.
 
     Of several sizes of a book or batch the largest. Deployments and whole books, which would dwarf all others, are left
     to docs/gas.md.
     """
-    figures = part.content.get("figures", {})
+    steps: dict[str, Any] = part.content.get("figures", {}) if part.name == "gas" else {}
     largest: dict[str, str] = {}
-    for name, row in figures.items():
+    for name, row in steps.items():
         step = row["step"]
         if not step.startswith("deploy") and step not in BOOKS:
-            largest[step] = max(largest.get(step, name), name, key=lambda one: figures[one]["n"] or 0)
+            largest[step] = max(largest.get(step, name), name, key=lambda one: steps[one]["n"] or 0)
     return [
-        {"function": name, "median": figures[name]["median"], "worst": figures[name]["worst"]}
-        for name in largest.values()
+        {"function": name, "median": steps[name]["median"], "worst": steps[name]["worst"]} for name in largest.values()
     ]

@@ -1,56 +1,47 @@
-"""The report as SARIF 2.1.0, for code hosts: what did not hold, at the contract lines that should make it hold."""
+"""The report as SARIF 2.1.0, for code hosts: what did not hold, at the contract lines that should make it hold.
+
+What failed otherwise, a test or a whole stage of the run, is told at the test or at invariants.md: a result without a
+place is refused by GitHub.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+
+from verification.invariants import ROOT
+from verification.report import failures
+from verification.texts import bounded
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 LEVELS = {"falsified": "error", "blocked": "warning", "not reached": "note"}
 
-SAYS = {
-    "falsified": "does not hold",
-    "blocked": "could not be checked: its test did not run to its end, or failed for another reason",
-    "not reached": "was not tested: its premise was never true",
-}
+SAYS = {"falsified": "does not hold", "blocked": "could not be checked", "not reached": "was not tested"}
+
+TEST, STAGE = "test-failed", "stage-failed"
+"""The rules of what is no invariant."""
+
+MAX_DESCRIPTION = 1024
+"""Characters of a rule's description that GitHub takes."""
+
+Place = tuple[Path, int, int]
+"""A file, and its first and last line of concern."""
 
 
 def render(told: dict[str, Any]) -> str:
     """The text of report.sarif."""
-    rules = [
-        {
-            "id": row["id"],
-            "shortDescription": {"text": row["statement"]},
-            "fullDescription": {"text": row["predicate"]},
-            "help": {"text": f"Clauses: {', '.join(row['clauses'])}. Again: {row['rerun']}"},
-            "properties": {"tags": [f"criterion {row['criterion']}", row["kind"]]},
-        }
-        for row in told["invariants"]
-    ]
+    rules = [*map(_rule, told["invariants"]), *_other_rules()]
     index = {rule["id"]: number for number, rule in enumerate(rules)}
-    results = [
-        {
-            "ruleId": row["id"],
-            "ruleIndex": index[row["id"]],
-            "level": LEVELS[row["status"]],
-            "message": {"text": f"{row['id']} {SAYS[row['status']]}. {row['statement']}{_history(told, row['id'])}"},
-            "locations": [_location(place, told["verified"]["contracts"]) for place in row["where"] if "file" in place],
-            "partialFingerprints": {"invariant/v1": row["id"]},
-        }
-        for row in told["invariants"]
-        if row["status"] in LEVELS
-    ]
+    results = [*_invariants(told), *_tests(told), *_stages(told)]
+    for result in results:
+        result["ruleIndex"] = index[result["ruleId"]]
     revision = told["verified"]["revision"]
     run: dict[str, Any] = {
-        "tool": {
-            "driver": {
-                "name": "wattproof",
-                "version": told["verified"]["wattproof"],
-                "rules": rules,
-            }
-        },
+        "tool": {"driver": {"name": "wattproof", "version": told["verified"]["wattproof"], "rules": rules}},
         "results": results,
         "invocations": [{"executionSuccessful": not told["verdict"]["partial"]}],
     }
@@ -59,26 +50,130 @@ def render(told: dict[str, Any]) -> str:
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1) + "\n"
 
 
-def _location(place: dict[str, Any], contracts: str) -> dict[str, Any]:
+# ---- rules -----------------------------------------------------------------------------------
+
+
+def _rule(row: dict[str, Any]) -> dict[str, Any]:
     return {
-        "physicalLocation": {
-            "artifactLocation": {"uri": _uri(place["file"], Path(contracts))},
-            "region": {"startLine": place["first"], "endLine": place["last"]},
-        }
+        "id": row["id"],
+        "shortDescription": {"text": bounded(row["statement"], MAX_DESCRIPTION - 100)},
+        "fullDescription": {"text": bounded(row["predicate"], MAX_DESCRIPTION - 100)},
+        "help": {"text": f"Clauses: {', '.join(row['clauses'])}. Again: {row['rerun']}"},
+        "properties": {"tags": [f"criterion {row['criterion']}", row["kind"]]},
     }
 
 
-def _uri(file: str, contracts: Path) -> str:
-    """Where a file is for a code host: relative to the checkout that the command was called in, where it is inside."""
-    path = contracts / file.removeprefix("contracts/") if file.startswith("contracts/") else Path(file)
-    if path.is_absolute() and not path.is_relative_to(Path.cwd()):
-        return path.as_uri()
-    return (path.relative_to(Path.cwd()) if path.is_absolute() else path).as_posix()
+def _other_rules() -> Iterator[dict[str, Any]]:
+    for name, short, full in (
+        (
+            TEST,
+            "A test failed.",
+            "A test failed, could not be set up, taken down or collected, or its process crashed.",
+        ),
+        (
+            STAGE,
+            "A stage of the run was not whole.",
+            "The trading day or the run of the tests did not end as it should.",
+        ),
+    ):
+        help_ = "What failed is told in index.html and evidence.json beside this file; docs/report.md explains them."
+        yield {
+            "id": name,
+            "shortDescription": {"text": short},
+            "fullDescription": {"text": full},
+            "help": {"text": help_},
+        }
+
+
+# ---- results ---------------------------------------------------------------------------------
+
+
+def _result(rule: str, level: str, message: str, places: Iterable[Place], contracts: Path, key: str) -> dict[str, Any]:
+    """A result; `key` tells it apart from the others of its rule in this run, and is the same in the next one."""
+    locations = [_location(place, contracts) for place in places]
+    fingerprint = {f"{'invariant' if key == rule else rule}/v1": key}
+    return {
+        "ruleId": rule,
+        "level": level,
+        "message": {"text": message},
+        "locations": locations,
+        "partialFingerprints": fingerprint,
+    }
+
+
+def _invariants(told: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    contracts = _contracts(told)
+    for row in told["invariants"]:
+        if row["status"] not in LEVELS:
+            continue
+        said = f"{row['id']} {SAYS[row['status']]}: {row['reason']}. {row['statement']}{_history(told, row['id'])}"
+        places = [
+            (_path(place["file"], contracts), place["first"], place["last"])
+            for place in row["where"]
+            if "file" in place
+        ]
+        claim = (ROOT / "invariants.md", row["line"], row["line"])
+        yield _result(row["id"], LEVELS[row["status"]], said, places or [claim], contracts, row["id"])
+
+
+def _tests(told: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    contracts = _contracts(told)
+    for failure in failures.of_tests(told):
+        line = failure["line"] or 1
+        said = f"{failure['test']} failed ({failure['when']}): {failure['error']}\n\n{failure['text']}"
+        key = f"{failure['test']} {failure['when']} {failure['error']}"
+        yield _result(TEST, "error", said.rstrip(), [(_file(failure["test"]), line, line)], contracts, key)
+    told_of = {failure["test"] for failure in told["failures"]}
+    for name in told["verdict"]["failed_tests"]:
+        if name not in told_of:
+            yield _result(TEST, "error", f"{name} failed, and left no text.", [(_file(name), 1, 1)], contracts, name)
+
+
+def _stages(told: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for name, stage in told["stages"].items():
+        if stage["state"] != "done":
+            level = "error" if stage["state"] == "failed" else "warning"
+            said = f"{stage['error']}\n\n{stage['text']}".rstrip()
+            yield _result(STAGE, level, said, [(ROOT / "invariants.md", 1, 1)], _contracts(told), name)
 
 
 def _history(told: dict[str, Any], invariant: str) -> str:
-    for failure in told["failures"]:
-        if failure["invariant"] == invariant and failure["repl"]:
+    for failure in failures.of_invariant(told, invariant):
+        if failure["repl"]:
             lines = failure["repl"][failure["beginning"] :]
             return "\n\nA history that shows it:\n" + "\n".join(lines[:60])
     return ""
+
+
+# ---- places ----------------------------------------------------------------------------------
+
+
+def _contracts(told: dict[str, Any]) -> Path:
+    """The folder of the contracts that were run: the document names one inside this tree by its path in it."""
+    return ROOT / told["verified"]["contracts"]
+
+
+def _path(file: str, contracts: Path) -> Path:
+    return contracts / file.removeprefix("contracts/") if file.startswith("contracts/") else ROOT / file
+
+
+def _file(test: str) -> Path:
+    return (ROOT / test.partition("::")[0]).resolve()
+
+
+def _location(place: Place, contracts: Path) -> dict[str, Any]:
+    path, first, last = place
+    checkout = _checkout()
+    if not path.is_relative_to(checkout) and not path.is_relative_to(contracts) and contracts.is_relative_to(checkout):
+        # A file of this project, where somebody verifies contracts of their own: their code host does not have it.
+        path, first, last = contracts / "EnergyMarket.vy", 1, 1
+    inside = path.is_relative_to(checkout)
+    artifact: dict[str, Any] = {"uri": quote(path.relative_to(checkout).as_posix()) if inside else path.as_uri()}
+    if inside:
+        artifact["uriBaseId"] = "%SRCROOT%"
+    return {"physicalLocation": {"artifactLocation": artifact, "region": {"startLine": first, "endLine": last}}}
+
+
+def _checkout() -> Path:
+    """What a code host takes the files to be relative to: the checkout that the command was called in."""
+    return ROOT if Path.cwd().is_relative_to(ROOT) else Path.cwd()

@@ -13,6 +13,9 @@ from typing import Any
 LONGEST = 300
 """Seconds that a saved file may take to show its failure again."""
 
+MAX_NAME = 100
+"""Letters of a test's name that go into the name of its file; those of its parameters may be any number."""
+
 _HEAD = '''"""{title}
 
 Saved by `wattproof verify`. It makes the history once more, with the checks that failed. From the root of a clone:
@@ -36,7 +39,7 @@ def save(folder: Path, failure: dict[str, Any], statement: str | None) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     failed = failure["invariant"] or failure["test"].removesuffix("::runTest").rpartition("::")[2]
-    function = re.sub(r"\W+", "_", failed).strip("_").lower().removeprefix("test_")
+    function = re.sub(r"\W+", "_", failed, flags=re.ASCII).strip("_").lower().removeprefix("test_")[:MAX_NAME]
     path, number = folder / f"test_{function}.py", 2
     while path.exists():
         path, number = folder / f"test_{function}_{number}.py", number + 1
@@ -45,7 +48,8 @@ def save(folder: Path, failure: dict[str, Any], statement: str | None) -> Path:
     title = "\n".join(textwrap.wrap(said.replace("\\", "/").replace('"""', "'''"), 110))
     imports = "\n".join(f"from {module} import {', '.join(names)}" for module, names in replay["imports"].items())
     body = "\n".join(f"    {line}".rstrip() for line in replay["lines"])
-    path.write_text(_HEAD.format(title=title, name=path.name, imports=imports, function=function, body=body))
+    text = _HEAD.format(title=title, name=path.name, imports=imports, function=function, body=body)
+    path.write_text(text, encoding="utf-8")
     return path
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -11,7 +10,42 @@ from typing import Any
 
 from eth_utils.crypto import keccak
 
+from verification.invariants import Invariant, criteria, invariants, points
 from wattproof.market.deployment import contracts_dir, deployer
+
+# ---- what is claimed -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What the documents of the source tree say, as it was when it was read."""
+
+    rows: list[Invariant]
+    criteria: dict[int, tuple[str, str]]
+    assumptions: list[str]
+    not_shown: list[str]
+    risks: list[str]
+    clauses: dict[str, str]
+    threats: dict[str, list[dict[str, str]]]
+    unsearched: str
+
+
+def claims(tree: Path) -> Claims:
+    """Reads the documents. Raises OSError or ValueError where one cannot be read, or claims nothing."""
+    rows = list(invariants(tree).values())
+    if not rows:
+        raise ValueError(f"{tree / 'invariants.md'} names no invariant")
+    return Claims(
+        rows=rows,
+        criteria=criteria(tree),
+        assumptions=points("Assumptions", tree),
+        not_shown=points("What is not shown", tree),
+        risks=points("Residual risks", tree),
+        clauses=clauses(tree),
+        threats=threats(tree),
+        unsearched=unsearched(tree),
+    )
+
 
 # ---- docs/threats.md ---------------------------------------------------------------------
 
@@ -46,6 +80,10 @@ def clauses(tree: Path) -> dict[str, str]:
     return {name: " ".join(said.split()) for name, said in found}
 
 
+GONE = "no longer in the source"
+"""What is said of code that invariants.md names and that is not there."""
+
+
 @dataclass(frozen=True)
 class Lines:
     """A function of a contract: its file, its first and last line and its text; the whole file where none is named."""
@@ -63,22 +101,23 @@ def contracts_dir_shown(tree: Path) -> str:
     return str(folder.relative_to(tree)) if folder.is_relative_to(tree) else str(folder)
 
 
-@functools.lru_cache(maxsize=1000)
 def lines(tree: Path, reference: str) -> Lines:
     """The lines that a reference `file:function` names, with the comments and decorators right above them.
 
-    Raises ValueError where there is no such function.
+    Raises ValueError where there is no such file or function, and OSError where the file cannot be read.
     """
     file, _, function = reference.partition(":")
     # The contracts that were run may lie in a folder that stands in for the source tree's.
     inside = file.startswith("contracts/")
     path = contracts_dir() / file.removeprefix("contracts/") if inside else tree / file
+    if not path.is_file():
+        raise ValueError(f"{GONE}: there is no file {file}")
     text = path.read_text().splitlines()
     if not function:
-        return Lines(file, "", 1, len(text), "")
+        return Lines(file, "", 1, max(len(text), 1), "")
     begins = next((at for at, line in enumerate(text) if re.match(rf"def {re.escape(function)}\(", line)), None)
     if begins is None:
-        raise ValueError(f"{file} has no function {function}")
+        raise ValueError(f"{GONE}: {file} has no function {function}")
     first = begins
     while first and (text[first - 1].startswith(("@", "#")) and not text[first - 1].startswith("# ---")):
         first -= 1
@@ -88,6 +127,13 @@ def lines(tree: Path, reference: str) -> Lines:
             break
         last = at if text[at].strip() else last
     return Lines(file, function, first + 1, last + 1, "\n".join(text[first : last + 1]))
+
+
+def names_test(tree: Path, reference: str) -> bool:
+    """Whether the test that a reference `file::name` names stands in its file. Raises OSError or ValueError."""
+    file, _, name = reference.partition("::")
+    path = tree / file
+    return path.is_file() and re.search(rf"\b{re.escape(name)}\b", path.read_text()) is not None
 
 
 # ---- bytecode, versions ------------------------------------------------------------------------

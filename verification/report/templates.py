@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -35,6 +36,11 @@ def short(name: str, most: int = 28) -> str:
     return own if len(own) <= most else own[: most - 1] + "…"
 
 
+def fence(text: str) -> str:
+    """What stands around a text in Markdown: longer than any row of backticks in it."""
+    return "`" * max(3, 1 + max((len(ticks) for ticks in re.findall("`+", text)), default=0))
+
+
 def _figures(values: Iterable[int]) -> str:
     return " / ".join(map(facts.number, values))
 
@@ -55,6 +61,7 @@ _ENVIRONMENT.filters.update(
     cell=lambda text: str(text).replace("|", "\\|"),
     md=markdown,
     step=step,
+    fence=fence,
     share=attacks.share,
     nothing=attacks.nothing,
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,15 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from verification import git
 from verification.invariants import ROOT
-from verification.report import counterexample, document, junit, page, sarif, saved, text
+from verification.report import counterexample, document, junit, page, sarif, saved, sources, text
 from verification.report.campaign import LEFT_BEHIND, RUN, Campaign, Plan
 from verification.report.live import watch
+from verification.texts import plain
 from wattproof.evm.engine import available, make_env
-from wattproof.outputs import Folder
+from wattproof.market.deployment import contracts_dir
+from wattproof.outputs import BadPlace, Folder
 
 MAX_TOLD = 12
 """Failures that are told as a story and saved as a file; the others are listed."""
@@ -33,8 +38,9 @@ STYLES = {"held": "bold green", "falsified": "bold red", "incomplete": "bold yel
 def verify(plan: Plan, out: Path, console: Console) -> int:
     """Runs the campaign of a plan and writes the report into the folder `out`.
 
-    Returns 0 where everything held, 1 where something did not or the run was not whole, 130 where it was interrupted
-    and nothing failed before, 2 where it cannot be run. Raises BadPlace where the report cannot be written there.
+    Returns 0 where everything held, 1 where something did not, the run was not whole or a file of the report could not
+    be made, 130 where it was interrupted and nothing failed before, 2 where it cannot be run. Raises BadPlace where the
+    report cannot be written there.
     """
     with Folder(out, "verify", NAMES, {RUN: LEFT_BEHIND}) as place:
         return _verified(plan, place, console)
@@ -46,16 +52,53 @@ def _verified(plan: Plan, place: Folder, console: Console) -> int:
     if (problem := _compile()) is not None:
         print(problem, file=sys.stderr)
         return 2
-    began = datetime.now(UTC)
-    campaign = Campaign((place.path / RUN).resolve(), plan)
+    try:
+        claims = sources.claims(tree)
+    except (OSError, ValueError) as problem:
+        print(f"what is claimed cannot be read, so there is nothing to verify: {problem}", file=sys.stderr)
+        return 2
+    began, revision = datetime.now(UTC), git.revision(tree, contracts_dir())
+    run = (place.path / RUN).resolve()
+    campaign = Campaign(run, plan)
     watch(campaign, console)
     console.print("writing the report …")
-    told = document.build(tree, campaign, began)
-    _tell_failures(told, tree, place.aside.resolve(), console)
-    write(told, place)
-    place.finish()
+    log = run / LOG
+    try:
+        revision = _since(revision, git.revision(tree, contracts_dir()))
+        told = document.build(tree, campaign, began, claims, revision)
+        _tell_failures(told, tree, place.aside.resolve(), console)
+        lost = write(told, place, log)
+        place.finish()
+    except BadPlace:
+        raise
+    except Exception as problem:  # Of a long run at least this has to be said, whatever it is.
+        _note(log)
+        print(
+            f"there is no report ({_said(problem)}): {log} says why, and the logs beside it what ran", file=sys.stderr
+        )
+        return 1
     _conclude(told, place.path.resolve(), console)
-    return code(told)
+    for line in lost:
+        print(line, file=sys.stderr)
+    return code(told, lost)
+
+
+def _since(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """The revision that a run began with; it is not clean where another one, or another change, came while it ran."""
+    if before == after:
+        return before
+    changed = sorted({*before["changed"], *after["changed"]})
+    return before | {"clean": False, "changed": changed, "note": "it changed while the tests ran"}
+
+
+def _said(problem: Exception) -> str:
+    return f"{type(problem).__name__}: {problem}".splitlines()[0][:500]
+
+
+def _note(log: Path) -> None:
+    """Adds where the exception that is being handled comes from to a log."""
+    with log.open("a", encoding="utf-8") as notes:
+        notes.write(plain(traceback.format_exc()))
 
 
 def engine_for(asked: str | None) -> str:
@@ -66,12 +109,12 @@ def engine_for(asked: str | None) -> str:
     return available()[-1]
 
 
-def code(told: dict[str, Any]) -> int:
-    """The exit code that a report stands for."""
+def code(told: dict[str, Any], lost: Sequence[str] = ()) -> int:
+    """The exit code that a report stands for, of which some files may be lost."""
     outcome = told["verdict"]["outcome"]
     if outcome == "incomplete" and told["effort"]["stopped"] == "interrupted":
         return 130
-    return 0 if outcome == "held" else 1
+    return 0 if outcome == "held" and not lost else 1
 
 
 def _compile() -> str | None:
@@ -89,34 +132,59 @@ def _compile() -> str | None:
 
 
 def _tell_failures(told: dict[str, Any], tree: Path, out: Path, console: Console) -> None:
-    """Adds the story to every failure, and saves a file that shows it again."""
+    """Adds the story to every failure, and saves a file that shows it again. Ctrl-C ends that, not the report."""
     statements = {row["id"]: row["statement"] for row in told["invariants"]}
-    for number, failure in enumerate(told["failures"]):
-        trace = failure.pop("trace")
-        if number >= MAX_TOLD:
-            continue
-        statement = statements.get(failure["invariant"])
+    engine = told["verified"]["engine"]
+    traces = [failure.pop("trace") for failure in told["failures"]]
+    try:
+        for failure, trace in list(zip(told["failures"], traces, strict=True))[:MAX_TOLD]:
+            _tell(failure, trace, engine)
+            _save(failure, statements.get(failure["invariant"]), out)
+        for failure in told["failures"][:MAX_TRIED]:
+            if failure["saved"]:
+                console.print(f"trying {failure['saved']} …")
+                failure["fails_here"] = saved.fails(tree, out / failure["saved"], failure["invariant"])
+    except KeyboardInterrupt:
+        console.print("interrupted: the failures that are left are told without a story, or were not tried again")
+
+
+def _tell(failure: dict[str, Any], trace: Any, engine: str) -> None:
+    try:
+        failure["story"] = plain(counterexample.tell(trace, engine))
+    except Exception as problem:  # The contract is at fault, and may do anything: the REPL's lines remain.
+        failure["story_missing"] = plain(_said(problem))
+
+
+def _save(failure: dict[str, Any], statement: str | None, out: Path) -> None:
+    path = saved.save(out / "falsified", failure, statement)
+    failure["saved"] = str(path.relative_to(out))
+    if failure["repl"]:
+        path.with_suffix(".repl.py").write_text("\n".join(failure["repl"]) + "\n", encoding="utf-8")
+
+
+def write(told: dict[str, Any], place: Folder, log: Path) -> list[str]:
+    """Writes every file of a report, the data first. Raises BadPlace.
+
+    Returns a line for each file that could not be made, whose traceback is added to `log`; the others are there.
+    """
+    data, places = document.dumped(told)
+    place.write("evidence.json", data)
+    forms: dict[str, Callable[[], str]] = {
+        "index.html": lambda: page.render(told, places),
+        "report.md": lambda: text.render(told),
+        "junit.xml": lambda: junit.render(told),
+        "report.sarif": lambda: sarif.render(told),
+    }
+    lost = []
+    for name, render in forms.items():
         try:
-            failure["story"] = counterexample.tell(trace, told["verified"]["engine"])
-        except Exception as problem:  # The contract is at fault, and may do anything: the REPL's lines remain.
-            failure["story_missing"] = f"{type(problem).__name__}: {problem}"[:500]
-        path = saved.save(out / "falsified", failure, statement)
-        failure["saved"] = str(path.relative_to(out))
-        if failure["repl"]:
-            path.with_suffix(".repl.py").write_text("\n".join(failure["repl"]) + "\n")
-        if number < MAX_TRIED:
-            console.print(f"trying {failure['saved']} …")
-            failure["fails_here"] = saved.fails(tree, path, failure["invariant"])
-
-
-def write(told: dict[str, Any], place: Folder) -> None:
-    """Writes every file of a report. Raises BadPlace."""
-    dumped, places = document.dumped(told)
-    place.write("evidence.json", dumped)
-    place.write("index.html", page.render(told, places))
-    place.write("report.md", text.render(told))
-    place.write("junit.xml", junit.render(told))
-    place.write("report.sarif", sarif.render(told))
+            made = render()
+        except Exception as problem:  # One form's defect must not take the others along.
+            _note(log)
+            lost.append(f"{name} could not be made ({_said(problem)}): {log} says why, evidence.json holds all of it")
+        else:
+            place.write(name, made)
+    return lost
 
 
 def _conclude(told: dict[str, Any], out: Path, console: Console) -> None:
@@ -129,5 +197,12 @@ def _conclude(told: dict[str, Any], out: Path, console: Console) -> None:
         name = failure["invariant"] or failure["test"]
         made = sum(chapter["kind"] == "call" for chapter in failure["story"])
         calls = f"{made} calls; " if made else ""
-        console.print(Text(f"  {name}: {calls}{out.name}/{failure['saved']}"), soft_wrap=True)
-    console.print(Text(f"report: {out / 'index.html'}"), soft_wrap=True)
+        where = f"{out.name}/{failure['saved']}" if failure["saved"] else failure["error"]
+        console.print(Text(f"  {name}: {calls}{where}"), soft_wrap=True)
+    if (more := len(told["failures"]) - MAX_TOLD) > 0:
+        console.print(f"  and {more} more, in the report", soft_wrap=True)
+    for name, stage in told["stages"].items():
+        if stage["state"] == "failed":
+            console.print(Text(f"  {stage['error']}: {out.name}/run/{name}.log"), soft_wrap=True)
+    written = out / "index.html"
+    console.print(Text(f"report: {written if written.is_file() else out / 'evidence.json'}"), soft_wrap=True)

@@ -21,8 +21,20 @@ from wattproof.evm import rpc
 from wattproof.evm.rpc import Address, NodeUnusable
 from wattproof.market.meters import domain_separator
 
-SCHEMA = "wattproof-evidence/4"
+SCHEMA = "wattproof-evidence/5"
 """The schema of a report's `evidence.json`; see docs/report.md."""
+
+
+_CODE = {
+    "runtime": {"keccak256": str, "bytes": int},
+    "immutables": [{"name": str, "type": str, "offset": int, "length": int}],
+}
+
+_SHAPE = {
+    "verdict": {"outcome": str, "sentence": str},
+    "verified": {"market": _CODE, "credit": _CODE, "revision": {"commit": str | None, "clean": bool | None}},
+}
+"""What is read here of a report: types, by name; a list holds any number of what it names."""
 
 
 class NoReport(Exception):
@@ -33,13 +45,23 @@ def load(place: Path) -> dict[str, Any]:
     """The document of a report, from its folder or from its evidence.json. Raises NoReport."""
     path = place / "evidence.json" if place.is_dir() else place
     try:
-        told = json.loads(path.read_text())
-    except (OSError, ValueError) as problem:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as problem:
         raise NoReport(f"{path} cannot be read ({problem}): name a report's folder or its evidence.json") from problem
     schema = told.get("schema") if isinstance(told, dict) else None
     if schema != SCHEMA:
         raise NoReport(f"{path} is of schema {schema!r}, not {SCHEMA!r}: make the report anew with `wattproof verify`")
+    if not _fits(told, _SHAPE):
+        raise NoReport(f"{path} is no whole report: make it anew with `wattproof verify`")
     return told
+
+
+def _fits(value: Any, shape: Any) -> bool:
+    if isinstance(shape, dict):
+        return isinstance(value, dict) and all(name in value and _fits(value[name], shape[name]) for name in shape)
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(_fits(one, shape[0]) for one in value)
+    return isinstance(value, shape)
 
 
 def check(code: bytes, compiled: dict[str, Any]) -> tuple[bool, str, dict[str, Any]]:
@@ -96,14 +118,13 @@ def check_bytecode(address: str, url: str, report: Path, console: Console) -> in
             raise NoReport("that is no report but a node: name a report's folder or its evidence.json")
         address = to_checksum_address(address)
         told, node = load(report), Address.of(url)
-        about = _about(told, report)
         code, chain = rpc.code(node, address), rpc.chain_id(node)
         if not code:
             raise NodeUnusable(f"there is no contract at {address} on chain {chain}: is it the right chain?")
-        same, said, values = _checked(code, told, "market", report)
+        same, said, values = check(code, told["verified"]["market"])
         problems = misfits(values, address, chain) if same else []
         token = str(values.get("ledger.TOKEN", ""))
-        is_credit = _checked(rpc.code(node, token), told, "credit", report)[0] if token else None
+        is_credit = check(rpc.code(node, token), told["verified"]["credit"])[0] if token else None
     except (NoReport, NodeUnusable) as problem:
         print(problem, file=sys.stderr)
         return 2
@@ -122,30 +143,9 @@ def check_bytecode(address: str, url: str, report: Path, console: Console) -> in
             line(f"  {name.partition('.')[2]}: {value}")
     if is_credit is not None:
         line(f"  the token is {'the' if is_credit else 'not the'} project's EnergyCredit")
-    line(about[0])
-    if about[1] != "held":
+    verdict, revision = told["verdict"], told["verified"]["revision"]
+    clean = ", of a tree that was not clean" if revision["clean"] is False else ""
+    line(f"the report is of revision {revision['commit'] or 'unknown'}{clean}; it says: {verdict['sentence']}")
+    if verdict["outcome"] != "held":
         line("  so that it is the same market is no recommendation", "yellow")
     return 0 if good else 1
-
-
-def _checked(code: bytes, told: dict[str, Any], contract: str, report: Path) -> tuple[bool, str, dict[str, Any]]:
-    """As `check`, with what a report says of a contract. Raises NoReport where it does not say it."""
-    try:
-        return check(code, told["verified"][contract])
-    except (KeyError, TypeError, ValueError, AttributeError) as problem:
-        raise _lacking(report) from problem
-
-
-def _about(told: dict[str, Any], report: Path) -> tuple[str, str]:
-    """A sentence about a report, and its outcome. Raises NoReport where it says neither."""
-    try:
-        verdict, revision = told["verdict"], told["verified"]["revision"]
-        clean = ", of a tree that was not clean" if revision["clean"] is False else ""
-        sentence = f"the report is of revision {revision['commit'] or 'unknown'}{clean}; it says: {verdict['sentence']}"
-        return sentence, verdict["outcome"]
-    except (KeyError, TypeError) as problem:
-        raise _lacking(report) from problem
-
-
-def _lacking(report: Path) -> NoReport:
-    return NoReport(f"the report {report} lacks what it should say of the contracts: make it anew: `wattproof verify`")
