@@ -41,13 +41,22 @@ ROWS: dict[str, tuple[str, str]] = {
 
 
 def gathered(known: dict[str, Any]) -> dict[str, Any]:
-    """The known figures, with what lies in `out/` in the place of older ones."""
+    """The known figures, with what lies in `out/` in the place of older ones.
+
+    Raises ValueError with what to do where something there cannot be used.
+    """
     found = dict(known)
-    for part in ROWS:
-        path = ROOT / PARTS[part][0]
+    for part, (_, said) in ROWS.items():
+        file, command = PARTS[part]
+        path = ROOT / file
         if path.is_file():
-            told = json.loads(path.read_text())
-            found[part] = {"bytecode": measured_on(told), "figures": told["figures"]}
+            try:
+                told = json.loads(path.read_text(encoding="utf-8"))
+                found[part] = {"bytecode": measured_on(told), "figures": told["figures"]}
+                said.format_map(told["figures"])
+            except (KeyError, TypeError, ValueError) as problem:
+                why = f"{type(problem).__name__}: {problem}"
+                raise ValueError(f"{file} is not what `{command}` writes ({why}): make it anew") from problem
     return found
 
 
@@ -69,11 +78,15 @@ def _shown(value: Any) -> str:
 
 
 def main() -> int:
-    """Gathers the figures and writes the table."""
+    """Gathers the figures and writes the table. Returns 0, or 2 where a figure cannot be used."""
     argparse.ArgumentParser(
         prog="python -m verification.readme", description=(__doc__ or "").split("\n")[0]
     ).parse_args()
-    figures = gathered(json.loads(FIGURES.read_text()) if FIGURES.is_file() else {})
+    try:
+        figures = gathered(json.loads(FIGURES.read_text()) if FIGURES.is_file() else {})
+    except ValueError as problem:
+        print(problem, file=sys.stderr)
+        return 2
     write(FIGURES, json.dumps(figures, indent=1, sort_keys=True) + "\n")
     write(README, _TABLE.sub(lambda _: table(figures), README.read_text()))
     print(f"the figures of {README.name} are those of {FIGURES.relative_to(ROOT)}")

@@ -43,6 +43,24 @@ def test_gathers_what_was_measured_last(tmp_path: Path, monkeypatch: pytest.Monk
     assert found["edges"] == known["edges"]
 
 
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "null", '{"figures": {}}', '{"figures": []}', '{"figures": {"faults": 1}}'],
+)
+def test_says_which_measurement_cannot_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], content: str
+) -> None:
+    monkeypatch.setattr(readme, "ROOT", tmp_path)
+    monkeypatch.setattr(readme, "FIGURES", tmp_path / "figures.json")
+    monkeypatch.setattr("sys.argv", ["readme"])
+    folder = tmp_path / "out" / "evidence"
+    folder.mkdir(parents=True)
+    (folder / "faults.json").write_text(content)
+    assert readme.main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("out/evidence/faults.json is not what `make faults` writes (")
+
+
 def _parts() -> dict[str, dict[str, Any]]:
     return {"faults": {"faults": 2, "caught": 1}, "edges": _edges(9)}
 

@@ -38,12 +38,8 @@ FACTS = (
 
 def read(place: Path) -> dict[str, Any]:
     """The document of a report, whole. Raises NoReport."""
-    try:
-        told = plain(load(place))
-        wrong = schema.problem(told)
-    except RecursionError:
-        told, wrong = {}, "it is nested too deeply"
-    if wrong:
+    told = plain(load(place))
+    if wrong := schema.problem(told):
         raise NoReport(f"{place} is no whole report ({wrong}): make it anew with `wattproof verify`")
     return told
 

@@ -53,7 +53,7 @@ def _part(tree: Path, name: str, file: Path, command: str, runtime: str) -> Part
         measured = measured_on(content)
     except FileNotFoundError:
         return told("missing", f"not measured: {file} is not there; `{command}` makes it")
-    except (OSError, ValueError, RecursionError) as problem:
+    except (OSError, ValueError) as problem:
         return told("unreadable", f"{file} cannot be read as JSON ({problem}); `{command}` makes it anew")
     if measured is None:
         note = f"{file} does not say on which bytecode it was measured; `{command}` makes it anew"

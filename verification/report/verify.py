@@ -16,7 +16,7 @@ from rich.text import Text
 from verification import git
 from verification.invariants import ROOT
 from verification.report import counterexample, document, junit, page, sarif, saved, sources, text
-from verification.report.campaign import LEFT_BEHIND, RUN, Campaign, Plan
+from verification.report.campaign import LEFT_BEHIND, LOG, RUN, Campaign, Plan
 from verification.report.live import watch
 from verification.texts import plain
 from wattproof.evm.engine import available, make_env

@@ -46,7 +46,7 @@ def load(place: Path) -> dict[str, Any]:
     path = place / "evidence.json" if place.is_dir() else place
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as problem:
+    except (OSError, ValueError) as problem:
         raise NoReport(f"{path} cannot be read ({problem}): name a report's folder or its evidence.json") from problem
     schema = told.get("schema") if isinstance(told, dict) else None
     if schema != SCHEMA:
