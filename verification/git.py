@@ -87,6 +87,9 @@ def _changed(tree: Path, contracts: Path) -> list[str]:
     """The paths that differ from the revision: to git, or because git knows nothing of them."""
     status = git(tree, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=normal")
     changed = {entry[3:] for entry in status.split("\0") if entry}
+    # A small letter or an S: git was told to take the file as unchanged, and does not look at it.
+    listed = git(tree, "ls-files", "-v", "-z").split("\0")
+    changed |= {entry[2:] for entry in listed if entry[:1].islower() or entry[:1] == "S"}
     contracts, tree = contracts.resolve(), tree.resolve()
     inside = contracts.is_relative_to(tree)
     if not inside or not tracks(contracts):

@@ -217,9 +217,9 @@ class _Untried:
             self._note(report.nodeid or "tests", "collection", report.longreprtext)
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
+    def pytest_handlecrashitem(self, crashitem: str) -> None:
         """A worker of xdist that is no more has left no word of the test that it ran."""
-        self._note(crashitem, "crash", report.longreprtext)
+        self._note(crashitem, "crash", "crashed: the process that ran the test ended without a word")
 
     def _note(self, test: str, when: str, text: str) -> None:
         counters.tests[test] = {"outcome": "error", "seconds": 0.0, "examples": 0}

@@ -97,6 +97,9 @@ def test_surprise():
 def test_group():
     raise ExceptionGroup("both", [KeyError("left"), KeyError("right")])
 
+def test_object():
+    raise ValueError(object())
+
 def test_mute():
     raise Mute
 

@@ -22,9 +22,10 @@ FAILED = {
     "test_broken.py::test_twice": "AssertionError: a first failure",
     "test_broken.py::test_surprise": "[XPASS(strict)] was expected to fail",
     "test_broken.py::test_group": "KeyError: 'left'",
+    "test_broken.py::test_object": "ValueError: <object object at 0x…>",
     "test_broken.py::test_mute": "Mute: its message cannot be shown (TypeError)",
     "test_broken.py::test_unknown_invariant": "C9-NONE-1: (no such invariant in invariants.md)",
-    "test_broken.py::test_crash": "worker 'gw0' crashed while running 'test_broken.py::test_crash'",
+    "test_broken.py::test_crash": "crashed: the process that ran the test ended without a word",
     "test_syntax.py": "SyntaxError: invalid syntax",
 }
 """The tests of the broken run, and the first line of what each says."""
@@ -104,7 +105,7 @@ def test_every_form_holds_every_failure(broken: tuple[int, Path, str], form: str
     text = (broken[1] / form).read_text(encoding="utf-8")
     for word in ("bad", "no teardown", "a first failure", "left", "right", "expected to fail", "no setup", "Mute"):
         assert word in text
-    for word in ("crashed while running", "invalid syntax", "the day begins", "no sun", "signal 9", "collecting ..."):
+    for word in ("ended without a word", "invalid syntax", "the day begins", "no sun", "signal 9", "collecting ..."):
         assert word in text
     assert "\x1b" not in text and "\x00" not in text
 
@@ -167,6 +168,15 @@ def test_files_that_are_no_tests_are_not_counted_among_them(tmp_path: Path) -> N
     ended = stage(tmp_path, 1, a="passed")
     ended.counts["tests"]["tests/unit/test_syntax.py"] = {"outcome": "error"}
     assert (progress(ended).done, progress(ended).tests, progress(ended).failed) == (1, 1, 1)
+
+
+def test_a_preset_that_failed_is_told_of_the_test_that_passed_in_it(evidence: dict[str, Any]) -> None:
+    test = "test_broken.py::test_good"
+    preset = evidence["failures"][0] | {"test": test, "preset": "busy", "when": "teardown", "error": "Stuck: no"}
+    changed = evidence | {"failures": [preset]}
+    root = ElementTree.fromstring(junit.render(changed).partition("?>")[2])
+    case = next(case for case in root.iter("testcase") if case.get("name") == test)
+    assert [(mark.tag, mark.get("message")) for mark in case] == [("error", "Stuck: no")]
 
 
 def test_a_failure_without_a_text_is_a_failure(evidence: dict[str, Any]) -> None:

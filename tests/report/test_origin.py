@@ -58,6 +58,12 @@ def test_the_trees_own_revision_is_told_and_what_differs_from_it(tree: Path, run
     assert (told(tree)["clean"], told(tree)["changed"]) == (False, ["contracts/market.vy", "né w.py"])
 
 
+@pytest.mark.parametrize("asked", ["--assume-unchanged", "--skip-worktree"])
+def test_a_file_that_git_does_not_look_at_is_not_called_clean(tree: Path, run: Run, asked: str) -> None:
+    run(tree, "update-index", asked, "contracts/market.vy")
+    assert (told(tree)["clean"], told(tree)["changed"]) == (False, ["contracts/market.vy"])
+
+
 def test_a_copy_below_another_repository_has_no_revision(tree: Path) -> None:
     """As in a folder that the other repository ignores: to git all is clean there."""
     copy = tree / "copy"

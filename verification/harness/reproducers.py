@@ -18,6 +18,9 @@ from verification.harness import counters, presets
 from verification.harness.symbolic import SEALED
 from verification.texts import bounded
 
+_ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,16}\b")
+"""Where an object lies in memory, which is another place in every run."""
+
 Steps = list[tuple[str, dict[str, Any]]]
 """The rules of a machine that were called, in order, with their arguments."""
 
@@ -41,8 +44,8 @@ def keep(item: pytest.Item, when: str, failure: BaseException | None, engine: st
         "line": line + 1 if line is not None and item.nodeid.startswith(f"{file}::") else None,
         "when": when,
         "preset": failed,
-        "error": error[:1000],
-        "text": bounded(text),
+        "error": _ADDRESS.sub("at 0x…", error)[:1000],
+        "text": bounded(_ADDRESS.sub("at 0x…", text)),
         "details": {name: _named(value)[:1000] for name, value in getattr(failure, "details", {}).items()},
         "trace": trace.to_json() if trace else None,
         "repl": trace.lines() if trace else [],

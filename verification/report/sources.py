@@ -35,9 +35,12 @@ def claims(tree: Path) -> Claims:
     rows = list(invariants(tree).values())
     if not rows:
         raise ValueError(f"{tree / 'invariants.md'} names no invariant")
+    titles = criteria(tree)
+    if lost := sorted({row.criterion for row in rows} - titles.keys()):
+        raise ValueError(f"{tree / 'invariants.md'} has invariants of criterion {lost[0]}, and no heading for it")
     return Claims(
         rows=rows,
-        criteria=criteria(tree),
+        criteria=titles,
         assumptions=points("Assumptions", tree),
         not_shown=points("What is not shown", tree),
         risks=points("Residual risks", tree),
