@@ -19,6 +19,7 @@ from verification import git, texts
 from verification.invariants import ROOT, invariants
 from verification.report import campaign, counterexample, document, junit, page, sarif, saved, schema, sources, text
 from verification.report import verify as command
+from wattproof.outputs import MANIFEST, Folder
 
 GONE = "contracts/market/ledger.vy:_refund"
 """A function that invariants.md names in the rows of several invariants."""
@@ -111,14 +112,19 @@ def test_a_form_that_cannot_be_made_takes_no_other_along(
     def fails(*_: Any) -> str:
         raise KeyError("some\nthing")
 
+    out = tmp_path / "out"
+    with Folder(out, "verify", command.NAMES) as place:
+        assert command.write(told, place, tmp_path / "report.log") == []
+        place.finish()
     monkeypatch.setattr(forms[form], "render", fails)
-    (tmp_path / form).write_text("of an earlier run")
-    (line,) = command.write(told, tmp_path, tmp_path / "report.log")
+    with Folder(out, "verify", command.NAMES) as place:
+        (line,) = command.write(told, place, tmp_path / "report.log")
+        place.finish()
     assert line.startswith(f"{form} could not be made (KeyError: ")
     assert "\n" not in line
     assert "in fails" in (tmp_path / "report.log").read_text()
-    written = {path.name for path in tmp_path.iterdir()} - {"report.log"}
-    assert written == {"evidence.json", *forms} - {form}
+    # An earlier run's would speak of another contract.
+    assert {path.name for path in out.iterdir()} == {"evidence.json", MANIFEST, *forms} - {form}
     assert command.code(told | {"verdict": {"outcome": "held"}}, [line]) == 1
     assert command.code(told | {"verdict": {"outcome": "held"}}) == 0
 

@@ -279,7 +279,7 @@ def test_the_repl_shows_the_host_alone(url: str) -> None:
     """Also of what titanoboa is set to by hand."""
     with pytest.raises(RequestException) as problem:
         boa.set_network_env(url)
-    said = repl.told(problem.value)
+    said = repl.told(problem.value) or ""
     assert said.startswith(("127.0.0.1 cannot be asked", "the node cannot be asked"))
     assert SECRET not in said
     assert "secret" not in said
