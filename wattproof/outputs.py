@@ -115,7 +115,7 @@ class Folder:
 
     Files are written into `aside`, and all moved into place by `finish`; whatever ends the block before leaves the
     folder as it was. `names` are the patterns of what is written (`bills.csv`, `stories/*`), as of pathlib's `glob`;
-    `scratch` maps a folder inside to the regular expression of what a run leaves there as it goes on.
+    `scratch` maps a folder inside to the regular expression of what a run leaves there from `begin` on.
     """
 
     def __init__(
@@ -134,9 +134,6 @@ class Folder:
             stack.callback(shutil.rmtree, self.aside, ignore_errors=True)
             (self.aside / "probe").write_bytes(bytes(65_536))  # Is there room?
             (self.aside / "probe").unlink()
-            if self._scratch:
-                self._clear_scratch()
-                self._list(self._files or {})  # From now on what is in there is known to be ours.
             self._undo = stack.pop_all()
 
     def __enter__(self) -> Folder:
@@ -148,6 +145,17 @@ class Folder:
     def close(self) -> None:
         """Lets go of the place."""
         self._undo.close()
+
+    def begin(self) -> None:
+        """Empties the folders inside of what earlier runs left; from now on what is in there is known to be ours.
+
+        Raises BadPlace.
+        """
+        with _named(self.path):
+            for name in self._scratch:
+                if (self.path / name).is_dir():
+                    shutil.rmtree(self.path / name)
+            self._list(self._files or {})
 
     def write(self, name: str, content: str | bytes) -> None:
         """Writes a file aside. Raises BadPlace."""
@@ -222,12 +230,6 @@ class Folder:
 
     def _not_ours(self, name: str, why: str = "is not of an earlier run") -> BadPlace:
         return BadPlace(f"{self.path / name}: {why}; move it, or name another folder")
-
-    def _clear_scratch(self) -> None:
-        """Removes what an earlier run left in the folders inside; `_check` has seen that it is ours."""
-        for name in self._scratch:
-            if (self.path / name).is_dir():
-                shutil.rmtree(self.path / name)
 
     def _remove(self, path: Path) -> None:
         """Removes a file of ours, and the folders that it leaves empty."""

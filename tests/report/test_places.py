@@ -107,12 +107,14 @@ def test_what_a_killed_run_left_behind_is_the_next_ones_to_remove(tmp_path: Path
         *("day/bills.csv", "day/.wattproof-abc/periods.json", "day/.wattproof.lock", "day/wattproof-files.json"),
         *("properties.json.parts/.wattproof-77.part", "properties.log"),
     )
-    with Folder(tmp_path, "verify", NAMES, {RUN: LEFT_BEHIND}):
+    with Folder(tmp_path, "verify", NAMES, {RUN: LEFT_BEHIND}) as place:
+        place.begin()
         for name in left:
             path = tmp_path / RUN / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-    with Folder(tmp_path, "verify", NAMES, {RUN: LEFT_BEHIND}):
+    with Folder(tmp_path, "verify", NAMES, {RUN: LEFT_BEHIND}) as place:
+        place.begin()
         assert not (tmp_path / RUN).exists()
 
 

@@ -111,10 +111,13 @@ def test_an_empty_folder_of_that_name_is_nobodys(tmp_path: Path) -> None:
 
 
 def test_what_an_earlier_run_left_in_its_own_folder_is_cleared(tmp_path: Path) -> None:
-    with Folder(tmp_path, "verify", NAMES, SCRATCH):
+    with Folder(tmp_path, "verify", NAMES, SCRATCH) as place:
+        place.begin()
         (tmp_path / "run").mkdir()
         (tmp_path / "run/one.log").write_text("as far as it came")
-    with Folder(tmp_path, "verify", NAMES, SCRATCH):
+    with Folder(tmp_path, "verify", NAMES, SCRATCH) as place:
+        assert (tmp_path / "run/one.log").exists()
+        place.begin()
         assert not (tmp_path / "run").exists()
 
 

@@ -59,6 +59,7 @@ def _verified(plan: Plan, place: Folder, console: Console) -> int:
         return 2
     began, revision = datetime.now(UTC), git.revision(tree, contracts_dir())
     run = (place.path / RUN).resolve()
+    place.begin()
     campaign = Campaign(run, plan)
     watch(campaign, console)
     console.print("writing the report …")
