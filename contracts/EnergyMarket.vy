@@ -124,6 +124,7 @@ exports: (
     # Money.
     ledger.deposit,
     ledger.withdraw,
+    ledger.withdraw_at_least,
     ledger.clear,
     # The auction.
     quotes.submit_quote,

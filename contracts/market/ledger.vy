@@ -8,7 +8,8 @@
 @notice Whatever a party may come to owe is reserved up front, so that no settlement can
         fail for want of money (T-MON-5, T-GUA-9). All amounts are in base units of the token.
 @dev The only module that holds or moves money. The sum of all free and reserved amounts
-     is the market's token balance, or less where somebody donates (T-MON-23).
+     is the market's token balance, or less where somebody donates, or where a token leaves
+     something behind (T-MON-23, T-MON-26).
 """
 
 from ethereum.ercs import IERC20
@@ -71,7 +72,7 @@ def deposit(amount: uint256):
     if not success:
         errors._revert("ledger: token refused")
     held: uint256 = self._held(self)
-    self._check_moved(before, held, amount)
+    self._check_moved(before, held, amount, amount)
 
     if held > _MAX_TOKENS:
         errors._revert("ledger: too many tokens")
@@ -92,6 +93,48 @@ def withdraw(amount: uint256):
                   "ledger: token refused", "ledger: token moved another amount", or the
                   token's own.
     """
+    self._withdraw(amount, amount)
+
+
+@external
+def withdraw_at_least(amount: uint256, least: uint256):
+    """
+    @dev Like `withdraw`, but lets a token pass that moves less than it is asked to: takes
+         `amount` off the caller's free balance, and is refused unless the market gave, and
+         the caller received, at least `least` and at most `amount` (T-MON-25).
+    @notice For a token that has begun to charge for transfers, or that rounds: `withdraw`
+            would never let money out again (T-MON-19). What the token does not take from
+            the market stays there and belongs to nobody (T-MON-26). `Withdrawn` tells
+            `amount`; the token's own `Transfer` tells what arrived.
+    @param amount The amount to debit, in base units; it may be 0.
+    @param least The least that has to arrive, in base units, at most `amount`.
+    @custom:error "ledger: in arrears", "ledger: insufficient balance",
+                  "ledger: token refused", "ledger: token moved another amount", or the
+                  token's own.
+    """
+    self._withdraw(amount, least)
+
+
+@external
+def clear(user: address):
+    """
+    @dev Moves what stands on `user`'s invoice account, as far as the payer's free
+         balance goes (T-MON-12). Anybody may call it: without it, escrow released to a
+         user in arrears could be claimed by nobody.
+    @param user The account to clear; nothing to clear is no error.
+    """
+    balance: uint256 = self._cleared(user, self._balance[user])
+    self._balance[user] = balance
+
+
+@internal
+def _withdraw(amount: uint256, least: uint256):
+    """
+    @dev Clears the caller's invoice account as far as it goes, debits `amount` and has the
+         token pay it out; the market must give, and the caller receive, between `least`
+         and `amount` each.
+    @custom:error Those of `withdraw_at_least`.
+    """
     balance: uint256 = self._cleared(msg.sender, self._balance[msg.sender])
     self._check_no_arrears(msg.sender, balance)
     self._check_free(balance, amount)
@@ -106,20 +149,10 @@ def withdraw(amount: uint256):
         errors._revert("ledger: token refused")
     held_after: uint256 = self._held(self)
     owned_after: uint256 = self._held(msg.sender)
-    self._check_moved(held_after, held, amount)
-    self._check_moved(owned, owned_after, amount)
-
-
-@external
-def clear(user: address):
-    """
-    @dev Moves what stands on `user`'s invoice account, as far as the payer's free
-         balance goes (T-MON-12). Anybody may call it: without it, escrow released to a
-         user in arrears could be claimed by nobody.
-    @param user The account to clear; nothing to clear is no error.
-    """
-    balance: uint256 = self._cleared(user, self._balance[user])
-    self._balance[user] = balance
+    # Never more than was debited: what the others own stays covered, whatever the token does.
+    # A `least` above `amount` needs no check of its own: nothing lies between the two.
+    self._check_moved(held_after, held, least, amount)
+    self._check_moved(owned, owned_after, least, amount)
 
 
 @internal
@@ -240,10 +273,13 @@ def _held(owner: address) -> uint256:
 
 @internal
 @pure
-def _check_moved(low: uint256, high: uint256, amount: uint256):
+def _check_moved(low: uint256, high: uint256, least: uint256, most: uint256):
     """
-    @dev Reverts unless a balance changed by exactly `amount`, from `low` to `high`.
+    @dev Reverts unless a holding changed, from `low` to `high`, by `least` at least and by
+         `most` at most.
     @custom:error "ledger: token moved another amount".
     """
-    if low > high or unsafe_sub(high, low) != amount:
+    # Where `low` is above `high` the difference wraps around, and is not looked at.
+    moved: uint256 = unsafe_sub(high, low)
+    if low > high or moved < least or moved > most:
         errors._revert("ledger: token moved another amount")

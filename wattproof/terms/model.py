@@ -257,16 +257,20 @@ class Token:
         """Let the spender take up to the amount; 2^256 - 1 is without limit."""
         self.allowances[owner, spender] = amount
 
+    def check_transfer(self, owner: Address, amount: int) -> None:
+        """Refuse what `transfer` would."""
+        require(self.balances.get(owner, 0) >= amount, "erc20: transfer amount exceeds balance")
+
     def transfer(self, owner: Address, to: Address, amount: int) -> None:
         """Move tokens of the owner."""
-        require(self.balances.get(owner, 0) >= amount, "erc20: transfer amount exceeds balance")
+        self.check_transfer(owner, amount)
         self.balances[owner] -= amount
         self.balances[to] += amount
 
     def check_transfer_from(self, spender: Address, owner: Address, amount: int) -> None:
         """Refuse what `transfer_from` would: the allowance is tested before the balance."""
         require(self.allowances.get((owner, spender), 0) >= amount, "erc20: insufficient allowance")
-        require(self.balances.get(owner, 0) >= amount, "erc20: transfer amount exceeds balance")
+        self.check_transfer(owner, amount)
 
     def transfer_from(self, spender: Address, owner: Address, to: Address, amount: int) -> None:
         """Move tokens of the owner by its allowance."""
@@ -478,10 +482,21 @@ class Market:
 
     @entry_point
     def withdraw(self, amount: int, *, sender: Address, now: int) -> None:
-        """T-MON-2, T-MON-10, T-MON-15: what clearing will move is computed before the tests, moved after."""
+        """T-MON-2, T-MON-10, T-MON-15."""
+        self._pay_out(sender, amount, least=amount)
+
+    @entry_point
+    def withdraw_at_least(self, amount: int, least: int, *, sender: Address, now: int) -> None:
+        """T-MON-25."""
+        self._pay_out(sender, amount, least)
+
+    def _pay_out(self, sender: Address, amount: int, least: int) -> None:
+        """What clearing will move is computed before the tests, moved after. The token moves what it is asked to."""
         account, cleared = self.account(sender), self._clearable(sender)
         require(account.grid_account - cleared >= 0, "ledger: in arrears")
         require(account.balance + cleared >= amount, "ledger: insufficient balance")
+        self.token.check_transfer(self.address, amount)
+        require(least <= amount, "ledger: token moved another amount")  # T-MON-19, T-MON-25
         self.token.transfer(self.address, sender, amount)
         self._clear_and_tell(sender)
         self.accounts[sender].balance -= amount
