@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from eth_utils.crypto import keccak
 
 from tests.properties.frame_conditions import address_of
-from tests.properties.machine import Call, Decide, MarketMachine, move
+from tests.properties.machine import Call, Decide, MarketMachine, brought_in, move
 from verification.harness.choices import Choose
 from verification.harness.counters import holds
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MAX_CAPACITY, NEWCOMER, STRANGER, Lockstep
@@ -91,10 +91,8 @@ class Records:
                 self.capacities[args[0]] = args[1]
             case "revoke":
                 self.admitted.discard(args[0])
-            case "deposit":
-                self.paid_in += args[0]
-            case "withdraw":
-                self.paid_in -= args[0]
+            case "deposit" | "withdraw" | "withdraw_at_least":
+                self.paid_in += brought_in(function, args)
             case "submit_quote":
                 number = outcome.result or 0
                 self.quoted.add((sender, args[0]))
@@ -452,6 +450,7 @@ class Attackers(MarketMachine):
                     yield from (Attack(call, "ledger: in arrears") for call in self.business(name))
                 if account.balance < -account.grid_account:
                     yield Attack(Call("withdraw", (0,), name), "ledger: in arrears")
+                    yield Attack(Call("withdraw_at_least", (0, 0), name), "ledger: in arrears")
 
     def thieves(self) -> Iterator[Attack]:
         """A thief that has a sealed bid of its own, or a copy, opens it with what somebody else sealed."""
@@ -674,6 +673,10 @@ class Attackers(MarketMachine):
             beyond = account.balance + account.grid_account + 1
             for amount in (beyond, beyond + self.look().tokens, 2**256 - 1):
                 yield Attack(Call("withdraw", (amount,), owner), "ledger: insufficient balance")
+                yield Attack(Call("withdraw_at_least", (amount, 0), owner), "ledger: insufficient balance")
+            for least in (account.balance + 1, self.look().tokens + 1, 2**256 - 1):
+                beyond = Call("withdraw_at_least", (account.balance, least), owner)
+                yield Attack(beyond, "ledger: token moved another amount")
         for number, status in sorted(self.records.statuses.items()):
             if status == MATCHED and not self.phase_of(number) & (SETTLING | CLOSING):
                 yield Attack(Call("settle_quote", (number,), owner), "clock: wrong phase")

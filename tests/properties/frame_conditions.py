@@ -261,6 +261,7 @@ _TABLE = {
     "revoke": _revoke,
     "deposit": _payment,
     "withdraw": _payment,
+    "withdraw_at_least": _payment,
     "clear": _clear,
     "submit_quote": _submit_quote,
     "invalidate_quote": _invalidate_quote,

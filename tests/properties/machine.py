@@ -34,6 +34,26 @@ PERIODS = 2
 EVERYBODY = (*HOUSEHOLDS, "owner", "supplier", STRANGER, NEWCOMER)
 
 
+WITHDRAWALS = ("withdraw", "withdraw_at_least")
+PAYMENTS = ("deposit", *WITHDRAWALS)
+"""The calls by which tokens come into the market or leave it."""
+
+
+def brought_in(function: str, args: tuple[Any, ...]) -> int:
+    """What the caller of an accepted call brought into the market, in base units; below 0: took out of it.
+
+    For a token that moves exactly what it is asked to; what a withdrawal debits is its first argument.
+    """
+    if function not in PAYMENTS:
+        return 0
+    return -args[0] if function in WITHDRAWALS else args[0]
+
+
+def payment(function: str, amount: int) -> tuple[int, ...]:
+    """The arguments of a call of `PAYMENTS` that is to move exactly `amount` base units."""
+    return (amount, amount) if function == "withdraw_at_least" else (amount,)
+
+
 class Call(NamedTuple):
     """A call that a rule has drawn."""
 
@@ -476,7 +496,11 @@ class MarketMachine(RuleBasedStateMachine):
                 left = max(free + account.grid_account, 0)
                 cleared = (left, left + 1) if owes else ()
                 amounts = (0, 1, free // 2, max(free - 1, 0), free, free + 1, *cleared)
-                return Call("withdraw", (choose.one(amounts),), name)
+                amount = choose.one(amounts)
+                least = choose.one((None, None, None, 0, amount // 2, amount, amount + 1))
+                if least is None:
+                    return Call("withdraw", (amount,), name)
+                return Call("withdraw_at_least", (amount, least), name)
         return Call("clear", (name,), STRANGER)
 
     def draw_admission(self, choose: Choose) -> Call:

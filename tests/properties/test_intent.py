@@ -22,15 +22,14 @@ from tests.properties.ghost_ledger import (
     collateral_of,
     whole_day,
 )
-from tests.properties.machine import Call
+from tests.properties.machine import PAYMENTS, Call, brought_in
 from verification.harness.choices import Choose
 from verification.harness.counters import holds
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER
 from verification.harness.state import Observation
 from verification.harness.symbolic import salt_of
 
-CLEARING = ("deposit", "withdraw", "clear", "settle_account")
-OUTSIDE = ("deposit", "withdraw")
+CLEARING = (*PAYMENTS, "clear", "settle_account")
 RESERVING = ("submit_quote", "reveal_bid", "buy_surplus")
 
 
@@ -78,10 +77,6 @@ class Intent(GhostLedger):
         """Whose invoice account a clearing call touches."""
         return step.args[0] if step.function in ("clear", "settle_account") else step.sender
 
-    def _brought_in(self, step: Step) -> int:
-        """What the caller of a deposit brought into the market, in base units; below 0: took out of it."""
-        return {"deposit": 1, "withdraw": -1}[step.function] * step.args[0] if step.function in OUTSIDE else 0
-
     def _owed(self, step: Step) -> int:
         """What the supplier owes, before clearing, to whom a clearing call touches, in base units."""
         booked = sum(fields["amount"] for fields in step.named("AccountSettled"))
@@ -91,7 +86,7 @@ class Intent(GhostLedger):
         """The most that a call may take of somebody's free and reserved money, in base units."""
         if step.function in CLEARING:
             party, owed = self._party(step), self._owed(step)
-            most = -self._brought_in(step) if user == step.sender else 0
+            most = -brought_in(step.function, step.args) if user == step.sender else 0
             if user == party:
                 return most + max(-owed, 0)
             return most + (max(owed, 0) if user == self.lockstep.address("supplier") else 0)
@@ -104,7 +99,7 @@ class Intent(GhostLedger):
         """T-PARTY-2, T-MON-2, T-MON-4: whoever has less now has signed for it."""
         for user in step.after.accounts:
             lost = -step.worth(user)
-            if lost > 0 or (user == step.sender and step.function in OUTSIDE):
+            if lost > 0 or (user == step.sender and step.function in PAYMENTS):
                 allowed = self._allowed(step, user)
                 holds("C1-DEBIT-1", lost <= allowed, user=user, lost=lost, allowed=allowed, call=step.function)
 
@@ -135,7 +130,7 @@ class Intent(GhostLedger):
         """T-MON-7, T-MON-8: clearing moves money against the debt, never beyond it, and no escrow."""
         party, supplier, owed = self._party(step), self.lockstep.address("supplier"), self._owed(step)
         now = step.after.accounts.get(party, NOBODY).grid_account
-        paid, outside = owed - now, self._brought_in(step)
+        paid, outside = owed - now, brought_in(step.function, step.args)
         right = 0 <= paid <= owed or owed <= paid <= 0
         if party != supplier:
             right = right and step.moved(party)[0] == paid + outside and step.moved(supplier)[0] == -paid

@@ -13,7 +13,7 @@ import boa
 
 from tests.properties.attackers import SETTLING, STRANGER, Attackers, Records
 from tests.properties.frame_conditions import Change, Made, address_of, allowed, changes, outside, time_frame
-from tests.properties.machine import EVERYBODY, Call, move
+from tests.properties.machine import EVERYBODY, PAYMENTS, Call, brought_in, move
 from verification.harness.choices import Choose
 from verification.harness.context import note
 from verification.harness.counters import holds
@@ -194,7 +194,7 @@ class Only(Attackers):
         A deposit or a withdrawal also clears the invoice account that somebody has who was in once.
         """
         own = {call.sender}
-        if call.function in ("deposit", "withdraw") and before.accounts[call.sender].grid_account:
+        if call.function in PAYMENTS and before.accounts[call.sender].grid_account:
             own.add(call.supplier)
         moved = [
             user
@@ -291,9 +291,7 @@ class Only(Attackers):
     def watch_flows(self, call: Made, before: Observation, after: Observation, outcome: Outcome) -> None:
         """Whose money moved: in the market, outside, and on the invoice accounts."""
         line, me = self.lockstep.trace.last, call.sender
-        paid = {"deposit": 1, "withdraw": -1}.get(call.function, 0) * (call.args[0] if call.args else 0)
-        if call.function not in ("deposit", "withdraw"):
-            paid = 0
+        paid = brought_in(call.function, call.args)
         gains = {
             user: account.balance + account.reserved - self.wealth(before, user)
             for user, account in after.accounts.items()
@@ -318,7 +316,7 @@ class Only(Attackers):
 
     def watch_invoices(self, call: Made, before: Observation, after: Observation, outcome: Outcome, paid: int) -> None:
         """An invoice account moves by what a settlement books, and by what clearing moves between user and supplier."""
-        party = {"deposit": call.sender, "withdraw": call.sender}.get(call.function)
+        party = call.sender if call.function in PAYMENTS else None
         if call.function in ("clear", "settle_account"):
             party = call.args[0]
         if party is None or party == call.supplier:
@@ -406,7 +404,7 @@ class Only(Attackers):
         match call.function:
             case "register" | "authorize" | "revoke":
                 holds("C4-FRAME-1", good, **seen)
-            case "deposit" | "withdraw" | "clear":
+            case "deposit" | "withdraw" | "withdraw_at_least" | "clear":
                 holds("C4-FRAME-2", good, **seen)
             case "submit_quote" | "invalidate_quote":
                 holds("C4-FRAME-3", good, **seen)
@@ -501,6 +499,7 @@ class Refusals(Attackers):
             "revoke": (choose.one(people),),
             "deposit": (amount,),
             "withdraw": (amount,),
+            "withdraw_at_least": (amount, choose.one((0, amount, 2**256 - 1))),
             "submit_quote": (period, amount, price),
             "invalidate_quote": (quote_id,),
             "reveal_bid": (quote_id, price, amount, bytes(32)),

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.properties.machine import PAYMENTS, payment
 from tests.properties.runs import (
     Quoted,
     Run,
@@ -219,9 +220,9 @@ def neighbourhoods(draw: st.DrawFn) -> tuple[list[Step], list[Step], list[bool]]
         steps = [*trade.steps(), *finale(trade)]
         for place in draw(st.lists(st.integers(0, len(steps) - 1), max_size=4)):
             at = steps[place]
-            call = draw(st.sampled_from(["deposit", "withdraw", "clear"]))
+            call = draw(st.sampled_from([*PAYMENTS, "clear"]))
             who = draw(st.sampled_from((*HOUSEHOLDS, "supplier", STRANGER)))
-            args = (who,) if call == "clear" else (draw(st.sampled_from([0, 1, 17, 10**7, 10**10])),)
+            args = (who,) if call == "clear" else payment(call, draw(st.sampled_from([0, 1, 17, 10**7, 10**10])))
             steps.insert(place, Step(at.phase, at.period, call, args, who))
         plans.append(steps)
     seed = random.Random(draw(st.integers(0, 2**32)))
@@ -538,7 +539,7 @@ def test_the_order_of_open_calls_does_not_matter(day: tuple[str, list[Trade], di
     money=st.lists(
         st.tuples(
             st.integers(0, 60),
-            st.sampled_from(["deposit", "withdraw"]),
+            st.sampled_from(PAYMENTS),
             st.sampled_from(HOUSEHOLDS),
             st.sampled_from([0, 1, 10**6]),
         ),
@@ -556,7 +557,7 @@ def test_gifts_belong_to_nobody(
         steps = [step for _, step in merged(one.steps(), two.steps(), run.now, run.tariff, ways[2])] + finale(one, two)
         for place, call, name, amount in money:
             here = steps[place % len(steps)]
-            steps.insert(place % len(steps), Step(here.phase, here.period, call, (amount,), name))
+            steps.insert(place % len(steps), Step(here.phase, here.period, call, payment(call, amount), name))
         base, state = played(run, steps)
         before = run.env.get_balance(run.target)
         with run.branch() as copy:

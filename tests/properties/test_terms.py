@@ -26,7 +26,8 @@ from wattproof.terms import model
 from wattproof.terms.model import Phase
 
 ENTRY_POINTS = (
-    *("clear", "deposit", "withdraw", "authorize", "revoke", "transfer_ownership", "accept_ownership", "register"),
+    *("clear", "deposit", "withdraw", "withdraw_at_least", "authorize", "revoke"),
+    *("transfer_ownership", "accept_ownership", "register"),
     *(
         "submit_quote",
         "invalidate_quote",
@@ -119,6 +120,8 @@ class Terms(MarketMachine):
                 return Call(function, (), successor if successor and choose.number(0, 3) else anybody)
             case "deposit" | "withdraw":
                 return Call(function, (number(choose, 1000),), anybody)
+            case "withdraw_at_least":
+                return Call(function, (number(choose, 1000), number(choose, 1000)), anybody)
             case "clear":
                 return Call(function, (trader,), anybody)
             case "submit_quote":

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.properties.machine import PAYMENTS, WITHDRAWALS, payment
 from tests.properties.runs import (
     Quoted,
     Run,
@@ -129,10 +130,41 @@ whims = st.one_of(
 AMOUNTS = st.sampled_from([0, 1, 5, 1000, FUNDS - 1, FUNDS, FUNDS + 1, 2**256 - 5]) | st.integers(0, 2 * FUNDS)
 """Base units. The last number makes a token whose sums wrap around move 5 the wrong way."""
 
-moves = st.tuples(
-    st.sampled_from(["deposit", "withdraw"]), st.sampled_from((*HOUSEHOLDS[:3], STRANGER)), AMOUNTS, whims
+MISSING = st.sampled_from([0, 0, 1, 1, 5, 10**6, 2**256, -1])
+"""How much less than the amount may arrive of a withdrawal that says so, in base units; below 0 it is more."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A deposit or withdrawal of `amount` of which `least` must arrive, both in base units, and what the token does.
+
+    A `call` of "hold" is none: the token lets `who` hold `amount` from now on.
+    """
+
+    call: str
+    who: str
+    amount: int
+    least: int
+    whim: Whim = Whim()
+
+    @classmethod
+    def of(cls, call: str, who: str, amount: int, missing: int, whim: Whim) -> Attempt:
+        """One where `missing` may be missing, if the call is one in which anything may."""
+        least = amount - missing if call == "withdraw_at_least" else amount
+        return cls(call, who, amount, min(max(least, 0), 2**256 - 1), whim)
+
+    @property
+    def args(self) -> tuple[int, ...]:
+        """What the call is made with."""
+        return (self.amount, self.least) if self.call == "withdraw_at_least" else (self.amount,)
+
+
+moves = st.builds(
+    Attempt.of, st.sampled_from(PAYMENTS), st.sampled_from((*HOUSEHOLDS[:3], STRANGER)), AMOUNTS, MISSING, whims
 )
-thefts = st.tuples(st.just("hold"), st.just("market") | st.sampled_from(HOUSEHOLDS[:3]), AMOUNTS, st.just(Whim()))
+thefts = st.builds(
+    Attempt, st.just("hold"), st.just("market") | st.sampled_from(HOUSEHOLDS[:3]), AMOUNTS, least=st.just(0)
+)
 
 
 @dataclass
@@ -144,14 +176,16 @@ class Ledger:
     holding: dict[str, int]
     lies: dict[str, int] = field(default_factory=dict)
     honest: bool = True
+    left_behind: int = 0
 
     def reported(self, who: str) -> int:
         """What `balanceOf` answers."""
         return (self.holding.get(who, 0) + self.lies.get(who, 0)) % 2**256
 
-    def verdict(self, call: str, who: str, amount: int, whim: Whim) -> tuple[bool, str | None]:
-        """Whether a call must be accepted, and else its reason; an accepted call is booked."""
-        if call == "withdraw" and amount > self.free.get(who, 0):
+    def verdict(self, attempt: Attempt, who: str) -> tuple[bool, str | None]:
+        """Whether the call of an address must be accepted, and else its reason; an accepted call is booked."""
+        call, amount, whim = attempt.call, attempt.amount, attempt.whim
+        if call in WITHDRAWALS and amount > self.free.get(who, 0):
             return False, "ledger: insufficient balance"
         if whim.frozen:
             return False, "token: frozen"
@@ -162,29 +196,34 @@ class Ledger:
         self.holding[taker] = (holding.get(taker, 0) + amount + whim.given) % 2**256
         for liar, lie in ((self.market, whim.market), (who, whim.caller)):
             self.lies[liar] = lies.get(liar, 0) + lie
-        refusal = self._refusal(call, before, (self.reported(self.market), self.reported(who)), amount, whim.answer)
+        after = self.reported(self.market), self.reported(who)
+        refusal = self._refusal(attempt, before, after)
         if refusal is not None:
             self.holding, self.lies = holding, lies
             return False, refusal or None
-        self.free[who] = self.free.get(who, 0) + (amount if call == "deposit" else -amount)
+        booked = amount if call == "deposit" else -amount
+        self.free[who] = self.free.get(who, 0) + booked
+        self.left_behind += after[0] - before[0] - booked
         self.honest = self.honest and not whim.market
         return True, None
 
     @staticmethod
-    def _refusal(call: str, before: tuple[int, int], after: tuple[int, int], amount: int, answer: bytes) -> str | None:
+    def _refusal(attempt: Attempt, before: tuple[int, int], after: tuple[int, int]) -> str | None:
         """The reason for which the market refuses, empty where it names none; None where it accepts."""
+        answer = attempt.whim.answer
         if answer and (len(answer) < 32 or answer[:32] not in (TRUE, FALSE)):
             return ""
         if answer and answer[:32] == FALSE:
             return "ledger: token refused"
         gained, received = after[0] - before[0], after[1] - before[1]
-        exact = gained == amount if call == "deposit" else gained == -amount and received == amount
-        return None if exact else "ledger: token moved another amount"
+        moved = (gained,) if attempt.call == "deposit" else (-gained, received)
+        agreed = all(attempt.least <= each <= attempt.amount for each in moved)
+        return None if agreed else "ledger: token moved another amount"
 
 
 @given(st.lists(moves | moves | moves | thefts, min_size=5, max_size=20))
-def test_books_follow_what_the_token_reports(calls: list[tuple[str, str, int, Whim]]) -> None:
-    """T-MON-1, T-MON-2, T-MON-18 to T-MON-20, T-MON-23, T-GUA-7: call by call, over everybody's books."""
+def test_books_follow_what_the_token_reports(calls: list[Attempt]) -> None:
+    """T-MON-1, T-MON-2, T-MON-18 to T-MON-20, T-MON-23, T-MON-25, T-GUA-7: call by call, over everybody's books."""
     odd, token, _, _ = markets()
     counters.tallies["histories"] += 1
     with odd.branch() as run:
@@ -194,18 +233,20 @@ def test_books_follow_what_the_token_reports(calls: list[tuple[str, str, int, Wh
         free = {run.names[name]: before["account", name].balance for name in run.watched}
         holding = {who: token.holding(who) for who in address.values()}
         wanted = Ledger(run.target, free, holding)
-        for call, name, amount, whim in calls:
+        for attempt in calls:
+            name, whim = attempt.who, attempt.whim
             who = address[name]
-            if call == "hold":
-                token.hold(who, amount)
-                wanted.holding[who] = amount
+            if attempt.call == "hold":
+                token.hold(who, attempt.amount)
+                wanted.holding[who] = attempt.amount
                 wanted.honest = wanted.honest and name != "market"
                 continue
+            owned = token.holding(run.target), token.holding(who)
             token.behave(whim.answer, whim.taken, whim.given, run.target, whim.market, who, whim.caller, whim.frozen)
-            done = run.call(call, amount, sender=name)
-            accepted, reason = wanted.verdict(call, who, amount, whim)
+            done = run.call(attempt.call, *attempt.args, sender=name)
+            accepted, reason = wanted.verdict(attempt, who)
             now = run.state()
-            told = dict(call=call, who=name, amount=amount, whim=whim, got=(done.accepted, done.reason))
+            told = dict(attempt=attempt, got=(done.accepted, done.reason))
             holds("C5-TOKEN-1", done.accepted == accepted, wanted=accepted, **told)
             holds("C5-TOKEN-2", done.reason == reason, when=not accepted, wanted=reason, **told)
             for account in run.watched:
@@ -217,7 +258,12 @@ def test_books_follow_what_the_token_reports(calls: list[tuple[str, str, int, Wh
             holds("C5-TOKEN-3", same, **told)
             books = sum(wanted.free.values())
             held = token.holding(run.target)
-            holds("C5-TOKEN-4", held == books, when=wanted.honest, held=held, books=books, **told)
+            left = wanted.left_behind
+            holds("C5-TOKEN-4", held == books + left, when=wanted.honest, held=held, books=books, left=left, **told)
+            gave, received = owned[0] - held, token.holding(who) - owned[1]
+            covered = gave <= attempt.amount and received >= attempt.least
+            paid_out = attempt.call in WITHDRAWALS and done.accepted and not (whim.market or whim.caller)
+            holds("C5-TOKEN-12", covered, when=paid_out, gave=gave, received=received, **told)
 
 
 # ---- a token that fails while a trade is under way ---------------------------------------------------
@@ -236,14 +282,14 @@ def failing(draw: st.DrawFn) -> tuple[Trade, int, list[str], list[tuple[str, str
     """A trade, the step before which the token fails, in which ways, and who then tries to move money."""
     names = draw(st.permutations(HOUSEHOLDS))
     trade = draw(trades("A", names[0], names[1:], FIRST, TARIFF, silence=names))
-    tries = st.tuples(st.sampled_from(["deposit", "withdraw"]), st.sampled_from(names), st.sampled_from([0, 1, 10**6]))
+    tries = st.tuples(st.sampled_from(PAYMENTS), st.sampled_from(names), st.sampled_from([0, 1, 10**6]))
     fates = draw(st.lists(st.sampled_from(FATES), max_size=1))
     return trade, draw(st.integers(0, 30)), ["gone", *fates], draw(st.lists(tries, min_size=1, max_size=3))
 
 
 @given(failing())
 def test_a_trade_outlives_its_token(story: tuple[Trade, int, list[str], list[tuple[str, str, int]]]) -> None:
-    """T-GUA-7, T-GUA-9, T-MON-21: no call but `deposit` and `withdraw` needs the token, and both come back with it."""
+    """T-GUA-7, T-GUA-9, T-MON-21: no call but deposits and withdrawals needs the token, and they come back with it."""
     trade, place, fates, tries = story
     odd, token, _, _ = markets()
     counters.tallies["histories"] += 1
@@ -277,7 +323,7 @@ def _outlive(
     _fail(run, token, fate)
     for call, name, amount in tries:
         before = run.state()
-        done = run.call(call, amount, sender=name)
+        done = run.call(call, *payment(call, amount), sender=name)
         after = run.state()
         holds("C5-TOKEN-5", not done.accepted and after == before, fate=fate, call=call, **differences(before, after))
     outcomes = outcomes + run.play(steps)
@@ -337,6 +383,7 @@ BACK: dict[str, tuple[Phase, tuple[Any, ...]]] = {
     "revoke": (Phase.BIDDING, ("misty",)),
     "deposit": (Phase.BIDDING, (5,)),
     "withdraw": (Phase.BIDDING, (5,)),
+    "withdraw_at_least": (Phase.BIDDING, (5, 5)),
     "clear": (Phase.BIDDING, ("misty",)),
     "submit_quote": (Phase.BIDDING, (LATER, 10, 8)),
     "invalidate_quote": (Phase.BIDDING, (Quoted("T"),)),
@@ -378,7 +425,7 @@ FIXED = {
     **dict.fromkeys(("owner", "pending_owner", "eip712Domain", "frame", "TOKEN", "SUPPLIER", "SBP", "SSP"), ()),
     **dict.fromkeys(("SERVICE_FEE", "PERIOD_LENGTH", "WINDOW", "PRIORITY_STEP", "RANK_BY_PRICE", "MARKET"), ()),
 }
-"""Views of what `deposit` and `withdraw` never change."""
+"""Views of what deposits and withdrawals never change."""
 
 
 def _prepare(run: Run, name: str, phase: Phase) -> tuple[str, bytes]:
@@ -417,7 +464,7 @@ def _prepare(run: Run, name: str, phase: Phase) -> tuple[str, bytes]:
 
 @given(
     name=st.sampled_from(sorted(BACK)),
-    move=st.sampled_from(["deposit", "withdraw"]),
+    move=st.sampled_from(PAYMENTS),
     amount=st.sampled_from([0, 1, 1000, FUNDS]),
     insists=st.booleans(),
 )
@@ -431,11 +478,11 @@ def test_nobody_comes_back_in(name: str, move: str, amount: int, insists: bool) 
         with run.branch() as honest:
             welcome = honest.raw(data, honest.names["token"]).accepted
         with run.branch() as honest:
-            honest.call(move, amount, sender="breezy")
+            honest.call(move, *payment(move, amount), sender="breezy")
             wanted = storage_dump(run.env, run.target)
         before = storage_dump(run.env, run.target)
         token.call_back(run.target, data, insists)
-        done = run.call(move, amount, sender="breezy")
+        done = run.call(move, *payment(move, amount), sender="breezy")
         end = storage_dump(run.env, run.target)
         called, succeeded, answered = token.called(), token.succeeded(), token.answered()
         inner = dict(back=name, outer=move, called=called, succeeded=succeeded, answered=answered)
@@ -447,7 +494,7 @@ def test_nobody_comes_back_in(name: str, move: str, amount: int, insists: bool) 
 
 @given(
     name=st.sampled_from([*VIEWS, *FIXED]),
-    move=st.sampled_from(["deposit", "withdraw"]),
+    move=st.sampled_from(PAYMENTS),
     amount=st.sampled_from([0, 1, 1000, FUNDS]),
     when=st.sampled_from(["asked for a holding", "moving"]),
 )
@@ -464,7 +511,7 @@ def test_nobody_looks_in(name: str, move: str, amount: int, when: str) -> None:
             token.call_back(asked, data, False)
         else:
             token.call_back_when_asked(asked, data)
-        done = run.call(move, amount, sender="breezy")
+        done = run.call(move, *payment(move, amount), sender="breezy")
         end = storage_dump(run.env, run.target)
         fixed = name in FIXED
         if when == "moving":
@@ -479,7 +526,7 @@ def test_nobody_looks_in(name: str, move: str, amount: int, when: str) -> None:
 # ---- no token at all -----------------------------------------------------------------------------------
 
 
-@given(move=st.sampled_from(["deposit", "withdraw"]), amount=st.sampled_from([0, 1, 2**256 - 1]), gift=st.booleans())
+@given(move=st.sampled_from(PAYMENTS), amount=st.sampled_from([0, 1, 2**256 - 1]), gift=st.booleans())
 def test_no_token_no_money(move: str, amount: int, gift: bool) -> None:
     """T-MON-18, T-MON-20: an address without a program answers nothing to everything, and that is not a yes."""
     odd, _, _, _ = markets()
@@ -491,7 +538,7 @@ def test_no_token_no_money(move: str, amount: int, gift: bool) -> None:
         if gift:
             run.env.set_balance(nothing, 10**18)
         before = storage_dump(run.env, run.target)
-        done = run.call(move, amount, sender=HOUSEHOLDS[0])
-        reason = "ledger: insufficient balance" if move == "withdraw" and amount else None
+        done = run.call(move, *payment(move, amount), sender=HOUSEHOLDS[0])
+        reason = "ledger: insufficient balance" if move in WITHDRAWALS and amount else None
         holds("C5-TOKEN-11", (done.accepted, done.reason) == (False, reason), move=move, amount=amount, got=done)
         holds("C5-TOKEN-11", storage_dump(run.env, run.target) == before, move=move)

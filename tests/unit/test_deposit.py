@@ -406,6 +406,7 @@ CHANGING = [
     ("revoke", ("0x" + "11" * 20,)),
     ("deposit", (0,)),
     ("withdraw", (0,)),
+    ("withdraw_at_least", (0, 0)),
     ("clear", ("0x" + "11" * 20,)),
     ("submit_quote", (0, 0, 0)),
     ("invalidate_quote", (1,)),
@@ -445,6 +446,9 @@ Owner and successor, which no deposit can change, answer at any time, as do a le
 
 CALLS = [pytest.param(name, arguments, id=name) for name, arguments in CHANGING + LOOKING]
 
+MOVES = {"deposit": (200,), "withdraw": (200,), "withdraw_at_least": (200, 200)}
+"""The calls during which the market waits for its token, with arguments that move 200."""
+
 
 def address_of(market: Any, name: str) -> str:
     """Who answers that call: the market, or its lens."""
@@ -456,7 +460,7 @@ def calldata_of(market: Any, name: str, arguments: tuple[Any, ...]) -> bytes:
     return getattr(market, name).prepare_calldata(*arguments)
 
 
-@pytest.mark.parametrize("move", ["deposit", "withdraw"])
+@pytest.mark.parametrize("move", MOVES)
 @pytest.mark.parametrize(("name", "arguments"), CALLS)
 def test_lets_no_call_back_in(stage: Stage, hostile: Hostile, move: str, name: str, arguments: tuple[Any, ...]) -> None:
     """T-MON-21: refused without a reason while the market waits for its token, whatever is asked.
@@ -467,7 +471,7 @@ def test_lets_no_call_back_in(stage: Stage, hostile: Hostile, move: str, name: s
     data = calldata_of(hostile.market, name, arguments)
     hostile.token.call_back(address_of(hostile.market, name), data, False)
 
-    getattr(hostile.market, move)(200, sender=hostile.caller)
+    getattr(hostile.market, move)(*MOVES[move], sender=hostile.caller)
 
     assert hostile.token.called() is True
     assert (hostile.token.succeeded(), hostile.token.answered()) == (False, b"")
@@ -477,8 +481,8 @@ def test_lets_no_call_back_in(stage: Stage, hostile: Hostile, move: str, name: s
     assert hostile.state() == ((700, 300, 700) if move == "deposit" else (300, 700, 300))
 
 
-@pytest.mark.parametrize("move", ["deposit", "withdraw"])
-@pytest.mark.parametrize(("name", "arguments"), [CALLS[3], CALLS[4], CALLS[5]])
+@pytest.mark.parametrize("move", MOVES)
+@pytest.mark.parametrize(("name", "arguments"), CALLS[3:7])
 def test_refuses_the_whole_call_where_the_token_insists(
     stage: Stage, hostile: Hostile, move: str, name: str, arguments: tuple[Any, ...]
 ) -> None:
@@ -486,12 +490,12 @@ def test_refuses_the_whole_call_where_the_token_insists(
     hostile.market.deposit(500, sender=hostile.caller)
     hostile.token.call_back(hostile.market.address, calldata_of(hostile.market, name, arguments), True)
 
-    calldata = calldata_of(hostile.market, move, (200,))
+    calldata = calldata_of(hostile.market, move, MOVES[move])
     assert stage.raw(calldata, sender=hostile.caller, to=hostile.market) == (False, b"")
     assert hostile.state() == (500, 500, 500)
 
 
-@pytest.mark.parametrize("move", ["deposit", "withdraw"])
+@pytest.mark.parametrize("move", MOVES)
 @pytest.mark.parametrize(("name", "arguments"), [pytest.param(*look, id=look[0]) for look in LOOKING])
 def test_lets_no_look_in_while_it_asks_for_its_holding(
     stage: Stage, hostile: Hostile, move: str, name: str, arguments: tuple[Any, ...]
@@ -501,7 +505,7 @@ def test_lets_no_look_in_while_it_asks_for_its_holding(
     data = calldata_of(hostile.market, name, arguments)
     hostile.token.call_back_when_asked(address_of(hostile.market, name), data)
 
-    calldata = calldata_of(hostile.market, move, (200,))
+    calldata = calldata_of(hostile.market, move, MOVES[move])
     assert stage.raw(calldata, sender=hostile.caller, to=hostile.market) == (False, b"")
     assert hostile.state() == (500, 500, 500)
 

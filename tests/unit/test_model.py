@@ -303,6 +303,18 @@ def test_the_token_refuses_for_its_own_reasons_allowance_first() -> None:
     assert names(market) == ["Withdrawn"]
 
 
+def test_a_withdrawal_at_least_pays_the_amount_unless_the_least_is_above_it() -> None:
+    market = new_market()
+    fund(market, "user", 9)
+    outside = market.token.balances["user"]
+    refused("ledger: insufficient balance", market, "withdraw_at_least", 10, 0, sender="user", now=0)
+    refused("ledger: token moved another amount", market, "withdraw_at_least", 9, 10, sender="user", now=0)
+    market.withdraw_at_least(4, 0, sender="user", now=0)
+    market.withdraw_at_least(5, 5, sender="user", now=0)
+    assert market.events == [("Withdrawn", {"account": "user", "amount": 5})]
+    assert (market.held, market.token.balances["user"] - outside) == (0, 9)
+
+
 def test_clearing_pays_as_far_as_free_money_goes(market: Market) -> None:
     # The first buyer wins 600 Wh and imports 1000; of the 600 it receives all.
     read(market, "prosumer", exported=1000)

@@ -624,6 +624,7 @@ def test_arrears_stop_new_business_and_withdrawals(stage: Stage) -> None:
             "reveal": lambda: market.reveal_bid(opened, 100, 10, SALT, sender=who),
             "buy": lambda: market.buy_surplus(opened, 10, sender=who),
             "withdraw": lambda: market.withdraw(0, sender=who),
+            "withdraw at least": lambda: market.withdraw_at_least(0, 0, sender=who),
         }
         refused = []
         for name, call in calls.items():
@@ -635,7 +636,7 @@ def test_arrears_stop_new_business_and_withdrawals(stage: Stage) -> None:
                         refused.append(name)
         return refused
 
-    everything = ["quote", "bid", "reveal", "buy", "withdraw"]
+    everything = ["quote", "bid", "reveal", "buy", "withdraw", "withdraw at least"]
     assert attempts() == everything
     stage.fund(who, 1_799)
     assert attempts() == everything, "one base unit is owed"

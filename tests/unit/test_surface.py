@@ -47,6 +47,7 @@ CALLS = [
     "revoke(address user)",
     "deposit(uint256 amount)",
     "withdraw(uint256 amount)",
+    "withdraw_at_least(uint256 amount, uint256 least)",
     "clear(address user)",
     "submit_quote(uint256 period, uint256 volume, uint256 price) -> uint256",
     "invalidate_quote(uint256 quote_id)",
@@ -227,7 +228,7 @@ def test_implements_the_interface_file_and_adds_the_domain_alone() -> None:
     functions = set(re.findall(r"^def (\w+)\(", source, re.MULTILINE))
     events = set(re.findall(r"^event (\w+):", source, re.MULTILINE))
 
-    assert len(functions) == 24
+    assert len(functions) == 25
     assert set(entries("function")) - functions == {"eip712Domain"}
     assert functions - set(entries("function")) == set()
     # Ownership's two events are snekmate's.
@@ -337,6 +338,7 @@ WITH_ARGUMENTS = [function for function in FUNCTIONS if function.values[0]["inpu
         "_transfer_ownership(address)",
         "transferOwnership(address)",
         "withdraw(uint256,address)",
+        "withdraw_at_least(uint256)",
         "withdraw()",
         "deposit()",
         "pause()",

@@ -439,11 +439,14 @@ class _Author(Driver[Outcome]):
         rng, name = self.rng, self.rng.choice(names)
         who = self.address(name)
         free, outside = self.model.account(who).balance, self.model.token.balances.get(who, 0)
-        match rng.choice(("deposit", "withdraw", "clear", "transfer", "redeem")):
+        match rng.choice(("deposit", "withdraw", "withdraw_at_least", "clear", "transfer", "redeem")):
             case "deposit":
                 self.attempt("deposit", rng.choice((1, outside // 2, outside, outside + 1)), sender=name)
             case "withdraw":
                 self.attempt("withdraw", rng.choice((1, free // 3, free, free + 1)), sender=name)
+            case "withdraw_at_least":
+                amount = rng.choice((1, free // 3, free, free + 1))
+                self.attempt("withdraw_at_least", amount, rng.choice((0, amount, amount + 1)), sender=name)
             case "clear":
                 self.attempt("clear", who, sender=STRANGER)
             case "transfer" if outside:

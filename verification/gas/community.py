@@ -51,6 +51,7 @@ EVENTS = {
     "revoke": "Revoked",
     "deposit": "Deposited",
     "withdraw": "Withdrawn",
+    "withdraw_at_least": "Withdrawn",
     "submit_quote": "QuoteSubmitted",
     "invalidate_quote": "QuoteInvalidated",
     "submit_bid": "BidSealed",

@@ -366,6 +366,8 @@ class History:
             for step, function, args, sender in (
                 ("deposit, a later one", "deposit", (CREDITS,), consumer),
                 ("withdraw", "withdraw", (CREDITS,), consumer),
+                ("deposit, a later one", "deposit", (CREDITS,), consumer),
+                ("withdraw at least", "withdraw_at_least", (CREDITS, CREDITS), consumer),
                 ("clear, nothing there", "clear", (consumer,), consumer),
                 ("revoke", "revoke", (consumer,), "owner"),
                 ("authorise again", "authorize", (consumer, self._capacities[consumer]), "owner"),

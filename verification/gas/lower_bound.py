@@ -124,6 +124,7 @@ _TOKEN_OUT = (
     _new("the token's balance of the recipient"),
     Item(2 * WARM, "read both balances again"),
 )
+_WITHDRAWN = (*_TOKEN_OUT, _change("the balance record"))
 _BOUGHT = (
     _TRADER,
     _change("the balance record: the escrow is reserved"),
@@ -150,7 +151,8 @@ STEPS: dict[str, tuple[Item, ...]] = {
     "revoke": (_OWNER, _change("the user: not authorised")),
     "deposit, the first": (*_TOKEN_IN, _new("the balance record")),
     "deposit, a later one": (*_TOKEN_IN, _change("the balance record")),
-    "withdraw": (*_TOKEN_OUT, _change("the balance record")),
+    "withdraw": _WITHDRAWN,
+    "withdraw at least": _WITHDRAWN,
     "clear, nothing there": (_read("the balance record: whether the invoice account is zero"),),
     "quote, the first of its period": (*_QUOTED, _new("the period's totals")),
     "quote, a further one of its period": (*_QUOTED, _change("the period's totals")),

@@ -260,7 +260,7 @@ class Gas:
         self.largest[function] = max(self.largest[function], gas)
 
 
-ONCE = ("register", "authorize", "deposit", "withdraw")
+ONCE = ("register", "authorize", "deposit", "withdraw", "withdraw_at_least")
 """Calls that are not part of a half-hour's trade."""
 
 

@@ -34,7 +34,7 @@ from tests.properties.profit.arena import (
 )
 from wattproof.terms.model import Phase
 
-ALWAYS = ("deposit", "withdraw", "clear", "register")
+ALWAYS = ("deposit", "withdraw", "withdraw_at_least", "clear", "register")
 OPEN = {
     Phase.BIDDING: ("submit_quote", "submit_bid", "invalidate_quote"),
     Phase.REVEALING: ("reveal_bid",),
@@ -154,7 +154,8 @@ def _about_money(self: Coalition, history: History, move: Move, who: str) -> boo
     amount = _pick(
         (0, 1, account.balance // 2, account.balance, account.balance + max(account.grid_account, 0)), move.first
     )
-    return history.call(move.function, who, amount) and _note(history, who, move.function, amount)
+    args = (amount, _pick((0, amount, amount + 1), move.second)) if move.function == "withdraw_at_least" else (amount,)
+    return history.call(move.function, who, *args) and _note(history, who, move.function, *args)
 
 
 def _about_user(self: Coalition, history: History, move: Move, who: str) -> bool:
@@ -234,6 +235,7 @@ def _submit_reading(self: Coalition, history: History, move: Move, who: str) -> 
 _CALLS: dict[str, Callable[[Coalition, History, Move, str], bool]] = {
     "deposit": _about_money,
     "withdraw": _about_money,
+    "withdraw_at_least": _about_money,
     "clear": _about_user,
     "register": _register,
     "authorize": _authorize,

@@ -13,6 +13,7 @@ from eth_utils.crypto import keccak
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from tests.properties.machine import brought_in
 from tests.properties.test_bounds import full_quote
 from verification.harness import presets
 from verification.harness.counters import holds
@@ -385,6 +386,7 @@ def test_08_nothing_is_final_twice(volume: int, wanted: int, percent: int, again
 STRANGERS_CALLS = (
     "deposit",
     "withdraw",
+    "withdraw_at_least",
     "clear",
     "submit_quote",
     "submit_bid",
@@ -404,6 +406,8 @@ def _tried(d: Day, function: str, number: int, name: str, sender: str) -> Outcom
     match function:
         case "authorize":
             args = (name, number)
+        case "withdraw_at_least":
+            args = (number, number // 2)
         case "submit_quote":
             args = (d.period, number, d.low)
         case "submit_bid":
@@ -450,7 +454,7 @@ def test_09_a_stranger_credits_nobody(plan: list[tuple[str, list[tuple[str, int,
             for function, number, name in calls:
                 amount = number % 1000 if function == "deposit" else number
                 if _tried(d, function, amount, name, STRANGER).accepted:
-                    paid += {"deposit": amount, "withdraw": -amount}.get(function, 0)
+                    paid += brought_in(function, (amount,))
         gain = {name: d.wealth(name) - wealth for name, wealth in before.items()}
         holds("C4-SEEN-9", gain.pop(STRANGER) == paid, paid=paid)
         holds("C4-SEEN-9", not any(gain.values()), gains=gain)
