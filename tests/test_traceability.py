@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from verification import git
-from verification.invariants import ID, ROOT, Invariant, clauses_cited, invariants
+from verification.invariants import ID, ROOT, Invariant, clauses_cited, invariants, points
 
 FAULTS = sorted((ROOT / "tests" / "properties" / "faults").glob("*.patch"))
 KINDS = {"safety", "conservation", "transition", "liveness", "metamorphic", "intent"}
@@ -132,3 +132,19 @@ def test_every_fault_fits_the_contract_of_now(patch: Path) -> None:
         git.apply(patch, ROOT, check=True)
     except git.GitFailed as problem:
         pytest.fail(f"{problem}: make the change anew, and run `make faults`")
+
+
+def test_every_risk_of_the_terms_is_a_residual_risk() -> None:
+    """Annex D and "Residual risks" name the same risks; what the report lists comes from the latter."""
+    known = re.findall(r"^- \*\*(D\d+) ", (ROOT / "docs" / "terms.md").read_text(), re.MULTILINE)
+    told = {name for risk in points("Residual risks", ROOT) for name in re.findall(r"\bD\d+\b", risk)}
+    assert known == [f"D{number}" for number in range(1, len(known) + 1)]
+    assert sorted(set(known) ^ told) == []
+
+
+@pytest.mark.parametrize("clause", ["T-MON-19", "T-MON-25"])
+def test_the_report_tells_what_a_token_can_do_to_money(clause: str) -> None:
+    """A token may round, rebase, charge, pause or bar somebody: who is held to that clause reads what it leaves open."""
+    (risk,) = [risk for risk in points("Residual risks", ROOT) if clause in clauses_cited(risk)]
+    for word in ("charge", "rounds", "rebase", "pauses", "bars"):
+        assert word in risk
