@@ -144,7 +144,7 @@ def test_every_risk_of_the_terms_is_a_residual_risk() -> None:
 
 @pytest.mark.parametrize("clause", ["T-MON-19", "T-MON-25"])
 def test_the_report_tells_what_a_token_can_do_to_money(clause: str) -> None:
-    """A token may round, rebase, charge, pause or bar somebody: who is held to that clause reads what it leaves open."""
+    """A token may round, rebase, charge, pause or bar somebody; rows that cite the clause point to what that means."""
     (risk,) = [risk for risk in points("Residual risks", ROOT) if clause in clauses_cited(risk)]
     for word in ("charge", "rounds", "rebase", "pauses", "bars"):
         assert word in risk

@@ -497,7 +497,7 @@ class MarketMachine(RuleBasedStateMachine):
                 cleared = (left, left + 1) if owes else ()
                 amounts = (0, 1, free // 2, max(free - 1, 0), free, free + 1, *cleared)
                 amount = choose.one(amounts)
-                least = choose.one((None, None, None, 0, amount // 2, amount, amount + 1))
+                least = choose.one((*(None,) * 5, 0, amount // 2, amount, amount + 1))
                 if least is None:
                     return Call("withdraw", (amount,), name)
                 return Call("withdraw_at_least", (amount, least), name)

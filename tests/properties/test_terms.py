@@ -183,7 +183,7 @@ class Terms(MarketMachine):
         ready = [period for _, period in self.enabled.accounts]
         period = choose.one(ready) if ready and choose.number(0, 5) else self.a_period(choose)
         users = [choose.one((*HOUSEHOLDS, NEWCOMER, "supplier")) for _ in range(choose.number(0, 6))]
-        return Call("settle_accounts", (period, users), choose.one(("owner", "owner", STRANGER)))
+        return Call("settle_accounts", (period, users), choose.one(("owner", STRANGER)))
 
     def hand_in(self, reports: list[Call], together: bool) -> None:
         """A batch for each period, every third time that it is asked for and there is more than one reading."""
