@@ -489,7 +489,7 @@ class MarketMachine(RuleBasedStateMachine):
         account, outside = market.account(address), market.token.balances.get(address, 0)
         free, owes = account.balance, name in self.enabled.debtors
         # A withdrawal clears first what is owed.
-        match choose.one(("clear", "deposit", "withdraw", *(("withdraw",) * 3 if owes else ()))):
+        match choose.one(("clear", "deposit", "deposit", *("withdraw",) * (9 if owes else 3))):
             case "deposit":
                 return Call("deposit", (choose.one((0, 1, outside // 3, outside, outside + 1)),), name)
             case "withdraw":
@@ -497,7 +497,7 @@ class MarketMachine(RuleBasedStateMachine):
                 cleared = (left, left + 1) if owes else ()
                 amounts = (0, 1, free // 2, max(free - 1, 0), free, free + 1, *cleared)
                 amount = choose.one(amounts)
-                least = choose.one((*(None,) * 5, 0, amount // 2, amount, amount + 1))
+                least = choose.one((*(None,) * 8, 0, amount // 2, amount, amount + 1))
                 if least is None:
                     return Call("withdraw", (amount,), name)
                 return Call("withdraw_at_least", (amount, least), name)

@@ -19,7 +19,7 @@ LEAST_ACCEPTED = {
     "settle_account": 50,
     "deposit": 10,
     "withdraw": 10,
-    "withdraw_at_least": 5,
+    "withdraw_at_least": 2,
     "clear": 10,
     "authorize": 3,
     "revoke": 3,
