@@ -366,13 +366,15 @@ class History:
             for step, function, args, sender in (
                 ("deposit, a later one", "deposit", (CREDITS,), consumer),
                 ("withdraw", "withdraw", (CREDITS,), consumer),
-                ("deposit, a later one", "deposit", (CREDITS,), consumer),
-                ("withdraw at least", "withdraw_at_least", (CREDITS, CREDITS), consumer),
                 ("clear, nothing there", "clear", (consumer,), consumer),
                 ("revoke", "revoke", (consumer,), "owner"),
                 ("authorise again", "authorize", (consumer, self._capacities[consumer]), "owner"),
             ):
                 self.note(step, community.call(function, *args, sender=sender))
+        for consumer in self._consumers[3:6]:
+            community.mint(consumer, CREDITS)
+            self.note("deposit, a later one", community.call("deposit", CREDITS, sender=consumer))
+            self.note("withdraw at least", community.call("withdraw_at_least", CREDITS, CREDITS, sender=consumer))
 
 
 def _evenly(entries: Sequence, most: int) -> list[Sequence]:
