@@ -69,8 +69,7 @@ def deposit(amount: uint256):
     # re-enter meanwhile, the lock is taken.
     before: uint256 = self._held(self)
     success: bool = extcall IERC20(TOKEN).transferFrom(msg.sender, self, amount, default_return_value=True)
-    if not success:
-        errors._revert("ledger: token refused")
+    self._check_answer(success)
     held: uint256 = self._held(self)
     self._check_moved(before, held, amount, amount)
 
@@ -145,8 +144,7 @@ def _withdraw(amount: uint256, least: uint256):
     held: uint256 = self._held(self)
     owned: uint256 = self._held(msg.sender)
     success: bool = extcall IERC20(TOKEN).transfer(msg.sender, amount, default_return_value=True)
-    if not success:
-        errors._revert("ledger: token refused")
+    self._check_answer(success)
     held_after: uint256 = self._held(self)
     owned_after: uint256 = self._held(msg.sender)
     # Never more than was debited: what the others own stays covered, whatever the token does.
@@ -269,6 +267,17 @@ def _held(owner: address) -> uint256:
     @dev Returns the tokens of `owner`, by the token's own account.
     """
     return staticcall IERC20(TOKEN).balanceOf(owner)
+
+
+@internal
+@pure
+def _check_answer(success: bool):
+    """
+    @dev Reverts where the token answered false.
+    @custom:error "ledger: token refused".
+    """
+    if not success:
+        errors._revert("ledger: token refused")
 
 
 @internal

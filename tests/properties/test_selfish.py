@@ -12,6 +12,7 @@ from hypothesis import event, settings
 from hypothesis import strategies as st
 
 from tests.properties.ghost_ledger import MATCHED, VALID, Day, GhostLedger, Offer, SellOrder
+from tests.properties.machine import WITHDRAWALS, payment
 from verification.harness import counters
 from verification.harness.counters import holds
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Lockstep
@@ -146,9 +147,10 @@ class Selfish(GhostLedger):
         """
         super()._settle(day, orders)
         for name in [order.prosumer for order in orders.values()][:1]:
-            free = self.seen.accounts[self.lockstep.address(name)].balance
-            self.do("withdraw", free // 2, sender=name)
-            self.do("deposit", free // 4, sender=name)
+            half = self.seen.accounts[self.lockstep.address(name)].balance // 2
+            way = WITHDRAWALS[len(self.lockstep.calls) % len(WITHDRAWALS)]
+            self.do(way, *payment(way, half), sender=name)
+            self.do("deposit", half // 2, sender=name)
 
     # ---- the hog ---------------------------------------------------------------------------
 
