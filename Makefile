@@ -61,7 +61,7 @@ test: $(READY)
 # The wheel and the sdist, tried on each supported Python that is here: five minutes.
 packages:
 	@$(RIGHT_PYTHON)
-	@$(PYTHON) tools/packages.py
+	@$(PYTHON) tools/packages.py $(if $(WITHIN),--within $(WITHIN))
 
 # A hundred histories a test unless a profile or a number is named: make verify PROFILE=deep, make verify HISTORIES=150
 verify: $(READY)

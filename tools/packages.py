@@ -56,6 +56,9 @@ contract. They take half a minute."""
 PATIENCE = 600
 """Seconds after which a step has failed."""
 
+ENOUGH = 480
+"""Seconds in which all Pythons can be tried, on two cores."""
+
 _NOT_OURS = ("PYTHONPATH", "WATTPROOF_CONTRACTS", "VIRTUAL_ENV", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "PYENV_VERSION")
 """Variables that would lead a trial back to where it was started."""
 
@@ -228,14 +231,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Tries all; returns 0 where all that was tried works, 1 where something does not, 2 on a wrong Python."""
     parser = argparse.ArgumentParser(prog="packages", description="tries the wheel and the sdist on each Python")
     parser.add_argument("--python", action="append", default=[], metavar="FILE", help="one more interpreter to try")
+    parser.add_argument("--within", type=int, metavar="SECONDS", help="try this Python alone where there is less time")
     options = parser.parse_args(arguments)
     versions, log = supported(), Log()
     found = interpreters(versions, options.python)
     if version_of(sys.executable) not in found:
         print(f"this Python is none of {', '.join(versions)}, which are supported: run it with one of them")
         return 2
+    own = version_of(sys.executable)
+    short = options.within is not None and options.within < ENOUGH
     for version, interpreter in found.items():
-        log.say(f"Python {version}", interpreter or "not on this machine, NOT TRIED (name one with --python FILE)")
+        if interpreter and short and version != own:
+            log.say(f"Python {version}", f"NOT TRIED, {options.within} s are not enough for it: make packages")
+            found[version] = None
+        else:
+            log.say(f"Python {version}", interpreter or "not on this machine, NOT TRIED (name one with --python FILE)")
     tried = {version: interpreter for version, interpreter in found.items() if interpreter}
     with tempfile.TemporaryDirectory(prefix="wattproof-packages-") as name:
         try:

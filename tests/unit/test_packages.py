@@ -69,6 +69,22 @@ def test_a_python_that_is_not_supported_tries_nothing(
     )
 
 
+@pytest.mark.parametrize(("within", "tried"), [([], True), (["--within", "480"], True), (["--within", "-9"], False)])
+def test_where_time_is_short_this_python_alone_is_tried(
+    within: list[str], tried: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def build(interpreter: str, folder: Path) -> tuple[Path, Path]:
+        raise packages.Failed("here it would begin")
+
+    python(tmp_path / "bin", "python3.98", "3.98")
+    monkeypatch.setattr(packages, "supported", lambda: (HERE, "3.98"))
+    monkeypatch.setattr(packages, "build", build)
+    assert packages.main(within) == 1
+    said = capsys.readouterr().out
+    assert f"Python {HERE}: {sys.executable}" in said
+    assert ("NOT TRIED" in said) is not tried
+
+
 def test_the_sdist_holds_what_git_tracks_and_nothing_else(tmp_path: Path) -> None:
     sdist = tmp_path / "thing-1.tar.gz"
     for name in ("PKG-INFO", "kept", "folder/kept", "stray"):
