@@ -40,6 +40,14 @@ _CACHE = "__pycache__"
 class BadPlace(Exception):
     """Results cannot be written there; the one-line text says why, and what to do."""
 
+    def __init__(self, text: str) -> None:
+        super().__init__(one_line(text))
+
+
+def one_line(text: str) -> str:
+    """`text` with all that cannot be printed escaped: line breaks, a terminal's commands, bytes that are no text."""
+    return text if text.isprintable() else repr(text)[1:-1]
+
 
 def write(path: Path, content: str | bytes) -> None:
     """Writes a file beside its place and renames it, UTF-8 where it is text. A device or a pipe is written to.
@@ -62,8 +70,7 @@ def told(error: OSError) -> str:
     """What the system says, in one line: of which file, and what."""
     where = ""
     if isinstance(error.filename, str | bytes | os.PathLike):
-        name = os.fsdecode(error.filename)
-        where = f"{name if name.isprintable() else ascii(name)}: "
+        where = f"{one_line(os.fsdecode(error.filename))}: "
     return f"{where}{(error.strerror or str(error)).lower()}"
 
 

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import re
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -324,6 +325,19 @@ def test_a_folder_that_cannot_be_written_to(
     assert run(households, tmp_path / "out") == (2, "")
     assert capsys.readouterr().err == f"{tmp_path / 'out'}: {os.strerror(errno.EACCES).lower()}; name another place\n"
     assert tree(tmp_path) == ["households.csv"]
+
+
+def test_a_picture_that_cannot_be_drawn_costs_no_bills(
+    households: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delitem(sys.modules, "wattproof.simulation.plot", raising=False)
+    monkeypatch.delitem(sys.modules, "matplotlib", raising=False)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # As matplotlib does where its settings are broken.
+    assert run(households, tmp_path / "out")[0] == 1
+    said = capsys.readouterr().err
+    assert said.startswith("the picture cannot be drawn (ModuleNotFoundError: ")
+    assert said.count("\n") == 1
+    assert tree(tmp_path / "out") == ["bills.csv", "periods.csv", "summary.json", "trades.csv", MANIFEST]
 
 
 def test_an_engine_that_is_not_there(households: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -335,5 +335,5 @@ def test_nobody_reads_half_a_file(tmp_path: Path) -> None:
 
 def test_what_the_system_says_is_one_line() -> None:
     missing = FileNotFoundError(errno.ENOENT, "No such file or directory", "a\nb.csv")
-    assert outputs.told(missing) == "'a\\nb.csv': no such file or directory"
+    assert outputs.told(missing) == "a\\nb.csv: no such file or directory"
     assert outputs.told(OSError("Something Odd")) == "something odd"

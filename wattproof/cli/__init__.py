@@ -7,13 +7,13 @@ checkout offers those of `verification/`. None of them imports anything heavy: `
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 
 from wattproof import __version__
 from wattproof.cli import check_bytecode, day, repl, study
+from wattproof.cli.ending import guarded
 
 COMMANDS = (day, study, repl, check_bytecode)
 """The product's own commands, each a module with a function `add(commands)`."""
@@ -35,7 +35,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command; returns the exit code: 0 done, 1 failed, 2 the input or an argument cannot be used."""
+    """Runs a command; returns its exit code: 0 done, 1 failed, 2 input or argument cannot be used; see `guarded`."""
+    return guarded(lambda: _main(arguments))
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     options = parser().parse_args(arguments)
     try:
         from wattproof.evm.engine import EngineUnavailable
@@ -44,22 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"there is no home folder to use ({problem}): set HOME to one that can be written", file=sys.stderr)
         return 2
     from wattproof.market.tokens import UnusableToken
-    from wattproof.outputs import BadPlace, told
     from wattproof.simulation.households import BadInput
 
     try:
-        code = options.run(options)
-        sys.stdout.flush()
-        return code
-    except (BadInput, BadPlace, EngineUnavailable, UnusableToken) as problem:
+        return options.run(options)
+    except (BadInput, EngineUnavailable, UnusableToken) as problem:
         print(problem, file=sys.stderr)
         return 2
-    except BrokenPipeError:  # Whoever read what is printed has left, as `head` does.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except OSError as problem:  # The machine's trouble, such as a full disk behind `> file`.
-        print(told(problem), file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
-        return 130

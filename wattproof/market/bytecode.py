@@ -20,6 +20,7 @@ from rich.text import Text
 from wattproof.evm import rpc
 from wattproof.evm.rpc import Address, NodeUnusable
 from wattproof.market.meters import domain_separator
+from wattproof.outputs import one_line
 
 SCHEMA = "wattproof-evidence/5"
 """The schema of a report's `evidence.json`; see docs/report.md."""
@@ -38,7 +39,10 @@ _SHAPE = {
 
 
 class NoReport(Exception):
-    """There is no report to read; the message says what to do."""
+    """There is no report to read; the one-line message says what to do."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(one_line(text))
 
 
 def load(place: Path) -> dict[str, Any]:

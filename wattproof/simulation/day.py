@@ -25,7 +25,7 @@ from wattproof.evm.engine import EngineUnavailable
 from wattproof.market.deployment import deployer
 from wattproof.market.tokens import UnusableToken
 from wattproof.market.units import format_energy, format_money, format_price
-from wattproof.outputs import BadPlace, told
+from wattproof.outputs import BadPlace, one_line, told
 from wattproof.simulation.accounting import (
     Bill,
     BooksDoNotBalance,
@@ -73,8 +73,9 @@ def run_day(households: Path | None, seed: int, out: Path | None, engine: str, c
     """Runs the day of the file `households` (None: the one that ships with the package) and prints its bills.
 
     `seed` decides forecast errors and salts; `engine` is "pyevm" or "revm"; `out` is the folder that receives the files
-    (None: none). Returns the exit code: 0 done; 1 the money does not add up; 2 the input, the folder or the engine
-    cannot be used. Problems are one line on stderr, and leave nothing behind in `out`.
+    (None: none). Returns the exit code: 0 done; 1 the money does not add up, or the picture cannot be drawn, without
+    which the other files are there; 2 the input, the folder or the engine cannot be used. Problems are one line on
+    stderr, and all others leave nothing behind in `out`.
     """
     try:
         source = open_households(DEFAULT_FILE if households is None else households, seed=seed)
@@ -96,9 +97,12 @@ def run_day(households: Path | None, seed: int, out: Path | None, engine: str, c
             _print_community(console, day.bills, community)
             _print_ratios(console, community)
             if output:
-                name = "wattproof/data/households.csv" if households is None else str(households)
-                _write(output, day, community, source, name, engine)
-                console.print(Text(f"written: {out}"), soft_wrap=True)
+                name = "wattproof/data/households.csv" if households is None else one_line(str(households))
+                undrawn = _write(output, day, community, source, name, engine)
+                console.print(Text(f"written: {one_line(str(out))}"), soft_wrap=True)
+                if undrawn:
+                    print(f"the picture cannot be drawn ({undrawn}); all other files are there", file=sys.stderr)
+                    return 1
         return 0
     except PROBLEMS as problem:
         return exit_code(problem)
@@ -213,17 +217,28 @@ def _price(base_per_wh: int | None) -> str:
 # ---- the files ---------------------------------------------------------------------------
 
 
-def _write(output: Output, day: TradingDay, community: Community, source: Households, name: str, engine: str) -> None:
+def _write(
+    output: Output, day: TradingDay, community: Community, source: Households, name: str, engine: str
+) -> str | None:
+    """Writes all files; returns why the picture cannot be drawn, None where it is there."""
     output.close_tables()
-    # Imported late: it takes a second, and most runs write nothing.
-    from wattproof.simulation.plot import draw
+    undrawn, pictures = None, (output.path("day.svg"), output.path("day.png"))
+    try:
+        # Imported late: it takes a second, and most runs write nothing.
+        from wattproof.simulation.plot import draw
 
-    title = f"A trading day of {len(day.members)} households"
-    draw(output.path("periods.csv"), day.tariff, output.path("day.svg"), output.path("day.png"), title)
+        draw(output.path("periods.csv"), day.tariff, *pictures, f"A trading day of {len(day.members)} households")
+    except OSError:
+        raise
+    except Exception as problem:  # Whatever it comes to grief of, such as settings of matplotlib, the bills are kept.
+        undrawn = one_line(f"{type(problem).__name__}: {problem}")[:300]
+        for picture in pictures:
+            picture.unlink(missing_ok=True)
     told = summary(day, community, source, name, engine)
     output.write_bills(map(_bill_row, told["households"]))
     output.write_summary(told)
     output.finish()
+    return undrawn
 
 
 def summary(day: TradingDay, community: Community, source: Households, name: str, engine: str) -> dict[str, Any]:

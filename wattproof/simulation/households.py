@@ -34,6 +34,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from wattproof.outputs import one_line
 from wattproof.simulation import names
 from wattproof.simulation.plausibility import (
     LARGEST_CONNECTION,
@@ -87,7 +88,7 @@ class BadInput(Exception):
         self.path = path
         self.line = line
         self.reason = reason
-        where = _one_line(str(path)) if line is None else f"{_one_line(str(path))}:{line}"
+        where = one_line(str(path)) if line is None else f"{one_line(str(path))}:{line}"
         super().__init__(f"{where}: {reason}")
 
 
@@ -273,7 +274,7 @@ class Households:
     def warn(self) -> None:
         """Prints the warnings on stderr."""
         for line in self.warnings:
-            print(f"{_one_line(str(self.path))}: warning: {line}", file=sys.stderr)
+            print(f"{one_line(str(self.path))}: warning: {line}", file=sys.stderr)
 
     def _half_hour(self, name: str, period: int, values: tuple[int, ...]) -> HalfHour:
         if self.has_forecasts:
@@ -511,14 +512,9 @@ def _reason(error: OSError | ValueError) -> str:
     if not isinstance(error, OSError):
         return "is no path: it holds a NUL or a character that this system cannot write"
     text = error.strerror or str(error)
-    return _one_line(text[:1].lower() + text[1:])
+    return one_line(text[:1].lower() + text[1:])
 
 
 def _shown(text: str) -> str:
     """A piece of the input as part of a message: quoted, escaped, and cut where it is long."""
     return repr(text if len(text) <= 40 else f"{text[:37]}...")
-
-
-def _one_line(text: str) -> str:
-    """`text` with all that cannot be printed escaped, line breaks above all."""
-    return text if text.isprintable() else repr(text)[1:-1]

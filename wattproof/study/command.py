@@ -22,7 +22,7 @@ from wattproof import __version__
 from wattproof.evm.engine import available, make_env
 from wattproof.evm.revm import missing
 from wattproof.market.deployment import deployer
-from wattproof.outputs import Folder
+from wattproof.outputs import Folder, one_line
 from wattproof.simulation.day import PROBLEMS, exit_code
 from wattproof.simulation.households import DEFAULT_FILE, Households, open_households
 from wattproof.study import document
@@ -75,7 +75,7 @@ def run_study(
             for name in ("EnergyMarket", "MarketLens", "EnergyCredit"):
                 _ = deployer(name).compiler_data.bytecode
             played, times = _play(base, size, seed, chosen, jobs or default_jobs(), console)
-            name = "wattproof/data/households.csv" if households is None else str(households)
+            name = "wattproof/data/households.csv" if households is None else one_line(str(households))
             results = {
                 **described(source, name, seed, chosen, size),
                 **gather(base, size, seed, played),
@@ -93,7 +93,7 @@ def run_study(
                 undrawn = None
             place.finish()
             _print(console, results)
-            console.print(Text(f"written: {out} ({time.monotonic() - started:.0f} s)"), soft_wrap=True)
+            console.print(Text(f"written: {one_line(str(out))} ({time.monotonic() - started:.0f} s)"), soft_wrap=True)
             if undrawn:
                 print(
                     f"a figure cannot be drawn ({undrawn}); the numbers are in {out / 'results.json'}", file=sys.stderr
