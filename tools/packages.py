@@ -136,11 +136,14 @@ def differences(tracked: Iterable[str], packed: Iterable[str]) -> list[str]:
 
 
 def tracked_files(tree: Path = ROOT) -> list[str] | None:
-    """The files under git in a checkout that are there; None where it is none, or there is no git."""
+    """The files under git in a checkout that are there; None where it is none, or there is no git. Failed says why."""
     if not (tree / ".git").exists() or not shutil.which("git"):
         return None
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=tree, capture_output=True, text=True, check=True).stdout
-    return [name for name in listed.split("\0") if name and (tree / name).exists()]
+    # A hook of git sets GIT_DIR, with which git answers for its own repository wherever it is asked.
+    asked = subprocess.run(["git", "ls-files", "-z"], cwd=tree, env=_surroundings(), capture_output=True, text=True)
+    if asked.returncode:
+        raise Failed(f"git cannot list the files of {tree}: {asked.stderr.strip()}")
+    return [name for name in asked.stdout.split("\0") if name and (tree / name).exists()]
 
 
 def packed_files(sdist: Path) -> list[str]:
@@ -187,7 +190,7 @@ def _try_wheel(binaries: Path, folder: Path) -> None:
 
 def _run(command: Sequence[str], folder: Path, code: int = 0, typed: str = "", prints: str = "") -> None:
     """Runs a step. Failed where its exit code is another than `code`, or `prints` is not in what it printed."""
-    surroundings = {name: value for name, value in os.environ.items() if name not in _NOT_OURS}
+    surroundings = _surroundings()
     with subprocess.Popen(
         command, cwd=folder, env=surroundings, text=True, start_new_session=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -204,6 +207,11 @@ def _run(command: Sequence[str], folder: Path, code: int = 0, typed: str = "", p
         told = "\n".join(f"  {line}" for line in output.splitlines()[-40:])
         expected = f"{code} was expected" + (f", and {prints!r}" if prints else "")
         raise Failed(f"{' '.join(command)}\n  exit code {process.returncode}, where {expected}\n{told}")
+
+
+def _surroundings() -> dict[str, str]:
+    """The environment without what leads back to where it was started."""
+    return {name: value for name, value in os.environ.items() if name not in _NOT_OURS and not name.startswith("GIT_")}
 
 
 def _kill(process: subprocess.Popen[str]) -> None:
@@ -269,7 +277,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _contents_differ(sdist: Path, log: Log) -> int:
     """Whether the sdist is another tree than the checkout's, 0 or 1."""
-    tracked = tracked_files()
+    try:
+        tracked = tracked_files()
+    except Failed as problem:
+        log.say("sdist", str(problem))
+        return 1
     if tracked is None:
         log.say("sdist", "not compared with the checkout, as this is no checkout of git")
         return 0

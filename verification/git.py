@@ -68,7 +68,7 @@ def revision(tree: Path, contracts: Path) -> dict[str, Any]:
         return unknown | {"note": "no git repository of its own"}
     try:
         commit = git(tree, "rev-parse", "--verify", "--quiet", "HEAD").strip()
-        date = git(tree, "show", "-s", "--format=%cI", "HEAD").strip()
+        date = git(tree, "show", "-s", "--no-show-signature", "--format=%cI", "HEAD").strip()
     except GitFailed:
         return unknown | {"note": "no commit in its git repository yet"}
     try:
@@ -85,16 +85,35 @@ def tracks(folder: Path) -> bool:
 
 def _changed(tree: Path, contracts: Path) -> list[str]:
     """The paths that differ from the revision: to git, or because git knows nothing of them."""
-    status = git(tree, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=normal")
+    # Neither a program that the settings name for watching files, nor what git remembers of folders, is asked.
+    looking = ["-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false"]
+    status = git(tree, *looking, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=normal")
     changed = {entry[3:] for entry in status.split("\0") if entry}
     # A small letter or an S: git was told to take the file as unchanged, and does not look at it.
     listed = git(tree, "ls-files", "-v", "-z").split("\0")
     changed |= {entry[2:] for entry in listed if entry[:1].islower() or entry[:1] == "S"}
     contracts, tree = contracts.resolve(), tree.resolve()
     inside = contracts.is_relative_to(tree)
+    run = [tree / name for name in _RUN if (tree / name).is_dir()]
     if not inside or not tracks(contracts):
         changed.add(str(contracts.relative_to(tree) if inside else contracts))
+    else:
+        run.append(contracts)
+    if run:
+        changed |= _ignored_sources(tree, [str(folder.relative_to(tree)) for folder in run])
     return sorted(changed)
+
+
+def _ignored_sources(tree: Path, folders: list[str]) -> set[str]:
+    """Files that may be run and that git was told to ignore, by whatever list: they differ from any revision."""
+    listed = git(tree, "ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--", *folders)
+    return {name for name in listed.split("\0") if name.endswith(_SOURCES)}
+
+
+_RUN = ("tests", "verification", "wattproof")
+"""The folders of what is run, beside the contracts."""
+
+_SOURCES = (".vy", ".vyi", ".py", ".patch")
 
 
 def _why(said: str, tree: Path) -> str:

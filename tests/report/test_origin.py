@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -62,6 +63,40 @@ def test_the_trees_own_revision_is_told_and_what_differs_from_it(tree: Path, run
 def test_a_file_that_git_does_not_look_at_is_not_called_clean(tree: Path, run: Run, asked: str) -> None:
     run(tree, "update-index", asked, "contracts/market.vy")
     assert (told(tree)["clean"], told(tree)["changed"]) == (False, ["contracts/market.vy"])
+
+
+@pytest.mark.parametrize("where", [".gitignore", ".git/info/exclude"])
+def test_a_source_that_git_was_told_to_ignore_is_not_called_clean(where: str, tree: Path, run: Run) -> None:
+    with (tree / where).open("a") as listed:
+        listed.write("local*\n")
+    run(tree, "add", ".")
+    run(tree, "commit", "--allow-empty", "-m", "ignoring")
+    for name in ("local.vy", "local.log"):
+        (tree / "contracts" / name).write_text("")
+    assert (told(tree)["clean"], told(tree)["changed"]) == (False, ["contracts/local.vy"])
+
+
+def test_a_program_that_watches_files_is_not_asked(tree: Path, run: Run) -> None:
+    """One that says that nothing ever changes."""
+    (tree / ".git" / "watch").write_text("#!/bin/sh\nprintf 'token\\0'\n")
+    (tree / ".git" / "watch").chmod(0o755)
+    run(tree, "config", "core.fsmonitor", ".git/watch")
+    run(tree, "update-index", "--fsmonitor")
+    run(tree, "update-index", "--fsmonitor-valid", "contracts/market.vy")
+    (tree / "contracts" / "market.vy").write_text("another market\n")
+    assert told(tree)["changed"] == ["contracts/market.vy"]
+
+
+def test_the_date_is_a_date_where_git_shows_signatures_too(tree: Path, run: Run) -> None:
+    run(tree, "config", "log.showSignature", "true")
+    (tree / ".git" / "gpg").write_text("#!/bin/sh\necho no key >&2; exit 1\n")
+    (tree / ".git" / "gpg").chmod(0o755)
+    run(tree, "config", "gpg.program", str(tree / ".git" / "gpg"))
+    head, _, words = run(tree, "cat-file", "commit", "HEAD").partition("\n\n")
+    signature = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n a\n -----END PGP SIGNATURE-----"
+    (tree / ".git" / "signed").write_text(f"{head}\n{signature}\n\n{words}")
+    run(tree, "reset", run(tree, "hash-object", "-t", "commit", "-w", ".git/signed").strip())
+    assert re.fullmatch(r"[-0-9T:+]+", told(tree)["date"])
 
 
 def test_a_copy_below_another_repository_has_no_revision(tree: Path) -> None:

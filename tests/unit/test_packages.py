@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tarfile
 import tomllib
@@ -132,3 +133,20 @@ def test_a_step_that_does_not_come_out_shows_its_command_and_its_end(
 def test_a_step_knows_nothing_of_the_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     packages._run(["sh", "-c", 'echo "[$PYTHONPATH]"'], tmp_path, prints="[]")
+
+
+def test_a_hook_of_another_repository_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It sets GIT_DIR, with which git answers for that one wherever it is asked."""
+    for name in ("tree", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+        for words in (["init"], ["add", "."]):
+            subprocess.run(["git", *words], cwd=tmp_path / name, check=True, capture_output=True)
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other" / ".git"))
+    assert packages.tracked_files(tmp_path / "tree") == ["tree"]
+
+
+def test_a_repository_that_git_cannot_read_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    with pytest.raises(packages.Failed, match=r"git cannot list the files of .*: fatal: "):
+        packages.tracked_files(tmp_path)
