@@ -14,6 +14,7 @@ from typing import Any
 
 from verification.invariants import ROOT, invariants
 from verification.report.parts import PARTS, measured_on
+from wattproof.cli.ending import guarded
 from wattproof.outputs import write
 
 FIGURES = ROOT / "docs" / "figures.json"
@@ -77,21 +78,40 @@ def _shown(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
+def _kept() -> dict[str, Any]:
+    """The figures that were gathered last. Raises ValueError where they cannot be read."""
+    if not FIGURES.is_file():
+        return {}
+    try:
+        found = json.loads(FIGURES.read_text(encoding="utf-8"))
+        table(found)
+    except (AttributeError, LookupError, TypeError, ValueError) as problem:
+        why = f"{type(problem).__name__}: {problem}"
+        raise ValueError(f"{FIGURES} is not what `make readme` writes ({why}): `git restore` it") from problem
+    return found
+
+
 def main() -> int:
     """Gathers the figures and writes the table. Returns 0, or 2 where a figure cannot be used."""
     argparse.ArgumentParser(
         prog="python -m verification.readme", description=(__doc__ or "").split("\n")[0]
     ).parse_args()
     try:
-        figures = gathered(json.loads(FIGURES.read_text()) if FIGURES.is_file() else {})
+        figures = gathered(_kept())
+        text = README.read_text(encoding="utf-8")
+        if len(_TABLE.findall(text)) != 1:
+            raise ValueError(
+                f"{README} has no place for the table: `<!-- figures -->` before `<!-- end of figures -->`"
+            )
+        renewed = _TABLE.sub(lambda _: table(figures), text)
     except ValueError as problem:
         print(problem, file=sys.stderr)
         return 2
     write(FIGURES, json.dumps(figures, indent=1, sort_keys=True) + "\n")
-    write(README, _TABLE.sub(lambda _: table(figures), README.read_text()))
+    write(README, renewed)
     print(f"the figures of {README.name} are those of {FIGURES.relative_to(ROOT)}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main))

@@ -76,3 +76,30 @@ def test_tells_figures_of_an_earlier_bytecode() -> None:
     of_now["nodes"] = {"bytecode": "ab", "figures": {"histories": 1, "transactions": 2}}
     told = [row for row in readme.table(of_now).splitlines() if "(of an earlier bytecode)" in row]
     assert [row.split("`")[1] for row in told] == ["make faults"]
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"edges": 1}', '{"edges": {"bytecode": "ab", "figures": {}}}'])
+def test_kept_figures_that_cannot_be_used_are_one_line(
+    content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("FIGURES", "README"):
+        monkeypatch.setattr(readme, name, tmp_path / name)
+    monkeypatch.setattr("sys.argv", ["readme"])
+    readme.FIGURES.write_text(content)
+    assert readme.main() == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"{readme.FIGURES} is not what `make readme` writes (")
+    assert said.count("\n") == 1
+    assert readme.FIGURES.read_text() == content
+
+
+def test_a_readme_without_the_place_of_the_table_is_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("FIGURES", "README"):
+        monkeypatch.setattr(readme, name, tmp_path / name)
+    monkeypatch.setattr("sys.argv", ["readme"])
+    readme.README.write_text("mine\n")
+    assert readme.main() == 2
+    assert "has no place for the table" in capsys.readouterr().err
+    assert not readme.FIGURES.exists()

@@ -75,14 +75,18 @@ def _nodes(options: argparse.Namespace, console: Console) -> dict[str, Any]:
 
 def _prove(options: argparse.Namespace, console: Console) -> dict[str, Any] | None:
     from verification.proofs import binding, claims
-    from wattproof.outputs import write
+    from wattproof.outputs import BadPlace, write
 
     if options.accept:
         binding.accept()
         console.print(f"kept in {binding.LOOKED_AT}", highlight=False)
         return None
     if options.docs:
-        write(options.docs, claims.written(options.docs.read_text()))
+        try:
+            text = claims.written(options.docs.read_text(encoding="utf-8"))
+        except ValueError as problem:  # No UTF-8, or another document.
+            raise BadPlace(f"{options.docs}: {problem}") from problem
+        write(options.docs, text)
         return None
     return claims.run(console, options.timeout)
 

@@ -526,7 +526,9 @@ def table() -> str:
 
 
 def written(document: str) -> str:
-    """The document with the table of now between its markers."""
+    """The document with the table of now between its markers. Raises ValueError where it has not both of them once."""
+    if [document.count(mark) for mark in (_BEGIN, _END)] != [1, 1] or document.index(_BEGIN) > document.index(_END):
+        raise ValueError(f"has no place for the table, {_BEGIN} before {_END}: name docs/proofs.md, or a copy of it")
     head, _, rest = document.partition(_BEGIN)
     _, _, tail = rest.partition(_END)
     return f"{head}{_BEGIN}\n{table()}\n{_END}{tail}"
