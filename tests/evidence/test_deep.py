@@ -102,6 +102,15 @@ def test_a_violation_ends_the_run_with_its_seed(
     assert "101 % beyond the bound" in run.options.attacks.with_suffix(".md").read_text()
 
 
+@pytest.mark.parametrize("ended", [4, 5])
+def test_a_pass_that_pytest_cannot_run_was_not_a_failure(
+    run: deep.Run, monkeypatch: pytest.MonkeyPatch, ended: int
+) -> None:
+    """It does not know the profile, say, or finds no test."""
+    play(run, monkeypatch, (ended, {}, 0))
+    assert run.go() == 2
+
+
 def test_a_pass_ends_when_its_time_is_up(run: deep.Run) -> None:
     began = time.monotonic()
     assert run._played([sys.executable, "-c", "import time; time.sleep(300)"], 0) is None

@@ -6,17 +6,23 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.console import Console
 from vyper.compiler.phases import CompilerData
 from vyper.compiler.settings import Settings
 
+from verification.campaigns.suite import Unsound, collect
+from verification.campaigns.workers import Pool
 from verification.invariants import ROOT
+from verification.mutation.campaign import Campaign
 from verification.mutation.compiler import ChangedBundle, compilation, parse_ahead
 from verification.mutation.equivalents import FILE, explained
 from verification.mutation.operators import OPERATORS, Mutant, mutants
 from verification.mutation.sources import TARGETS, Source, new_lines, sources
+from wattproof.cli import parser
 from wattproof.market.deployment import contracts_dir
 
 TOY = """# pragma version 0.4.3
@@ -229,3 +235,16 @@ def test_a_weak_suite_is_told_what_survives(tmp_path: Path, all_mutants: list[Mu
     assert [line["mutant"] for line in evidence["details"]["survivors"]] == [own.name]
     code, _, told = run(tmp_path, *only, "--resume", "--module", "nowhere")
     assert code == 2 and "no module nowhere" in told
+
+
+def test_ctrl_c_while_tests_are_collected_is_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pytest, "main", lambda *_, **__: pytest.ExitCode.INTERRUPTED)
+    with pytest.raises(KeyboardInterrupt):
+        collect(lambda suite: 0)
+
+
+def test_an_operator_that_is_not_there_is_no_empty_run() -> None:
+    options = parser().parse_args(["mutate", "--operator", "nope", "--list"])
+    suite: Any = SimpleNamespace(checks={}, units={})
+    with pytest.raises(Unsound, match="no operator nope: there are "):
+        Campaign(options, Console(), suite, Pool(1)).chosen()

@@ -235,6 +235,19 @@ def test_what_stops_holding_makes_a_report_worse(told: dict[str, Any], tmp_path:
     assert f"status: {first}: held -> not reached" in said.getvalue()
 
 
+def test_a_report_of_a_run_that_failed_otherwise_is_worse_too(told: dict[str, Any], tmp_path: Path) -> None:
+    """A unit test fails, say, that stands for no invariant."""
+    for outcome in ("held", "falsified"):
+        changed = copy.deepcopy(told)
+        changed["verdict"]["outcome"] = outcome
+        (tmp_path / outcome).write_text(json.dumps(changed))
+    said = io.StringIO()
+    held, falsified, out = tmp_path / "held", tmp_path / "falsified", Console(file=said, width=200)
+    assert compare.diff(held, falsified, out) == 1
+    assert "No invariant that held" not in said.getvalue()
+    assert compare.diff(falsified, held, out) == compare.diff(held, held, out) == 0
+
+
 @pytest.mark.parametrize(
     "spoil",
     [

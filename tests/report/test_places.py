@@ -89,6 +89,38 @@ def test_the_campaigns_refuse_a_file_that_is_not_theirs(
     assert (tmp_path / "mine").read_text() == "my notes"
 
 
+@pytest.mark.parametrize(
+    "content", [b"my notes\n", b"<!-- claims -->\nmine\n", b"<!-- end --> <!-- claims -->", b"\xff\xfe"]
+)
+def test_a_document_without_the_place_of_the_table_is_left_alone(
+    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine").write_bytes(content)
+    refused("prove --docs", str(tmp_path / "mine"), capsys)
+    assert (tmp_path / "mine").read_bytes() == content
+
+
+def test_one_file_is_not_for_two_things(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = str(tmp_path / "both.md")
+    assert deep.main(["--attacks", file]) == 2
+    assert (
+        capsys.readouterr().err == f"{file}: is where the text goes; name the file of the data, which ends in .json\n"
+    )
+    assert main(["mutate", "--out", file, "--record", file]) == 2
+    assert capsys.readouterr().err == f"{file}: is named as --out and as --record; name a file for each\n"
+
+
+@pytest.mark.parametrize(
+    "option", ["edges --jobs", "edges --histories", "edges --steps", "mutate --jobs", "mutate --sample"]
+)
+def test_a_run_of_nothing_is_not_asked_for(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in ("0", "-1"):
+        with pytest.raises(SystemExit) as ended:
+            main([*option.split(), number])
+        assert ended.value.code == 2
+    assert "must be a whole number above 0" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["run/x", "run/unit.log", "run/day/bills.csv", "falsified/notes.md", "index.html"])
 def test_a_report_leaves_alone_what_is_not_its_own(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

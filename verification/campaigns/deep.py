@@ -23,7 +23,8 @@ from verification.invariants import ROOT, invariants
 from verification.measurements import document, write
 from verification.report import attacks, sources, text
 from verification.report.facts import clock, number
-from wattproof.cli.arguments import place, seconds
+from wattproof.cli.arguments import count, place, seconds
+from wattproof.cli.ending import guarded
 from wattproof.outputs import BadPlace, File
 
 EVERY = 60
@@ -34,6 +35,9 @@ SHORTEST = 60
 
 MARK = "<!-- wattproof: the worst attacks on profit -->"
 """The first line of the text, by which a later run knows that it is ours."""
+
+_NOT_RUN = (4, 5)
+"""What pytest ends with where it cannot take its arguments, or finds no test."""
 
 PASSED, FAILED, CUT_SHORT = "passed", "failed", "cut short"
 
@@ -92,7 +96,7 @@ class Run:
         self.began = time.monotonic()
 
     def go(self) -> int:
-        """Returns 0, the exit code of the pass that failed, or 130 after Ctrl-C."""
+        """Returns 0, the exit code of the pass that failed (2 where nothing could be run), or 130 after Ctrl-C."""
         ends, seed, status = time.monotonic() + self.options.budget, self.options.seed, 0
         while not status and (left := ends - time.monotonic()) > 0:
             print(f"---- pass with --hypothesis-seed={seed}; {clock(left)} left", flush=True)
@@ -128,7 +132,7 @@ class Run:
                 f"failed{': ' if violated else ''}{', '.join(violated)}; once more: pytest {' '.join(again)}",
                 flush=True,
             )
-            return ended or 1
+            return 2 if ended in _NOT_RUN and not violated else ended or 1
         if outcome == CUT_SHORT:
             why = "interrupted" if interrupted else "the time is up"
             print(f"{why}; the last pass was cut short", flush=True)
@@ -182,7 +186,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m verification.campaigns.deep", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("--budget", type=seconds, default=seconds("2h"), help="90s, 30m, 2h (default: 2h)")
-    parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
+    parser.add_argument("--jobs", type=count, default=2, help="processes (default: 2)")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of the first pass (default: the time)")
     parser.add_argument("--profile", default="deep", help="of every pass (default: deep)")
     parser.add_argument(
@@ -210,8 +214,10 @@ def places(file: Path | None, stack: contextlib.ExitStack) -> tuple[File, File] 
     """The files for the worst attacks, held by `stack`: as data, and beside it as text. Raises BadPlace."""
     if file is None:
         return None
+    if file.suffix == ".md":
+        raise BadPlace(f"{file}: is where the text goes; name the file of the data, which ends in .json")
     return stack.enter_context(File(file)), stack.enter_context(File(file.with_suffix(".md")))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main))

@@ -30,7 +30,7 @@ from typing import Any
 import boa
 
 from verification import git
-from verification.campaigns.suite import CONTRACTS, Suite, brief, collect
+from verification.campaigns.suite import CONTRACTS, Suite, Unsound, brief, collect
 from verification.campaigns.workers import Ended, Pool, silence
 from verification.harness import counters, presets
 from verification.harness.lockstep import Lockstep
@@ -38,6 +38,7 @@ from verification.invariants import ROOT
 from verification.measurements import document, file_of, write
 from verification.mutation.compiler import compilation, install, parse_ahead
 from wattproof.cli.arguments import place
+from wattproof.cli.ending import guarded
 from wattproof.market import deployment
 from wattproof.outputs import BadPlace, File
 
@@ -162,6 +163,11 @@ def _details(rows: Sequence[tuple[Bug, Verdict, bool]]) -> list[dict[str, Any]]:
 
 def run(suite: Suite, chosen: Sequence[Bug], file: File | None) -> int:
     """Prints a row per bug and the medians; returns 1 where one was not caught by the invariant it names."""
+    for bug in chosen:
+        try:
+            suite.named(bug.test)
+        except KeyError as problem:
+            raise Unsound(f"{bug.name}: {problem.args[0]}") from problem
     for name in ("EnergyCredit", "MarketLens"):  # once, for all bugs that are not in their sources
         _ = deployment.deployer(name).compiler_data.bytecode
     _seen_by_the_lens()
@@ -203,11 +209,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--test", help="run this test instead of the bug's own, and show what it finds")
     parser.add_argument("--json", type=place, help="write the figures there, too")
     options = parser.parse_args(arguments)
-    chosen = [bug for bug in bugs() if not options.names or bug.name in options.names]
+    try:
+        chosen = [bug for bug in bugs() if not options.names or bug.name in options.names]
+    except ValueError as problem:
+        print(problem, file=sys.stderr)
+        return 2
     if options.test:
         chosen = [replace(bug, invariant="?", test=options.test) for bug in chosen]
     if unknown := set(options.names) - {bug.name for bug in chosen}:
-        print(f"no bug {', '.join(sorted(unknown))}: they are the patches of {PATCHES.relative_to(ROOT)}")
+        print(
+            f"no bug {', '.join(sorted(unknown))}: they are the patches of {PATCHES.relative_to(ROOT)}", file=sys.stderr
+        )
         return 2
     tests = sorted({bug.test.partition("::")[0] for bug in chosen})
     how = ("--profile", "bugs", "--engine", "revm", "--oversized")
@@ -220,4 +232,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(guarded(main))

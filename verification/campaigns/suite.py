@@ -156,6 +156,8 @@ def collect(work: Callable[[Suite], int], *arguments: str, paths: Sequence[str] 
         return 2
     if session.problem is not None:
         raise session.problem
+    if code == pytest.ExitCode.INTERRUPTED and session.status is None:
+        raise KeyboardInterrupt
     if session.status is None:
         print(f"pytest could not collect the tests ({code!r}): python -m pytest --collect-only", file=sys.stderr)
         return 2

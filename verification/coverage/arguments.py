@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from wattproof.cli.arguments import place
+from wattproof.cli.arguments import count, place
 
 OUT = Path("out/evidence/edges.json")
 
@@ -15,9 +15,9 @@ def add(commands: Any) -> None:
     """Adds `edges`."""
     command = commands.add_parser("edges", help="show which edges and lines of the contracts the tests really run")
     command.add_argument("--part", action="append", choices=("unit", "properties"), help="run these tests only")
-    command.add_argument("--jobs", type=int, default=2, metavar="N", help="processes, two at most (default: 2)")
-    command.add_argument("--histories", type=int, default=2, metavar="N", help="of each property test (default: 2)")
-    command.add_argument("--steps", type=int, default=25, metavar="N", help="of each history (default: 25)")
+    command.add_argument("--jobs", type=count, default=2, metavar="N", help="processes, two at most (default: 2)")
+    command.add_argument("--histories", type=count, default=2, metavar="N", help="of each property test (default: 2)")
+    command.add_argument("--steps", type=count, default=25, metavar="N", help="of each history (default: 25)")
     command.add_argument("--out", type=place, default=OUT, metavar="FILE.json", help=f"default: {OUT}")
     command.set_defaults(run=_run)
 

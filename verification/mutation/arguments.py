@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from wattproof.cli.arguments import place, seconds
+from wattproof.cli.arguments import count, place, seconds
 
 RECORD = Path("out/mutation/results.jsonl")
 OUT = Path("out/evidence/mutation.json")
@@ -25,9 +25,9 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--budget", type=seconds, metavar="T", help="begin no trial after 90s, 30m, 2h (default: none)"
     )
-    command.add_argument("--jobs", type=int, default=2, metavar="N", help="trials at a time (default: 2)")
+    command.add_argument("--jobs", type=count, default=2, metavar="N", help="trials at a time (default: 2)")
     command.add_argument("--seed", type=int, default=1, metavar="N", help="of the order and the sample (default: 1)")
-    command.add_argument("--sample", type=int, metavar="K", help="try K mutants, drawn at random")
+    command.add_argument("--sample", type=count, metavar="K", help="try K mutants, drawn at random")
     command.add_argument("--effort", choices=(LOOK, LONG), default=LONG, help="how hard a mutant is tried")
     command.add_argument("--check", action="append", metavar="C", help="use this check only (may be repeated)")
     command.add_argument("--no-unit", action="store_true", help="leave the unit tests out")

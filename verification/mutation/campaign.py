@@ -78,6 +78,8 @@ class Campaign:
         wanted, known = self.options, {mutant.module for mutant in self.all}
         if unknown := set(wanted.module or []) - known:
             raise Unsound(f"no module {', '.join(sorted(unknown))}: there are {', '.join(sorted(known))}")
+        if unknown := set(wanted.operator or []) - (operators := {mutant.operator for mutant in self.all}):
+            raise Unsound(f"no operator {', '.join(sorted(unknown))}: there are {', '.join(sorted(operators))}")
         if unknown := set(wanted.mutant or []) - {mutant.name for mutant in self.all}:
             raise Unsound(f"no mutant {', '.join(sorted(unknown))}: `wattproof mutate --list` names them all")
         try:
@@ -353,6 +355,8 @@ def mutate(options: argparse.Namespace, console: Console) -> int:
     try:
         if options.list:
             return collect(lambda suite: _list(options, console, suite), *OPTIONS)
+        if options.out.resolve() == options.record.resolve():
+            raise outputs.BadPlace(f"{options.out}: is named as --out and as --record; name a file for each")
         with file_of("mutation", options.out) as file, File(options.record):
             return collect(lambda suite: _campaign(options, console, suite, file), *OPTIONS)
     except KeyboardInterrupt:

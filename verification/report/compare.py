@@ -47,7 +47,8 @@ def read(place: Path) -> dict[str, Any]:
 def differences(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """What is different: `facts`, `status`, `appeared`, `vanished`, `changed`, `less`, `parts`, `gas`, and `worse`.
 
-    `worse` are the invariants that held in the first report and do not hold, or are gone, in the second.
+    `worse` are the invariants that held in the first report and do not hold, or are gone, in the second; `verdict` says
+    whether all held in the first, and something failed in the second, be it no invariant.
     """
     facts = [(label, at(one, pointer), at(other, pointer)) for label, pointer in FACTS]
     before, after = ({row["id"]: row for row in told["invariants"]} for told in (one, other))
@@ -56,6 +57,7 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     vanished = [name for name in before if name not in after]
     said = ("statement", "predicate", "clauses", "tolerance")
     gas = {row["function"]: row for row in one["gas"]}
+    was_held = one["verdict"]["outcome"] == "held"
     return {
         "facts": [fact for fact in facts if fact[1] != fact[2]],
         "status": [change for change in status if change[1] != change[2]],
@@ -77,6 +79,7 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
             for row in other["gas"]
             if row["function"] in gas and gas[row["function"]]["median"] != row["median"]
         ],
+        "verdict": was_held and other["verdict"]["outcome"] != "held",
         "worse": [name for name, was, now in status if was == "held" != now]
         + [name for name in vanished if before[name]["status"] == "held"],
     }
@@ -90,7 +93,7 @@ def diff(first: Path, second: Path, console: Console) -> int:
         print(problem, file=sys.stderr)
         return 2
     _print(console, found)
-    return 1 if found["worse"] else 0
+    return 1 if found["worse"] or found["verdict"] else 0
 
 
 def _print(console: Console, found: dict[str, Any]) -> None:
@@ -115,6 +118,8 @@ def _print(console: Console, found: dict[str, Any]) -> None:
             line(f"{heading}: {name}", "red" if name in found["worse"] and key == "vanished" else "")
     if found["worse"]:
         line(f"worse: {len(found['worse'])} invariants that held do not hold any more", "bold red")
+    elif found["verdict"]:
+        line("worse: the first report's verdict is that all held, the second one's is not", "bold red")
     else:
         line("No invariant that held has stopped holding.", "green")
 
