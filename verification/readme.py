@@ -14,6 +14,7 @@ from typing import Any
 
 from verification.invariants import ROOT, invariants
 from verification.report.parts import PARTS, measured_on
+from wattproof import documents
 from wattproof.cli.ending import guarded
 from wattproof.outputs import write
 
@@ -52,7 +53,7 @@ def gathered(known: dict[str, Any]) -> dict[str, Any]:
         path = ROOT / file
         if path.is_file():
             try:
-                told = json.loads(path.read_text(encoding="utf-8"))
+                told = documents.parsed(path.read_text(encoding="utf-8"))
                 found[part] = {"bytecode": measured_on(told), "figures": told["figures"]}
                 said.format_map(told["figures"])
             except (KeyError, TypeError, ValueError) as problem:

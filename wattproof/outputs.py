@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from wattproof import documents
+
 MANIFEST = "wattproof-files.json"
 """The list of a folder's files."""
 
@@ -201,7 +203,7 @@ class Folder:
     def _listed(self) -> dict[str, Any] | None:
         """The files that are ours by the folder's list; None where there is no list of ours."""
         with contextlib.suppress(FileNotFoundError, ValueError):  # A list that nobody can read lists nothing.
-            told = json.loads((self.path / MANIFEST).read_bytes())
+            told = documents.parsed((self.path / MANIFEST).read_bytes())
             files = told.get("files") if isinstance(told, dict) and told.get("schema") == SCHEMA else None
             if isinstance(files, dict) and all(isinstance(entry, dict) for entry in files.values()):
                 return files

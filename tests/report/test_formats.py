@@ -280,7 +280,7 @@ def test_a_report_that_is_not_whole_is_told_and_not_compared(
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"null", b"[]", b'"text"', b'{"schema": "wattproof-evidence/4"}', b'{"schema": ', b"\xff"],
+    [b"", b"null", b"[]", b'"text"', b'{"schema": "wattproof-evidence/4"}', b'{"schema": ', b"\xff", b"[" * 200_000],
 )
 def test_what_is_no_report_is_told(
     told: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes

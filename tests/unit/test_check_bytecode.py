@@ -112,7 +112,7 @@ ODD: dict[str, tuple[Any, str]] = {
     "half a JSON": (b'{"jsonrpc": "2.0", "re', "not JSON"),
     "a page": (b"<html>busy</html>", "not JSON"),
     "no text": (b"\xff\xfe\x00", "not JSON"),
-    "a deep JSON": (b"[" * 100_000, "does not answer eth_getCode as a node does"),
+    "a deep JSON": (b"[" * 100_000, "not JSON"),
     "too much": (b" " * (rpc.MAX_ANSWER + 1), "more than 1,048,576 bytes"),
 }
 
@@ -259,6 +259,30 @@ def test_a_report_that_lacks_its_contracts_is_refused(lacking: str, report: Path
     with answering(answer=replies(**SOUND)) as node:
         said = unusable(check(f"http://127.0.0.1:{node.port}/{SECRET}", place=tmp_path))
     assert "make it anew" in said
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "cannot be read (Expecting value"),
+        ('{"schema": ', "cannot be read (Expecting value"),
+        ("[" * 200_000, "cannot be read (more than 100 lists and objects inside one another)"),
+        ('{"a": ' * 200_000, "cannot be read (more than 100 lists"),
+        ('{"schema": "[[[["}', "is of schema '[[[[', not"),
+        (json.dumps({"schema": "x" * 9999}), f"is of schema '{'x' * 59}…, not"),
+        ("null", "is of schema None, not"),
+    ],
+)
+def test_what_is_no_report_is_told_in_a_short_line(content: str, said: str, check: Check, tmp_path: Path) -> None:
+    (tmp_path / "evidence.json").write_text(content)
+    told = unusable(check("http://127.0.0.1:9", place=tmp_path))
+    assert said in told
+    assert len(told) < 300 + len(str(tmp_path))
+
+
+def test_a_report_that_is_not_there(check: Check, tmp_path: Path) -> None:
+    said = unusable(check("http://127.0.0.1:9", place=tmp_path))
+    assert f"{tmp_path / 'evidence.json'} cannot be read (No such file or directory): name a report's folder" in said
 
 
 def test_an_address_shows_no_more_than_its_host() -> None:

@@ -6,7 +6,6 @@ it is reported as stale and shown nowhere else.
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from verification.gas.lower_bound import BOOKS
 from verification.measurements import FOLDER
 from verification.report import schema
 from verification.texts import plain
+from wattproof import documents
 
 EVIDENCE = ("mutation", "edges", "compilers", "symbolic", "nodes")
 
@@ -49,7 +49,7 @@ def _part(tree: Path, name: str, file: Path, command: str, runtime: str) -> Part
         return Part(name, state, note, str(file), command, content or {})
 
     try:
-        content = plain(json.loads((tree / file).read_text(encoding="utf-8"), parse_constant=_no_number))
+        content = plain(documents.parsed((tree / file).read_text(encoding="utf-8"), parse_constant=_no_number))
         measured = measured_on(content)
     except FileNotFoundError:
         return told("missing", f"not measured: {file} is not there; `{command}` makes it")

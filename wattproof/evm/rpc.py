@@ -21,14 +21,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from wattproof import documents
+
 TIMEOUT = 30
 """Seconds for one answer, from looking up the host to the last byte."""
 
 MAX_ANSWER = 2**20
 """Bytes of an answer that are read; the code of a contract comes to a twentieth."""
-
-MAX_BRACKETS = 1_000
-"""Lists and objects of an answer: where one holds another too often, reading it would take all of the stack."""
 
 _MAX_SAID = 200
 """Characters of what others say in a message."""
@@ -127,8 +126,6 @@ def ask(address: Address, method: str, *params: Any) -> Any:
     question = request(method, params)
     said = within(TIMEOUT, lambda: _post(address, json.dumps(question).encode()), address)
     try:
-        if said.count(b"[") + said.count(b"{") > MAX_BRACKETS:
-            raise NodeUnusable(f"does not answer {method} as a node does")
         return result(question, parsed(said))
     except RpcError as refusal:
         raise NodeUnusable(f"{address.host} refuses {address.said(refusal)}") from None
@@ -144,8 +141,8 @@ def request(method: str, params: Any) -> dict[str, Any]:
 def parsed(said: bytes) -> Any:
     """What a node answered. Raises NodeUnusable, worded to follow the node's name, where it is no JSON."""
     try:
-        return json.loads(said)
-    except (ValueError, RecursionError):
+        return documents.parsed(said)
+    except ValueError:
         raise NodeUnusable(
             "answers with something that is not JSON" if said.strip() else "answers with nothing"
         ) from None

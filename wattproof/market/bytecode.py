@@ -6,7 +6,6 @@ frame of the market. The first must be the report's to the last byte; the second
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from eth_utils.crypto import keccak
 from rich.console import Console
 from rich.text import Text
 
+from wattproof import documents
 from wattproof.evm import rpc
 from wattproof.evm.rpc import Address, NodeUnusable
 from wattproof.market.meters import domain_separator
@@ -25,6 +25,8 @@ from wattproof.outputs import one_line
 SCHEMA = "wattproof-evidence/5"
 """The schema of a report's `evidence.json`; see docs/report.md."""
 
+_LONGEST = 60
+"""Characters of another schema that are shown."""
 
 _CODE = {
     "runtime": {"keccak256": str, "bytes": int},
@@ -49,12 +51,14 @@ def load(place: Path) -> dict[str, Any]:
     """The document of a report, from its folder or from its evidence.json. Raises NoReport."""
     path = place / "evidence.json" if place.is_dir() else place
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        told = documents.parsed(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
-        raise NoReport(f"{path} cannot be read ({problem}): name a report's folder or its evidence.json") from problem
+        why = getattr(problem, "strerror", None) or problem
+        raise NoReport(f"{path} cannot be read ({why}): name a report's folder or its evidence.json") from problem
     schema = told.get("schema") if isinstance(told, dict) else None
     if schema != SCHEMA:
-        raise NoReport(f"{path} is of schema {schema!r}, not {SCHEMA!r}: make the report anew with `wattproof verify`")
+        shown = repr(schema) if len(repr(schema)) <= _LONGEST else f"{repr(schema)[:_LONGEST]}…"
+        raise NoReport(f"{path} is of schema {shown}, not {SCHEMA!r}: make the report anew with `wattproof verify`")
     if not _fits(told, _SHAPE):
         raise NoReport(f"{path} is no whole report: make it anew with `wattproof verify`")
     return told
