@@ -15,6 +15,7 @@ from eth_account import Account
 from requests.exceptions import RequestException
 
 from tests.support.answering import answering, replies
+from tests.support.tokens import deployer
 from wattproof import repl
 from wattproof.evm import anvil, network
 from wattproof.evm.anvil import Anvil
@@ -22,7 +23,9 @@ from wattproof.evm.network import NotReady
 from wattproof.evm.node import NodeUnavailable
 from wattproof.evm.rpc import NodeUnusable, RpcError
 from wattproof.market.clock import Clock
-from wattproof.market.deployment import Deployment, Tariff, deploy, deploy_market, fund, give
+from wattproof.market.deployment import Deployment, Tariff, deploy, deploy_market, fund, give, open_market
+from wattproof.market.tariff import PAPER
+from wattproof.market.tokens import Token, UnusableToken, read_token
 
 SECRET = "kKeEyY0123456789"
 SENDER = Account.from_key("0x" + 32 * "11")
@@ -131,7 +134,7 @@ def test_enough_for_the_token_is_not_enough(on: On) -> None:
     """All of the deployment is paid, or none of it is sent."""
     with on(LIVE | {"eth_getBalance": hex(3_000_000 * 3)}):
         assert "and needs up to" in refused(named)
-        refused(lambda: deploy_market(OTHER, OTHER))
+        refused(lambda: open_market(OTHER, OTHER, PAPER))
 
 
 def test_a_chain_may_be_dearer_than_the_fork(on: On) -> None:
@@ -200,6 +203,14 @@ def test_a_clock_that_cannot_be_moved_says_so(on: On) -> None:
         assert boa.env.timestamp == START
 
 
+@pytest.mark.parametrize("period", [10**12, 2**200])
+def test_a_second_beyond_all_calendars_cannot_be_waited_for(period: int, on: On) -> None:
+    clock = Clock(1800, 600)
+    with on():
+        said = refused(lambda: setattr(clock, "now", period * 1800))
+    assert f"cannot be moved: wait in {period * 1800 - START} s, or take" in said
+
+
 @pytest.mark.parametrize("method", ["evm_setNextBlockTimestamp", "evm_mine"])
 def test_a_node_that_refuses_to_move_time_is_told(method: str, on: On) -> None:
     with on(DEVELOPMENT | {method: LookupError("not today")}):
@@ -240,6 +251,54 @@ def test_a_markets_clock_is_its_own_chains(on: On, stage: Any) -> None:
 def test_a_market_to_play_with_is_inside(do: Callable[[], Any], on: On) -> None:
     with on():
         assert "boa.set_env(boa.Env())" in refused(do)
+
+
+# ---- what is named -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("party", ["", "x", "0x12", 5, "0x" + 21 * "12"])
+def test_who_is_named_has_an_address(party: Any, on: On) -> None:
+    """A variable that is not set does not stand for the sender: a supplier can never be changed."""
+    for chain in (LIVE, DEVELOPMENT):
+        with on(chain):
+            for role, do in (
+                ("supplier", lambda: deploy(supplier=party, show=None)),
+                ("supplier", lambda: open_market(OTHER, party, PAPER)),
+                ("owner", lambda: deploy(owner=party, supplier=OTHER, show=None)),
+                ("owner", lambda: open_market(OTHER, OTHER, PAPER, owner=party)),
+            ):
+                assert refused(do, ValueError) == (
+                    f"{role} {party!r} is no address: write 0x and 40 hexadecimal digits"
+                )
+
+
+@pytest.mark.parametrize("amount", [-1, 1.5, "1", True, None, 2**256])
+def test_amounts_are_whole_base_units(amount: Any, on: On, stage: Any) -> None:
+    deployment = Deployment(stage.market, stage.token, stage.owner, stage.supplier, stage.tariff)
+    doing: list[Callable[[], Any]] = [
+        lambda: give(deployment, SENDER.address, amount),
+        lambda: fund(deployment, SENDER.address, amount),
+        lambda: give(deployment, SENDER.address, 1, allowance=amount),
+    ]
+    for do in doing:
+        assert f"{amount!r} is no whole number of base units" in refused(do, ValueError)
+        with on():
+            assert f"{amount!r} is no whole number of base units" in refused(do, ValueError)
+
+
+def test_money_is_given_to_an_address(on: On, stage: Any) -> None:
+    deployment = Deployment(stage.market, stage.token, stage.owner, stage.supplier, stage.tariff)
+    for do in (give, fund):
+        with on():
+            assert refused(lambda do=do: do(deployment, "x", 1), ValueError).startswith("account 'x' is no address")
+
+
+def test_a_token_is_asked_through_a_node_that_can_be_told(on: On) -> None:
+    with on() as node:
+        node.status = 429
+        assert "127.0.0.1" in refused(lambda: read_token(OTHER), NodeUnusable)
+    with on(account=None):
+        refused(lambda: read_token(OTHER), UnusableToken)
 
 
 # ---- the node --------------------------------------------------------------------------------
@@ -332,3 +391,10 @@ def test_a_market_on_a_network_opens_and_its_clock_moves(
         assert market.account(SENDER.address).balance == 500
         with pytest.raises(NotReady, match="and needs up to"):
             fund(deployment, SENDER.address, 10**18)
+        old = deployer("HostileToken").deploy()
+        assert read_token(old) == Token(str(old.address), "tokens", None)
+        assert read_token(deployment.token).symbol == "WATT"
+        with pytest.raises(UnusableToken, match="does not say how many decimals it has; take another token"):
+            deploy_market(old, OTHER)
+        with pytest.raises(UnusableToken, match="does not answer balanceOf, so it is no ERC-20 token"):
+            deploy_market(market, OTHER)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import boa
 import pytest
 from eth_abi.abi import encode
 
 from tests.support.stage import TARIFF, Stage
 from tests.support.tokens import deployer
 from wattproof import cli, repl
-from wattproof.market import deployment, tokens
+from wattproof.evm import network
+from wattproof.market import deployment
 from wattproof.market.deployment import CREDIT, Tariff, deploy, deploy_market
 from wattproof.market.tariff import PAPER, in_token
 from wattproof.market.tokens import Token, UnusableToken, read_token
@@ -215,14 +215,13 @@ def test_a_contract_that_is_no_token(stage: Stage) -> None:
 
 @pytest.mark.parametrize("token", ["0x12", "USDC", "", 5, None, "0x" + 39 * "0" + "g"])
 def test_what_is_no_address(stage: Stage, token: Any) -> None:
-    assert refusal(token, stage) == f"{token!r} is no address: write 0x and 40 hexadecimal digits"
+    assert refusal(token, stage) == f"token {token!r} is no address: write 0x and 40 hexadecimal digits"
 
 
 def test_a_network_is_looked_at_as_it_is_now(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """titanoboa remembers the block at which it was set up, in which a new token is not there yet."""
     looked: list[str] = []
-    monkeypatch.setattr(tokens, "NetworkEnv", type(boa.env))
-    monkeypatch.setattr(boa.env, "_reset_fork", lambda: looked.append("anew"), raising=False)
+    monkeypatch.setattr(network, "latest", lambda: looked.append("anew"))
     read_token(stage.token)
     assert looked == ["anew"]
 

@@ -19,7 +19,9 @@ import boa
 from boa.environment import Env
 from boa.network import NetworkEnv
 from boa.rpc import RPC, RPCError
+from boa.util.abi import Address as AccountAddress
 from boa.vm.fork import CachingRPC
+from eth.constants import ZERO_ADDRESS
 from eth_utils.address import to_checksum_address
 from requests.exceptions import RequestException
 
@@ -47,6 +49,15 @@ def only_inside(what: str) -> None:
     """Raises NotReady where titanoboa is set to a network."""
     if network() is not None:
         raise NotReady(f"{what} needs a chain inside this process: call boa.set_env(boa.Env()) first")
+
+
+def account(role: str, somebody: Any) -> str:
+    """The address of a contract or an account, or a text that is one. ValueError for anything else, an empty text too:
+    a variable that is not set must not stand for whoever sends."""
+    try:
+        return str(AccountAddress(getattr(somebody, "address", somebody)))
+    except (ValueError, TypeError):
+        raise ValueError(f"{role} {somebody!r} is no address: write 0x and 40 hexadecimal digits") from None
 
 
 # ---- asking ------------------------------------------------------------------------------
@@ -98,10 +109,31 @@ def _is_reading(problem: BaseException) -> bool:
     return any(frame.f_globals.get("__name__") in _READERS or frame.f_code.co_name == "fork_rpc" for frame in frames)
 
 
-def sending() -> contextlib.AbstractContextManager[None]:
-    """Inside the block titanoboa sends: on a network what goes wrong is told in one line, with the host alone."""
+def speaking() -> contextlib.AbstractContextManager[None]:
+    """Inside the block titanoboa sends or asks: on a network what goes wrong is told as by `_told`."""
     env = network()
     return contextlib.nullcontext() if env is None else _told(env)
+
+
+def latest() -> None:
+    """On a network lets titanoboa see the chain as it is now, not as it was when it last sent something."""
+    env = network()
+    if env is not None:
+        is_development(env)
+        env._reset_fork()
+
+
+def view(to: str, data: bytes, gas: int) -> Any:
+    """titanoboa's computation of a view, which may fail.
+
+    On a network it is made on titanoboa's fork, and nobody need be there to send: what nodes say of a call that reverts
+    cannot be told from their other refusals.
+    """
+    env = network()
+    if env is None:
+        return boa.env.execute_code(to_address=to, data=data, gas=gas, is_modifying=False)
+    with env.sender(env.eoa or ZERO_ADDRESS):
+        return Env.execute_code(env, to_address=to, data=data, gas=gas, is_modifying=False)
 
 
 def ask(env: NetworkEnv, method: str, *params: Any) -> Any:
@@ -151,11 +183,18 @@ def move_to(env: Env, second: int) -> None:
     if not reached:
         if second < shown:
             raise NotReady(f"the chain's clock cannot go back {shown - second} s: time runs one way")
-        at = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        wait = f"wait until {at}, in {second - shown} s, or take a development node such as anvil"
+        wait = f"wait {_date(second)}in {second - shown} s, or take a development node such as anvil"
         raise NotReady(f"the chain's clock cannot be moved{why}: {wait}")
     with _told(env):
         env._reset_fork()
+
+
+def _date(second: int) -> str:
+    """A second as people write it; nothing where that lies beyond all calendars."""
+    try:
+        return datetime.fromtimestamp(second, UTC).strftime("until %Y-%m-%d %H:%M:%S UTC, ")
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def is_development(env: NetworkEnv) -> bool:
@@ -186,9 +225,13 @@ def _fork_anew(env: Env, rpc: RPC, *args: Any, **kwargs: Any) -> None:
 def parties(owner: str | None, supplier: str | None) -> tuple[str, str]:
     """Who a new market's owner and supplier are; by default new addresses, on a network who sends.
 
-    Nobody has the key of an address that is made up. Raises NotReady where nobody can be the sender, or where the
-    supplier is not named on a chain that is not for development: it can never be changed.
+    Nobody has the key of an address that is made up. Raises ValueError where one is no address; NotReady where nobody
+    can be the sender, or where the supplier, which can never be changed, is not named on a chain that is not for
+    development.
     """
+    owner, supplier = (
+        party if party is None else account(role, party) for role, party in (("owner", owner), ("supplier", supplier))
+    )
     env = network()
     if env is None:
         made = boa.env.generate_address
@@ -233,6 +276,13 @@ class _Rehearsal(Env):
         sender = to_checksum_address(message.sender)
         self.created.append((sender, message.code, intrinsic + computation.get_gas_used()))
         return address, computation
+
+
+def check_sender(account: str | None) -> None:
+    """On a network raises NotReady unless the key of an account, by default of titanoboa's, is there."""
+    env = network()
+    if env is not None:
+        _sender(env, account)
 
 
 def rehearse(play: Callable[[], Any], *senders: str | None) -> None:

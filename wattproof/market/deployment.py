@@ -89,6 +89,7 @@ def deploy_market(
     with all prices in the token's own unit before anything is sent. Raises UnusableToken where there is no ERC-20, or
     no such tariff in it. The rest is as in `open_market`.
     """
+    network.check_sender(owner)
     known = read_token(token)
     tariff = in_token(tariff, known)
     show(prices_text(tariff, known))
@@ -99,10 +100,12 @@ def open_market(token: str, supplier: str, tariff: Tariff, owner: str | None = N
     """Deploys an `EnergyMarket` with a tariff in base units of `token`, whatever is at that address, and a lens for it.
 
     The sender `owner` (default: boa's) owns it. For the lens see `with_views`. On a network raises before anything is
-    sent, as `network.rehearse`.
+    sent, as `network.rehearse`; ValueError where somebody is no address.
     """
+    supplier = network.account("supplier", supplier)
+    owner = owner if owner is None else network.account("owner", owner)
     network.rehearse(lambda: _open_market(token, supplier, tariff, owner), owner)
-    with network.sending():
+    with network.speaking():
         return _open_market(token, supplier, tariff, owner)
 
 
@@ -147,11 +150,12 @@ def deploy(
     def play() -> Deployment:
         token = deployer("EnergyCredit").deploy()
         if (decimals := decimals_of(token.address)) != DECIMALS:
-            raise UnusableToken(f"EnergyCredit has {decimals} decimals, pence are counted by 18; give it 18 decimals")
+            counted = f"pence are counted by {DECIMALS}; give it {DECIMALS} decimals"
+            raise UnusableToken(f"EnergyCredit has {decimals} decimals, and {counted}")
         return Deployment(_open_market(token.address, supplier, tariff, owner), token, owner, supplier, tariff)
 
     network.rehearse(play, None, owner)
-    with network.sending():
+    with network.speaking():
         return play()
 
 
@@ -159,11 +163,16 @@ def give(deployment: Deployment, account: str, amount: int, allowance: int = 2**
     """Turns `amount` wei of fresh ether into credit of `account`, and lets the market take `allowance` of it.
 
     On a network it is the account's own ether; raises NotReady before anything is sent where that does not suffice.
+    ValueError where `account` is no address, or an amount no whole number that fits a uint256.
     """
+    account = network.account("account", account)
+    for name, number in (("amount", amount), ("allowance", allowance)):
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**256:
+            raise ValueError(f"{name} {number!r} is no whole number of base units, 0 or more and below 2**256")
     network.check_payment(account, amount)
     if network.network() is None:
         boa.env.set_balance(account, boa.env.get_balance(account) + amount)
-    with network.sending():
+    with network.speaking():
         deployment.token.mint(value=amount, sender=account)
         deployment.token.approve(deployment.market.address, allowance, sender=account)
 
@@ -171,5 +180,5 @@ def give(deployment: Deployment, account: str, amount: int, allowance: int = 2**
 def fund(deployment: Deployment, account: str, amount: int) -> None:
     """Gives `account` ether, turns it into `amount` base units of credit and deposits them in the market."""
     give(deployment, account, amount, allowance=amount)
-    with network.sending():
+    with network.speaking():
         deployment.market.deposit(amount, sender=account)

@@ -11,10 +11,9 @@ from fractions import Fraction
 from typing import Any
 
 import boa
-from boa.network import NetworkEnv
-from boa.util.abi import Address
 from eth_utils.crypto import keccak
 
+from wattproof.evm import network
 from wattproof.market.abi import word
 from wattproof.market.units import WH_PER_KWH, fixed
 
@@ -75,11 +74,16 @@ class Token:
 def read_token(token: Any) -> Token:
     """Asks the contract `token` (or at that address), on titanoboa's environment, what kind of token it is.
 
-    Nothing is sent. Raises UnusableToken where there is no contract, or one that does not say what an account holds.
+    Nothing is sent. Raises UnusableToken where there is no contract, or one that does not say what an account holds; on
+    a network NodeUnusable or RpcError where the node does not answer.
     """
     address = _address(token)
-    if isinstance(boa.env, NetworkEnv):
-        boa.env._reset_fork()  # else it sees the chain as it was when it last sent something; the token may be younger
+    with network.speaking():
+        return _read(address)
+
+
+def _read(address: str) -> Token:
+    network.latest()  # The token may be younger.
     if not boa.env.get_code(address):
         raise UnusableToken(f"{address}: no contract has this address; name an ERC-20 token on the chain in use")
     if len(_ask(address, "balanceOf(address)", word(address))) < 32:
@@ -96,17 +100,15 @@ def decimals_of(address: str) -> int | None:
 
 def _address(token: Any) -> str:
     """The address of a contract, or a text that is one."""
-    text = getattr(token, "address", token)
     try:
-        return str(Address(text))
-    except (ValueError, TypeError):
-        raise UnusableToken(f"{text!r} is no address: write 0x and 40 hexadecimal digits") from None
+        return network.account("token", token)
+    except ValueError as problem:
+        raise UnusableToken(str(problem)) from None
 
 
 def _ask(address: str, signature: str, argument: bytes = b"") -> bytes:
     """What a view answers; nothing where it fails."""
-    data = keccak(text=signature)[:4] + argument
-    computation = boa.env.execute_code(to_address=address, data=data, gas=_GAS, is_modifying=False)
+    computation = network.view(address, keccak(text=signature)[:4] + argument, _GAS)
     return b"" if computation.is_error else bytes(computation.output)
 
 
