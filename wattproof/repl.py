@@ -20,13 +20,15 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import operator
 import traceback
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, SupportsIndex
 
 import boa
+from eth.codecs.abi.exceptions import EncodeError
 from requests.exceptions import RequestException
 
 from wattproof.evm import network
@@ -57,6 +59,9 @@ RESERVED = frozenset(
 
 _PACKAGE = Path(__file__).parent
 
+_LONGEST = 60
+"""Characters of an argument that a message shows."""
+
 LISTED = 12
 """Most households that the banner names."""
 
@@ -74,8 +79,14 @@ Number = int | str | Decimal | float
 
 
 def exact(number: Number) -> int | str | Decimal:
-    """A number as it was typed: 0.1 becomes the decimal 0.1, not the binary fraction nearest to it."""
-    return Decimal(repr(number)) if isinstance(number, float) else number
+    """A number as it was typed: 0.1 becomes the decimal 0.1, not the binary fraction nearest to it.
+
+    So do those of numpy, whose floats of 64 bits are floats, too. What is no number is left to who needs one.
+    """
+    if isinstance(number, float):
+        return Decimal(repr(float(number)))
+    # A bool would become 0 or 1.
+    return operator.index(number) if isinstance(number, SupportsIndex) and not isinstance(number, bool) else number
 
 
 class Readable:
@@ -264,8 +275,20 @@ class Household(Party):
 
     def bid(self, quote_id: int, kwh: Number, price: Number) -> None:
         """Seals a bid for `kwh` at `price` p/kWh and remembers what is in it. ValueError for more than the connection
-        carries: the market would see that only when it is opened."""
+        carries, and for what the quote does not take: the market would see that only when it is opened, and takes no
+        other bid."""
         volume, rate = self.carried(kwh, "Wh"), units.pence_per_kwh(exact(price))
+        quote, highest = self._market.quote(quote_id), self._session.deployment.tariff.highest_price
+        if quote.volume and not 0 < volume <= quote.volume:
+            raise ValueError(
+                f"{units.format_energy(volume)} could never be opened: quote {quote_id} is of "
+                f"{units.format_energy(quote.volume)}"
+            )
+        if quote.volume and not quote.price <= rate <= highest:
+            raise ValueError(
+                f"{units.format_price(rate)} could never be opened: a bid on quote {quote_id} is from "
+                f"{units.format_price(quote.price)} to {units.format_price(highest)}"
+            )
         salt = hashlib.sha256(f"{self} {quote_id}".encode()).digest()  # Secret enough for play, not for money.
         self._market.submit_bid(quote_id, self._market.seal_of(quote_id, self, rate, volume, salt), sender=self)
         self._sealed[quote_id] = (rate, volume, salt)
@@ -293,6 +316,13 @@ class Household(Party):
     @functools.cached_property
     def _sealed(self) -> dict[int, tuple[int, int, bytes]]:
         return {}
+
+
+class Households(dict[str, Household]):
+    """Households by the names that they have in the file."""
+
+    def __missing__(self, name: object) -> Household:
+        raise KeyError(f"there is no household {name!r}: list(households) names them")
 
 
 class Owner(Party):
@@ -346,7 +376,7 @@ def namespace(path: Path = DEFAULT_FILE) -> dict[str, Any]:
     supplier = Party("supplier", deployment.supplier, session)
     fund(deployment, supplier, FUNDS)
     offered = session.offered() | {"owner": owner, "supplier": supplier, "boa": boa, "replay": replay}
-    households: dict[str, Household] = {}
+    households = Households()
     for name, word in identifiers(source.names, RESERVED).items():
         household = Household(name, str(boa.env.generate_address(name)), session)
         household.meter = BoundMeter(name, household, session)
@@ -384,6 +414,8 @@ def replay(names: dict[str, Any], **tariff: Any) -> None:
         who(name)
 
     def sign(meter: str, kind: str, *fields: Any, market: str | None = None, chain: int | None = None) -> bytes:
+        if kind not in ("Pairing", "Reading"):
+            raise ValueError(f"a meter signs a Pairing or a Reading, not {kind!r}")
         struct = pairing_hash(*fields) if kind == "Pairing" else reading_hash(*fields)
         return Meter(meter).sign(struct, market or deployment.market, chain)
 
@@ -416,10 +448,22 @@ def told(error: Exception) -> str | None:
         return network.unreachable(error)
     if isinstance(error, network.NotReady | NodeUnusable | RpcError):
         return str(error)
+    if isinstance(error, EncodeError):
+        return f"not done: {_misfit(error.value, error.schema)}"
     frames = traceback.extract_tb(error.__traceback__)
     if frames and (frames[-1].line or "").startswith("raise ") and Path(frames[-1].filename).is_relative_to(_PACKAGE):
         return f"not done: {error.args[0]}"
     return None
+
+
+def _misfit(value: Any, kind: str) -> str:
+    """What is wrong with an argument that does not fit the ABI type `kind`."""
+    shown = repr(value) if len(repr(value)) <= _LONGEST else f"{repr(value)[:_LONGEST]}…"
+    if kind == "address":
+        return f"{shown} is nobody: name a household (without quotation marks), or write 0x and 40 hexadecimal digits"
+    if kind.startswith("uint"):
+        return f"{shown} is no whole number from 0 to below 2**{kind.removeprefix('uint')}"
+    return f"{shown} is no {kind}"
 
 
 def banner(offered: dict[str, Any]) -> str:
@@ -428,7 +472,7 @@ def banner(offered: dict[str, Any]) -> str:
     listed = [word if word == name else f"{word} ({name!r})" for word, name in words.items()][:LISTED]
     if len(words) > LISTED:
         listed.append(f"{len(words) - LISTED} more in `households`")
-    seller, buyer = [*words, *words][:2] if "cloudy" not in words or "sunny" not in words else ("sunny", "cloudy")
+    seller, buyer = ("sunny", "cloudy") if {"sunny", "cloudy"} <= words.keys() else [*words, "somebody", "another"][:2]
     tariff = offered["tariff"]
     sbp, ssp, fee = map(units.format_price, (tariff.sbp, tariff.ssp, tariff.service_fee))
     return "\n".join(
@@ -455,6 +499,5 @@ def run(path: Path = DEFAULT_FILE) -> None:
         else:
             shell.showtraceback((kind, error, trace), **options)
 
-    known = (boa.BoaError, ValueError, TypeError, KeyError)
-    shell.set_custom_exc((*known, network.NotReady, NodeUnusable, RpcError, RequestException), refused)
+    shell.set_custom_exc((Exception,), refused)
     shell()

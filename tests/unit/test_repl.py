@@ -178,6 +178,101 @@ def test_what_can_hardly_be_meant_is_not_done(names: dict[str, Any]) -> None:
     )
 
 
+ODD: list[tuple[str, str]] = [
+    ("sunny.quote(kwh=2, price=9, period='x')", "'x' is no whole number from 0 to below 2**256"),
+    ("sunny.quote(kwh=2, price=9, period=1.5)", "1.5 is no whole number"),
+    ("sunny.quote(kwh=10**80, price=9)", f"{10**80 * 1000!s:.60}… is no whole number from 0 to below 2**256"),
+    ("cloudy.bid('1', kwh=1, price=9)", "'1' is no whole number"),
+    ("cloudy.buy(-1)", "-1 is no whole number"),
+    ("cloudy.position(-1)", "-1 is no whole number"),
+    ("clock.phase(-1)", "-1 is no whole number"),
+    ("clock.to('EVENING')", "there is no phase 'EVENING': name one of BIDDING, REVEALING, MATCHING, DELIVERING"),
+    ("clock.to(3)", "there is no phase 3: name one of"),
+    ("clock.to('bidding')", "BIDDING has no beginning"),
+    ("clock.to('METERING', 'x')", "a period must be a whole number, not 'x'"),
+    ("clock.to('METERING', 1.5)", "a period must be a whole number, not 1.5"),
+    ("clock.to('METERING', 1561071600)", "begins in more than a century: is this a second? Periods are numbered, and "),
+    ("setattr(clock, 'now', 'noon')", "a second must be a whole number, not 'noon'"),
+    ("setattr(clock, 'now', 1.5)", "a second must be a whole number, not 1.5"),
+    ("setattr(clock, 'now', -1)", "a second is 0 or more and below 2**256, not -1"),
+    ("owner.authorize('bob')", "'bob' is nobody: name a household (without quotation marks), or write 0x"),
+    ("market.account(None)", "None is nobody"),
+    ("households['bob']", "there is no household 'bob': list(households) names them"),
+    (
+        "sunny.meter.read(exported=1, period='x')",
+        "a period must be a whole number, 0 or more and below 2**256, not 'x'",
+    ),
+    ("sunny.meter.sign_reading(market, 'bob', 1, 2, 3)", "user 'bob' is no address"),
+    ("sunny.meter.sign_reading('bob', sunny, 1, 2, 3)", "market 'bob' is no address"),
+]
+
+
+@pytest.mark.parametrize(("typed", "said"), ODD)
+def test_an_odd_argument_is_told_in_one_line(names: dict[str, Any], typed: str, said: str) -> None:
+    with pytest.raises(Exception) as caught:
+        eval(typed, dict(names))
+    line = repl.told(caught.value)
+    assert line is not None
+    assert "\n" not in line
+    assert line.startswith("not done: ")
+    assert said in line
+
+
+@pytest.mark.parametrize(
+    ("kwh", "price", "said"),
+    [
+        (0, 10, "0.000 kWh could never be opened: quote 1 is of 2.000 kWh"),
+        (2.5, 10, "2.500 kWh could never be opened: quote 1 is of 2.000 kWh"),
+        (1, 8.9, "8.90 p/kWh could never be opened: a bid on quote 1 is from 9.00 p/kWh to 17.80 p/kWh"),
+        (1, 0.11, "0.11 p/kWh could never be opened"),
+        (1, 18, "18.00 p/kWh could never be opened"),
+        (1, 10**40, "p/kWh could never be opened"),
+    ],
+)
+def test_a_bid_that_could_never_be_opened_is_not_sealed(
+    names: dict[str, Any], kwh: float, price: float, said: str
+) -> None:
+    """The market would take it, and no other one after it."""
+    quote_id = names["bright"].quote(kwh=2, price=9)
+    said = said.replace("quote 1", f"quote {quote_id}")
+    line = line_of(lambda: names["misty"].bid(quote_id, kwh=kwh, price=price))
+    assert (line or "").startswith("not done: ")
+    assert said in (line or "")
+    for best in (9, 17.8):
+        names["misty" if best == 9 else "rainy"].bid(quote_id, kwh=2, price=best)
+
+
+class Float64(float):
+    """As numpy's."""
+
+    def __repr__(self) -> str:
+        return f"np.float64({float(self)!r})"
+
+
+class Int64:
+    """As numpy's."""
+
+    def __index__(self) -> int:
+        return 7
+
+
+def test_numbers_of_numpy_mean_what_they_show() -> None:
+    assert repl.exact(Float64("1.1")) == Decimal("1.1")
+    assert repl.exact(Int64()) == 7  # type: ignore[arg-type]
+    assert repl.exact(True) is True
+
+
+def test_a_phase_is_named_in_capitals_or_not(names: dict[str, Any]) -> None:
+    clock = names["clock"]
+    assert clock.begins("revealing", 3) == clock.begins("REVEALING", 3) == clock.begins(Phase.REVEALING, 3)
+
+
+def test_the_banner_tries_no_bid_on_ones_own_quote(tmp_path: Path) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text("period,household,load_wh,pv_wh\n0,alone,100,0\n")
+    assert "Try: alone.quote(kwh=2, price=9), then somebody.bid(1," in repl.banner(repl.namespace(path))
+
+
 def test_a_mistake_in_typing_keeps_its_traceback(names: dict[str, Any]) -> None:
     assert line_of(lambda: names["sunny"].quote(kwh=2)) is None
     assert line_of(lambda: int("two")) is None

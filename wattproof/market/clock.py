@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import boa
@@ -9,6 +10,25 @@ from boa.environment import Env
 
 from wattproof.evm import network
 from wattproof.terms.model import Phase
+
+FARTHEST = 100 * 365 * 86_400
+"""Seconds beyond which nobody means to move a clock, which cannot be moved back."""
+
+
+def whole(what: str, number: Any) -> int:
+    """A whole number. ValueError for anything else."""
+    try:
+        return operator.index(number)
+    except TypeError:
+        raise ValueError(f"{what} must be a whole number, not {number!r}") from None
+
+
+def phase_of(phase: Phase | str) -> Phase:
+    """A phase, or the one of that name. ValueError where there is none."""
+    found = Phase.__members__.get(phase.upper()) if isinstance(phase, str) else phase
+    if not isinstance(found, Phase):
+        raise ValueError(f"there is no phase {phase!r}: name one of {', '.join(Phase.__members__)}")
+    return found
 
 
 class Clock:
@@ -32,7 +52,11 @@ class Clock:
 
     @now.setter
     def now(self, second: int) -> None:
-        """Moves time. Raises `network.NotReady` where the chain's clock cannot be moved."""
+        """Moves time. Raises ValueError for what is no second, `network.NotReady` where the chain's clock cannot be
+        moved."""
+        second = whole("a second", second)
+        if not 0 <= second < 2**256:
+            raise ValueError(f"a second is 0 or more and below 2**256, not {second}")
         network.move_to(self._env or boa.env, second)
 
     @property
@@ -45,8 +69,12 @@ class Clock:
         return ((self.now if now is None else now) + 2 * self.window) // self.period_length + 1
 
     def begins(self, phase: Phase | str, period: int) -> int:
-        """The second at which `phase` of `period` begins. ValueError for BIDDING, which has no beginning."""
-        start = period * self.period_length
+        """The second at which `phase` of `period` begins.
+
+        ValueError for BIDDING, which has no beginning, and for what is no phase or no period.
+        """
+        phase = phase_of(phase)
+        start = whole("a period", period) * self.period_length
         end = start + self.period_length
         beginnings = {
             Phase.REVEALING: start - 2 * self.window,
@@ -56,7 +84,6 @@ class Clock:
             Phase.SETTLING: end + self.window,
             Phase.CLOSING: end + 2 * self.window,
         }
-        phase = Phase[phase] if isinstance(phase, str) else phase
         if phase not in beginnings:
             raise ValueError("BIDDING has no beginning: it lasts from the dawn of time until REVEALING")
         return beginnings[phase]
@@ -64,11 +91,17 @@ class Clock:
     def to(self, phase: Phase | str, period: int) -> int:
         """Moves time to the second at which `phase` of `period` begins, and returns it.
 
-        Raises ValueError where that lies in the past: time on a chain runs one way; `network.NotReady` where the
-        chain's clock cannot be moved.
+        Raises ValueError where that lies in the past, as time on a chain runs one way, or so far ahead that it can
+        hardly be meant; `network.NotReady` where the chain's clock cannot be moved.
         """
-        second = self.begins(phase, period)
-        if second < self.now:
-            raise ValueError(f"{phase} of period {period} began {self.now - second} s ago; time runs one way")
+        second, now = self.begins(phase, period), self.now
+        name = phase_of(phase).name
+        if second < now:
+            raise ValueError(f"{name} of period {period} began {now - second} s ago; time runs one way")
+        if second - now > FARTHEST:
+            raise ValueError(
+                f"{name} of period {period} begins in more than a century: is this a second? "
+                f"Periods are numbered, and {now // self.period_length} runs now"
+            )
         self.now = second
         return second

@@ -12,6 +12,7 @@ from eth_keys import keys  # pyright: ignore[reportPrivateImportUsage]
 from eth_keys.constants import SECPK1_N
 from eth_utils.crypto import keccak
 
+from wattproof.evm import network
 from wattproof.market.abi import word
 from wattproof.terms.model import CAPACITY_BOUND
 
@@ -65,7 +66,7 @@ class Meter:
         """
         if chain_id is None:
             chain_id = boa.env.evm.patch.chain_id
-        address = str(getattr(market, "address", market))
+        address = network.account("market", market)
         digest = keccak(b"\x19\x01" + domain_separator(chain_id, address) + struct_hash)
         signature = self._signer.sign_recoverable(digest, hasher=None)
         return signature[:64] + bytes([27 + signature[64]])
@@ -79,8 +80,8 @@ class Meter:
     ) -> bytes:
         """Signs the reading of `user` in `period`, energies in whole Wh, for `submit_reading`.
 
-        TypeError for a fraction, ValueError for what no connection carries: a meter measures neither. (Tests of the
-        market sign a `reading_hash`.)
+        TypeError for a fraction, ValueError for what no connection carries: a meter measures neither. ValueError for
+        what is no user or period, too. (Tests of the market sign a `reading_hash`.)
         """
         for name, energy in (("exported", exported), ("imported", imported)):
             if isinstance(energy, bool) or not isinstance(energy, int):
@@ -92,4 +93,7 @@ class Meter:
                     f"{name} is {energy} Wh, which no connection carries in a period: is this a register? "
                     "Then sign the difference of two"
                 )
+        user = network.account("user", user)
+        if isinstance(period, bool) or not isinstance(period, int) or not 0 <= period < 2**256:
+            raise ValueError(f"a period must be a whole number, 0 or more and below 2**256, not {period!r}")
         return self.sign(reading_hash(user, period, exported, imported), market, chain_id)
