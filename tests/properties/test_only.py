@@ -483,6 +483,11 @@ class Refusals(Attackers):
         self._digest: bytes | None = None
         self._accepted = self._moves = 0
 
+    def draw_trade(self, choose: Choose) -> Call:
+        """As in the base; where somebody can buy it mostly does, as few of these histories come that far."""
+        kinds = self.trade_kinds()
+        return kinds["buy"](choose) if "buy" in kinds and choose.yes() else super().draw_trade(choose)
+
     @move(lambda self, choose: self.draw_wild(choose), most=2)
     def anything(self, call: Call) -> None:
         """Any call by anybody, mostly one that is refused."""
