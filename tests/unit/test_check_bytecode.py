@@ -262,6 +262,27 @@ def test_a_report_that_lacks_its_contracts_is_refused(lacking: str, report: Path
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check-bytecode", "0x12", "https://me:secret@host.example/{}?k={}"],
+        ["check-bytecode", "0x12", "--rpc=https://host.example", "https://host.example/{}"],
+        ["check-bytecode", "0x12", "--rpc=https://host.example", "--node=https://host.example:1/{}"],
+        ["https://host.example/{}"],
+        ["day", "--engine", "https://host.example/{}"],
+    ],
+)
+def test_an_address_that_has_no_place_there_is_not_shown(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([argument.replace("{}", SECRET) for argument in arguments])
+    said = "".join(capsys.readouterr())
+    assert ended.value.code == 2
+    assert SECRET not in said
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize(
     ("content", "said"),
     [
         ("", "cannot be read (Expecting value"),

@@ -7,9 +7,11 @@ checkout offers those of `verification/`. None of them imports anything heavy: `
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import entry_points
+from typing import NoReturn
 
 from wattproof import __version__
 from wattproof.cli import check_bytecode, day, repl, study
@@ -22,9 +24,19 @@ GROUP = "wattproof.commands"
 """The entry points that add commands."""
 
 
+_URL = re.compile(r"(\w+://)(?:[^\s/'\"]*@)?([^\s/?#'\"]*)[^\s'\"]*")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Shows of a URL that has no place among the arguments only the host: a node's address holds keys."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(_URL.sub(r"\1\2/…", message))
+
+
 def parser() -> argparse.ArgumentParser:
     """The arguments of the command line."""
-    top = argparse.ArgumentParser(prog="wattproof", description="A peer-to-peer energy market, tested as promised.")
+    top = _Parser(prog="wattproof", description="A peer-to-peer energy market, tested as promised.")
     top.add_argument("--version", action="version", version=f"wattproof {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:
