@@ -35,6 +35,9 @@ _MARK = re.compile(
 
 _LOCK = ".wattproof.lock"
 
+_ASIDE, _OURS = ".wattproof-", ".ours"
+"""How the folder begins that a run writes into before it moves its files into place, and what marks it as one."""
+
 _CACHE = "__pycache__"
 """What Python leaves beside a file that it runs is nobody's."""
 
@@ -139,8 +142,11 @@ class Folder:
             stack.enter_context(_locked(path / _LOCK, path))
             self._files = self._listed()
             self._check()
-            self.aside = Path(tempfile.mkdtemp(prefix=".wattproof-", dir=path))
+            for left in path.glob(f"{_ASIDE}*/{_OURS}"):  # By a run that was killed: none goes on, as we hold the lock.
+                shutil.rmtree(left.parent)
+            self.aside = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=path))
             stack.callback(shutil.rmtree, self.aside, ignore_errors=True)
+            (self.aside / _OURS).touch()
             (self.aside / "probe").write_bytes(bytes(65_536))  # Is there room?
             (self.aside / "probe").unlink()
             self._undo = stack.pop_all()
@@ -184,7 +190,7 @@ class Folder:
             new = {
                 str(path.relative_to(self.aside)): {"command": self.command, "sha256": _digest(path)}
                 for path in sorted(self.aside.rglob("*"), key=self._place)
-                if path.is_file() and _CACHE not in path.parts
+                if path.is_file() and path.name != _OURS and _CACHE not in path.parts
             }
             if strange := [name for name in new if name not in old and os.path.lexists(self.path / name)]:
                 raise self._not_ours(strange[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -126,6 +127,17 @@ def test_a_run_that_ends_early_leaves_no_trace(tmp_path: Path) -> None:
         place.write("page.html", "half")
         raise ZeroDivisionError
     assert os.listdir(tmp_path) == []
+
+
+def test_what_a_killed_run_wrote_aside_goes_with_the_next_one(tmp_path: Path) -> None:
+    place = Folder(tmp_path, "verify", NAMES)
+    place.write("page.html", "half")
+    shutil.copytree(place.aside, tmp_path / ".wattproof-killed")
+    place.close()
+    (tmp_path / ".wattproof-mine").mkdir()
+    (tmp_path / ".wattproof-mine/notes").write_text("mine")
+    run(tmp_path, page_html="1")
+    assert tree(tmp_path).keys() == {"page.html", MANIFEST, ".wattproof-mine/notes"}
 
 
 def test_what_appears_during_a_run_is_left_alone(tmp_path: Path) -> None:
