@@ -27,7 +27,7 @@ from wattproof.terms.model import Phase
 
 ENTRY_POINTS = (
     *("clear", "deposit", "withdraw", "withdraw_at_least", "authorize", "revoke"),
-    *("transfer_ownership", "accept_ownership", "register"),
+    *("transfer_ownership", "transfer_ownership", "accept_ownership", *("register",) * 4),
     *(
         "submit_quote",
         "invalidate_quote",
@@ -104,7 +104,7 @@ class Terms(MarketMachine):
         """Any entry point with anything."""
         t = self.lockstep.tariff
         # Else hardly any history would see a handover end.
-        awaited = ("accept_ownership",) * 4 if self.lockstep.model.pending_owner != ZERO else ()
+        awaited = ("accept_ownership",) * 6 if self.lockstep.model.pending_owner != ZERO else ()
         function = choose.one((*ENTRY_POINTS, *awaited))
         anybody = choose.one(EVERYBODY)
         trader = choose.one((*HOUSEHOLDS, *HOUSEHOLDS, NEWCOMER, STRANGER, "supplier"))
