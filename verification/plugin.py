@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 
 from verification.harness import counters, presets, reproducers, summary
-from verification.harness.totals import merged, read
+from verification.harness.totals import COUNTS, merged, read
 from wattproof import outputs
 from wattproof.evm import compiler_cache
 from wattproof.evm.engine import ENGINES, available
@@ -99,17 +99,13 @@ def _beside(config: pytest.Config) -> Path:
         config.stash[_PLACE] = outputs.File(file)
         config.add_cleanup(config.stash[_PLACE].close)
         for path in folder.iterdir() if folder.is_dir() else ():
-            if not _PART.fullmatch(path.name):
+            if not re.fullmatch(COUNTS, path.name):
                 raise outputs.BadPlace(f"{path}: is not of an earlier run; move it, or name another file")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
     except (outputs.BadPlace, OSError) as problem:
         raise pytest.UsageError(str(problem)) from problem
     return folder
-
-
-_PART = re.compile(r"collected|[0-9]+\.json|\.wattproof-[0-9]+\.part")
-"""The files in which the processes of a run leave their counts."""
 
 
 def engine_name(config: pytest.Config) -> str:

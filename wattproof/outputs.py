@@ -18,7 +18,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from wattproof import documents
 
@@ -37,6 +37,9 @@ _LOCK = ".wattproof.lock"
 
 _ASIDE, _OURS = ".wattproof-", ".ours"
 """How the folder begins that a run writes into before it moves its files into place, and what marks it as one."""
+
+PART = re.escape(_ASIDE) + r"[0-9]+\.part"
+"""The name of a file before it has its own, which a run that is killed leaves behind: a regular expression."""
 
 _CACHE = "__pycache__"
 """What Python leaves beside a file that it runs is nobody's."""
@@ -79,13 +82,34 @@ def told(error: OSError) -> str:
     return f"{where}{(error.strerror or str(error)).lower()}"
 
 
+def brief(error: BaseException, most: int = 200) -> str:
+    """An error's type and first line, cut to `most` characters."""
+    return f"{type(error).__name__}: {error}".splitlines()[0][:most]
+
+
 def append(path: Path, text: str) -> None:
     """Adds a line to a file that grows as a run goes on. Raises BadPlace."""
     with _named(path), path.open("a", encoding="utf-8") as file:
         file.write(text)
 
 
-class File:
+class _Held:
+    """A place that is held until the end of a `with` block, or until `close`."""
+
+    _undo: contextlib.ExitStack
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the place."""
+        self._undo.close()
+
+
+class File(_Held):
     """A single file of results, in a `with` block: made sure of and locked from its beginning on.
 
     The file is left as it was until `write`; the folders above it are made, and go again where nothing was written.
@@ -106,23 +130,13 @@ class File:
                     part.write_bytes(bytes(4096))
             self._undo = stack.pop_all()
 
-    def __enter__(self) -> File:
-        return self
-
-    def __exit__(self, *problem: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Lets go of the place."""
-        self._undo.close()
-
     def write(self, text: str) -> None:
         """Writes the file. Its text has to carry a mark: a "schema" that begins with "wattproof-". Raises BadPlace."""
         assert _is_special(self.path) or _MARK.search(text[:4096].encode()), "nobody could tell that this file is ours"
         write(self.path, text)
 
 
-class Folder:
+class Folder(_Held):
     """A folder of results, in a `with` block: made sure of and locked from its beginning on.
 
     Files are written into `aside`, and all moved into place by `finish`; whatever ends the block before leaves the
@@ -150,16 +164,6 @@ class Folder:
             (self.aside / "probe").write_bytes(bytes(65_536))  # Is there room?
             (self.aside / "probe").unlink()
             self._undo = stack.pop_all()
-
-    def __enter__(self) -> Folder:
-        return self
-
-    def __exit__(self, *problem: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Lets go of the place."""
-        self._undo.close()
 
     def begin(self) -> None:
         """Empties the folders inside of what earlier runs left; from now on what is in there is known to be ours.
@@ -299,7 +303,7 @@ def _make(folder: Path, stack: contextlib.ExitStack) -> None:
 @contextlib.contextmanager
 def _beside(path: Path) -> Iterator[Path]:
     """A name beside a file, for what is to become it; nothing of that name is left behind."""
-    part = path.with_name(f".wattproof-{os.getpid()}.part")
+    part = path.with_name(f"{_ASIDE}{os.getpid()}.part")
     try:
         yield part
     finally:

@@ -6,6 +6,8 @@ and its charge; what did leave is read from the token, not from the market.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import boa
@@ -18,7 +20,7 @@ from tests.properties.tokens import deployer
 from verification.harness import counters, presets
 from verification.harness.counters import holds
 from verification.harness.lockstep import HOUSEHOLDS, START, STRANGER, TARIFF, Lens
-from wattproof.market.deployment import deploy_market
+from wattproof.market.deployment import open_market
 
 FUNDS = 10**6
 """Base units that everybody has in the market at first."""
@@ -49,7 +51,7 @@ def market() -> tuple[Run, Any]:
     base = Run.of("Shares", lockstep)
     token = deployer("ShareToken").deploy()
     where = str(token.address)
-    deployed = deploy_market(where, base.names["supplier"], TARIFF, base.names["owner"])
+    deployed = open_market(where, base.names["supplier"], TARIFF, base.names["owner"])
     run = Run("Shares", base.env, deployed, where, TARIFF, base.names, base.interface, Lens(deployed.lens))
     for person in PEOPLE:
         token.mint(run.names[person], FUNDS)
@@ -92,6 +94,17 @@ class Teller:
         return done.accepted
 
 
+@contextlib.contextmanager
+def drifted(rate: int, charge: int, on_top: int = 0, upwards: bool = False) -> Iterator[Teller]:
+    """A history in which the token has become that: the teller of the market as it then is. Undone at its end."""
+    run, token = market()
+    counters.tallies["histories"] += 1
+    with run.branch() as copy:
+        copy.env.timestamp = START
+        token.become(rate, charge, on_top, upwards)
+        yield Teller(copy, token)
+
+
 rates = st.sampled_from([SHARES, SHARES + 1, SHARES * 3 // 2, 1_234_567, 7 * SHARES + 3]) | st.integers(
     SHARES, 9 * SHARES
 )
@@ -110,12 +123,7 @@ def arriving(amount: int, rate: int, charge: int) -> int:
 @example(rate=1_234_567, charge=0, order=list(PEOPLE), part=1)
 def test_nobody_is_locked_in(rate: int, charge: int, order: list[str], part: int) -> None:
     """T-MON-25, T-MON-26: all that is free leaves, less the charge and a rounding; nobody waits for anybody else."""
-    run, token = market()
-    counters.tallies["histories"] += 1
-    with run.branch() as copy:
-        copy.env.timestamp = START
-        token.become(rate, charge, 0, False)
-        teller = Teller(copy, token)
+    with drifted(rate, charge) as teller:
         grown = teller.held
         for name in order:
             for amount in (FUNDS // part, FUNDS - FUNDS // part):
@@ -130,12 +138,7 @@ def test_nobody_is_locked_in(rate: int, charge: int, order: list[str], part: int
 @example(rate=SHARES // 2, order=list(PEOPLE), charge=0)
 def test_what_shrank_is_paid_out_to_who_comes_first(rate: int, order: list[str], charge: int) -> None:
     """Annex D, D17: each is paid in full as long as the market holds that much, and the next what is left."""
-    run, token = market()
-    counters.tallies["histories"] += 1
-    with run.branch() as copy:
-        copy.env.timestamp = START
-        token.become(rate, charge, 0, False)
-        teller = Teller(copy, token)
+    with drifted(rate, charge) as teller:
         for name in order:
             amount = min(FUNDS, teller.held)
             accepted = teller.pay(name, amount, arriving(amount, rate, charge))
@@ -155,12 +158,7 @@ def test_others_are_paid_whatever_one_tries(
     rate: int, charge: int, on_top: int, order: list[str], amounts: list[int], missing: int
 ) -> None:
     """T-MON-25: rounded up, charged on top or not: what is accepted is never more than what was debited."""
-    run, token = market()
-    counters.tallies["histories"] += 1
-    with run.branch() as copy:
-        copy.env.timestamp = START
-        token.become(rate, charge, on_top, True)
-        teller = Teller(copy, token)
+    with drifted(rate, charge, on_top, upwards=True) as teller:
         surplus = teller.held - sum(teller.free.values())
         for name, amount in zip(order, amounts, strict=False):
             teller.pay(name, amount, max(amount - missing, 0))

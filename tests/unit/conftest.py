@@ -5,9 +5,18 @@ from __future__ import annotations
 import pytest
 
 from tests.support.stage import Stage
+from tests.support.tokens import Hostile
 
 
 @pytest.fixture(scope="session")
 def stage() -> Stage:
     """A market with a prosumer, a consumer and a neighbour; deployed once, restored after every test."""
     return Stage()
+
+
+@pytest.fixture(scope="module")
+def hostile(stage: Stage) -> Hostile:
+    """A market with a hostile token, honest so far, in which the caller has deposited 500 of its 1000."""
+    hostile = Hostile(stage)
+    hostile.market.deposit(500, sender=hostile.caller)
+    return hostile

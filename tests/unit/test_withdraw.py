@@ -17,14 +17,6 @@ OTHER_AMOUNT = "ledger: token moved another amount"
 LARGEST = 2**256 - 1
 
 
-@pytest.fixture(scope="module")
-def hostile(stage: Stage) -> Hostile:
-    """A market with a hostile token, honest so far, in which the caller has deposited 500 of its 1000."""
-    hostile = Hostile(stage)
-    hostile.market.deposit(500, sender=hostile.caller)
-    return hostile
-
-
 def indebted_with_collateral(stage: Stage) -> tuple[Household, int]:
     """A debtor of 1800 that has nothing free, and 18 000 in a later quote's collateral; and that quote."""
     debtor = stage.household("debtor", funds=18_000)

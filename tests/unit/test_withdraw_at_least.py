@@ -17,14 +17,6 @@ OTHER_AMOUNT = "ledger: token moved another amount"
 LARGEST = 2**256 - 1
 
 
-@pytest.fixture(scope="module")
-def hostile(stage: Stage) -> Hostile:
-    """A market with a hostile token, honest so far, in which the caller has deposited 500 of its 1000."""
-    hostile = Hostile(stage)
-    hostile.market.deposit(500, sender=hostile.caller)
-    return hostile
-
-
 # ---- on a token that moves what it is asked to ---------------------------------------------
 
 

@@ -30,7 +30,7 @@ from typing import Any
 import boa
 
 from verification import git
-from verification.campaigns.suite import CONTRACTS, Suite, Unsound, brief, collect
+from verification.campaigns.suite import CONTRACTS, Suite, Unsound, collect
 from verification.campaigns.workers import Ended, Pool, silence
 from verification.harness import counters, presets
 from verification.harness.lockstep import Lockstep
@@ -40,7 +40,7 @@ from verification.mutation.compiler import compilation, install, parse_ahead
 from wattproof.cli.arguments import place
 from wattproof.cli.ending import guarded
 from wattproof.market import deployment
-from wattproof.outputs import BadPlace, File
+from wattproof.outputs import BadPlace, File, brief
 
 PATCHES = ROOT / "tests" / "properties" / "faults"
 LONGEST = 240

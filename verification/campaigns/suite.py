@@ -179,11 +179,6 @@ def reasons(file: Path, row: re.Pattern[str]) -> dict[tuple[str, ...], str]:
     return found
 
 
-def brief(error: BaseException) -> str:
-    """An error's type and first line, cut short."""
-    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
-
-
 def prepared(*names: str) -> None:
     """Plays presets in a worker, before tests that begin in them. Raises what went wrong."""
     for name in names:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from wattproof.outputs import PART
+
 COUNTED = ("checked", "vacuous", "violated", "calls", "phases", "tallies", "lengths", "spent")
 """What is counted, by name; see `counters`."""
 
@@ -71,6 +73,10 @@ def accepted_and_refused(calls: Iterable[Mapping[str, int]]) -> tuple[int, int]:
     """How many calls were accepted and how many refused, by the outcomes of each entry point."""
     total: Counter[str] = sum(map(Counter, calls), Counter())
     return total["accepted"], total.total() - total["accepted"]
+
+
+COUNTS = rf"collected|[0-9]+\.json|{PART}"
+"""The files in the folder of a run's counts, also after one that was killed: a regular expression for names."""
 
 
 def read(folder: Path) -> list[dict[str, Any]]:

@@ -21,12 +21,13 @@ from typing import Any, NamedTuple
 import boa
 from hypothesis import settings
 
-from verification.campaigns.suite import ABOUT_CONTRACTS, CONTRACTS, UNIT, Suite, brief, prepared
+from verification.campaigns.suite import ABOUT_CONTRACTS, CONTRACTS, UNIT, Suite, prepared
 from verification.campaigns.workers import silence
 from verification.harness import counters, presets
 from verification.mutation.arguments import LONG, LOOK
 from verification.mutation.compiler import TARGETS, compilation, install
 from verification.mutation.operators import Mutant
+from wattproof.outputs import brief
 
 PRESET = "preset "
 """What the name of a check begins with that plays a preset and nothing else."""

@@ -22,9 +22,9 @@ from types import FrameType
 from typing import Any
 
 from verification.campaigns.workers import running
-from verification.harness.totals import accepted_and_refused, merged, read
+from verification.harness.totals import COUNTS, accepted_and_refused, merged, read
 from verification.invariants import ROOT
-from wattproof.outputs import MANIFEST
+from wattproof.outputs import MANIFEST, PART
 from wattproof.simulation.accounting import FILES
 
 UNIT = ("tests/unit", "tests/engine", "tests/test_traceability.py")
@@ -36,12 +36,11 @@ RUN = "run"
 LOG = "report.log"
 """The file in it that says why a file of the report could not be made."""
 
-_ASIDE = r"\.wattproof-[0-9]+\.part"
 LEFT_BEHIND = "|".join(
     (
         r"(day|unit|properties)\.(log|json)",
-        rf"(unit|properties)\.json\.parts/(collected|[0-9]+\.json|{_ASIDE})",
-        rf"\.(unit|properties)\.json\.lock|{_ASIDE}",
+        rf"(unit|properties)\.json\.parts/({COUNTS})",
+        rf"\.(unit|properties)\.json\.lock|{PART}",
         re.escape(LOG),
         rf"day/({'|'.join(map(re.escape, (*FILES, MANIFEST)))}|\.wattproof.+)",
     )
@@ -158,15 +157,8 @@ def stages(folder: Path, plan: Plan) -> list[Stage]:
 def _pytest(plan: Plan, file: Path, tests: tuple[str, ...]) -> list[str]:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "-n", str(plan.jobs)]
     # A file that cannot be read is a failure among others, and no reason to run none of them.
-    command += [
-        "--continue-on-collection-errors",
-        "--dist",
-        "worksteal",
-        "--profile",
-        plan.profile,
-        "--engine",
-        plan.engine,
-    ]
+    command += ["--continue-on-collection-errors", "--dist", "worksteal"]
+    command += ["--profile", plan.profile, "--engine", plan.engine]
     command += ["--multiple-bugs", "--evidence", str(file)]
     if plan.histories is not None:
         command += ["--histories", str(plan.histories)]

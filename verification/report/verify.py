@@ -21,7 +21,7 @@ from verification.report.live import watch
 from verification.texts import plain
 from wattproof.evm.engine import available, make_env
 from wattproof.market.deployment import contracts_dir
-from wattproof.outputs import BadPlace, Folder
+from wattproof.outputs import BadPlace, Folder, brief
 
 MAX_TOLD = 12
 """Failures that are told as a story and saved as a file; the others are listed."""
@@ -75,7 +75,8 @@ def _verified(plan: Plan, place: Folder, console: Console) -> int:
     except Exception as problem:  # Of a long run at least this has to be said, whatever it is.
         _note(log)
         print(
-            f"there is no report ({_said(problem)}): {log} says why, and the logs beside it what ran", file=sys.stderr
+            f"there is no report ({brief(problem, 500)}): {log} says why, and the logs beside it what ran",
+            file=sys.stderr,
         )
         return 1
     _conclude(told, place.path.resolve(), console)
@@ -90,10 +91,6 @@ def _since(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
         return before
     changed = sorted({*before["changed"], *after["changed"]})
     return before | {"clean": False, "changed": changed, "note": "it changed while the tests ran"}
-
-
-def _said(problem: Exception) -> str:
-    return f"{type(problem).__name__}: {problem}".splitlines()[0][:500]
 
 
 def _note(log: Path) -> None:
@@ -153,7 +150,7 @@ def _tell(failure: dict[str, Any], trace: Any, engine: str) -> None:
     try:
         failure["story"] = plain(counterexample.tell(trace, engine))
     except Exception as problem:  # The contract is at fault, and may do anything: the REPL's lines remain.
-        failure["story_missing"] = plain(_said(problem))
+        failure["story_missing"] = plain(brief(problem, 500))
 
 
 def _save(failure: dict[str, Any], statement: str | None, out: Path) -> None:
@@ -182,7 +179,9 @@ def write(told: dict[str, Any], place: Folder, log: Path) -> list[str]:
             made = render()
         except Exception as problem:  # One form's defect must not take the others along.
             _note(log)
-            lost.append(f"{name} could not be made ({_said(problem)}): {log} says why, evidence.json holds all of it")
+            lost.append(
+                f"{name} could not be made ({brief(problem, 500)}): {log} says why, evidence.json holds all of it"
+            )
         else:
             place.write(name, made)
     return lost

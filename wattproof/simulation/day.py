@@ -25,7 +25,7 @@ from wattproof.evm.engine import EngineUnavailable
 from wattproof.market.deployment import deployer
 from wattproof.market.tokens import UnusableToken
 from wattproof.market.units import format_energy, format_money, format_price
-from wattproof.outputs import BadPlace, one_line, told
+from wattproof.outputs import BadPlace, brief, one_line, told
 from wattproof.simulation.accounting import (
     Bill,
     BooksDoNotBalance,
@@ -231,7 +231,7 @@ def _write(
     except OSError:
         raise
     except Exception as problem:  # Whatever it comes to grief of, such as settings of matplotlib, the bills are kept.
-        undrawn = one_line(f"{type(problem).__name__}: {problem}")[:300]
+        undrawn = one_line(brief(problem, 300))
         for picture in pictures:
             picture.unlink(missing_ok=True)
     told = summary(day, community, source, name, engine)

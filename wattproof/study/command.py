@@ -22,7 +22,7 @@ from wattproof import __version__
 from wattproof.evm.engine import available, make_env
 from wattproof.evm.revm import missing
 from wattproof.market.deployment import deployer
-from wattproof.outputs import Folder, one_line
+from wattproof.outputs import Folder, brief, one_line
 from wattproof.simulation.day import PROBLEMS, exit_code
 from wattproof.simulation.households import DEFAULT_FILE, Households, open_households
 from wattproof.study import document
@@ -88,7 +88,7 @@ def run_study(
             try:
                 draw_all(base, played["day",], results, place.aside)
             except Exception as problem:  # Whatever a figure comes to grief of, the numbers are kept.
-                undrawn = f"{type(problem).__name__}: {problem}".splitlines()[0]
+                undrawn = one_line(brief(problem, 300))
             else:
                 undrawn = None
             place.finish()
