@@ -26,6 +26,8 @@ from wattproof.evm.engine import ENGINES, available
 
 _FOLDER = "WATTPROOF_EVIDENCE"
 
+# Derandomized is not the same everywhere: Hypothesis also draws constants of whatever modules of ours are loaded, and
+# that differs from worker to worker (findings/hypothesis-derandomize-follows-imports.sh): bounds on counts need room.
 # A machine's step costs about a millisecond on revm and fifty on py-evm; deadlines would only measure the machine.
 _COMMON: dict[str, Any] = dict(
     deadline=None,
