@@ -119,7 +119,7 @@ def latest() -> None:
     """On a network lets titanoboa see the chain as it is now, not as it was when it last sent something."""
     env = network()
     if env is not None:
-        is_development(env)
+        _keep_nothing(env)
         env._reset_fork()
 
 
@@ -171,6 +171,7 @@ def move_to(env: Env, second: int) -> None:
         return
     shown, why = now(env), ""
     if shown < second and is_development(env):
+        _keep_nothing(env)
         try:
             ask(env, "evm_setNextBlockTimestamp", second)
             ask(env, "evm_mine")
@@ -198,17 +199,20 @@ def _date(second: int) -> str:
 
 
 def is_development(env: NetworkEnv) -> bool:
-    """Whether the node is one for development, whose state and clock can be moved. Raises as `ask`.
-
-    Such a chain begins anew with its node, and goes back: what titanoboa keeps on disk of its blocks, by their number,
-    may be another's. So it keeps nothing from here on.
-    """
+    """Whether the node is one for development, whose state and clock can be moved. Raises as `ask`."""
     with _told(env):
-        found = env._rpc_has_snapshot
-        if found and "fork_rpc" not in vars(env):
-            vars(env)["fork_rpc"] = functools.partial(_fork_anew, env)
+        return env._rpc_has_snapshot
+
+
+def _keep_nothing(env: NetworkEnv) -> None:
+    """Has titanoboa keep nothing on disk of a development chain from here on. Raises as `ask`.
+
+    Such a chain begins anew with its node, and goes back: what is kept of a block, by its number, may be another's.
+    """
+    if is_development(env) and "fork_rpc" not in vars(env):
+        vars(env)["fork_rpc"] = functools.partial(_fork_anew, env)
+        with _told(env):
             env._reset_fork()
-    return found
 
 
 def _fork_anew(env: Env, rpc: RPC, *args: Any, **kwargs: Any) -> None:
@@ -298,7 +302,7 @@ def rehearse(play: Callable[[], Any], *senders: str | None) -> None:
         return
     for account in senders:
         _sender(env, account)
-    is_development(env)
+    _keep_nothing(env)
     with _told(env):
         if not env.capabilities.check_evm_version(RULES):
             rules = env.capabilities.describe_capabilities()
@@ -335,7 +339,7 @@ def check_payment(account: str, wei: int) -> None:
     """On a network raises NotReady unless an account can send, and pay that much and the gas of being funded."""
     env = network()
     if env is not None:
-        is_development(env)
+        _keep_nothing(env)
         _check_money(env, _sender(env, account), FUNDING_GAS, wei)
 
 
