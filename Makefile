@@ -70,6 +70,7 @@ verify: $(READY)
 
 # One test, as a failure's last line names it.
 test-one: $(READY)
+	@test -n '$(TEST)' || { echo "name a test: make test-one TEST=tests/properties/test_matching.py::TestMatching"; exit 2; }
 	@$(BIN)/python -m pytest '$(TEST)' --engine $(or $(ENGINE),pyevm) --profile $(or $(PROFILE),ci) $(MORE)
 
 faults: $(READY)

@@ -104,7 +104,7 @@ def clauses_cited(text: str) -> tuple[str, ...]:
 def statement(name: str) -> str:
     """The sentence of an invariant."""
     known = invariants().get(name)
-    return known.statement if known else "(no such invariant in invariants.md)"
+    return known.statement if known else "(add a line and a row to invariants.md, see CONTRIBUTING.md)"
 
 
 def criteria(tree: Path = ROOT) -> dict[int, tuple[str, str]]:

@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, settings
 
 from verification.harness import counters, presets, reproducers, summary
 from verification.harness.totals import COUNTS, merged, read
+from verification.invariants import invariants
 from wattproof import outputs
 from wattproof.evm import compiler_cache
 from wattproof.evm.engine import ENGINES, available
@@ -231,12 +233,35 @@ def _is_property_test(item: pytest.Item) -> bool:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Property tests undo what they do by themselves; titanoboa's plugin would undo the prepared markets, too."""
     counters.spare_collector()
+    checks = _checks()
     for item in items:
+        file = item.nodeid.partition("::")[0]
+        for name in _names(item):  # `-k C3-FEE-4`, or a part of it, selects what checks the invariant.
+            item.extra_keyword_matches.update(checks.get(f"{file}::{name}", ()))
         if _is_property_test(item):
             item.add_marker("ignore_isolation")
             handle = getattr(getattr(item, "obj", None), "hypothesis", None)
             if handle is not None:
                 handle.inner_test = _remembering(handle.inner_test)
+
+
+def _checks() -> dict[str, list[str]]:
+    """The invariants that each test checks, by "file::name" as invariants.md names it."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    try:
+        for row in invariants().values():
+            for test in row.tests:
+                found[test].append(row.id)
+    except ValueError as problem:
+        raise pytest.UsageError(str(problem)) from problem
+    return found
+
+
+def _names(item: pytest.Item) -> set[str]:
+    """What a test may be called in invariants.md: its own name, and those of its machine."""
+    machine = reproducers.machine_of(item)
+    names = {getattr(item, "originalname", item.name), *item.nodeid.split("::")[1:]}
+    return names | {parent.__name__ for parent in (machine.__mro__ if machine else ())}
 
 
 def _remembering(test: Any) -> Any:
@@ -260,10 +285,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if counters.timing and session.items:
         told = []
         for item in session.items:
-            machine = reproducers.machine_of(item)
-            names = {getattr(item, "originalname", item.name), *item.nodeid.split("::")[1:]}
-            names |= {parent.__name__ for parent in (machine.__mro__ if machine else ())}
-            told.append({"test": item.nodeid, "names": sorted(names), "examples": _examples(item)})
+            told.append({"test": item.nodeid, "names": sorted(_names(item)), "examples": _examples(item)})
         _write(Path(os.environ[_FOLDER], "collected"), told)
 
 

@@ -24,7 +24,7 @@ FAILED = {
     "test_broken.py::test_group": "KeyError: 'left'",
     "test_broken.py::test_object": "ValueError: <object object at 0x…>",
     "test_broken.py::test_mute": "Mute: its message cannot be shown (TypeError)",
-    "test_broken.py::test_unknown_invariant": "C9-NONE-1: (no such invariant in invariants.md)",
+    "test_broken.py::test_unknown_invariant": "C9-NONE-1: (add a line and a row to invariants.md, see CONTRIBUTING.md)",
     "test_broken.py::test_crash": "crashed: the process that ran the test ended without a word",
     "test_syntax.py": "SyntaxError: invalid syntax",
 }

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from wattproof.cli.arguments import ENGINES, count, place
+from wattproof.cli.arguments import ENGINES, count, place, seconds
 
 PROFILES = ("quick", "ci", "deep")
 
@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
     verify.add_argument(
         "--histories", type=count, metavar="N", help="of each property test, instead of the profile's number"
     )
-    verify.add_argument("--within", type=count, metavar="SECONDS", help="stop then, and write a partial report")
+    verify.add_argument("--within", type=seconds, metavar="T", help="stop after 90s, 30m, 2h with a partial report")
     verify.set_defaults(run=_verify)
 
     diff = commands.add_parser("diff-report", help="what is different between two reports")

@@ -44,8 +44,8 @@ def count(text: str) -> int:
 
 
 def seconds(text: str) -> int:
-    """A time such as 90s, 30m or 2h, in seconds. ArgumentTypeError for anything else."""
-    match = re.fullmatch(r"([1-9][0-9]*)([smh])", text)
+    """A time such as 90s, 30m or 2h, in seconds; so is a number alone. ArgumentTypeError for anything else."""
+    match = re.fullmatch(r"([1-9][0-9]*)([smh]?)", text)
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90s, 30m or 2h")
-    return int(match[1]) * _UNITS[match[2]]
+    return int(match[1]) * _UNITS[match[2] or "s"]
