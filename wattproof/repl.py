@@ -18,11 +18,14 @@ no low-voltage grid brings. `market` takes them all the same.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import hashlib
+import inspect
 import operator
+import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self, SupportsIndex
@@ -33,6 +36,7 @@ from requests.exceptions import RequestException
 
 from wattproof.evm import network
 from wattproof.evm.rpc import NodeUnusable, RpcError
+from wattproof.hints import Refusal, hint
 from wattproof.market import units
 from wattproof.market.clock import Clock
 from wattproof.market.deployment import Tariff, deploy, fund, give
@@ -90,23 +94,51 @@ def exact(number: Number) -> int | str | Decimal:
 
 
 class Readable:
-    """A contract whose views return what people read: structs print in pence and kWh, and stay the exact tuples."""
+    """A contract as people use it.
 
-    def __init__(self, contract: Any, names: dict[str, str]) -> None:
+    What its views return is what people read: structs print in pence and kWh, and stay the exact tuples. Wherever it
+    asks for an address, a name does. A call that cannot be made is one line, and a refusal carries what explains it.
+    """
+
+    def __init__(self, contract: Any, session: Session) -> None:
         self._contract = contract
-        self._names = names
+        self._session = session
 
     def __getattr__(self, name: str) -> Any:
-        attribute = getattr(self._contract, name)
-        if not callable(attribute) or name.startswith("_"):
+        try:
+            attribute = getattr(self._contract, name)
+        except AttributeError:
+            near = difflib.get_close_matches(name, dir(self), 3)
+            also = f": is it {' or '.join(near)}?" if near else ""
+            raise AttributeError(f"{self._contract.contract_name} has no {name!r}{also}") from None
+        if not hasattr(attribute, "func_t") or name.startswith("_"):
             return attribute
+        asked = {argument.name: str(argument.typ) for argument in attribute.func_t.arguments}
 
         @functools.wraps(attribute, updated=())
-        def call(*args: Any, **kwargs: Any) -> Any:
-            result = attribute(*args, **kwargs)
+        def call(*args: Any, sender: str | None = None, **kwargs: Any) -> Any:
+            options = {option: kwargs.pop(option) for option in kwargs.keys() - asked.keys()}
+            given = self._given(name, asked, args, kwargs)
+            who = boa.env.eoa if sender is None else self._session.address(sender)
+            try:
+                result = attribute(*given.values(), sender=who, **options)
+            except boa.BoaError as error:
+                error.refusal = self._session.refusal(name, given, str(who))  # type: ignore[attr-defined]
+                raise
             return Phase(result) if name == "phase" else self._readable(result)
 
+        call.__signature__ = _signature(asked)  # type: ignore[attr-defined]
         return call
+
+    def _given(self, name: str, asked: dict[str, str], args: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of a call by name, in order. ValueError where one is missing, or is one too many."""
+        given = dict(zip(asked, args, strict=False)) | named
+        if len(args) > len(asked) or given.keys() != asked.keys() or len(given) < len(args) + len(named):
+            raise ValueError(f"{name} takes {', '.join(asked) or 'nothing'}")
+        return {
+            argument: self._session.address(given[argument]) if kind == "address" else given[argument]
+            for argument, kind in asked.items()
+        }
 
     def __dir__(self) -> list[str]:
         return sorted({*dir(type(self)), *dir(self._contract)})
@@ -119,7 +151,7 @@ class Readable:
             return [self._readable(item) for item in value]
         if not hasattr(value, "_fields"):
             return value
-        names = self._names
+        names = self._session.names
 
         class Struct(type(value)):  # type: ignore[misc]
             def __repr__(self) -> str:
@@ -127,6 +159,13 @@ class Readable:
 
         Struct.__name__ = type(value).__name__
         return Struct(*value)
+
+
+def _signature(asked: Iterable[str]) -> inspect.Signature:
+    """What a call of the contract takes, as it is shown when somebody asks for it."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter(name, kind) for name in asked]
+    return inspect.Signature([*parameters, inspect.Parameter("sender", inspect.Parameter.KEYWORD_ONLY, default=None)])
 
 
 def _show(struct: Any, names: dict[str, str]) -> str:
@@ -161,7 +200,9 @@ class ReplClock(Clock):
 
     def phase(self, period: int | None = None) -> Phase:
         """The phase in which a period stands now."""
-        return Phase(self._market.phase(self.current() if period is None else period))
+        period = self.current() if period is None else period
+        self.begins(Phase.DELIVERING, period)  # ValueError for what is no period
+        return Phase(self._market.phase(period))
 
     def to(self, phase: Phase | str, period: int | None = None) -> int:
         """Moves to the beginning of `phase` and returns that second. ValueError where it is past."""
@@ -184,11 +225,27 @@ class Session:
         self.deployment = deploy(tariff, show=None)
         self.names: dict[str, str] = {}
         self.clock = ReplClock(self.deployment.market)
-        self.market = Readable(self.deployment.market, self.names)
+        self.market = Readable(self.deployment.market, self)
+
+    def address(self, who: Any) -> Any:
+        """The address of somebody who is called so; an address as it is. ValueError where nobody is called so."""
+        if not isinstance(who, str) or who.startswith("0x"):
+            return who
+        for address, name in self.names.items():
+            if name == who:
+                return address
+        near = difflib.get_close_matches(who, self.names.values(), 3)
+        meant = f"is it {' or '.join(near)}?" if near else "name a household, or write 0x and 40 hexadecimal digits"
+        raise ValueError(f"nobody is called {who!r}: {meant}")
+
+    def refusal(self, function: str, arguments: dict[str, Any], sender: str) -> Refusal:
+        """A call that was refused, for a hint."""
+        deployment = self.deployment
+        return Refusal(function, arguments, sender, deployment.market, deployment.tariff, self.clock, self.names)
 
     def offered(self) -> dict[str, Any]:
         """What the REPL offers of it, by name."""
-        token = Readable(self.deployment.token, self.names)
+        token = Readable(self.deployment.token, self)
         return {"market": self.market, "token": token, "clock": self.clock, "tariff": self.deployment.tariff}
 
 
@@ -202,13 +259,13 @@ class BoundMeter(Meter):
     def read(self, exported: Number = 0, imported: Number = 0, period: int | None = None) -> None:
         """Signs and submits a reading: what was exported and imported in the period, in kWh. It is final, so ValueError
         for more than the connection carries."""
-        market = self._session.deployment.market
+        market = self._session.market
         period = self._session.clock.current() if period is None else period
         for name, number in (("exported", exported), ("imported", imported)):
             if str(number).startswith("-"):
                 raise ValueError(f"{name} is negative: {number} (export and import are two figures, each 0 or more)")
         out, into = (self._user.carried(energy, "a register, or Wh") for energy in (exported, imported))
-        signature = self.sign_reading(market, self._user, period, out, into)
+        signature = self.sign_reading(self._session.deployment.market, self._user, period, out, into)
         market.submit_reading(self._user, period, out, into, signature)
 
 
@@ -226,7 +283,7 @@ class Party(str):
 
     @property
     def _market(self) -> Any:
-        return self._session.deployment.market
+        return self._session.market
 
     def __repr__(self) -> str:
         return f"<{self.name} {self!s}>"
@@ -292,6 +349,12 @@ class Household(Party):
         salt = hashlib.sha256(f"{self} {quote_id}".encode()).digest()  # Secret enough for play, not for money.
         self._market.submit_bid(quote_id, self._market.seal_of(quote_id, self, rate, volume, salt), sender=self)
         self._sealed[quote_id] = (rate, volume, salt)
+        quote, highest = self._market.quote(quote_id), self._session.deployment.tariff.highest_price
+        if not quote.price <= rate <= highest:
+            band = f"from {units.format_price(quote.price)} to {units.format_price(highest)}"
+            print(f"warning: this bid can never be opened, its price, {units.format_price(rate)}, is not {band}")
+        if volume > quote.volume:
+            print(f"warning: this bid can never be opened, the quote has {units.format_energy(quote.volume)}")
 
     def reveal(self, quote_id: int) -> None:
         """Opens the bid on a quote. KeyError where this household has sealed none here."""
@@ -344,17 +407,22 @@ class Owner(Party):
         self._market.authorize(user, capacity, sender=self)
 
     def settle(self, period: int | None = None) -> None:
-        """Settles all matched quotes of a period, then every account that there is something to settle for."""
-        market = self._market
+        """Settles all matched quotes of a period, then every account that there is something to settle for. Says so
+        where there is nothing."""
+        market, settled = self._market, 0
         period = self._session.clock.current() if period is None else period
         for quote_id in range(1, market.quote_count() + 1):
             quote = market.quote(quote_id)
             if quote.period == period and quote.status == QuoteStatus.MATCHED:
                 market.settle_quote(quote_id, sender=self)
+                settled += 1
         for household in self.households:
             position = market.position(household, period)
             if not position.settled and (position.bought or market.reading(household, period).present):
                 market.settle_account(household, period, sender=self)
+                settled += 1
+        if not settled:
+            print(f"nothing to settle in period {period}; the period quoted last is {self._session.clock.current()}")
 
     @functools.cached_property
     def households(self) -> list[Household]:
@@ -423,7 +491,7 @@ def replay(names: dict[str, Any], **tariff: Any) -> None:
         try:
             function(*args, **kwargs)
         except boa.BoaError as error:
-            print(reason_of(error))
+            print(f"refused: {reason_of(error)}")
         else:
             print("NOT refused")
 
@@ -433,23 +501,33 @@ def replay(names: dict[str, Any], **tariff: Any) -> None:
 
 
 def reason_of(error: boa.BoaError) -> str:
-    """Why a call was refused, in one line."""
+    """Why a call was refused, in the market's words."""
     frame = error.stack_trace.last_frame
-    reason = getattr(frame, "pretty_vm_reason", None) or str(frame).splitlines()[0]
-    return f"refused: {reason}"
+    reason = str(getattr(frame, "pretty_vm_reason", None) or str(frame).splitlines()[0])
+    wrapped = re.fullmatch(r"Revert\(([\"'])(.*)\1\)", reason)
+    return wrapped[2] if wrapped else reason
+
+
+def _explained(error: boa.BoaError) -> str:
+    """The line of a refusal; with what explains it, where the call was made by name."""
+    reason, refusal = reason_of(error), getattr(error, "refusal", None)
+    more = hint(reason, refusal) if refusal else None
+    return f"refused: {reason}" + (f" ({more})" if more else "")
 
 
 def told(error: Exception) -> str | None:
     """The line that says why something was not done: by the market, a node or the REPL's helpers; None for a mistake in
     what was typed, or here. Of a node's address it shows only the host."""
     if isinstance(error, boa.BoaError):
-        return reason_of(error)
+        return _explained(error)
     if isinstance(error, RequestException):
         return network.unreachable(error)
     if isinstance(error, network.NotReady | NodeUnusable | RpcError):
         return str(error)
     if isinstance(error, EncodeError):
         return f"not done: {_misfit(error.value, error.schema)}"
+    if isinstance(error, TypeError) and re.match(r"(Party|Household|Owner|BoundMeter|ReplClock)\.", str(error)):
+        return f"not done: {error}"
     frames = traceback.extract_tb(error.__traceback__)
     if frames and (frames[-1].line or "").startswith("raise ") and Path(frames[-1].filename).is_relative_to(_PACKAGE):
         return f"not done: {error.args[0]}"
@@ -460,7 +538,7 @@ def _misfit(value: Any, kind: str) -> str:
     """What is wrong with an argument that does not fit the ABI type `kind`."""
     shown = repr(value) if len(repr(value)) <= _LONGEST else f"{repr(value)[:_LONGEST]}…"
     if kind == "address":
-        return f"{shown} is nobody: name a household (without quotation marks), or write 0x and 40 hexadecimal digits"
+        return f"{shown} is nobody: name a household, or write 0x and 40 hexadecimal digits"
     if kind.startswith("uint"):
         return f"{shown} is no whole number from 0 to below 2**{kind.removeprefix('uint')}"
     return f"{shown} is no {kind}"

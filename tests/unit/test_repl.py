@@ -78,7 +78,7 @@ def test_numbers_mean_what_was_typed(typed: Any, digits: str) -> None:
 def test_a_refusal_is_one_line_with_the_reason(names: dict[str, Any]) -> None:
     with pytest.raises(boa.BoaError) as refused:
         names["cloudy"].quote(kwh=1, price=99)
-    assert repl.reason_of(refused.value) == "refused: quotes: price out of band"
+    assert repl.reason_of(refused.value) == "quotes: price out of band"
 
 
 def test_households_have_a_capacity_that_the_owner_can_raise(names: dict[str, Any]) -> None:
@@ -87,15 +87,15 @@ def test_households_have_a_capacity_that_the_owner_can_raise(names: dict[str, An
     assert market.account(mild).capacity == 11_500
     with pytest.raises(boa.BoaError) as refused:
         mild.quote(kwh="11.501", price=9)
-    assert repl.reason_of(refused.value) == "refused: quotes: volume out of bounds"
+    assert repl.reason_of(refused.value) == "quotes: volume out of bounds"
     owner.authorize(mild, kwh="11.501")
     assert market.quote(mild.quote(kwh="11.501", price=9)).volume == 11_501
     with pytest.raises(boa.BoaError) as refused:
         owner.authorize(mild, kwh=11)
-    assert repl.reason_of(refused.value) == "refused: accounts: capacity cannot fall"
+    assert repl.reason_of(refused.value) == "accounts: capacity cannot fall"
     with pytest.raises(boa.BoaError) as refused:
         owner.authorize(mild)
-    assert repl.reason_of(refused.value) == "refused: accounts: already authorised"
+    assert repl.reason_of(refused.value) == "accounts: already authorised"
     market.revoke(mild, sender=owner)
     owner.authorize(mild)
     assert market.account(mild).authorized
@@ -109,13 +109,13 @@ def test_what_is_left_is_bought_in_part_or_whole(names: dict[str, Any]) -> None:
     market.match_bids(quote_id)
     with pytest.raises(boa.BoaError) as refused:
         cloudy.buy(quote_id, kwh="0.009")
-    assert repl.reason_of(refused.value) == "refused: surplus: volume too small"
+    assert repl.reason_of(refused.value) == "surplus: volume too small"
     cloudy.buy(quote_id, kwh="0.01")
     misty.buy(quote_id)
     clock.to("METERING")
     with pytest.raises(boa.BoaError) as refused:
         cloudy.buy(quote_id, kwh="0.1")
-    assert repl.reason_of(refused.value) == "refused: surplus: no reading yet"
+    assert repl.reason_of(refused.value) == "surplus: no reading yet"
     sunny.meter.read(exported="0.7")
     cloudy.buy(quote_id)
     assert [(trade.buyer, trade.volume) for trade in market.trades(quote_id)] == [
@@ -195,7 +195,7 @@ ODD: list[tuple[str, str]] = [
     ("setattr(clock, 'now', 'noon')", "a second must be a whole number, not 'noon'"),
     ("setattr(clock, 'now', 1.5)", "a second must be a whole number, not 1.5"),
     ("setattr(clock, 'now', -1)", "a second is 0 or more and below 2**256, not -1"),
-    ("owner.authorize('bob')", "'bob' is nobody: name a household (without quotation marks), or write 0x"),
+    ("owner.authorize('bob')", "nobody is called 'bob': name a household, or write 0x"),
     ("market.account(None)", "None is nobody"),
     ("households['bob']", "there is no household 'bob': list(households) names them"),
     (
@@ -273,8 +273,7 @@ def test_the_banner_tries_no_bid_on_ones_own_quote(tmp_path: Path) -> None:
     assert "Try: alone.quote(kwh=2, price=9), then somebody.bid(1," in repl.banner(repl.namespace(path))
 
 
-def test_a_mistake_in_typing_keeps_its_traceback(names: dict[str, Any]) -> None:
-    assert line_of(lambda: names["sunny"].quote(kwh=2)) is None
+def test_a_mistake_in_somebody_elses_code_keeps_its_traceback() -> None:
     assert line_of(lambda: int("two")) is None
 
 

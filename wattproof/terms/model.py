@@ -53,7 +53,18 @@ class Phase(IntFlag):
     CLOSING = 64
 
 
-BUYING = Phase.MATCHING | Phase.METERING  # T-SUR-1, T-SUR-12
+NEEDED = {
+    "submit_quote": Phase.BIDDING,  # T-QUO-2
+    "invalidate_quote": Phase.BIDDING,  # T-QUO-11
+    "submit_bid": Phase.BIDDING,  # T-BID-1
+    "reveal_bid": Phase.REVEALING,  # T-BID-9
+    "match_bids": ~(Phase.BIDDING | Phase.REVEALING),  # T-MAT-1
+    "buy_surplus": Phase.MATCHING | Phase.METERING,  # T-SUR-1, T-SUR-12
+    "submit_reading": Phase.METERING,  # T-MET-1
+    "submit_readings": Phase.METERING,  # T-MET-12
+    **dict.fromkeys(("settle_quote", "settle_account", "settle_accounts"), Phase.SETTLING | Phase.CLOSING),  # T-TIME-7
+}
+"""The phases of the delivery period in which an entry point is open."""
 
 
 class QuoteStatus(IntFlag):
@@ -514,7 +525,7 @@ class Market:
         """T-QUO-1 to T-QUO-10; returns the quote's number."""
         self._require_trader(sender)
         require(period <= (now + HORIZON) // self.period_length, "quotes: period too far ahead")  # T-QUO-3
-        self._require_phase(period, now, Phase.BIDDING)  # T-QUO-2
+        self._require_phase(period, now, NEEDED["submit_quote"])
         require(0 < volume <= self.account(sender).capacity, "quotes: volume out of bounds")  # T-QUO-4
         in_band = self.sbp + self.service_fee <= price <= self.ssp - self.service_fee
         require(in_band, "quotes: price out of band")  # T-QUO-5
@@ -539,7 +550,7 @@ class Market:
         self._require_quote(quote_id)
         require(sender == self.quote(quote_id).prosumer, "quotes: not the prosumer")
         require(self.quote(quote_id).status == QuoteStatus.VALID, "quotes: not valid")
-        self._require_phase(self.quote(quote_id).period, now, Phase.BIDDING)
+        self._require_phase(self.quote(quote_id).period, now, NEEDED["invalidate_quote"])
 
         quote = self._quote(quote_id)
         quote.status = QuoteStatus.INVALID
@@ -558,7 +569,7 @@ class Market:
         self._require_trader(sender)
         self._require_quote(quote_id)
         require(self.quote(quote_id).status == QuoteStatus.VALID, "quotes: not valid")  # T-BID-1
-        self._require_phase(self.quote(quote_id).period, now, Phase.BIDDING)  # T-BID-1
+        self._require_phase(self.quote(quote_id).period, now, NEEDED["submit_bid"])
         require(sender != self.quote(quote_id).prosumer, "bids: own quote")  # T-BID-2
         require(not self.bid(quote_id, sender).status, "bids: already bid")  # T-BID-3
         self.quotes[quote_id - 1].bids[sender] = Bid(seal, status=BidStatus.CREATED)
@@ -571,7 +582,7 @@ class Market:
         self._require_quote(quote_id)
         offer, sealed = self.quote(quote_id), self.bid(quote_id, sender)
         require(offer.status == QuoteStatus.VALID, "quotes: not valid")  # T-BID-9
-        self._require_phase(offer.period, now, Phase.REVEALING)  # T-BID-9
+        self._require_phase(offer.period, now, NEEDED["reveal_bid"])
         require(sealed.status == BidStatus.CREATED, "bids: nothing to open")  # T-BID-9
         seal = self.seal_of(quote_id, sender, price, volume, salt)
         require(sealed.seal == seal, "bids: seal does not match")  # T-BID-4, T-BID-9
@@ -598,7 +609,7 @@ class Market:
         """T-MAT-1 to T-MAT-11."""
         self._require_quote(quote_id)
         require(self.quote(quote_id).status == QuoteStatus.VALID, "quotes: not valid")  # T-MAT-1
-        self._require_phase(self.quote(quote_id).period, now, ~(Phase.BIDDING | Phase.REVEALING))  # T-MAT-1
+        self._require_phase(self.quote(quote_id).period, now, NEEDED["match_bids"])
 
         quote = self._quote(quote_id)
         quote.status = QuoteStatus.MATCHED
@@ -647,7 +658,7 @@ class Market:
         self._require_quote(quote_id)
         offer = self.quote(quote_id)
         require(offer.status == QuoteStatus.MATCHED, "quotes: not matched")  # T-SUR-1
-        self._require_phase(offer.period, now, BUYING)  # T-SUR-1
+        self._require_phase(offer.period, now, NEEDED["buy_surplus"])
         require(sender != offer.prosumer, "surplus: own quote")  # T-SUR-2
         require(volume > 0, "surplus: volume is zero")  # T-SUR-4
         require(len(self.trades(quote_id)) < MAX_TRADES, "surplus: too many trades")  # T-SUR-7
@@ -684,7 +695,7 @@ class Market:
         """T-MET-1 to T-MET-5, T-MET-15: the signature is over what was measured, what counts is kept."""
         meter = self.account(user).meter
         require(meter != ZERO_ADDRESS, "accounts: not registered")  # T-MET-1
-        self._require_phase(period, now, Phase.METERING)  # T-MET-1
+        self._require_phase(period, now, NEEDED["submit_reading"])
         require(not self.reading(user, period).present, "metering: already read")  # T-MET-2
         in_business = self.account(user).authorized or self._has_business(user, period)
         require(in_business, "accounts: not authorised")  # T-MET-5
@@ -709,7 +720,7 @@ class Market:
         """T-MET-11 to T-MET-13; returns a bit for each entry that was accepted, the first one's lowest."""
         self.events = []
         require(len(readings) <= MAX_BATCH, "")  # T-MET-11: no such call
-        self._require_phase(period, now, Phase.METERING)  # T-MET-12
+        self._require_phase(period, now, NEEDED["submit_readings"])
         calls = [partial(self.submit_reading, user, period, *rest) for user, *rest in readings]
         return self._batch(calls, "ReadingRefused", period, [user for user, *_ in readings], sender, now)
 
@@ -877,7 +888,7 @@ class Market:
 
     def _require_settler(self, period: int, sender: Address, now: int) -> None:
         """T-TIME-7, T-TIME-8: the owner in SETTLING, anybody in CLOSING."""
-        self._require_phase(period, now, Phase.SETTLING | Phase.CLOSING)
+        self._require_phase(period, now, NEEDED["settle_account"])
         anybody = self.phase(period, now) == Phase.CLOSING
         require(anybody or sender == self.owner, "settlement: owner only")
 

@@ -1,0 +1,121 @@
+"""The REPL after a slip: one line that says what was meant, and a refusal that says what is missing."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import boa
+import pytest
+
+from wattproof import repl
+from wattproof.terms.model import NEEDED
+
+ENTRY_POINTS = {
+    *("submit_quote", "invalidate_quote", "submit_bid", "reveal_bid", "match_bids", "buy_surplus"),
+    *("submit_reading", "submit_readings", "settle_quote", "settle_account", "settle_accounts"),
+}
+
+
+@pytest.fixture
+def names() -> dict[str, Any]:
+    return repl.namespace()
+
+
+def said(line: str, names: dict[str, Any]) -> str:
+    """The line that the REPL shows after this one, which is not done."""
+    with pytest.raises(Exception) as problem:
+        exec(line, names)
+    told = repl.told(problem.value)
+    assert told is not None, problem.value
+    assert "\n" not in told
+    return told
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("cloudy.reveal(2)", "not done: cloudy has sealed no bid on quote 2"),
+        ('clock.to("LUNCH")', "not done: there is no phase 'LUNCH': name one of BIDDING, REVEALING, MATCHING, "),
+        ('clock.to("REVEALING", "x")', "not done: a period must be a whole number, not 'x'"),
+        ('clock.phase("x")', "not done: a period must be a whole number, not 'x'"),
+        ('clock.now = "noon"', "not done: a second must be a whole number, not 'noon'"),
+        ('market.account("sunni")', "not done: nobody is called 'sunni': is it sunny"),
+        ('market.authorize("nemo", 5, sender=owner)', "not done: nobody is called 'nemo'"),
+        ('market.clear("sunny", sender="ownr")', "not done: nobody is called 'ownr': is it owner?"),
+        ("market.quote()", "not done: quote takes quote_id"),
+        ("market.quote(1, 2)", "not done: quote takes quote_id"),
+        ("market.quote(1, quote_id=1)", "not done: quote takes quote_id"),
+        ("market.quote(number=1)", "not done: quote takes quote_id"),
+        ('market.quote("x")', "not done: 'x' is no whole number from 0 to below 2**256"),
+        ("market.quote(-1)", "not done: -1 is no whole number from 0 to below 2**256"),
+        ("market.quotte(1)", "not done: EnergyMarket has no 'quotte': is it quote"),
+        ("sunny.quote(2)", "not done: Household.quote() missing 1 required positional argument: 'price'"),
+        ("sunny.quote('two', 9)", "not done: an amount in kWh must be a plain number such as 7.35, not 'two'"),
+    ],
+)
+def test_own_slips_get_one_line(line: str, told: str, names: dict[str, Any]) -> None:
+    assert said(line, names).startswith(told)
+
+
+def test_names_stand_for_addresses_and_arguments_have_names(names: dict[str, Any]) -> None:
+    market, sunny = names["market"], names["sunny"]
+    period = names["clock"].next_quotable()
+    assert market.account("sunny") == market.account(sunny)
+    market.submit_quote(period=period, price=names["tariff"].lowest_price, volume=100, sender="sunny")
+    assert market.quote(1).prosumer == sunny
+    assert str(inspect.signature(market.submit_quote)) == "(period, volume, price, *, sender=None)"
+    assert names["clock"].to("revealing") == names["clock"].begins("REVEALING", period)
+
+
+def test_a_refusal_says_what_is_missing(names: dict[str, Any]) -> None:
+    sunny, clock = names["sunny"], names["clock"]
+    assert said("sunny.buy(1)", names) == "refused: quotes: unknown quote (nothing was quoted yet)"
+    assert said("sunny.quote(2, 30)", names) == (
+        "refused: quotes: price out of band (30.00 p/kWh is not from 6.20 p/kWh to 17.80 p/kWh)"
+    )
+    assert said("sunny.quote(20, 9)", names) == (
+        "refused: quotes: volume out of bounds (20.000 kWh is not from 0.001 kWh to 11.500 kWh)"
+    )
+    sunny.quote(2, 9)
+    names["cloudy"].bid(1, 1.5, 11)
+    period = clock.current()
+    told = said("market.match_bids(1)", names)
+    assert told.startswith(f"refused: clock: wrong phase (period {period} is in BIDDING; match_bids needs MATCHING or ")
+    assert told.endswith(f" ({clock.begins('MATCHING', period)}): clock.to('MATCHING', {period}))")
+    assert said("market.match_bids(2)", names) == "refused: quotes: unknown quote (quotes are numbered from 1 to 1)"
+    assert said("mild.buy(1)", names) == "refused: quotes: not matched (quote 1 is VALID: match_bids first)"
+    clock.to("REVEALING")
+    assert said("misty.bid(1, 1, 11)", names) == (
+        f"refused: clock: wrong phase (period {period} is in REVEALING; submit_bid needs BIDDING, which is over)"
+    )
+    names["cloudy"].withdraw("9990")
+    assert said("cloudy.reveal(1)", names) == (
+        "refused: ledger: insufficient balance (10.00 p is free, 16.80 p is needed)"
+    )
+    clock.to("MATCHING")
+    names["market"].match_bids(1)
+    assert said("misty.buy(1, kwh=0.01)", names) == (
+        "refused: surplus: volume too small (2.000 kWh is left, the least is 0.032 kWh)"
+    )
+    assert said("misty.buy(1, kwh=3)", names) == "refused: surplus: not enough left (2.000 kWh is left)"
+    names["market"].revoke("misty", sender="owner")
+    assert said("misty.buy(1)", names) == "refused: accounts: not authorised (owner.authorize(misty) lets it in)"
+
+
+def test_settling_nothing_says_so(names: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    names["sunny"].quote(2, 9)
+    names["owner"].settle(1)
+    period = names["clock"].current()
+    assert capsys.readouterr().out == f"nothing to settle in period 1; the period quoted last is {period}\n"
+
+
+def test_every_entry_point_with_a_phase_is_explained(names: dict[str, Any]) -> None:
+    assert NEEDED.keys() == ENTRY_POINTS
+    assert set(dir(names["market"])) >= ENTRY_POINTS
+
+
+def test_a_refusal_without_more_to_say_stays_short(names: dict[str, Any]) -> None:
+    with pytest.raises(boa.BoaError) as refused:
+        names["market"].authorize("sunny", names["market"].account("sunny").capacity, sender="owner")
+    assert repl.told(refused.value) == "refused: accounts: already authorised"
