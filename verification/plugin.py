@@ -67,6 +67,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--profile", choices=PROFILES, default="ci", help="how hard the property tests try (default: ci)")
     group.addoption("--histories", type=int, metavar="N", help="histories a test, instead of the profile's own number")
     group.addoption("--steps", type=int, metavar="N", help="steps of a history, instead of the profile's own number")
+    group.addoption("--about", metavar="ID,FILE", help="run only what checks these invariants, and all of these files")
     group.addoption("--evidence", metavar="FILE", help="write all that was counted there, as JSON; see docs/report.md")
     group.addoption("--multiple-bugs", action="store_true", help="keep searching for other violations after the first")
     group.addoption("--oversized", action="store_true", help="take contracts larger than a chain does (EIP-170)")
@@ -165,13 +166,14 @@ def uncounted() -> Iterator[None]:
 def _is_whole_run(config: pytest.Config) -> bool:
     """Whether no test was chosen or left out by name, so that every invariant should have been reached."""
     chosen = config.getoption("keyword") or config.getoption("markexpr") or config.getoption("maxfail")
+    chosen = chosen or config.getoption("about")
     return not chosen and config.args_source is not pytest.Config.ArgsSource.ARGS
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """What is counted from here to the test's end is the test's own."""
-    began = time.monotonic()
+    began = _BEGAN[0] = time.monotonic()
     counters.example.clear()
     counters.begin(item.nodeid)
     yield
@@ -230,19 +232,27 @@ def _is_property_test(item: pytest.Item) -> bool:
     return "properties" in item.path.parts
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Property tests undo what they do by themselves; titanoboa's plugin would undo the prepared markets, too."""
     counters.spare_collector()
     checks = _checks()
+    about = {name for name in (config.getoption("about") or "").split(",") if name}
+    left_out: list[pytest.Item] = []
     for item in items:
         file = item.nodeid.partition("::")[0]
-        for name in _names(item):  # `-k C3-FEE-4`, or a part of it, selects what checks the invariant.
-            item.extra_keyword_matches.update(checks.get(f"{file}::{name}", ()))
+        checked = {invariant for name in _names(item) for invariant in checks.get(f"{file}::{name}", ())}
+        item.extra_keyword_matches.update(checked)  # `-k C3-FEE-4`, or a part of it, selects what checks the invariant.
+        if about and not about & {file, *checked}:
+            left_out.append(item)
         if _is_property_test(item):
             item.add_marker("ignore_isolation")
             handle = getattr(getattr(item, "obj", None), "hypothesis", None)
             if handle is not None:
                 handle.inner_test = _remembering(handle.inner_test)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        gone = set(left_out)
+        items[:] = [item for item in items if item not in gone]
 
 
 def _checks() -> dict[str, list[str]]:
@@ -315,6 +325,9 @@ def _pulse() -> None:
 _AT_ONCE = 50
 """Failures of a process after which it leaves its counts only every second."""
 
+_BEGAN = [0.0]
+"""When the test began that is running."""
+
 _LEAVING = threading.Lock()
 _LEFT = [0.0]
 
@@ -324,7 +337,7 @@ def _leave_snapshot() -> None:
     with _LEAVING:
         _LEFT[0] = time.monotonic()
         if folder and Path(folder).is_dir():
-            at = {"valid": counters.examples}
+            at = {"valid": counters.examples, "elapsed": round(time.monotonic() - _BEGAN[0], 1)}
             _write(Path(folder, f"{os.getpid()}.json"), counters.snapshot() | {"at": at})
 
 

@@ -225,6 +225,7 @@ def begin(test: str) -> None:
     global current, examples, _before
     current, examples, _before = test, 0, counts()
     tests[test] = {"outcome": "unfinished", "seconds": 0.0, "examples": 0}
+    mark()  # What passed before, since the last test or since the machine was started, is spent on no invariant.
 
 
 def begin_example() -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wattproof.cli.arguments import ENGINES, count, place, seconds
+
+if TYPE_CHECKING:
+    from verification.report.campaign import Plan
 
 PROFILES = ("quick", "ci", "deep")
 
@@ -25,6 +29,16 @@ def add(commands: Any) -> None:
         "--histories", type=count, metavar="N", help="of each property test, instead of the profile's number"
     )
     verify.add_argument("--within", type=seconds, metavar="T", help="stop after 90s, 30m, 2h with a partial report")
+    part = verify.add_mutually_exclusive_group()
+    part.add_argument(
+        "--only",
+        action="append",
+        metavar="NAME",
+        help="only these invariants: C3-FEE-4, a group C3-FEE, a module matching, a clause T-SET-8; commas between",
+    )
+    part.add_argument(
+        "--changed", nargs="?", const="HEAD", metavar="REV", help="only what is touched by what differs from REV (HEAD)"
+    )
     verify.set_defaults(run=_verify)
 
     diff = commands.add_parser("diff-report", help="what is different between two reports")
@@ -38,6 +52,7 @@ def _verify(options: argparse.Namespace) -> int:
 
     from verification.report.campaign import Plan
     from verification.report.verify import engine_for, verify
+    from verification.selection import NothingChanged, NothingChosen
 
     plan = Plan(
         profile=options.profile,
@@ -47,7 +62,32 @@ def _verify(options: argparse.Namespace) -> int:
         within=options.within,
         histories=options.histories,
     )
-    return verify(plan, options.out, Console(highlight=False))
+    try:
+        plan = _chosen(plan, options)
+    except NothingChanged as nothing:
+        print(nothing)
+        return 0
+    except NothingChosen as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    return verify(plan.quick() if options.profile == "quick" else plan, options.out, Console(highlight=False))
+
+
+def _chosen(plan: Plan, options: argparse.Namespace) -> Plan:
+    """The plan for what was asked for. Raises NothingChosen, and NothingChanged."""
+    from verification import selection
+    from verification.invariants import ROOT, invariants
+    from wattproof.market.deployment import contracts_dir
+
+    if options.only is None and options.changed is None:
+        return plan
+    try:
+        rows = invariants()
+    except (OSError, ValueError) as problem:
+        raise selection.NothingChosen(str(problem)) from problem
+    if options.only is not None:
+        return plan.chosen(selection.named(options.only, rows), rows)
+    return plan.chosen(selection.touched(ROOT, options.changed, contracts_dir(), rows, plan.unit), rows)
 
 
 def _diff(options: argparse.Namespace) -> int:

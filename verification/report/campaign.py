@@ -15,15 +15,17 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from verification.campaigns.workers import running
 from verification.harness.totals import COUNTS, accepted_and_refused, merged, read
-from verification.invariants import ROOT
+from verification.invariants import ROOT, Invariant
+from verification.report.forecast import SOON, of_counts
+from verification.selection import Selection
 from wattproof.outputs import MANIFEST, PART
 from wattproof.simulation.accounting import FILES
 
@@ -56,6 +58,7 @@ class Stage:
     """One of the stages of a run: what it is called, how it is run, and what came of it.
 
     `status` is the exit code, None before the end; `cut` says that it was told to end before it did by itself.
+    `left_out` says why it is no part of the run, and is empty where it is one.
     """
 
     name: str
@@ -68,6 +71,8 @@ class Stage:
     counts: dict[str, Any] = field(default_factory=dict)
     running: list[dict[str, Any]] = field(default_factory=list)
     cut: bool = False
+    left_out: str = ""
+    jobs: int = 1
 
     @property
     def file(self) -> Path:
@@ -87,6 +92,8 @@ class Stage:
     @property
     def complete(self) -> bool:
         """Whether every planned test has run to its end, passed or failed."""
+        if self.left_out:
+            return True
         ended = all(
             self.tests.get(plan["test"], {}).get("outcome") not in (None, "unfinished") for plan in self.planned
         )
@@ -99,7 +106,9 @@ class Stage:
 
     @property
     def state(self) -> str:
-        """Not run, cut short, failed or done. Tests that failed are told by themselves: their stage is done."""
+        """Left out, not run, cut short, failed or done. Where tests failed, which are told by themselves: done."""
+        if self.left_out:
+            return "left out"
         if self.status is None:
             return "not run"
         if self.cut:
@@ -130,7 +139,8 @@ class Plan:
     """How to run.
 
     `seed`: None for the histories that every run draws; `within`: seconds, None for as long as it takes;
-    `histories`: of each property test, None for the profile's own number; see verification/plugin.py.
+    `histories`: of each property test, None for the profile's own number; see verification/plugin.py;
+    `selection`: the invariants that were asked for, None for all.
     """
 
     profile: str
@@ -141,17 +151,46 @@ class Plan:
     histories: int | None = None
     unit: tuple[str, ...] = UNIT
     properties: tuple[str, ...] = PROPERTIES
+    day: bool = True
+    selection: Selection | None = None
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Why a stage is no part of the run, by its name."""
+        parts = {"day": self.day, "unit": self.unit, "properties": self.properties}
+        why = "not with profile quick" if self.profile == "quick" else "not asked for"
+        return {
+            name: f"no part of {self.selection.asked}" if self.selection and not self.selection.has(name) else why
+            for name, part in parts.items()
+            if not part
+        }
+
+    def quick(self) -> Plan:
+        """The same plan without what takes minutes: the trading day, and the unit tests of the contracts."""
+        return replace(
+            self, day=False, unit=tuple(file for file in self.unit if file.endswith(".py")) if self.selection else ()
+        )
+
+    def chosen(self, selection: Selection, rows: Mapping[str, Invariant]) -> Plan:
+        """The same plan for a part of the invariants."""
+        return replace(
+            self, selection=selection, day=selection.day, unit=selection.unit, properties=selection.files(rows)
+        )
 
 
 def stages(folder: Path, plan: Plan) -> list[Stage]:
     """The three stages, in their order."""
     python = sys.executable
     day = [python, "-m", "wattproof", "day", "--engine", plan.engine, "--out", str(folder / "day")]
-    return [
+    about = ["--about", plan.selection.about] if plan.selection else []
+    found = [
         Stage("day", day, folder),
         Stage("unit", _pytest(plan, folder / "unit.json", plan.unit), folder),
-        Stage("properties", _pytest(plan, folder / "properties.json", plan.properties), folder),
+        Stage("properties", [*_pytest(plan, folder / "properties.json", plan.properties), *about], folder),
     ]
+    for stage in found:
+        stage.left_out, stage.jobs = plan.left_out.get(stage.name, ""), plan.jobs
+    return found
 
 
 def _pytest(plan: Plan, file: Path, tests: tuple[str, ...]) -> list[str]:
@@ -188,7 +227,7 @@ class Campaign:
         """Runs the stages; yields the one that is running, twice a second."""
         with self._interruptible():
             for stage in self.stages:
-                if not self.stopped:
+                if not self.stopped and not stage.left_out:
                     yield from self._run(stage)
 
     def stop(self, reason: str) -> None:
@@ -235,7 +274,11 @@ class Campaign:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a stage of tests is. `left` is an estimate in seconds, None while there is nothing to go by."""
+    """How far a stage of tests is. `left` is an estimate in seconds, None while there is nothing to go by.
+
+    `steps` are the rules that the machines ran, as the report counts them; `slowest` is the invariant whose checks take
+    longest, with its share of all checking in percent.
+    """
 
     done: int
     tests: int
@@ -246,7 +289,7 @@ class Progress:
     refused: int
     rules: dict[str, tuple[int, int]]
     violated: tuple[str, ...]
-    slowest: tuple[str, float] | None
+    slowest: tuple[str, int] | None
     left: float | None
     running: tuple[str, ...]
 
@@ -263,14 +306,14 @@ def progress(stage: Stage) -> Progress:
         done=outcomes.total() - outcomes["unfinished"],
         tests=len(stage.planned),
         failed=len(stage.failed),
-        steps=tallies.get("calls", 0),
+        steps=tallies.get("steps", 0),
         histories=tallies.get("histories", 0),
         accepted=accepted,
         refused=refused,
         rules=rules(counts.get("calls", {})),
         violated=tuple(counts.get("violated", {})),
-        slowest=None if slowest is None else (slowest, spent[slowest] / 1e9),
-        left=_left(stage, planned),
+        slowest=None if slowest is None else (slowest, 100 * spent[slowest] // max(sum(spent.values()), 1)),
+        left=None if stage.seconds < SOON else of_counts(stage.planned, stage.tests, stage.running, stage.jobs),
         running=tuple(_running(part, planned) for part in stage.running),
     )
 
@@ -288,19 +331,3 @@ def _running(part: dict[str, Any], planned: dict[str, int]) -> str:
     name = part["current"].rpartition("/")[2].removesuffix("::runTest")
     of = planned.get(part["current"], 0)
     return f"{name} {part.get('valid', 0)}/{of}" if of else name
-
-
-def _left(stage: Stage, planned: dict[str, int]) -> float | None:
-    """Seconds left: by the pace of the tests that have ended, and of those under way by their examples.
-
-    Tests that draw examples count as many times as they draw; what one example takes is the mean so far.
-    """
-    share = {part["current"]: part.get("valid", 0) for part in stage.running}
-    done = sum(
-        max(planned.get(name, 1), 1) if test["outcome"] != "unfinished" else share.get(name, 0)
-        for name, test in stage.tests.items()
-    )
-    everything = sum(max(examples, 1) for examples in planned.values())
-    if not done or stage.seconds < 5:
-        return None
-    return stage.seconds * max(everything - done, 0) / done

@@ -18,7 +18,7 @@ from verification.harness.totals import COUNTED, accepted_and_refused, add, keep
 from verification.measurements import versions
 from verification.report import attacks, failures, schema, sources
 from verification.report import parts as evidence_parts
-from verification.report.campaign import Campaign, Stage, rules
+from verification.report.campaign import TITLES, Campaign, Stage, rules
 from verification.report.facts import some
 from verification.report.parts import Part
 from verification.report.sources import Claims
@@ -27,9 +27,9 @@ from verification.texts import plain
 from wattproof import __version__
 from wattproof.market.bytecode import SCHEMA
 
-HELD, FALSIFIED, NOT_REACHED, BLOCKED = "held", "falsified", "not reached", "blocked"
+HELD, FALSIFIED, NOT_REACHED, BLOCKED, LEFT_OUT = "held", "falsified", "not reached", "blocked", "left out"
 
-STATUSES = (HELD, FALSIFIED, NOT_REACHED, BLOCKED)
+STATUSES = (HELD, FALSIFIED, NOT_REACHED, BLOCKED, LEFT_OUT)
 
 CHECKLIST = (
     "I have read docs/terms.md, and every clause says what both sides of a trade mean.",
@@ -74,6 +74,7 @@ def build(tree: Path, campaign: Campaign, began: datetime, claims: Claims, revis
             "engine": campaign.plan.engine,
             "versions": versions(),
         },
+        "selection": _selection(campaign, claims),
         "effort": _effort(campaign, counts),
         "stages": failures.stages(campaign, wrong),
         "criteria": _criteria(claims, entries),
@@ -135,13 +136,17 @@ def _invariants(
         gone = [reference for reference in row.tests if not _is_there(tree, reference)]
         checked = counts["checked"].get(row.id, 0)
         status = _status(violated[row.id], checked, tests, outcomes, gone)
+        reason = _reason(status, row.id, tests, outcomes, gone, failed)
+        asked = campaign.plan.selection
+        if asked is not None and row.id not in asked.invariants and status != FALSIFIED:
+            status, reason = LEFT_OUT, f"no part of {asked.asked}"
         found.append(
             {
                 "id": row.id,
                 "criterion": row.criterion,
                 "line": row.line,
                 "status": status,
-                "reason": _reason(status, row.id, tests, outcomes, gone, failed),
+                "reason": reason,
                 "statement": row.statement,
                 "predicate": row.predicate,
                 "kind": row.kind,
@@ -257,6 +262,18 @@ def _criteria(claims: Claims, entries: list[dict[str, Any]]) -> list[dict[str, A
     return found
 
 
+def _selection(campaign: Campaign, claims: Claims) -> dict[str, Any]:
+    """What was asked for, and what was therefore left out: `asked` is empty where it was all invariants."""
+    asked = campaign.plan.selection
+    return {
+        "asked": asked.asked if asked else "",
+        "invariants": len(asked.invariants if asked else claims.rows),
+        "of": len(claims.rows),
+        "left_out": [f"{TITLES[stage.name]} ({stage.left_out})" for stage in campaign.stages if stage.left_out],
+        "elsewhere": list(asked.elsewhere) if asked else [],
+    }
+
+
 def _effort(campaign: Campaign, counts: dict[str, Any]) -> dict[str, Any]:
     plan, tallies = campaign.plan, counts["tallies"]
     accepted, refused = accepted_and_refused(counts["calls"].values())
@@ -276,6 +293,12 @@ def _effort(campaign: Campaign, counts: dict[str, Any]) -> dict[str, Any]:
         "tallies": {name: number for name, number in sorted(tallies.items()) if name != "microseconds"},
         "complete": {name: campaign[name].complete for name in ("unit", "properties")},
         "stopped": campaign.stopped,
+        "replayed": {
+            name: test["replayed"]
+            for stage in campaign.stages
+            for name, test in sorted(stage.tests.items())
+            if test.get("replayed")
+        },
     }
 
 
@@ -391,9 +414,10 @@ def verdict(document: dict[str, Any], campaign: Campaign) -> dict[str, Any]:
     }
     failed = sorted(name for name, test in document["tests"].items() if test["outcome"] in ("failed", "error"))
     presets = sorted({failure["preset"] for failure in document["failures"] if failure["preset"]})
+    missing = _missing(document, campaign)
     partial = campaign.stopped is not None or not all(document["effort"]["complete"].values())
     broken = [stage["error"] for stage in document["stages"].values() if stage["state"] == "failed"]
-    total = len(document["invariants"])
+    total = len(document["invariants"]) - len(by_status[LEFT_OUT])
     if by_status[FALSIFIED] or failed or presets:
         outcome = "falsified"
         own = sorted(by_status[FALSIFIED], key=lambda name: name.startswith("C2-"))  # What names the fault comes first.
@@ -413,17 +437,33 @@ def verdict(document: dict[str, Any], campaign: Campaign) -> dict[str, Any]:
             f"{held} of {total} invariants held; the premise of {missed} was never true, so they were not tested."
         )
     else:
-        outcome, sentence = "held", f"All {total} invariants held."
+        outcome, sentence = "held", f"All {total} invariants held." if total else "All tests passed."
     return {
         "outcome": outcome,
-        "sentence": sentence,
-        "partial": partial,
+        "sentence": f"Partial: {missing}. {sentence}" if missing and not partial else sentence,
+        "partial": bool(missing),
+        "missing": missing,
         "falsified": by_status[FALSIFIED],
         "not_reached": by_status[NOT_REACHED],
         "blocked": by_status[BLOCKED],
         "failed_tests": failed,
         "failed_presets": presets,
     }
+
+
+def _missing(document: dict[str, Any], campaign: Campaign) -> str:
+    """What a run was without, in words; empty where it was whole."""
+    selection = document["selection"]
+    found = (
+        [f"{selection['invariants']} of {selection['of']} invariants ({selection['asked']})"]
+        if selection["asked"]
+        else []
+    )
+    if gone := [TITLES[stage.name] for stage in campaign.stages if stage.left_out]:
+        found.append(f"without {' and '.join(gone)}{' (profile quick)' if not selection['asked'] else ''}")
+    if campaign.stopped is not None or not all(document["effort"]["complete"].values()):
+        found.append(campaign.stopped or "not every test ran to its end")
+    return "; ".join(found)
 
 
 # ---- lines -----------------------------------------------------------------------------------------

@@ -84,6 +84,7 @@ def _stage(stage: Stage, campaign: Campaign, wrong: str | None) -> dict[str, Any
         "failed": wrong or _reason(stage, log),
         "cut short": f"was cut short: {campaign.stopped}",
         "not run": f"was not run: {campaign.stopped}",
+        "left out": f"left out: {stage.left_out}",
     }
     told = {"title": TITLES[stage.name], "state": state, "status": stage.status}
     return told | {"error": f"{TITLES[stage.name]}: {said[state]}", "text": log}

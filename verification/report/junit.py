@@ -23,6 +23,8 @@ _OUTCOMES = {
 def render(told: dict[str, Any]) -> str:
     """The text of junit.xml."""
     root = ElementTree.Element("testsuites", name="wattproof verify")
+    if missing := told["verdict"]["missing"]:
+        _partial(root, missing)
     for criterion in told["criteria"]:
         suite = ElementTree.SubElement(root, "testsuite", name=f"Criterion {criterion['number']}: {criterion['title']}")
         for row in told["invariants"]:
@@ -38,6 +40,7 @@ def render(told: dict[str, Any]) -> str:
     for name, stage in told["stages"].items():
         _stage(suite, name, stage, told)
     for part in (*root, root):
+        part.set("time", f"{sum(float(case.get('time', 0)) for case in part.iter('testcase')):.3f}")
         part.set("tests", str(sum(1 for _ in part.iter("testcase"))))
         for attribute, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
             part.set(attribute, str(sum(1 for _ in part.iter(kind))))
@@ -45,8 +48,17 @@ def render(told: dict[str, Any]) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
+def _partial(root: ElementTree.Element, missing: str) -> None:
+    """A suite that says what the run was without: JUnit has properties of suites only."""
+    suite = ElementTree.SubElement(root, "testsuite", name=f"partial: {missing}")
+    properties = ElementTree.SubElement(suite, "properties")
+    ElementTree.SubElement(properties, "property", name="partial", value=missing)
+
+
 def _invariant(suite: ElementTree.Element, row: dict[str, Any], told: dict[str, Any]) -> None:
-    case = ElementTree.SubElement(suite, "testcase", classname=f"criterion{row['criterion']}", name=row["id"])
+    seconds = told["times"]["checking"].get(row["id"], 0)
+    name = {"classname": f"criterion{row['criterion']}", "name": row["id"], "time": f"{seconds:.3f}"}
+    case = ElementTree.SubElement(suite, "testcase", name)
     match row["status"]:
         case "falsified":
             mark = ElementTree.SubElement(case, "failure", type="falsified", message=row["reason"])
@@ -54,7 +66,7 @@ def _invariant(suite: ElementTree.Element, row: dict[str, Any], told: dict[str, 
             mark.text = "\n\n".join([row["statement"], *map(_history, found[:1])])
         case "blocked":
             ElementTree.SubElement(case, "error", type="blocked", message=row["reason"]).text = row["reason"]
-        case "not reached":
+        case "not reached" | "left out":
             ElementTree.SubElement(case, "skipped", message=row["reason"])
     out = ElementTree.SubElement(case, "system-out")
     out.text = f"checked {row['checked']}, premise false {row['premise_false']}; again: {row['rerun']}"
@@ -86,5 +98,5 @@ def _stage(suite: ElementTree.Element, name: str, stage: dict[str, Any], told: d
     seconds = told["times"]["seconds"][name]
     case = ElementTree.SubElement(suite, "testcase", classname="stages", name=stage["title"], time=f"{seconds:.3f}")
     if stage["state"] != "done":
-        kind = "failure" if stage["state"] == "failed" else "error"
+        kind = {"failed": "failure", "left out": "skipped"}.get(stage["state"], "error")
         ElementTree.SubElement(case, kind, type=stage["state"], message=stage["error"]).text = stage["text"]

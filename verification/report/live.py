@@ -58,12 +58,13 @@ def _tell_lines(campaign: Campaign, console: Console) -> None:
             speed = pace.tell(at.steps)
             if time.monotonic() - told >= EVERY:
                 told = time.monotonic()
-                console.print(f"  {clock(stage.seconds)}  {_line(at, speed)}", soft_wrap=True)
+                line = "" if stage.name == "day" else _line(at, speed)
+                console.print(f"  {clock(stage.seconds)}  {line}".rstrip(), soft_wrap=True)
         console.print(_closing(campaign, stage))
 
 
 def _line(at: Progress, speed: float) -> str:
-    parts = [f"{at.done} of {at.tests} tests", f"about {clock(at.left)} left"]
+    parts = [f"{at.done} of {at.tests} tests", f"about {clock(at.left)} of this stage left"]
     if at.steps:
         parts.insert(1, f"{at.histories} histories, {at.steps} steps, {speed:.0f}/s")
     if at.violated:
@@ -73,6 +74,8 @@ def _line(at: Progress, speed: float) -> str:
 
 def _closing(campaign: Campaign, stage: Stage) -> str:
     name = TITLES[stage.name]
+    if stage.left_out:
+        return f"{name}: left out ({stage.left_out})"
     if stage.status is None:
         return f"{name}: not run"
     if stage.name == "day":
@@ -106,14 +109,14 @@ def _details(at: Progress, speed: float) -> Table:
     table.add_column(style="dim", no_wrap=True, width=16, justify="right")
     table.add_column()
     table.add_row("tests", ProgressBar(total=max(at.tests, 1), completed=at.done, width=40))
-    table.add_row("", f"{at.done} of {at.tests}, {at.failed} failed; about {clock(at.left)} left")
+    table.add_row("", f"{at.done} of {at.tests}, {at.failed} failed; about {clock(at.left)} of this stage left")
     if at.steps:
         table.add_row("histories", f"{at.histories:,}")
         table.add_row("steps", f"{at.steps:,}; {speed:,.0f} a second; {at.accepted:,} accepted, {at.refused:,} refused")
         shown = ", ".join(f"{name} {taken:,}/{refused:,}" for name, (taken, refused) in list(at.rules.items())[:10])
         table.add_row("rules", shown)
     if at.slowest:
-        table.add_row("slowest", f"{at.slowest[0]}, {at.slowest[1]:.1f} s of checking")
+        table.add_row("slowest", f"{at.slowest[0]}, {at.slowest[1]} % of all checking")
     if at.violated:
         table.add_row("violated", Text(", ".join(at.violated), style="bold red"))
     for running in at.running:

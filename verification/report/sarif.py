@@ -1,7 +1,8 @@
 """The report as SARIF 2.1.0, for code hosts: what did not hold, at the contract lines that should make it hold.
 
 What failed otherwise, a test or a whole stage of the run, is told at the test or at invariants.md: a result without a
-place is refused by GitHub.
+place is refused by GitHub. What could not be checked is no fault of the lines that would make it hold: it
+is a notification of the run.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from verification.texts import bounded
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
-LEVELS = {"falsified": "error", "blocked": "warning", "not reached": "note"}
+UNCHECKED = {"blocked": ("warning", "could not be checked"), "not reached": ("note", "was not tested")}
+"""What an invariant's status says of the run, and how grave that is."""
 
-SAYS = {"falsified": "does not hold", "blocked": "could not be checked", "not reached": "was not tested"}
+PART = "partial"
+"""What follows the name of a run of a part: a code host would take what it did not look at for mended."""
 
 TEST, STAGE = "test-failed", "stage-failed"
 """The rules of what is no invariant."""
@@ -43,10 +46,11 @@ def render(told: dict[str, Any]) -> str:
     run: dict[str, Any] = {
         "tool": {"driver": {"name": "wattproof", "version": told["verified"]["wattproof"], "rules": rules}},
         "results": results,
-        "invocations": [{"executionSuccessful": not told["verdict"]["partial"]}],
+        "invocations": [_invocation(told, index)],
     }
-    if revision["commit"]:
-        run["automationDetails"] = {"id": f"wattproof verify/{revision['commit']}"}
+    part = f"/{PART}" if told["selection"]["asked"] else ""
+    if part or revision["commit"]:
+        run["automationDetails"] = {"id": f"wattproof verify{part}/{revision['commit'] or ''}"}
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1) + "\n"
 
 
@@ -102,18 +106,18 @@ def _result(rule: str, level: str, message: str, places: Iterable[Place], contra
 
 
 def _invariants(told: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What is falsified, each once."""
     contracts = _contracts(told)
     for row in told["invariants"]:
-        if row["status"] not in LEVELS:
-            continue
-        said = f"{row['id']} {SAYS[row['status']]}: {row['reason']}. {row['statement']}{_history(told, row['id'])}"
-        places = [
-            (_path(place["file"], contracts), place["first"], place["last"])
-            for place in row["where"]
-            if "file" in place
-        ]
-        claim = (ROOT / "invariants.md", row["line"], row["line"])
-        yield _result(row["id"], LEVELS[row["status"]], said, places or [claim], contracts, row["id"])
+        if row["status"] == "falsified":
+            said = f"{row['id']} does not hold: {row['reason']}. {row['statement']}{_history(told, row['id'])}"
+            places = [
+                (_path(place["file"], contracts), place["first"], place["last"])
+                for place in row["where"]
+                if "file" in place
+            ]
+            claim = (ROOT / "invariants.md", row["line"], row["line"])
+            yield _result(row["id"], "error", said, places or [claim], contracts, row["id"])
 
 
 def _tests(told: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -131,10 +135,9 @@ def _tests(told: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _stages(told: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for name, stage in told["stages"].items():
-        if stage["state"] != "done":
-            level = "error" if stage["state"] == "failed" else "warning"
+        if stage["state"] == "failed":
             said = f"{stage['error']}\n\n{stage['text']}".rstrip()
-            yield _result(STAGE, level, said, [(ROOT / "invariants.md", 1, 1)], _contracts(told), name)
+            yield _result(STAGE, "error", said, [(ROOT / "invariants.md", 1, 1)], _contracts(told), name)
 
 
 def _history(told: dict[str, Any], invariant: str) -> str:
@@ -143,6 +146,26 @@ def _history(told: dict[str, Any], invariant: str) -> str:
             lines = failure["repl"][failure["beginning"] :]
             return "\n\nA history that shows it:\n" + "\n".join(lines[:60])
     return ""
+
+
+# ---- the run ---------------------------------------------------------------------------------
+
+
+def _invocation(told: dict[str, Any], index: dict[str, int]) -> dict[str, Any]:
+    """How the run went, and what it could not check or was without."""
+    stages = told["stages"].values()
+    notes = [_note("warning", told["verdict"]["missing"])] if told["verdict"]["missing"] else []
+    for row in told["invariants"]:
+        if row["status"] in UNCHECKED:
+            level, said = UNCHECKED[row["status"]]
+            rule = {"id": row["id"], "index": index[row["id"]]}
+            notes.append(_note(level, f"{row['id']} {said}: {row['reason']}") | {"associatedRule": rule})
+    whole = all(stage["state"] in ("done", "left out") for stage in stages)
+    return {"executionSuccessful": whole, "toolExecutionNotifications": notes}
+
+
+def _note(level: str, text: str) -> dict[str, Any]:
+    return {"level": level, "message": {"text": text}}
 
 
 # ---- places ----------------------------------------------------------------------------------

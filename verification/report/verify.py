@@ -190,9 +190,12 @@ def write(told: dict[str, Any], place: Folder, log: Path) -> list[str]:
 def _conclude(told: dict[str, Any], out: Path, console: Console) -> None:
     verdict = told["verdict"]
     console.print(Text(verdict["sentence"], style=STYLES[verdict["outcome"]]), soft_wrap=True)
-    if verdict["partial"]:
-        why = told["effort"]["stopped"] or "not every test ran to its end"
-        console.print(f"This report is partial: {why}.", soft_wrap=True)
+    if verdict["partial"] and not verdict["sentence"].startswith("Partial"):
+        console.print(Text(f"This report is partial: {verdict['missing']}."), soft_wrap=True)
+    if elsewhere := told["selection"]["elsewhere"]:
+        console.print(Text(f"Touched as well, and not run: make test TESTS='{' '.join(elsewhere)}'"), soft_wrap=True)
+    for test, number in told["effort"]["replayed"].items():
+        console.print(Text(f"tried first, as it failed in an earlier run: {test} ({number} kept)"), soft_wrap=True)
     for failure in told["failures"][:MAX_TOLD]:
         name = failure["invariant"] or failure["test"]
         made = sum(chapter["kind"] == "call" for chapter in failure["story"])
