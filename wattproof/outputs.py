@@ -28,10 +28,14 @@ MANIFEST = "wattproof-files.json"
 SCHEMA = "wattproof-files/1"
 
 _MARK = re.compile(
-    rb'"schema": "wattproof-|<!-- wattproof'
-    rb'|\A\{\s*"(part|rules|record of)": ("[a-z]+",\s*"(versions|vyper)"|\{"\w+ creation sha256)'  # as it was once
+    rb'"schema": "wattproof-|<!-- wattproof|\ATN:wattproof$'
+    rb'|\A\{\s*"(part|rules|record of)": ("[a-z]+",\s*"(versions|vyper)"|\{"\w+ creation sha256)',  # as it was once
+    re.MULTILINE,
 )
 """What stands near the beginning of every single file that is written."""
+
+LCOV = "TN:wattproof"
+"""The first line of a file of lcov, which has no other place for a mark."""
 
 _LOCK = ".wattproof.lock"
 
@@ -131,7 +135,7 @@ class File(_Held):
             self._undo = stack.pop_all()
 
     def write(self, text: str) -> None:
-        """Writes the file. Its text has to carry a mark: a "schema" that begins with "wattproof-". Raises BadPlace."""
+        """Writes the file. Its text has to carry a mark, such as a "schema" of "wattproof-...". Raises BadPlace."""
         assert _is_special(self.path) or _MARK.search(text[:4096].encode()), "nobody could tell that this file is ours"
         write(self.path, text)
 

@@ -9,11 +9,13 @@ from typing import Any
 import boa
 import pytest
 
-from verification.coverage.campaign import Watch, is_ours, report, unreachable
+from verification.coverage import lcov
+from verification.coverage.campaign import Watch, is_ours, lcov_beside, report, unreachable
 from verification.coverage.code import COMPILER, OWN, REFUSES, Code
 from verification.invariants import ROOT
 from wattproof.evm.engine import make_env
 from wattproof.market.deployment import contracts_dir
+from wattproof.outputs import BadPlace, File
 
 TOY = """# pragma version 0.4.3
 # pragma nonreentrancy on
@@ -90,6 +92,40 @@ def test_a_line_is_missing_until_it_is_run(toy: tuple[Any, Code]) -> None:
     assert f"never run: line {line} of Toy" in report([code], {})[1]
     run(contract, code, 101)
     assert code.lines["Toy", line] & code.pcs
+
+
+def test_lcov_tells_lines_and_both_ways_of_each_condition(toy: tuple[Any, Code], tmp_path: Path) -> None:
+    contract, code = toy
+    number = {line.strip(): place for place, line in enumerate(TOY.splitlines(), 1)}
+    never, test = number["self.total = 100"], number["if amount > 100:"]
+
+    def told() -> list[str]:
+        text = lcov.render([code], code.edges, tmp_path.resolve(), tmp_path.resolve())
+        assert text.startswith("TN:wattproof\nSF:Toy.vy\n") and text.endswith("end_of_record\n")
+        return text.splitlines()
+
+    assert {f"DA:{never},0", f"BRDA:{test},0,0,-", f"BRDA:{test},0,1,-"} <= set(told())
+    run(contract, code, 3)
+    assert {f"DA:{never},0", f"DA:{number['self.total += amount']},1"} <= set(told())
+    assert sorted(line[-1] for line in told() if line.startswith(f"BRDA:{test},")) == ["0", "1"]
+    run(contract, code, 101)
+    assert f"DA:{never},1" in told()
+    assert [line[-1] for line in told() if line.startswith(f"BRDA:{test},")] == ["1", "1"]
+    lines = [line for line in told() if line.startswith("DA:")]
+    assert f"LF:{len(lines)}" in told() and f"LH:{sum(line.endswith(',1') for line in lines)}" in told()
+
+
+def test_lcov_lies_beside_the_results_and_is_known_as_ours(tmp_path: Path) -> None:
+    place = lcov_beside(tmp_path / "edges.json")
+    assert place.name == "edges.lcov"
+    for _ in range(2):  # The second run replaces what the first one wrote.
+        with File(place) as file:
+            file.write("TN:wattproof\n")
+    with pytest.raises(BadPlace, match=r"name a \.json"):
+        lcov_beside(place)
+    place.write_text("TN:other\n")
+    with pytest.raises(BadPlace, match="not of an earlier run"), File(place):
+        pass
 
 
 def test_locks_selectors_and_call_data_are_told_apart(toy: tuple[Any, Code]) -> None:

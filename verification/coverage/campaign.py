@@ -20,13 +20,14 @@ from vyper.ir import compile_ir
 
 from verification.campaigns.suite import ABOUT_CONTRACTS, CONTRACTS, Suite, Unsound, collect, prepared, reasons
 from verification.campaigns.workers import Ended, Pool, silence
+from verification.coverage import lcov
 from verification.coverage.code import OWN, Code, Edge
 from verification.harness import presets
 from verification.invariants import ROOT
 from verification.measurements import document, file_of, progress, write
 from verification.mutation.sources import TARGETS
 from wattproof.market.deployment import deployer
-from wattproof.outputs import File
+from wattproof.outputs import BadPlace, File
 
 UNREACHABLE = Path("docs/unreachable-edges.md")
 
@@ -256,14 +257,24 @@ def report(codes: Sequence[Code], listed: dict[tuple[str, ...], str]) -> tuple[d
 
 
 def edges(options: argparse.Namespace, console: Console) -> int:
-    """Runs a campaign. Returns 0 where every edge and line was run or is explained, 1 where not, 2 on errors."""
+    """Runs a campaign. Returns 0 where every edge and line was run or is explained, 1 where not, 2 on errors.
+
+    Beside the results it leaves the same as lcov.
+    """
     effort = ("--histories", str(options.histories), "--steps", str(options.steps))
     how = ("--profile", "look", "--engine", "pyevm", *effort, *ABOUT_CONTRACTS)
-    with file_of("edges", options.out) as file:
-        return collect(lambda suite: _campaign(options, console, suite, file), *how)
+    with file_of("edges", options.out) as file, File(lcov_beside(options.out)) as beside:
+        return collect(lambda suite: _campaign(options, console, suite, file, beside), *how)
 
 
-def _campaign(options: argparse.Namespace, console: Console, suite: Suite, file: File) -> int:
+def lcov_beside(path: Path) -> Path:
+    """Where the lcov of a file of results lies. Raises BadPlace where that is the same file."""
+    if path.suffix == ".lcov":
+        raise BadPlace(f"{path}: lcov is written beside the results; name a .json")
+    return path.with_suffix(".lcov")
+
+
+def _campaign(options: argparse.Namespace, console: Console, suite: Suite, file: File, beside: File) -> int:
     begun, listed = time.monotonic(), unreachable(ROOT)
     watch = Watch(CONTRACTS.resolve())
     brought = run_parts(options.part or list(PARTS), suite, watch, options.jobs, console)
@@ -271,9 +282,11 @@ def _campaign(options: argparse.Namespace, console: Console, suite: Suite, file:
     effort = {"histories": options.histories, "steps": options.steps, "new edges of": brought}
     evidence = document("edges", None, begun, found["figures"], effort | found["details"])
     write(evidence, file)
+    ours = [edge for code in watch.codes for edge in code.edges if is_ours(edge)]
+    beside.write(lcov.render(watch.codes, ours, CONTRACTS.resolve(), ROOT.resolve()))
     for name, value in evidence["figures"].items():
         console.print(f"{name:<36} {value}", highlight=False)
     for problem in problems:
         console.print(problem, soft_wrap=True, markup=False, highlight=False)
-    console.print(f"all of it: {options.out}")
+    console.print(f"all of it: {options.out}; as lcov: {beside.path}")
     return 1 if problems else 0
