@@ -19,7 +19,7 @@ import boa
 import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 
-from verification.harness import counters, presets, reproducers, summary
+from verification.harness import counters, kept_examples, presets, reproducers, summary
 from verification.harness.totals import COUNTS, merged, read
 from verification.invariants import invariants
 from wattproof import outputs
@@ -81,8 +81,12 @@ def pytest_configure(config: pytest.Config) -> None:
         asked["derandomize"] = False  # Derandomised, it would not look at the seed.
     numbers = {"max_examples": config.getoption("histories"), "stateful_step_count": config.getoption("steps")}
     asked |= {name: number for name, number in numbers.items() if number}
+    database = kept_examples.database()
     for name, values in PROFILES.items():
-        settings.register_profile(name, **values | asked)
+        profile = settings(**values | asked)
+        # A derandomized run has no database unless it is given one afterwards.
+        keeps = {"database": database} if name in kept_examples.PROFILES else {}
+        settings.register_profile(name, profile, **keeps)
     settings.load_profile(profile_of(config))
     counters.timing = config.getoption("evidence") is not None
     config.pluginmanager.register(_Untried(engine_name(config)))
@@ -249,6 +253,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             handle = getattr(getattr(item, "obj", None), "hypothesis", None)
             if handle is not None:
                 handle.inner_test = _remembering(handle.inner_test)
+    kept_examples.leave_out_searches(items)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         gone = set(left_out)
@@ -390,6 +395,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if total and total["tallies"].get("histories"):
         seconds = time.monotonic() - config.stash[_STARTED]
         summary.write_report(terminalreporter, total, engine_name(config), profile_of(config), seconds)
+    for name, test in total["tests"].items() if total else ():
+        if test.get("replayed"):
+            terminalreporter.line(kept_examples.told(name, test["replayed"]))
     problems = config.stash.get(_PROBLEMS, [])
     if problems:
         terminalreporter.section("properties: reached too rarely", red=True, bold=True)

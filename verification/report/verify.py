@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from verification import git
+from verification.harness import kept_examples
 from verification.invariants import ROOT
 from verification.report import counterexample, document, junit, page, sarif, saved, sources, text
 from verification.report.campaign import LEFT_BEHIND, LOG, RUN, Campaign, Plan
@@ -195,7 +196,7 @@ def _conclude(told: dict[str, Any], out: Path, console: Console) -> None:
     if elsewhere := told["selection"]["elsewhere"]:
         console.print(Text(f"Touched as well, and not run: make test TESTS='{' '.join(elsewhere)}'"), soft_wrap=True)
     for test, number in told["effort"]["replayed"].items():
-        console.print(Text(f"tried first, as it failed in an earlier run: {test} ({number} kept)"), soft_wrap=True)
+        console.print(Text(kept_examples.told(test, number)), soft_wrap=True)
     for failure in told["failures"][:MAX_TOLD]:
         name = failure["invariant"] or failure["test"]
         made = sum(chapter["kind"] == "call" for chapter in failure["story"])
