@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from pathlib import Path
@@ -52,3 +53,46 @@ def test_every_rule_is_described_within_githubs_limits(log: dict[str, Any]) -> N
 def test_results_are_told_apart(log: dict[str, Any]) -> None:
     results = log["runs"][0]["results"]
     assert len({json.dumps(one["partialFingerprints"]) for one in results}) == len(results)
+
+
+def test_a_fault_is_one_error_and_what_it_keeps_from_being_checked_is_a_note_of_the_run(told: dict[str, Any]) -> None:
+    (run,) = json.loads(sarif.render(told))["runs"]
+    of_invariants = [one["ruleId"] for one in run["results"] if one["ruleId"] not in (sarif.TEST, sarif.STAGE)]
+    assert sorted(of_invariants) == sorted(told["verdict"]["falsified"])
+    assert all(result["level"] == "error" for result in run["results"])
+    first = next(one for one in run["results"] if one["ruleId"] == told["failures"][0]["invariant"])
+    assert "A history that shows it:" in first["message"]["text"]
+    rules = run["tool"]["driver"]["rules"]
+    (invocation,) = run["invocations"]
+    noted = {}
+    for note in invocation["toolExecutionNotifications"]:
+        if "associatedRule" in note:
+            assert rules[note["associatedRule"]["index"]]["id"] == note["associatedRule"]["id"]
+            noted[note["associatedRule"]["id"]] = note["level"]
+    assert noted == {
+        row["id"]: {"blocked": "warning", "not reached": "note"}[row["status"]]
+        for row in told["invariants"]
+        if row["status"] in ("blocked", "not reached")
+    }
+    assert "warning" in noted.values()
+
+
+def test_a_run_of_a_part_has_a_name_of_its_own_and_says_so(told: dict[str, Any]) -> None:
+    """A code host takes for mended what a later run of the same name does not report."""
+    whole, part = copy.deepcopy(told), copy.deepcopy(told)
+    whole["verified"]["revision"]["commit"] = part["verified"]["revision"]["commit"] = "abc"
+    part["selection"]["asked"], part["verdict"]["missing"] = "--only C3-FEE", "5 of 310 invariants (--only C3-FEE)"
+    names = [json.loads(sarif.render(one))["runs"][0]["automationDetails"]["id"] for one in (whole, part)]
+    assert names == ["wattproof verify/abc", "wattproof verify/partial/abc"]
+    (invocation,) = json.loads(sarif.render(part))["runs"][0]["invocations"]
+    assert invocation["executionSuccessful"]
+    assert "5 of 310 invariants" in invocation["toolExecutionNotifications"][0]["message"]["text"]
+
+
+def test_a_run_that_was_cut_short_is_no_successful_one(told: dict[str, Any]) -> None:
+    cut = copy.deepcopy(told)
+    cut["stages"]["properties"] |= {"state": "cut short", "error": "property tests: was cut short: interrupted"}
+    cut["verdict"]["missing"] = "interrupted"
+    (run,) = json.loads(sarif.render(cut))["runs"]
+    assert not run["invocations"][0]["executionSuccessful"]
+    assert not [one for one in run["results"] if one["ruleId"] == sarif.STAGE]

@@ -60,7 +60,7 @@ def _is_property_test() -> bool:
     return counters.current.startswith("tests/properties/")
 
 
-def database() -> KeptExamples | None:
+def database() -> ExampleDatabase | None:
     """Where the failures of the contracts that are tested are kept; None where they are not."""
     if named := os.environ.get(VARIABLE):
         return KeptExamples(Path(named))

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from verification.report import schema
-from verification.report.document import at
+from verification.report.document import LEFT_OUT, at
 from verification.texts import plain
 from wattproof.market.bytecode import NoReport, load
 
@@ -47,8 +47,9 @@ def read(place: Path) -> dict[str, Any]:
 def differences(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """What is different: `facts`, `status`, `appeared`, `vanished`, `changed`, `less`, `parts`, `gas`, and `worse`.
 
-    `worse` are the invariants that held in the first report and do not hold, or are gone, in the second; `verdict` says
-    whether all held in the first, and something failed in the second, be it no invariant.
+    `left_out` are the invariants that one of the two says nothing of, as it is a report on a part; `worse` those that
+    held in the first report and do not hold, or are gone, in the second; `verdict` says whether all held in the first,
+    and something failed in the second, be it no invariant.
     """
     facts = [(label, at(one, pointer), at(other, pointer)) for label, pointer in FACTS]
     before, after = ({row["id"]: row for row in told["invariants"]} for told in (one, other))
@@ -60,14 +61,14 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     was_held = one["verdict"]["outcome"] == "held"
     return {
         "facts": [fact for fact in facts if fact[1] != fact[2]],
-        "status": [change for change in status if change[1] != change[2]],
+        "status": [change for change in status if change[1] != change[2] and LEFT_OUT not in change[1:]],
         "appeared": [name for name in after if name not in before],
         "vanished": vanished,
         "changed": [name for name in both if any(before[name][key] != after[name][key] for key in said)],
         "less": [
             (name, before[name]["checked"], after[name]["checked"])
             for name in both
-            if 2 * after[name]["checked"] < before[name]["checked"]
+            if 2 * after[name]["checked"] < before[name]["checked"] and after[name]["status"] != LEFT_OUT
         ],
         "parts": [
             (name, one["parts"][name]["state"], part["state"])
@@ -80,7 +81,8 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
             if row["function"] in gas and gas[row["function"]]["median"] != row["median"]
         ],
         "verdict": was_held and other["verdict"]["outcome"] != "held",
-        "worse": [name for name, was, now in status if was == "held" != now]
+        "left_out": [name for name, was, now in status if LEFT_OUT in (was, now) and was != now],
+        "worse": [name for name, was, now in status if was == "held" and now not in ("held", LEFT_OUT)]
         + [name for name in vanished if before[name]["status"] == "held"],
     }
 
@@ -116,6 +118,8 @@ def _print(console: Console, found: dict[str, Any]) -> None:
     for heading, key in (("new", "appeared"), ("gone", "vanished"), ("says something else", "changed")):
         for name in found[key]:
             line(f"{heading}: {name}", "red" if name in found["worse"] and key == "vanished" else "")
+    if found["left_out"]:
+        line(f"left out: {len(found['left_out'])} invariants in one of the two, of which it says nothing")
     if found["worse"]:
         line(f"worse: {len(found['worse'])} invariants that held do not hold any more", "bold red")
     elif found["verdict"]:

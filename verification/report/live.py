@@ -50,6 +50,9 @@ def watch(campaign: Campaign, console: Console) -> None:
 
 
 def _tell_lines(campaign: Campaign, console: Console) -> None:
+    for stage in campaign.stages:
+        if stage.left_out:
+            console.print(_closing(campaign, stage))
     for name, moments in itertools.groupby(campaign.run(), key=lambda stage: stage.name):
         console.print(f"{TITLES[name]} …")
         stage, pace, told = campaign[name], Pace(), time.monotonic()
@@ -94,9 +97,9 @@ def _panel(campaign: Campaign, stage: Stage, at: Progress, pace: Pace) -> Group:
     rows: list[object] = []
     for place, each in enumerate(campaign.stages):
         mark = "[green]✓[/]" if place < index else "[bold]▸[/]" if each is stage else "[dim]·[/]"
-        rows.append(
-            Text.from_markup(f"{mark} {TITLES[each.name]}  [dim]{clock(each.seconds) if each.began else ''}[/]")
-        )
+        beside = "left out" if each.left_out else clock(each.seconds) if each.began else ""
+        mark = "[dim]-[/]" if each.left_out else mark
+        rows.append(Text.from_markup(f"{mark} {TITLES[each.name]}  [dim]{beside}[/]"))
         if each is stage and stage.name != "day":
             rows.append(_details(at, pace.tell(at.steps)))
     ending = f"Ctrl-C ends it and writes what there is; {clock(campaign.seconds)} so far"
