@@ -63,6 +63,7 @@ def verified(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess
     inputs = {name: str(one["default"]) for name, one in ACTION["inputs"].items()}
     inputs |= {"contracts": "market/contracts", "profile": "quick", "histories": "1", "within": "45", "jobs": "1"}
     context = {f"inputs.{name}": value for name, value in inputs.items()} | {"github.workspace": str(place)}
+    context["runner.temp"] = str(place / "runner")
     return place, run(STEPS["Verify"], context, RUNNER_TEMP=str(place / "runner"))
 
 
@@ -79,7 +80,20 @@ def test_what_is_uploaded_is_what_was_written() -> None:
     sarif, report = STEPS["Upload SARIF"], STEPS["Upload the report"]
     assert sarif["with"]["sarif_file"] == "${{ inputs.report }}/report.sarif"
     assert report["with"]["path"] == "${{ inputs.report }}"
-    assert sarif["if"] == report["if"] == "always()"
+    assert report["if"] == "always()"
+    assert sarif["if"] == "always() && hashFiles(format('{0}/report.sarif', inputs.report)) != ''", (
+        "no change, no report"
+    )
+
+
+def test_examples_that_fail_are_kept_where_the_run_looks_for_them() -> None:
+    folder = "${{ runner.temp }}/wattproof-examples"
+    assert STEPS["Verify"]["env"]["WATTPROOF_EXAMPLES"] == folder
+    fetched, kept = STEPS["Fetch examples that failed before"], STEPS["Keep examples that fail"]
+    assert fetched["with"]["path"] == kept["with"]["path"] == folder
+    assert fetched["with"]["key"] == kept["with"]["key"]
+    assert kept["with"]["key"].startswith(fetched["with"]["restore-keys"])
+    assert kept["if"] == "always()"
 
 
 def test_the_documented_workflow_is_short_and_names_inputs_that_exist() -> None:
