@@ -17,6 +17,7 @@ help:
 	@echo "make test    run all tests"
 	@echo "make packages  build wheel and sdist, and try both on each Python that is here"
 	@echo "make verify  run the day, unit and property tests, and write the invariant report into report/"
+	@echo "             PROFILE=quick in two minutes; ONLY=C3-FEE or ONLY=matching for a part; CHANGED=main for what changed"
 	@echo "make evidence  mutants, edges, compilers, proofs, nodes; an hour: BUDGET=30m of it for the mutants"
 	@echo "make faults  break the contract in every way of tests/properties/faults and see each one caught"
 	@echo "make rate    checked steps a second of the state machines, on each engine"
@@ -63,10 +64,12 @@ packages:
 	@$(RIGHT_PYTHON)
 	@$(PYTHON) tools/packages.py $(if $(WITHIN),--within $(WITHIN))
 
-# A hundred histories a test unless a profile or a number is named: make verify PROFILE=deep, make verify HISTORIES=150
+# A hundred histories a test unless a profile or a number is named: make verify PROFILE=deep, make verify HISTORIES=150.
+# make ends with 2 whatever fails; a job that tells falsified from broken calls .venv/bin/wattproof verify itself.
 verify: $(READY)
 	@$(BIN)/wattproof verify --profile $(or $(PROFILE),ci) \
-		$(if $(or $(HISTORIES),$(if $(PROFILE),,100)),--histories $(or $(HISTORIES),100)) --jobs $(or $(JOBS),2) --out $(or $(OUT),report) $(MORE)
+		$(if $(or $(HISTORIES),$(if $(PROFILE),,100)),--histories $(or $(HISTORIES),100)) --jobs $(or $(JOBS),2) --out $(or $(OUT),report) \
+		$(if $(ONLY),--only '$(ONLY)') $(if $(CHANGED),--changed '$(CHANGED)') $(MORE)
 
 # One test, as a failure's last line names it.
 test-one: $(READY)
@@ -84,8 +87,9 @@ profit: $(READY)
 		--attacks out/profit.json
 
 rate: $(READY)
-	@for run in "revm --profile ci" "pyevm --profile quick"; do $(BIN)/python -m pytest -q --engine $$run \
-		tests/properties/test_terms.py::TestTerms | grep -E '^engine|checked steps'; done
+	@for run in "revm --profile ci" "pyevm --profile quick"; do \
+		said=$$($(BIN)/python -m pytest -q --engine $$run tests/properties/test_terms.py::TestTerms 2>&1) \
+		|| { echo "$$said"; exit 1; }; echo "$$said" | grep -E '^engine|checked steps'; done
 
 # halmos has an environment of its own, as it insists on another z3; it needs Python 3.12 or later.
 HALMOS := $(VENV)/halmos/bin/halmos
