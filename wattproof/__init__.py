@@ -6,6 +6,7 @@ raises `CallRefused`.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,13 +29,9 @@ def __getattr__(name: str) -> Any:
     """Imported when it is asked for: the command line needs no compiler to print its help."""
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
     return getattr(import_module(_PLACES[name]), name)
 
 
 def load_ipython_extension(shell: Any) -> None:
     """`%load_ext wattproof` lets the tab key offer phases and people inside quotation marks."""
-    from wattproof.play.completion import install
-
-    install(shell)
+    import_module("wattproof.play.completion").install(shell)

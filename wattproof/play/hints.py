@@ -173,6 +173,13 @@ def _remaining(refusal: Refusal) -> str:
     return f"{refusal.display.energy(refusal.market.remaining(refusal.quote_id))} is left"
 
 
+def _none(refusal: Refusal) -> str:
+    quote, market = refusal.quote, refusal.market
+    metering = Phase(market.phase(quote.period)) == Phase.METERING
+    unread = metering and not market.reading(quote.prosumer, quote.period).present
+    return f"{_remaining(refusal)}; {_unread(refusal)}" if unread else _remaining(refusal)
+
+
 def _least(refusal: Refusal) -> str:
     quote, left = refusal.quote, refusal.market.remaining(refusal.quote_id)
     phase = Phase(refusal.market.phase(quote.period))
@@ -365,7 +372,7 @@ HINTS: dict[str, Callable[[Refusal], str]] = {
     "erc20: transfer amount exceeds balance": _tokens,
     "quotes: volume out of bounds": _volume,
     "bids: volume out of bounds": _volume,
-    "surplus: volume is zero": _remaining,
+    "surplus: volume is zero": _none,
     "surplus: volume too small": _least,
     "surplus: not enough left": _remaining,
     "positions: beyond the capacity": _carried,
