@@ -13,11 +13,13 @@ from typing import Any
 import boa
 import pytest
 
+from tests.support.transcripts import played
 from verification.harness.lockstep import Lockstep
 from verification.harness.symbolic import seal_bytes
 from wattproof import repl
 from wattproof.market import units
 from wattproof.market.clock import Clock
+from wattproof.market.deployment import deployer
 from wattproof.market.meters import Meter
 from wattproof.play.market import FUNDS
 from wattproof.play.people import Household, exact
@@ -32,18 +34,24 @@ def names() -> dict[str, Any]:
     return repl.namespace()
 
 
+def blocks() -> list[str]:
+    """The README's lines to paste: at the REPL, in a script or notebook, in plain titanoboa."""
+    found = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    assert len(found) == 3
+    return found
+
+
 def session() -> list[str]:
-    (block,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    return block.splitlines()
+    """What is typed of the REPL's session, without the answers."""
+    return [line for line in blocks()[0].splitlines() if not line.startswith("#")]
 
 
-def test_the_readme_session_has_ten_lines() -> None:
-    assert len(session()) == 10
+def test_the_readme_session_has_eleven_lines() -> None:
+    assert len(session()) == 11
 
 
-def test_the_readme_session_trades(names: dict[str, Any]) -> None:
-    for line in session():
-        exec(line, names)
+def test_the_readme_session_trades_and_answers_as_it_says(names: dict[str, Any]) -> None:
+    assert played(blocks()[0], names) == blocks()[0]
     # 1.9 of 2 kWh is exactly 95 %: delivered pro rata, no compensation, fees waived.
     cloudy, misty, sunny = names["cloudy"], names["misty"], names["sunny"]
     market = names["market"]
@@ -55,6 +63,20 @@ def test_the_readme_session_trades(names: dict[str, Any]) -> None:
     # Misty: 475 Wh at 10 p/kWh = 4.75 p, and 225 Wh at 18 p/kWh = 4.05 p.
     assert misty.account().balance == FUNDS - units.pence("8.8")
     assert sunny.account().balance == FUNDS + units.pence("20.425")
+
+
+def test_the_readme_script_answers_as_it_says() -> None:
+    assert played(blocks()[1], {}) == blocks()[1]
+
+
+def test_the_readme_lines_for_plain_titanoboa_answer_as_they_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(path: str, *arguments: Any) -> Any:
+        assert Path(path).parent == Path("contracts")
+        return deployer(Path(path).stem).deploy(*arguments)
+
+    monkeypatch.setattr(boa, "load", load)  # The same, without compiling all of it once more.
+    with boa.env.anchor():
+        assert played(blocks()[2], {}) == blocks()[2]
 
 
 def test_structs_print_in_pence_and_kwh(names: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from wattproof.play.contract import Contract
 from wattproof.play.people import BoundMeter, Household, Households, Owner, Party
 from wattproof.play.session import Session
 from wattproof.play.shown import PLACE
-from wattproof.play.slips import in_one_line, meant
+from wattproof.play.slips import in_one_line, meant, one_line
 from wattproof.simulation.households import DEFAULT_FILE, open_households
 
 FUNDS = units.pence(10_000)
@@ -46,13 +46,17 @@ class Market(Contract):
     tariff: Tariff
     token: Contract
 
+    @one_line
     def __init__(self, households: str | Path = DEFAULT_FILE, tariff: Tariff = Tariff(), place: str = PLACE) -> None:
         """Opens a market inside this process, and sets its chain's clock to the morning of 21 June 2019.
 
         `households` is a CSV file as `wattproof day` takes it (its energies are not played, its capacities count);
         `place`, a zone such as "Europe/Zurich", says by which clock times are shown. Raises `BadInput` where the file
-        cannot be used; what can hardly be meant in it is printed on stderr.
+        cannot be used, ValueError where no market opens with this tariff; what can hardly be meant in the file is
+        printed on stderr.
         """
+        if not isinstance(households, str | Path):
+            raise ValueError(f"households is the path of a CSV file, not {households!r}")
         source = open_households(Path(households))
         source.warn()
         session = Session(tariff, place)

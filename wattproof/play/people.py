@@ -153,10 +153,10 @@ class Household(Party):
         self._sealed[quote_id] = (rate, volume, salt)
 
     def reveal(self, quote_id: int) -> None:
-        """Opens the bid on a quote. KeyError where this household has sealed none here."""
+        """Opens the bid on a quote. ValueError where this household has sealed none here."""
         if quote_id not in self._sealed:
             others = ", ".join(map(str, self._sealed))
-            raise KeyError(
+            raise ValueError(
                 f"{self.name} has sealed no bid on quote {quote_id}" + (f", but on {others}" if others else "")
             )
         self._market.reveal_bid(quote_id, *self._sealed[quote_id], sender=self)

@@ -13,7 +13,7 @@ from wattproof.play.clock import MarketClock
 from wattproof.play.contract import Contract
 from wattproof.play.hints import Refusal
 from wattproof.play.shown import PLACE, Show
-from wattproof.play.slips import meant
+from wattproof.play.slips import meant, reason_of
 from wattproof.simulation.accounting import Event
 
 START = 1_561_071_600
@@ -25,12 +25,19 @@ class Session:
 
     names    of addresses: where a struct holds such an address, its name is shown
     history  the events of the market's calls that were made here
+
+    ValueError where no market opens with the tariff.
     """
 
     def __init__(self, tariff: Tariff = Tariff(), place: str = PLACE) -> None:
         network.only_inside("a market to play with, whose clock starts in 2019,")
+        if not isinstance(tariff, Tariff):
+            raise ValueError(f"a tariff is written Tariff(sbp=..., ssp=...), not {tariff!r}")
         boa.env.timestamp = START
-        self.deployment = deploy(tariff, show=None)
+        try:
+            self.deployment = deploy(tariff, show=None)
+        except boa.BoaError as error:
+            raise ValueError(f"no market opens with this tariff: {reason_of(error)}") from None
         self.names: dict[str, str] = {}
         self.history: list[list[Event]] = []
         self.show = Show(Display.of(tariff.ssp), self.names, tariff.period_length, place)

@@ -9,7 +9,7 @@ import html
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from wattproof.market.units import Display
 from wattproof.play.slips import no_such, one_line
@@ -52,11 +52,17 @@ class Show:
 
     display   of amounts
     names     of people, by address
+
+    ValueError where there is no zone `place`.
     """
 
     def __init__(self, display: Display, names: Mapping[str, str], period_length: int, place: str = PLACE) -> None:
         self.display, self.names = display, names
-        self._length, self._zone = period_length, ZoneInfo(place)
+        self._length = period_length
+        try:
+            self._zone = ZoneInfo(place)
+        except (ZoneInfoNotFoundError, ValueError, TypeError):
+            raise ValueError(f"there is no zone {place!r}: name one such as {PLACE!r}") from None
 
     def moment(self, second: int) -> str:
         """A second as local time, with its offset and the number: "2019-06-21 00:30:00 +0100 (1561073400)"."""
@@ -99,18 +105,25 @@ class Show:
             (("created_at",), lambda second: self.moment(second) if second else "0"),
         )
 
-    def struct(self, struct: Any, kind: str = "") -> Any:
+    def struct(self, struct: Any) -> Any:
         """A struct or an event of the contract as one that people read; a list of them as a table."""
         if isinstance(struct, list):
             return Rows(map(self.struct, struct))
         if not hasattr(struct, "_fields"):
             return struct
-        return _readable(type(struct), kind or type(struct).__name__, self)(*map(self._dated, struct._fields, struct))
+        kind = type(struct).__name__
+        values = (self._told(kind, name, value) for name, value in zip(struct._fields, struct, strict=True))
+        return _readable(type(struct), kind, self)(*values)
 
-    def _dated(self, name: str, value: Any) -> Any:
-        if name == "period":
-            return Told(value, self.period(value))
-        return Told(value, self.moment(value)) if name == "created_at" and value else self.struct(value)
+    def _told(self, kind: str, name: str, value: Any) -> Any:
+        """A field's value, which shows what it stands for; amounts with the exact number beside it."""
+        if name == "status":
+            return STATUS[kind](value)
+        for fields, written in self._written:
+            if name in fields:
+                beside = name in ("period", "created_at")
+                return Told(value, written(value) if beside else f"{written(value)} ({value})")
+        return self.struct(value)
 
 
 def _readable(base: type[Any], name: str, show: Show) -> type[Any]:

@@ -132,10 +132,14 @@ def one_line(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _call_of(function: Callable[..., Any]) -> str:
-    """How a method is called: "quote(kwh, price, period=None)"."""
+    """How a method is called: "quote(kwh, price, period=None)", with dots for longer defaults."""
     _, *parameters = inspect.signature(function).parameters.values()
-    plain = [one.replace(annotation=inspect.Parameter.empty) for one in parameters]
-    return f"{function.__name__}{inspect.Signature(plain)}"
+    empty = inspect.Parameter.empty
+    taken = [
+        one.name + ("" if one.default is empty else "=None" if one.default is None else "=...") for one in parameters
+    ]
+    name = function.__name__ if function.__name__ != "__init__" else function.__qualname__.split(".")[0]
+    return f"{name}({', '.join(taken)})"
 
 
 def in_one_line(cls: type[Kind]) -> type[Kind]:
