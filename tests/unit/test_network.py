@@ -26,6 +26,10 @@ from wattproof.market.clock import Clock
 from wattproof.market.deployment import Deployment, Tariff, deploy, deploy_market, fund, give, open_market
 from wattproof.market.tariff import PAPER
 from wattproof.market.tokens import Token, UnusableToken, read_token
+from wattproof.play.clock import MarketClock
+from wattproof.play.session import Session
+from wattproof.play.slips import told
+from wattproof.terms.model import Phase
 
 SECRET = "kKeEyY0123456789"
 SENDER = Account.from_key("0x" + 32 * "11")
@@ -236,7 +240,7 @@ def test_the_time_is_that_of_the_last_block(on: On) -> None:
 
 def test_a_markets_clock_is_its_own_chains(on: On, stage: Any) -> None:
     """Wherever titanoboa is set to meanwhile."""
-    clocks = [Clock.of(stage.market), repl.ReplClock(stage.market)]
+    clocks = [Clock.of(stage.market), MarketClock(stage.market)]
     here = boa.env.timestamp
     with on():
         assert [clock.now for clock in clocks] == [here, here]
@@ -247,7 +251,7 @@ def test_a_markets_clock_is_its_own_chains(on: On, stage: Any) -> None:
 # ---- what needs a chain inside --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("do", [repl.namespace, repl.Session, lambda: repl.replay({})])
+@pytest.mark.parametrize("do", [repl.namespace, Session, lambda: repl.replay({})])
 def test_a_market_to_play_with_is_inside(do: Callable[[], Any], on: On) -> None:
     with on():
         assert "boa.set_env(boa.Env())" in refused(do)
@@ -338,7 +342,7 @@ def test_the_repl_shows_the_host_alone(url: str) -> None:
     """Also of what titanoboa is set to by hand."""
     with pytest.raises(RequestException) as problem:
         boa.set_network_env(url)
-    said = repl.told(problem.value) or ""
+    said = told(problem.value) or ""
     assert said.startswith(("127.0.0.1 cannot be asked", "the node cannot be asked"))
     assert SECRET not in said
     assert "secret" not in said
@@ -386,7 +390,7 @@ def test_a_market_on_a_network_opens_and_its_clock_moves(
         clock.to("REVEALING", period)
         block = node.rpc("eth_getBlockByNumber", "latest", False)
         assert int(block["timestamp"], 16) == clock.begins("REVEALING", period)
-        assert market.phase(period) == repl.Phase.REVEALING
+        assert market.phase(period) == Phase.REVEALING
         fund(deployment, SENDER.address, 500)
         assert market.account(SENDER.address).balance == 500
         with pytest.raises(NotReady, match="and needs up to"):

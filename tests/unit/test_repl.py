@@ -13,9 +13,17 @@ from typing import Any
 import boa
 import pytest
 
+from tests.support.transcripts import played
 from verification.harness.lockstep import Lockstep
 from verification.harness.symbolic import seal_bytes
 from wattproof import repl
+from wattproof.market import units
+from wattproof.market.clock import Clock
+from wattproof.market.deployment import deployer
+from wattproof.market.meters import Meter
+from wattproof.play.market import FUNDS
+from wattproof.play.people import Household, exact
+from wattproof.play.slips import reason_of, told
 from wattproof.terms.model import Phase
 
 README = Path(__file__).parents[2] / "README.md"
@@ -26,18 +34,24 @@ def names() -> dict[str, Any]:
     return repl.namespace()
 
 
+def blocks() -> list[str]:
+    """The README's lines to paste: at the REPL, in a script or notebook, in plain titanoboa."""
+    found = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    assert len(found) == 3
+    return found
+
+
 def session() -> list[str]:
-    (block,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    return block.splitlines()
+    """What is typed of the REPL's session, without the answers."""
+    return [line for line in blocks()[0].splitlines() if not line.startswith("#")]
 
 
-def test_the_readme_session_has_ten_lines() -> None:
-    assert len(session()) == 10
+def test_the_readme_session_has_eleven_lines() -> None:
+    assert len(session()) == 11
 
 
-def test_the_readme_session_trades(names: dict[str, Any]) -> None:
-    for line in session():
-        exec(line, names)
+def test_the_readme_session_trades_and_answers_as_it_says(names: dict[str, Any]) -> None:
+    assert played(blocks()[0], names) == blocks()[0]
     # 1.9 of 2 kWh is exactly 95 %: delivered pro rata, no compensation, fees waived.
     cloudy, misty, sunny = names["cloudy"], names["misty"], names["sunny"]
     market = names["market"]
@@ -45,10 +59,24 @@ def test_the_readme_session_trades(names: dict[str, Any]) -> None:
     assert market.position(cloudy, market.quote(1).period).received == 1425
     assert market.position(misty, market.quote(1).period).received == 475
     # Cloudy: 1425 Wh at 11 p/kWh = 15.675 p, and 75 Wh from the grid at 18 p/kWh = 1.35 p.
-    assert cloudy.account().balance == repl.FUNDS - repl.units.pence("17.025")
+    assert cloudy.account().balance == FUNDS - units.pence("17.025")
     # Misty: 475 Wh at 10 p/kWh = 4.75 p, and 225 Wh at 18 p/kWh = 4.05 p.
-    assert misty.account().balance == repl.FUNDS - repl.units.pence("8.8")
-    assert sunny.account().balance == repl.FUNDS + repl.units.pence("20.425")
+    assert misty.account().balance == FUNDS - units.pence("8.8")
+    assert sunny.account().balance == FUNDS + units.pence("20.425")
+
+
+def test_the_readme_script_answers_as_it_says() -> None:
+    assert played(blocks()[1], {}) == blocks()[1]
+
+
+def test_the_readme_lines_for_plain_titanoboa_answer_as_they_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(path: str, *arguments: Any) -> Any:
+        assert Path(path).parent == Path("contracts")
+        return deployer(Path(path).stem).deploy(*arguments)
+
+    monkeypatch.setattr(boa, "load", load)  # The same, without compiling all of it once more.
+    with boa.env.anchor():
+        assert played(blocks()[2], {}) == blocks()[2]
 
 
 def test_structs_print_in_pence_and_kwh(names: dict[str, Any]) -> None:
@@ -72,13 +100,13 @@ def test_structs_stay_exact_tuples(names: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("typed", "digits"), [(0.1, "0.1"), (1.15, "1.15"), (3, "3"), ("2.675", "2.675")])
 def test_numbers_mean_what_was_typed(typed: Any, digits: str) -> None:
-    assert Decimal(repl.exact(typed)) == Decimal(digits)
+    assert Decimal(exact(typed)) == Decimal(digits)
 
 
 def test_a_refusal_is_one_line_with_the_reason(names: dict[str, Any]) -> None:
     with pytest.raises(boa.BoaError) as refused:
         names["cloudy"].quote(kwh=1, price=99)
-    assert repl.reason_of(refused.value) == "quotes: price out of band"
+    assert reason_of(refused.value) == "quotes: price out of band"
 
 
 def test_households_have_a_capacity_that_the_owner_can_raise(names: dict[str, Any]) -> None:
@@ -87,15 +115,15 @@ def test_households_have_a_capacity_that_the_owner_can_raise(names: dict[str, An
     assert market.account(mild).capacity == 11_500
     with pytest.raises(boa.BoaError) as refused:
         mild.quote(kwh="11.501", price=9)
-    assert repl.reason_of(refused.value) == "quotes: volume out of bounds"
+    assert reason_of(refused.value) == "quotes: volume out of bounds"
     owner.authorize(mild, kwh="11.501")
     assert market.quote(mild.quote(kwh="11.501", price=9)).volume == 11_501
     with pytest.raises(boa.BoaError) as refused:
         owner.authorize(mild, kwh=11)
-    assert repl.reason_of(refused.value) == "accounts: capacity cannot fall"
+    assert reason_of(refused.value) == "accounts: capacity cannot fall"
     with pytest.raises(boa.BoaError) as refused:
         owner.authorize(mild)
-    assert repl.reason_of(refused.value) == "accounts: already authorised"
+    assert reason_of(refused.value) == "accounts: already authorised"
     market.revoke(mild, sender=owner)
     owner.authorize(mild)
     assert market.account(mild).authorized
@@ -109,13 +137,13 @@ def test_what_is_left_is_bought_in_part_or_whole(names: dict[str, Any]) -> None:
     market.match_bids(quote_id)
     with pytest.raises(boa.BoaError) as refused:
         cloudy.buy(quote_id, kwh="0.009")
-    assert repl.reason_of(refused.value) == "surplus: volume too small"
+    assert reason_of(refused.value) == "surplus: volume too small"
     cloudy.buy(quote_id, kwh="0.01")
     misty.buy(quote_id)
     clock.to("METERING")
     with pytest.raises(boa.BoaError) as refused:
         cloudy.buy(quote_id, kwh="0.1")
-    assert repl.reason_of(refused.value) == "surplus: no reading yet"
+    assert reason_of(refused.value) == "surplus: no reading yet"
     sunny.meter.read(exported="0.7")
     cloudy.buy(quote_id)
     assert [(trade.buyer, trade.volume) for trade in market.trades(quote_id)] == [
@@ -138,7 +166,7 @@ def test_every_household_can_be_typed(tmp_path: Path) -> None:
     rows = "".join(f"0,{name},100,0\n" for name in odd)
     path.write_text("period,household,load_wh,pv_wh\n" + rows)
     offered = repl.namespace(path)
-    households = {word: value for word, value in offered.items() if isinstance(value, repl.Household)}
+    households = {word: value for word, value in offered.items() if isinstance(value, Household)}
     assert sorted(household.name for household in households.values()) == sorted(odd)
     for word, household in households.items():
         assert eval(word, dict(offered)) is household
@@ -154,7 +182,7 @@ def line_of(call: Callable[[], object]) -> str | None:
     """What the REPL says of a call that is not done."""
     with pytest.raises((ValueError, TypeError, KeyError)) as caught:
         call()
-    return repl.told(caught.value)
+    return told(caught.value)
 
 
 def test_what_can_hardly_be_meant_is_not_done(names: dict[str, Any]) -> None:
@@ -211,7 +239,7 @@ ODD: list[tuple[str, str]] = [
 def test_an_odd_argument_is_told_in_one_line(names: dict[str, Any], typed: str, said: str) -> None:
     with pytest.raises(Exception) as caught:
         eval(typed, dict(names))
-    line = repl.told(caught.value)
+    line = told(caught.value)
     assert line is not None
     assert "\n" not in line
     assert line.startswith("not done: ")
@@ -257,9 +285,9 @@ class Int64:
 
 
 def test_numbers_of_numpy_mean_what_they_show() -> None:
-    assert repl.exact(Float64("1.1")) == Decimal("1.1")
-    assert repl.exact(Int64()) == 7  # type: ignore[arg-type]
-    assert repl.exact(True) is True
+    assert exact(Float64("1.1")) == Decimal("1.1")
+    assert exact(Int64()) == 7  # type: ignore[arg-type]
+    assert exact(True) is True
 
 
 def test_a_phase_is_named_in_capitals_or_not(names: dict[str, Any]) -> None:
@@ -289,7 +317,7 @@ def test_a_mistake_in_somebody_elses_code_keeps_its_traceback() -> None:
 )
 def test_a_meter_signs_no_figure_that_it_cannot_measure(exported: Any, imported: Any, reason: str) -> None:
     with pytest.raises((ValueError, TypeError), match=re.escape(reason)):
-        repl.Meter("any").sign_reading("0x" + 40 * "1", "0x" + 40 * "2", 1, exported, imported)
+        Meter("any").sign_reading("0x" + 40 * "1", "0x" + 40 * "2", 1, exported, imported)
 
 
 def test_what_can_hardly_be_meant_in_a_file_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -308,7 +336,7 @@ def test_views_of_the_lens_are_listed_with_the_market(names: dict[str, Any]) -> 
 def test_withdraw_without_an_amount_takes_everything(names: dict[str, Any]) -> None:
     names["rainy"].withdraw()
     assert names["rainy"].account().balance == 0
-    assert names["token"].balanceOf(names["rainy"]) == repl.FUNDS
+    assert names["token"].balanceOf(names["rainy"]) == FUNDS
 
 
 def test_the_command_opens_ipython_and_runs_the_session() -> None:
@@ -318,7 +346,7 @@ def test_the_command_opens_ipython_and_runs_the_session() -> None:
     )
     assert run.returncode == 0, run.stderr
     assert "Households: sunny, bright, breezy" in run.stdout
-    assert "volume  1.500 kWh" in run.stdout
+    assert re.search(r"Trade\n  buyer   volume     price\n  cloudy  1\.500 kWh  11\.00 p/kWh\n", run.stdout)
     assert "refused: quotes: price out of band" in run.stdout
     assert "not done: exported is negative: -1" in run.stdout
     assert "Traceback" not in run.stdout + run.stderr
@@ -326,7 +354,7 @@ def test_the_command_opens_ipython_and_runs_the_session() -> None:
 
 def test_a_history_of_the_property_tests_replays(names: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     lockstep = Lockstep.fresh()
-    period = repl.ReplClock(lockstep.market).next_quotable()
+    period = Clock.of(lockstep.market).next_quotable()
     lockstep.call("submit_quote", period, 20, 9, sender="sunny")
     wish = (lockstep.chain, lockstep.target, 1, lockstep.address("cloudy"), 9, 12, bytes(32))
     lockstep.call("submit_bid", 1, seal_bytes(wish), sender="cloudy")

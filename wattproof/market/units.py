@@ -9,6 +9,7 @@ section 1).
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from decimal import Decimal
 
 DECIMALS = 18
@@ -61,6 +62,45 @@ def format_energy(wh: int) -> str:
 def format_price(base_per_wh: int) -> str:
     """Base units per Wh as p/kWh with two decimals, "7.35 p/kWh". Rounds as `format_money` does."""
     return f"{fixed(base_per_wh, PENCE_PER_KWH, 2)} p/kWh"
+
+
+@dataclass(frozen=True)
+class Display:
+    """How the amounts of one market are written: exactly, and each kind in one unit, so that they can be compared.
+
+    counted   base units and Wh, for markets whose prices are so small that pence and kWh would be rows of noughts
+    """
+
+    counted: bool = False
+
+    @classmethod
+    def of(cls, highest_price: int) -> Display:
+        """For a market whose highest price is so many base units per Wh."""
+        return cls(highest_price < PENCE_PER_KWH // 1000)
+
+    def money(self, base_units: int) -> str:
+        """A sum in base units: "12.345 p", or "7 base units"."""
+        return _counted(base_units, "base unit") if self.counted else f"{exactly(base_units, PENCE)} p"
+
+    def price(self, base_per_wh: int) -> str:
+        """A price in base units per Wh: "7.35 p/kWh", or "7 base units/Wh"."""
+        return f"{self.money(base_per_wh)}/Wh" if self.counted else f"{exactly(base_per_wh, PENCE_PER_KWH)} p/kWh"
+
+    def energy(self, wh: int) -> str:
+        """An amount in Wh: "1.234 kWh", or "1234 Wh"."""
+        return f"{wh} Wh" if self.counted else format_energy(wh)
+
+
+def exactly(value: int, scale: int) -> str:
+    """`value` / `scale`, a power of ten, with as many decimals as that takes, two at least: nothing is rounded."""
+    decimals = 2
+    while value * 10**decimals % scale:
+        decimals += 1
+    return fixed(value, scale, decimals)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if abs(number) == 1 else f"{number} {what}s"
 
 
 def fixed(value: int, scale: int, decimals: int) -> str:

@@ -280,6 +280,10 @@ class Books:
         self.balances[account].free += amount
         self.balances[account].deposited += amount
 
+    def _Withdrawn(self, account: str, amount: int) -> None:
+        self.balances[account].free -= amount
+        self.balances[account].deposited -= amount
+
     def _Cleared(self, user: str, amount: int) -> None:
         self.balances[user].free += amount
         self.balances[user].invoice -= amount
@@ -291,6 +295,11 @@ class Books:
             prosumer, period, volume, price, collateral
         )
         self._reserve(prosumer, collateral)
+
+    def _QuoteInvalidated(self, quote_id: int) -> None:
+        quote = self.quotes.pop(quote_id)
+        del self._quote_of[quote.prosumer, quote.period]
+        self._reserve(quote.prosumer, -quote.collateral)
 
     def _Authorized(self, user: str, capacity: int) -> None:
         self.authorized.add(user)

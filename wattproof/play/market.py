@@ -1,0 +1,106 @@
+"""A market of a file's households, in a script or a notebook: `from wattproof import Market`."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import boa
+
+from wattproof.market import units
+from wattproof.market.deployment import Tariff
+from wattproof.play.bills import bills
+from wattproof.play.clock import MarketClock
+from wattproof.play.contract import Contract
+from wattproof.play.people import BoundMeter, Household, Households, Owner, Party
+from wattproof.play.session import Session
+from wattproof.play.shown import PLACE
+from wattproof.play.slips import in_one_line, meant, one_line
+from wattproof.simulation.households import DEFAULT_FILE, open_households
+
+FUNDS = units.pence(10_000)
+"""What every household and the supplier start with, in base units: 100 pounds."""
+
+
+@in_one_line
+class Market(Contract):
+    """A new market whose households are registered, authorised and have 100 pounds each.
+
+    >>> from wattproof import Market
+    >>> market = Market()
+    >>> sunny, cloudy = market["sunny"], market["cloudy"]
+    >>> sunny.quote(kwh=2, price=9)
+    1
+
+    It has every call of the contract, with names wherever that asks for an address. Beside them:
+
+    households   by name; `market["sunny"]` finds them, and `market["owner"]` and `market["supplier"]`
+    clock        `market.clock.to("REVEALING")`, `.now`, `.phase()`
+    tariff       its prices and times
+    token        what it settles in
+    """
+
+    households: Households
+    clock: MarketClock
+    tariff: Tariff
+    token: Contract
+
+    @one_line
+    def __init__(self, households: str | Path = DEFAULT_FILE, tariff: Tariff = Tariff(), place: str = PLACE) -> None:
+        """Opens a market inside this process, and sets its chain's clock to the morning of 21 June 2019.
+
+        `households` is a CSV file as `wattproof day` takes it (its energies are not played, its capacities count);
+        `place`, a zone such as "Europe/Zurich", says by which clock times are shown. Raises `BadInput` where the file
+        cannot be used, ValueError where no market opens with this tariff; what can hardly be meant in the file is
+        printed on stderr.
+        """
+        if not isinstance(households, str | Path):
+            raise ValueError(f"households is the path of a CSV file, not {households!r}")
+        source = open_households(Path(households))
+        source.warn()
+        session = Session(tariff, place)
+        super().__init__(session.deployment.market, session)
+        session.market = self
+        self.households, self.clock, self.tariff = Households(), session.clock, tariff
+        self.token = Contract(session.deployment.token, session)
+        owner = Owner("owner", session.deployment.owner, session)
+        supplier = Party("supplier", session.deployment.supplier, session)
+        self._people: dict[str, Party] = {"owner": owner, "supplier": supplier}
+        _fund(supplier)
+        for name in source.names:
+            self._add(name, source.capacities[name], owner)
+
+    def _add(self, name: str, capacity: int, owner: Owner) -> None:
+        """Lets one more household in."""
+        household = Household(name, str(boa.env.generate_address(name)), self._session)
+        meter = household.meter = BoundMeter(name, household, self._session)
+        self._session.names[meter.address] = f"{name}'s meter"
+        profile = hashlib.sha256(name.encode()).digest()
+        signature = meter.sign_pairing(self._contract, household, profile)
+        self.register(profile, meter.address, signature, sender=household)
+        self.authorize(household, capacity, sender=owner)
+        _fund(household)
+        owner.households.append(household)
+        self.households[name] = household
+
+    def __getitem__(self, name: str) -> Any:
+        """Somebody by name: a household, the owner or the supplier. KeyError where nobody is called so.
+
+        A household that is called "owner" or "supplier", too, is in `households`."""
+        people: dict[str, Party] = {**self.households, **self._people}
+        if name not in people:
+            near = meant(str(name), people)
+            raise KeyError(f"nobody is called {name!r}: {near or 'list(market.households) names the households'}")
+        return people[name]
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [*self.households, *self._people]
+
+    def bills(self) -> Any:
+        """Every household's bill so far, as a table."""
+        return bills(self._session, self.households.values())
+
+
+def _fund(party: Party) -> None:
+    party.deposit(FUNDS // units.PENCE)
