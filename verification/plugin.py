@@ -19,7 +19,7 @@ import boa
 import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 
-from verification.harness import counters, kept_examples, presets, reproducers, summary
+from verification.harness import counters, kept_examples, presets, replay, reproducers, summary, terminal
 from verification.harness.totals import COUNTS, merged, read
 from verification.invariants import invariants
 from wattproof import outputs
@@ -33,7 +33,7 @@ _FOLDER = "WATTPROOF_EVIDENCE"
 # A machine's step costs about a millisecond on revm and fifty on py-evm; deadlines would only measure the machine.
 _COMMON: dict[str, Any] = dict(
     deadline=None,
-    print_blob=True,
+    print_blob=False,  # A failure is told as calls, for any version of Hypothesis.
     report_multiple_bugs=False,  # each further one would be shrunk for another minute
     phases=[phase for phase in Phase if phase is not Phase.explain],  # explaining costs five times a failure
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
@@ -41,7 +41,6 @@ _COMMON: dict[str, Any] = dict(
 _CAMPAIGN: dict[str, Any] = _COMMON | dict(
     derandomize=True,
     database=None,
-    print_blob=False,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
@@ -159,12 +158,8 @@ def _property_engine(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def uncounted() -> Iterator[None]:
     """What a test makes fail on purpose is no part of the run's evidence."""
-    kept = (counters.checked, counters.vacuous, counters.violated, counters.tallies)
-    before = [counter.copy() for counter in kept]
-    yield
-    for counter, old in zip(kept, before, strict=True):
-        counter.clear()
-        counter.update(old)
+    with counters.uncounted():
+        yield
 
 
 def _is_whole_run(config: pytest.Config) -> bool:
@@ -193,22 +188,34 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
     """A test marked with an invariant's ID has checked it where it passes; what fails leaves its history behind."""
     result = yield
     report = result.get_result()
-    outcome = report.outcome
-    told = counters.tests[item.nodeid]
     failure = call.excinfo.value if call.excinfo is not None else None
+    outcome = report.outcome
+    noted = counters.tests[item.nodeid]
     if call.when == "call" and call.excinfo is None:
         for marker in item.iter_markers("invariant"):
             counters.checked.update(marker.args)
     if call.when == "call" or outcome == "skipped":
-        told["outcome"] = outcome
+        noted["outcome"] = outcome
     elif outcome == "failed" and (call.when == "setup" or failure not in presets.failures.values()):
-        told["outcome"] = "error"
+        noted["outcome"] = "error"
     if outcome == "failed":
+        told = [] if failure is None else [reproducers.told_of(item, leaf) for leaf in counters.leaves(failure)]
+        rerun = counters.rerun if _is_property_test(item) else f"python -m pytest '{item.nodeid}'"
+        terminal.tell(item, call, report, told, rerun)
         spoilt = failure in presets.failures.values()
         if not (spoilt and any(known["preset"] for known in counters.failures)):
-            for leaf in counters.leaves(failure) if failure is not None else (None,):
-                kept = reproducers.keep(item, call.when, leaf, engine_name(item.config), report.longreprtext)
+            for one in told or (None,):
+                kept = reproducers.keep(item, call.when, one, engine_name(item.config), report.longreprtext)
                 counters.failures.append(kept)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """The short summary names the invariant and the figures, however narrow the terminal is."""
+    summary = getattr(report, "summary", "")
+    if not summary or not report.failed:
+        return None
+    return ("failed", "F", f"FAILED {summary} in") if report.when == "call" else ("error", "E", f"ERROR {summary} in")
 
 
 class _Untried:
@@ -391,6 +398,10 @@ def _told(config: pytest.Config, total: dict[str, Any], status: int) -> dict[str
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Prints what was checked and how often, and what was reached too rarely."""
+    for line in replay.held:
+        terminalreporter.line(line)
+    if terminalreporter.stats.get("failed") or terminalreporter.stats.get("error"):
+        return  # What failed is told last; what a run counted says little where histories ended early.
     total = config.stash.get(_TOTAL, None)
     if total and total["tallies"].get("histories"):
         seconds = time.monotonic() - config.stash[_STARTED]

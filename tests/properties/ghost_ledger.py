@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tests.properties.machine import EVERYBODY, Call, MarketMachine, move
 from verification.harness.choices import Choose
-from verification.harness.context import event, note
+from verification.harness.context import event
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER
 from verification.harness.state import Account, Asked, Observation, decode
 from verification.harness.symbolic import salt_of
@@ -724,4 +724,3 @@ class GhostLedger(MarketMachine):
         """Lets time pass until `second`, if that is in the future."""
         if second > self.lockstep.now:
             self.lockstep.at(second)
-            note(str(self.lockstep.trace.last))

@@ -14,18 +14,18 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from hypothesis.errors import UnsatisfiedAssumption
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from verification.harness import counters, presets
 from verification.harness.choices import Choose, drawn
-from verification.harness.context import event, note
+from verification.harness.context import event
 from verification.harness.enabled_actions import EnabledActions, edges_ahead
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MAX_CAPACITY, NEWCOMER, STRANGER, Lockstep
 from verification.harness.symbolic import salt_of
-from verification.harness.trace import Outcome
+from verification.harness.trace import Call, Outcome
 from wattproof.terms.model import Phase, QuoteStatus
 
 PERIODS = 2
@@ -54,14 +54,6 @@ def payment(function: str, amount: int) -> tuple[int, ...]:
     return (amount, amount) if function == "withdraw_at_least" else (amount,)
 
 
-class Call(NamedTuple):
-    """A call that a rule has drawn."""
-
-    function: str
-    args: tuple[Any, ...]
-    sender: str
-
-
 Decide = Callable[[Choose], Call]
 """A decision on a call."""
 
@@ -72,6 +64,7 @@ def step(method: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(method)
     def noted(self: MarketMachine, **arguments: Any) -> None:
         self.steps.append((method.__name__, arguments))
+        self.starts.append(len(self.lockstep.trace) if self.begun else 0)
         method(self, **arguments)
 
     return noted
@@ -133,6 +126,8 @@ class MarketMachine(RuleBasedStateMachine):
         self.lockstep: Lockstep = None  # type: ignore[assignment]
         self.sealed: dict[tuple[int, str], tuple[int, int]] = {}
         self.steps: list[tuple[str, dict[str, Any]]] = []
+        self.starts: list[int] = []
+        """How long the trace was when each step began."""
         self.moves: Counter[str] = Counter()
         self._enabled: EnabledActions | None = None
         self._branch: Any = None
@@ -184,9 +179,7 @@ class MarketMachine(RuleBasedStateMachine):
         try:
             # What failed first is what is told; a history that was cut short has no end to look at.
             if not isinstance(sys.exception(), AssertionError | UnsatisfiedAssumption):
-                self.compare(everything=True)
-                self.closed()
-                self.lockstep.agreed()
+                self.judge_end()
         except AssertionError as failure:
             self.failed(failure)
             raise
@@ -194,10 +187,16 @@ class MarketMachine(RuleBasedStateMachine):
             self._branch.__exit__(None, None, None)
             self._branch = None
 
+    def judge_end(self) -> None:
+        """What is judged at the end of a history."""
+        self.compare(everything=True)
+        self.closed()
+        self.lockstep.agreed()
+
     def failed(self, failure: BaseException) -> None:
         """Tells with a failure what led to it."""
-        failure.steps = list(self.steps)  # type: ignore[attr-defined]
-        if isinstance(failure, AssertionError) and self.lockstep is not None:
+        failure.steps, failure.starts = list(self.steps), list(self.starts)  # type: ignore[attr-defined]
+        if self.lockstep is not None:
             counters.tell(failure, self.lockstep.trace)
 
     def closed(self) -> None:
@@ -213,7 +212,6 @@ class MarketMachine(RuleBasedStateMachine):
         except AssertionError as failure:
             self.failed(failure)
             raise
-        note(str(self.lockstep.trace.last) + ("" if outcome.accepted else f"   # refused: {outcome.reason}"))
         event(f"{function}: {'accepted' if outcome.accepted else 'refused'}")
         self._pending += 1
         if outcome.accepted and self._pending >= presets.compare_every():
@@ -308,7 +306,6 @@ class MarketMachine(RuleBasedStateMachine):
     def advance(self, second: int) -> None:
         """Time passes."""
         self.lockstep.at(second)
-        note(str(self.lockstep.trace.last))
         self.renew()
 
     def renew(self) -> None:

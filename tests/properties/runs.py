@@ -322,8 +322,7 @@ class Run(Driver[Answer]):
             try:
                 yield copy
             except AssertionError as failure:
-                if not getattr(failure, "__notes__", None):
-                    counters.tell(failure, copy.finished or copy.trace)
+                counters.tell(failure, copy.finished or copy.trace)
                 raise
             self.finished = copy.trace
 

@@ -15,7 +15,6 @@ from tests.properties.attackers import SETTLING, STRANGER, Attackers, Records
 from tests.properties.frame_conditions import Change, Made, address_of, allowed, changes, outside, time_frame
 from tests.properties.machine import EVERYBODY, PAYMENTS, Call, brought_in, move
 from verification.harness.choices import Choose
-from verification.harness.context import note
 from verification.harness.counters import holds
 from verification.harness.state import Observation
 from verification.harness.trace import Donation, Outcome
@@ -83,7 +82,6 @@ class Only(Attackers):
         self.lockstep.model.token.transfer(giver, self.lockstep.target, amount)
         self.lockstep._seen = None
         self.lockstep.trace.append(Donation(giver, amount))
-        note(str(self.lockstep.trace.last))
         before, after = self._last[1], self.look_again()
         self.donated += amount
         self.wallets[giver] -= amount

@@ -7,6 +7,8 @@ run. What it violates besides is noted, and ends no history: the invariant has t
 Times are seconds from the start of the bug's own process, which compiles and deploys the changed contract, plays the
 presets and draws histories, to the invariant's first violation and to the end of the test. The interpreter is started
 and the tests are collected once for all bugs.
+
+The lines that the failure prints are then pasted into a shell of IPython: the last one has to show the violation again.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from verification.campaigns.suite import CONTRACTS, Suite, Unsound, collect
 from verification.campaigns.workers import Ended, Pool, silence
 from verification.harness import counters, presets
 from verification.harness.lockstep import Lockstep
+from verification.harness.pasting import pasted
 from verification.invariants import ROOT
 from verification.measurements import document, file_of, write
 from verification.mutation.compiler import compilation, install, parse_ahead
@@ -61,13 +64,24 @@ class Bug:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of it: the invariants violated on the way, the one that the test reported, and the times."""
+    """What became of it: the invariants violated on the way, the one that the test reported, and the times.
+
+    lines    what the failure prints for the REPL
+    pasted   what the REPL says last when they are pasted into it
+    """
 
     reported: str | None
     seen: dict[str, float]
     compiled: float
     ended: float
     error: str
+    lines: tuple[str, ...] = ()
+    pasted: str = ""
+
+    @property
+    def replays(self) -> bool:
+        """Whether the printed lines show the violation again, in their last line."""
+        return self.pasted.startswith(f"violated: {self.reported}: ")
 
     def first(self, invariant: str) -> float:
         """Seconds to the first violation: of that invariant, or of any."""
@@ -139,7 +153,18 @@ def _work(bug: Bug, suite: Suite, folder: str, pipe: Connection) -> None:
         reported = violations[0].invariant if violations else None
         error = brief(failure)
     seen = {invariant: moment - begun for invariant, (moment, _) in counters.first.items()}
-    pipe.send(Verdict(reported, seen, compiled, time.monotonic() - begun, error))
+    ended = time.monotonic() - begun
+    lines = tuple(next((kept["repl"] for kept in counters.failures if kept["invariant"] == reported), ()))
+    pipe.send(Verdict(reported, seen, compiled, ended, error, lines, _pasted(lines)))
+
+
+def _pasted(lines: Sequence[str]) -> str:
+    """What the REPL says last of these lines, or why it does not take them."""
+    try:
+        said = pasted(lines)
+    except Exception as problem:
+        return brief(problem)
+    return said[-1] if said else "nothing is said"
 
 
 def _details(rows: Sequence[tuple[Bug, Verdict, bool]]) -> list[dict[str, Any]]:
@@ -156,6 +181,8 @@ def _details(rows: Sequence[tuple[Bug, Verdict, bool]]) -> list[dict[str, Any]]:
             "first": round(verdict.first(bug.invariant), 2) if caught else None,
             "ended": round(verdict.ended, 2),
             "compile": round(verdict.compiled, 2),
+            "lines": list(verdict.lines),
+            "replays": verdict.replays,
         }
         for bug, verdict, caught in rows
     ]
@@ -187,6 +214,8 @@ def run(suite: Suite, chosen: Sequence[Bug], file: File | None) -> int:
         )
         if not caught:
             print(f"    reported {verdict.reported}: {verdict.error}; seen {sorted(verdict.seen)}", flush=True)
+        elif not verdict.replays:
+            print(f"    its lines do not replay: {verdict.pasted}", *verdict.lines, sep="\n    ", flush=True)
         rows.append((bug, verdict, caught))
     hits = [(verdict.first(bug.invariant), verdict.compiled) for bug, verdict, caught in rows if caught]
     if hits:
@@ -199,7 +228,10 @@ def run(suite: Suite, chosen: Sequence[Bug], file: File | None) -> int:
     missed = [bug.name for bug, _, caught in rows if not caught]
     if missed:
         print(f"not caught by the invariant named: {', '.join(missed)}", file=sys.stderr)
-    return 1 if missed else 0
+    mute = [bug.name for bug, verdict, caught in rows if caught and not verdict.replays]
+    if mute:
+        print(f"whose printed lines do not show it at the REPL: {', '.join(mute)}", file=sys.stderr)
+    return 1 if missed or mute else 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

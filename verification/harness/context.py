@@ -1,14 +1,8 @@
-"""Remarks for Hypothesis' trace and statistics. Histories are played outside its tests, too, where nobody listens."""
+"""Remarks for Hypothesis' statistics. Histories are played outside its tests, too, where nobody listens."""
 
 from __future__ import annotations
 
 import hypothesis
-
-
-def note(text: str) -> None:
-    """Adds a line to the trace of the history."""
-    if hypothesis.currently_in_test_context():
-        hypothesis.note(text)
 
 
 def event(text: str) -> None:

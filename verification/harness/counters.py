@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,9 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from verification.harness.figures import figures
 from verification.harness.totals import COUNTED, keep
 from verification.invariants import statement
-from wattproof.outputs import BadPlace, write
 
 checked: Counter[str] = Counter()
 """How often each invariant was put to the test with its premise true."""
@@ -104,31 +105,17 @@ def spare_collector() -> None:
     gc.set_threshold(100_000, 20, 20)
 
 
-def tell(failure: AssertionError, trace: Any) -> None:
-    """Adds to a failure how to see it again: the history as lines for the REPL, and the command.
-
-    All of the history is written to a file; the history proper is shown with the failure.
-    """
-    name = getattr(failure, "invariant", "failure")
-    failure.trace = trace  # type: ignore[attr-defined]
-    lines = trace.lines()
-    path = STORIES / f"{name}.py"
-    try:
-        write(path, "\n".join(lines) + "\n")
-        where = f"all of it: {path}; there: %run -i {path}"
-    except BadPlace as problem:  # What failed is told all the same.
-        where = f"from its preset on; all of it is nowhere, {problem}"
-    if not getattr(failure, "__notes__", None):
-        shown = "\n".join(f"    {line}" for line in lines[trace.beginning + 1 :])
-        failure.add_note(f"the history, for `wattproof repl` ({where}):\n{shown}")
-        failure.add_note(f"to run it again: {rerun}")
+def tell(failure: BaseException, trace: Any) -> None:
+    """Leaves the history with a failure, for who tells it: the innermost history counts."""
+    if getattr(failure, "trace", None) is None:
+        failure.trace = trace  # type: ignore[attr-defined]
 
 
 class Violated(AssertionError):
-    """An invariant does not hold. `invariant` is its ID."""
+    """An invariant does not hold. `invariant` is its ID, `figures` says on one line by how much."""
 
-    def __init__(self, invariant: str, details: dict[str, Any]) -> None:
-        self.invariant = invariant
+    def __init__(self, invariant: str, details: dict[str, Any], figures: str = "") -> None:
+        self.invariant, self.figures = invariant, figures
         self.details = {name: repr(value) for name, value in details.items()}
         shown = "".join(f"\n    {name} = {value!r}" for name, value in details.items())
         super().__init__(f"{invariant}: {statement(invariant)}{shown}")
@@ -149,7 +136,8 @@ def holds(invariant: str, condition: object, /, *, when: object = True, **detail
         violated[invariant] += 1
         first.setdefault(invariant, (time.monotonic(), tallies["calls"]))
         if sought in (None, invariant):
-            raise _violation(invariant)(invariant, details)
+            names = {} if harness is None else harness.names
+            raise _violation(invariant)(invariant, details, figures(sys._getframe(1), details, names))
 
 
 def attacked(invariant: str, victim: str, lost: int, bound: int, story: Sequence[str]) -> None:
@@ -218,6 +206,36 @@ def preset(name: str) -> Iterator[None]:
     finally:
         played[name] = _less(counts(), before)
         _take({counter: globals()[counter] for counter in COUNTED}, played[name])
+
+
+@contextmanager
+def seeking(invariant: str | None) -> Iterator[None]:
+    """Inside, only that invariant ends a history; None: each does."""
+    global sought
+    before, sought = sought, invariant
+    try:
+        yield
+    finally:
+        sought = before
+
+
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """What happens inside is no part of the run's evidence, as where a failure is looked at once more."""
+    kept = counts(), dict(first), dict(attacks), examples, harness
+    try:
+        yield
+    finally:
+        _restore(*kept)
+
+
+def _restore(before: dict[str, Any], firsts: Any, told: Any, drawn: int, cast: Any) -> None:
+    global examples, harness
+    _take({counter: globals()[counter] for counter in COUNTED}, _less(counts(), before))
+    for mapping, kept in ((first, firsts), (attacks, told)):
+        mapping.clear()
+        mapping.update(kept)
+    examples, harness = drawn, cast
 
 
 def begin(test: str) -> None:

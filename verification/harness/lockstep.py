@@ -344,7 +344,7 @@ class Lockstep(Driver[Outcome]):
             for subject, one, other in zip(about, have[part], want[part], strict=False):
                 if one != other:
                     place = ", ".join(self.names.get(field, str(field)) for field in subject)
-                    found[f"{part}[{place}]"] = f"contract {one}, model {other}"
+                    found |= _of_fields(f"{part}[{place}]", self.lens.fields[part], one, other)
         return found
 
     def _note_finalised(self) -> None:
@@ -449,6 +449,14 @@ class Lockstep(Driver[Outcome]):
         return Scene(self.target, str(self.token.address), self.chain, self.names, REPL_NAMES)
 
 
+def _of_fields(place: str, fields: Sequence[str], one: Any, other: Any) -> dict[str, str]:
+    """Where two answers differ: by the fields of a struct, where there are any."""
+    if not fields:
+        return {place: f"contract {one}, model {other}"}
+    pairs = zip((f"{place}.{name}" for name in fields), one, other, strict=True)
+    return {name: f"contract {have}, model {want}" for name, have, want in pairs if have != want}
+
+
 # ---- encoding --------------------------------------------------------------------------
 
 
@@ -459,7 +467,9 @@ class Lens:
         self.address = str(contract.address)
         self.views = interface(contract).functions
         self._state = self.views["state"]
-        self._parts = [part["name"] for part in self._state.outputs[0]["components"]]
+        parts = self._state.outputs[0]["components"]
+        self._parts = [part["name"] for part in parts]
+        self.fields = {part["name"]: [field["name"] for field in part.get("components", ())] for part in parts}
 
     def request(self, asked: Asked) -> bytes:
         """The calldata that asks for the state of these users, quotes and periods."""

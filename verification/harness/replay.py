@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -17,44 +18,78 @@ from unittest.mock import patch
 import boa
 from hypothesis.stateful import RuleBasedStateMachine
 
-from verification.harness import presets
+from verification.harness import counters, presets
 from verification.harness.lockstep import Lockstep
 from verification.invariants import ROOT
-from wattproof.evm.engine import EngineUnavailable, make_env
+from wattproof.evm.engine import EngineUnavailable, roomy_env
 
 Machine = TypeVar("Machine", bound=RuleBasedStateMachine)
 
 
 @contextmanager
 def playing(engine: str) -> Iterator[None]:
-    """An environment of this engine, or of py-evm where it is not installed."""
+    """An environment of this engine, or of py-evm where it is not installed; it takes contracts of any size."""
     try:
-        env = make_env(engine)
+        env = roomy_env(engine)
     except EngineUnavailable:
-        env = make_env("pyevm")
+        env = roomy_env("pyevm")
     with boa.swap_env(env):
         yield
 
 
+held: list[str] = []
+"""What held where a failure was shown again: a line each, for who runs the files."""
+
+
 @contextmanager
-def history(machine: type[Machine], engine: str) -> Iterator[Machine]:
-    """A machine to be taken through its steps; where they went well, it ends with the checks of every history."""
-    with playing(engine):
+def judged(invariant: str | None) -> Iterator[None]:
+    """Inside, only that invariant fails (None: each does). Where it does not, that it holds is noted in `held`."""
+    before = counters.checked.copy()
+    with counters.seeking(invariant):
+        yield
+    held.append(holding(invariant, before))
+
+
+def holding(invariant: str | None, before: Counter[str]) -> str:
+    """That an invariant holds, and how often it was checked since `before`; or that it was not."""
+    checked = counters.checked - before
+    if invariant is None:
+        return f"holds: all that was checked, {checked.total()} times"
+    times = checked[invariant]
+    return f"holds: {invariant}, checked {times} times" if times else f"not reached: {invariant}"
+
+
+@contextmanager
+def history(machine: type[Machine], engine: str, invariant: str | None = None) -> Iterator[Machine]:
+    """A machine to be taken through its moves; where they went well, it ends with the checks of every history."""
+    with playing(engine), judged(invariant):
         state = machine()
         yield state
         state.teardown()
 
 
-def example(test: Callable[..., None], engine: str, **arguments: Any) -> None:
+def example(invariant: str | None, test: Callable[..., None], engine: str, **arguments: Any) -> None:
     """One call of a property test with these arguments."""
     with playing(engine):
-        presets.prepare(sys.modules[test.__module__])
+        called(invariant, test, arguments)
+
+
+def called(invariant: str | None, test: Callable[..., None], arguments: dict[str, Any]) -> None:
+    """The same on titanoboa's environment of now."""
+    presets.prepare(sys.modules[test.__module__])
+    with judged(invariant):
         test.hypothesis.inner_test(**arguments)  # type: ignore[attr-defined]
 
 
 def preset(name: str, engine: str) -> None:
     """The market of a preset, played in lockstep with the terms."""
     with playing(engine):
+        preset_played(name)
+
+
+def preset_played(name: str) -> None:
+    """The same on titanoboa's environment of now."""
+    with judged(None):
         with patch.object(Lockstep, "strict_presets", True):
             presets.prepared(name)
         if name in presets.failures:

@@ -32,9 +32,16 @@ def seal_bytes(fields: tuple[Any, ...]) -> bytes:
     return seal
 
 
+SALTS: dict[bytes, tuple[int, str]] = {}
+"""What each salt was made of here."""
+
+
+@functools.cache
 def salt_of(quote_id: int, bidder: str) -> bytes:
     """The salt of every bid of the machines."""
-    return hashlib.sha256(f"{quote_id} {bidder}".encode()).digest()
+    salt = hashlib.sha256(f"{quote_id} {bidder}".encode()).digest()
+    SALTS[salt] = quote_id, bidder
+    return salt
 
 
 @dataclass(frozen=True)

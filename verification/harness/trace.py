@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
-from verification.harness.symbolic import SEALED, Signed, seal_bytes
+from verification.harness.symbolic import SALTS, SEALED, Signed, salt_of, seal_bytes
 from wattproof.market.deployment import Tariff
 from wattproof.terms.model import Event
 
@@ -23,6 +23,14 @@ class Outcome:
     reason: str | None = None
     result: int | None = None
     events: tuple[Event, ...] = ()
+
+
+class Call(NamedTuple):
+    """A call that a rule of a machine has drawn: of the market, or a move of the machine's own."""
+
+    function: str
+    args: tuple[Any, ...]
+    sender: str
 
 
 class Made(NamedTuple):
@@ -84,7 +92,7 @@ class Scene:
         match entry:
             case Made(_, function, args, sender, outcome):
                 shown = "".join(f"{self.shown(arg)}, " for arg in args) + f"sender={self.shown(sender)}"
-                return f"market.{function}({shown})" if outcome.accepted else f"refuses(market.{function}, {shown})"
+                return f"market.{function}({shown})" + ("" if outcome.accepted else f"  # refused: {outcome.reason}")
             case Moment(second):
                 return f"clock.now = {second}"
             case Gift(who, amount):
@@ -99,10 +107,7 @@ class Scene:
             case Signed():
                 return self._signature(arg)
             case bytes():
-                chain, market, *rest = SEALED.get(arg, (None, None))
-                if (chain, market) == (self.chain, self.market):
-                    return f"market.seal_of({', '.join(map(self.shown, rest))})"
-                return f'bytes.fromhex("{arg.hex()}")'
+                return self._bytes(arg)
             case list():
                 return f"[{', '.join(map(self.shown, arg))}]"
             case tuple():
@@ -114,15 +119,25 @@ class Scene:
                 return name if name in self.known else f'who("{name}")'
         return repr(arg)
 
+    def _bytes(self, value: bytes) -> str:
+        chain, market, *rest = SEALED.get(value, (None, None))
+        if (chain, market) == (self.chain, self.market):
+            *fields, salt = rest
+            usual = salt == salt_of(rest[0], self.names.get(rest[1], ""))
+            return f"seal({', '.join(map(self.shown, fields if usual else rest))})"
+        if value in SALTS:
+            number, name = SALTS[value]
+            return f"salt({number}, {name if name in self.known else repr(name)})"
+        if value.endswith(b"." * 8):
+            return f'profile("{value.decode().rstrip(".")}")'
+        return f"bytes({len(value)})" if value and not any(value) else f'bytes.fromhex("{value.hex()}")'
+
     def _signature(self, signed: Signed) -> str:
-        if signed.form == "empty":
-            return 'b""'
         fields = ", ".join(map(self.shown, signed.fields))
         other = "" if signed.market == self.market else f", market={self.shown(signed.market)}"
         other += "" if signed.chain == self.chain else f", chain={signed.chain}"
-        shown = f'sign("{signed.meter}", "{signed.kind}", {fields}{other})'
-        endings = {"truncated": "[:64]", "bad v": "[:64] + bytes([29])"}
-        return f"malleable_twin({shown})" if signed.form == "high s" else shown + endings.get(signed.form, "")
+        other += "" if signed.form == "ok" else f', form="{signed.form}"'
+        return f'sign("{signed.meter}", "{signed.kind}", {fields}{other})'
 
     # ---- as data -----------------------------------------------------------------------
 
@@ -133,6 +148,8 @@ class Scene:
                 fields = {name: self.data(getattr(value, name)) for name in value.__dataclass_fields__}
                 return {"signed": fields}
             case bytes():
+                if value in SALTS:
+                    return {"salt": list(SALTS[value])}
                 sealed = SEALED.get(value)
                 return {"seal": self.data(list(sealed))} if sealed else {"bytes": value.hex()}
             case tuple():
@@ -153,6 +170,8 @@ class Scene:
                 return Signed(**{name: self.value(field, address) for name, field in fields.items()})
             case {"seal": fields}:
                 return seal_bytes(tuple(self.value(fields, address)))
+            case {"salt": [number, name]}:
+                return salt_of(number, name)
             case {"bytes": text}:
                 return bytes.fromhex(text)
             case {"tuple": parts}:

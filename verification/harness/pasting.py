@@ -1,0 +1,33 @@
+"""Lines pasted into a REPL, as somebody does who reads them off a failure."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import boa
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+
+def pasted(lines: Sequence[str], names: Mapping[str, Any] | None = None) -> list[str]:
+    """What a new shell of IPython prints when these lines are pasted into it.
+
+    titanoboa's environment is afterwards what it was. Raises what the lines raise.
+
+    Args:
+        names: what the shell knows before.
+    """
+    quiet = Config({"HistoryManager": {"enabled": False}, "InteractiveShell": {"colors": "NoColor"}})
+    printed = io.StringIO()
+    env = boa.env
+    shell = InteractiveShell(config=quiet, user_ns=dict(names or {}))
+    try:
+        with contextlib.redirect_stdout(printed):
+            result = shell.run_cell("\n".join(lines))
+        result.raise_error()
+    finally:
+        boa.set_env(env)
+    return printed.getvalue().splitlines()

@@ -1,0 +1,33 @@
+"""What pytest shows of a failure: once, shortly, with lines that can be pasted into the REPL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from verification.harness import counters, telling
+from verification.harness.telling import Told
+
+_SLOW = re.compile(r"WARNING: Hypothesis has spent.*?for everyone\.\n?", re.DOTALL)
+"""Hypothesis asks for a report where it shortens a history for long. That a step here takes long is no fault of it."""
+
+
+def tell(item: Any, call: Any, report: Any, told: Sequence[Told], rerun: str) -> None:
+    """Puts into a report of pytest what is told of the failures of a test.
+
+    What does not hold takes the place of the traceback, which shows the machinery; an error in a test keeps its own.
+    """
+    if not told:
+        return
+    report.summary = " ".join(one.summary for one in told)
+    shown = [telling.text(one, counters.STORIES) for one in told]
+    again = f"to run it again: {rerun}"
+    if all(isinstance(one.failure, counters.Violated) for one in told):
+        report.longrepr = "\n\n".join([*filter(None, shown), again])
+    elif any(one.lines for one in told):
+        for one in told:
+            one.failure.__notes__ = []  # Hypothesis tells the history in its own words, and the call.
+        report.longrepr = item.repr_failure(call.excinfo)
+        report.sections.append(("its history", "\n\n".join([*filter(None, shown), again])))
+    report.sections = [(name, _SLOW.sub("", text)) for name, text in report.sections if _SLOW.sub("", text).strip()]
