@@ -22,7 +22,11 @@ from verification.harness.symbolic import Signed, salt_of
 from verification.invariants import statement
 from wattproof.evm.engine import available
 from wattproof.market.deployment import Deployment
-from wattproof.repl import Readable, ReplClock, Session
+from wattproof.market.units import Display
+from wattproof.play.clock import MarketClock
+from wattproof.play.contract import Contract
+from wattproof.play.session import Session
+from wattproof.play.shown import Show
 
 
 class Judge:
@@ -60,24 +64,24 @@ def headline(failure: BaseException) -> str:
     return f"{type(failure).__name__}: {said or (place[-1].line if place else '')}"
 
 
-class _Clock(ReplClock):
+class _Clock(MarketClock):
     """The clock of a watched market: the machine notes that time passes."""
 
     def __init__(self, market: Any, history: WatchedHistory) -> None:
-        super().__init__(market)
-        self._history = history
+        super().__init__(market, history.show)
+        self._watched = history
 
     @property
     def now(self) -> int:
         """The block's time, in seconds; it can be moved forward."""
-        return self._history.state.lockstep.now
+        return self._watched.state.lockstep.now
 
     @now.setter
     def now(self, second: int) -> None:
-        self._history.perform("advance", second, sender="time")
+        self._watched.perform("advance", second, sender="time")
 
 
-class _Market(Readable):
+class _Market(Contract):
     """A market whose calls a machine makes, and judges."""
 
     def __getattr__(self, name: str) -> Any:
@@ -104,6 +108,8 @@ class WatchedHistory(Session):
         self.deployment = Deployment(
             lockstep.market, lockstep.token, people["owner"], people["supplier"], lockstep.tariff
         )
+        self.history = []
+        self.show = Show(Display.of(lockstep.tariff.ssp), self.names, lockstep.tariff.period_length)
         self.clock = _Clock(lockstep.market, self)
         self.market = _Market(lockstep.market, self)
 
