@@ -69,6 +69,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--about", metavar="ID,FILE", help="run only what checks these invariants, and all of these files")
     group.addoption("--evidence", metavar="FILE", help="write all that was counted there, as JSON; see docs/report.md")
     group.addoption("--multiple-bugs", action="store_true", help="keep searching for other violations after the first")
+    group.addoption("--call-tree", action="store_true", help="show the call tree of each step of a failing history")
     group.addoption("--oversized", action="store_true", help="take contracts larger than a chain does (EIP-170)")
 
 
@@ -202,6 +203,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
         told = [] if failure is None else [reproducers.told_of(item, leaf) for leaf in counters.leaves(failure)]
         rerun = counters.rerun if _is_property_test(item) else f"python -m pytest '{item.nodeid}'"
         terminal.tell(item, call, report, told, rerun)
+        if item.config.getoption("call_tree"):
+            terminal.trace(report, told)
         spoilt = failure in presets.failures.values()
         if not (spoilt and any(known["preset"] for known in counters.failures)):
             for one in told or (None,):

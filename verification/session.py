@@ -7,9 +7,12 @@ households are what they always are at the REPL. `example` does the same for a t
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import io
+import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import boa
@@ -166,17 +169,44 @@ _going_on: list[Any] = []
 """The history that goes on, whose market stays until the next one begins."""
 
 
-def _environment() -> Any:
-    """Where the histories of this process are played; boa's from now on. Takes back the history that went on."""
+tracing = False
+"""Whether every history shows the call tree of each of its calls."""
+
+
+def _environment(trace: bool) -> None:
+    """Where the histories of this process are played: boa's from now on. Takes back the history that went on.
+
+    Only py-evm knows call trees.
+    """
     while _going_on:
         moves.undo(_going_on.pop())
-    env = presets.environment(available()[-1], oversized=True)
+    trace = trace or tracing
+    env: Any = presets.environment("pyevm" if trace else available()[-1], oversized=True)
+    env.__dict__.pop("execute_code", None)
     boa.set_env(env)
-    return env
+
+
+def _show_calls() -> None:
+    """From now on, every call that may change something shows its call tree, where the engine knows it."""
+    env: Any = boa.env
+    execute_code = env.execute_code
+
+    def shown(*args: Any, is_modifying: bool = True, **options: Any) -> Any:
+        computation = execute_code(*args, is_modifying=is_modifying, **options)
+        if is_modifying:
+            print(computation.call_trace)
+        return computation
+
+    env.execute_code = shown
 
 
 def replay(
-    names: dict[str, Any], machine: type, invariant: str | None = None, begin: bool = True, **beginning: Any
+    names: dict[str, Any],
+    machine: type,
+    invariant: str | None = None,
+    begin: bool = True,
+    trace: bool = False,
+    **beginning: Any,
 ) -> None:
     """Begins a history of a machine, and binds the names of the REPL to its market.
 
@@ -184,9 +214,10 @@ def replay(
         names: of the caller: `globals()`.
         invariant: the one that it is about; None: whatever is violated first ends it.
         begin: False for a machine without a beginning of its own.
+        trace: whether each call shows its call tree; then all is played on py-evm, which takes longer.
         beginning: the preset, for most machines.
     """
-    _environment()
+    _environment(trace)
     state: Any = machine()
     _going_on.append(state)
     judge = Judge(invariant)
@@ -194,6 +225,8 @@ def replay(
         if "preset" in beginning:
             presets.prepared(beginning["preset"])
         judge.guarded(lambda: state.begin(**beginning))
+    if trace or tracing:
+        _show_calls()
     names["state"] = _Rules(state, judge)
     lockstep = getattr(state, "lockstep", None)
     if lockstep is not None:
@@ -213,19 +246,40 @@ def replay(
     names["check"] = check
 
 
-def example(invariant: str | None, test: Callable[..., None], **arguments: Any) -> None:
-    """One call of a property test with these arguments: tells what holds and what does not."""
+def example(invariant: str | None, test: Callable[..., None], *, trace: bool = False, **arguments: Any) -> None:
+    """One call of a property test with these arguments: tells what holds and what does not; `trace` as in `replay`."""
+    _environment(trace)
+    presets.prepare(sys.modules[test.__module__])
+    if trace or tracing:
+        _show_calls()
     _told_once(invariant, lambda: replaying.called(invariant, test, arguments))
 
 
 def preset(name: str) -> None:
     """Plays the market of a preset in lockstep with the terms: tells what holds and what does not."""
+    _environment(trace=False)
     _told_once(None, lambda: replaying.preset_played(name))
 
 
 def _told_once(invariant: str | None, act: Callable[[], None]) -> None:
     judge = Judge(invariant)
-    _environment()
     judge.guarded(act)
     if judge.failure is None:
         print(judge.told())
+
+
+def with_call_trees(lines: Sequence[str]) -> Iterator[str]:
+    """The lines of a failed history, each with what it shows when it is played once more: call trees above all."""
+    global tracing
+    names: dict[str, Any] = {}
+    env, tracing = boa.env, True
+    try:
+        for line in lines:
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                exec(line, names)
+            yield line
+            yield from (f"    {row}" for row in printed.getvalue().splitlines())
+    finally:
+        tracing = False
+        boa.set_env(env)

@@ -64,7 +64,8 @@ def step(method: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(method)
     def noted(self: MarketMachine, **arguments: Any) -> None:
         self.steps.append((method.__name__, arguments))
-        self.starts.append(len(self.lockstep.trace) if self.begun else 0)
+        lockstep = getattr(self, "lockstep", None)
+        self.starts.append(0 if lockstep is None else len(lockstep.trace))
         method(self, **arguments)
 
     return noted

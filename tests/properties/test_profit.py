@@ -10,12 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, note, target
+from hypothesis import given
 
 from tests.properties.profit import bounds
 from tests.properties.profit.arena import ANNA, BEN, OWNER, REVOKED, STRANGER, SUPPLIER, TARIFFS, Facts, arena
 from tests.properties.profit.moves import Coalition, all_facts, coalitions
 from verification.harness import counters
+from verification.harness.context import target
 from verification.harness.counters import holds
 
 
@@ -36,17 +37,19 @@ def attack(facts: Facts, coalition: Coalition) -> None:
     without = market.baseline(facts)
     result = market.play(facts, coalition.act, coalition.silent)
     story = [coalition.told, *result.story]
-    for line in story:
-        note(line)
     found = list(bounds.lines(facts, coalition, without, result))
     nearest: dict[str, int] = {}
     for line in found:
         nearest[line.invariant] = max(line.loss - line.bound, nearest.get(line.invariant, line.loss - line.bound))
     for invariant, distance in nearest.items():
-        target(distance, label=invariant)
+        target(distance, invariant)
     for line in found:
         counters.attacked(line.invariant, line.victim, line.loss, line.bound, story)
-        holds(line.invariant, line.loss <= line.bound, victim=line.victim, lost=line.loss, bound=line.bound)
+        try:
+            holds(line.invariant, line.loss <= line.bound, victim=line.victim, lost=line.loss, bound=line.bound)
+        except AssertionError as failure:
+            failure.story = story  # type: ignore[attr-defined]
+            raise
 
 
 @given(facts=all_facts(), coalition=coalitions((STRANGER, REVOKED, SUPPLIER), stolen=()))

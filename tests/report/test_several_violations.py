@@ -21,6 +21,7 @@ class Toy(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.steps: list[tuple[str, dict[str, int]]] = []
+        self.starts: list[int] = []
         self.spoilt = False
 
     @rule(number=st.integers(0, 2))

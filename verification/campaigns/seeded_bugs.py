@@ -154,8 +154,10 @@ def _work(bug: Bug, suite: Suite, folder: str, pipe: Connection) -> None:
         error = brief(failure)
     seen = {invariant: moment - begun for invariant, (moment, _) in counters.first.items()}
     ended = time.monotonic() - begun
-    lines = tuple(next((kept["repl"] for kept in counters.failures if kept["invariant"] == reported), ()))
-    pipe.send(Verdict(reported, seen, compiled, ended, error, lines, _pasted(lines)))
+    kept = next((one for one in counters.failures if one["invariant"] == reported), None)
+    lines = () if kept is None else tuple(kept["repl"])
+    said = _pasted(lines) if kept is None or lines else kept["replay"]["why"]
+    pipe.send(Verdict(reported, seen, compiled, ended, error, lines, said))
 
 
 def _pasted(lines: Sequence[str]) -> str:

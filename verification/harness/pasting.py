@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,14 +21,15 @@ def pasted(lines: Sequence[str], names: Mapping[str, Any] | None = None) -> list
     Args:
         names: what the shell knows before.
     """
-    quiet = Config({"HistoryManager": {"enabled": False}, "InteractiveShell": {"colors": "NoColor"}})
+    quiet = Config({"HistoryManager": {"enabled": False}, "InteractiveShell": {"colors": "nocolor"}})
     printed = io.StringIO()
-    env = boa.env
+    env, main = boa.env, sys.modules["__main__"]
     shell = InteractiveShell(config=quiet, user_ns=dict(names or {}))
     try:
         with contextlib.redirect_stdout(printed):
             result = shell.run_cell("\n".join(lines))
         result.raise_error()
     finally:
+        sys.modules["__main__"] = main  # The shell has put its own there.
         boa.set_env(env)
     return printed.getvalue().splitlines()

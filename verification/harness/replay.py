@@ -78,7 +78,8 @@ def called(invariant: str | None, test: Callable[..., None], arguments: dict[str
     """The same on titanoboa's environment of now."""
     presets.prepare(sys.modules[test.__module__])
     with judged(invariant):
-        test.hypothesis.inner_test(**arguments)  # type: ignore[attr-defined]
+        drawn = getattr(test, "hypothesis", None)
+        (test if drawn is None else drawn.inner_test)(**arguments)
 
 
 def preset(name: str, engine: str) -> None:

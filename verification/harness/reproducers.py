@@ -6,6 +6,7 @@ or the whole test where there are none. What Hypothesis draws is not asked for a
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import Any
 
@@ -31,9 +32,8 @@ def told_of(item: pytest.Item, failure: BaseException) -> Told:
         return telling.of_preset(preset, failure)
     if machine is not None and getattr(failure, "steps", []):
         return telling.of_machine(machine, failure)
-    if counters.example and _is_drawn_for(item):
-        return telling.of_function(_function(item), counters.example, failure)
-    return Told(failure)
+    arguments = _arguments(item)
+    return Told(failure) if arguments is None else telling.of_function(_function(item), arguments, failure)
 
 
 def preset_of(failure: BaseException | None) -> str | None:
@@ -113,18 +113,16 @@ def _replay(item: pytest.Item, told: Told | None, engine: str) -> dict[str, Any]
     preset = None if told is None else preset_of(told.failure)
     if preset is not None:
         return _file(Writer(None), "preset", [f"replay.preset({preset!r}, {engine!r})"])
-    why = ""
+    why = "" if told is None else told.why
     writer = Writer(None if told is None else told.scene)
     try:
         if told is not None and told.history is not None:
             return _file(writer, "steps", _steps(told, writer, engine))
-        if told is not None and counters.example and _is_drawn_for(item):
-            shown = "".join(f"    {name}={writer.source(value)},\n" for name, value in counters.example.items())
+        if told is not None and (arguments := _arguments(item)) is not None:
+            shown = "".join(f"    {name}={writer.source(value)},\n" for name, value in arguments.items())
             test = writer.function(*_function(item))
             lines = f"replay.example(\n    {invariant!r},\n    {test},\n    {engine!r},\n{shown})".splitlines()
             return _file(writer, "arguments", lines)
-        if told is not None and machine_of(item) is not None:
-            why = "the history did not fail when it was made again"
     except Unwritable as problem:
         why = f"not written as steps or arguments: {str(problem)[:300]}"
     return _file(Writer(None), "test", [f"replay.test({item.nodeid!r}, {engine!r})"], why)
@@ -151,9 +149,16 @@ def _step(move: Move, told: Told, writer: Writer) -> str:
     return f"state.perform({writer.source(Call(move.function, args, move.sender))})"
 
 
-def _is_drawn_for(item: pytest.Item) -> bool:
-    """Whether a test is a function whose arguments Hypothesis draws."""
-    return hasattr(getattr(item, "obj", None), "hypothesis")
+def _arguments(item: pytest.Item) -> dict[str, Any] | None:
+    """The arguments with which a property test that is a function was called last: those that Hypothesis drew, or those
+    of its parameters. None where it has others, which are not known."""
+    test: Any = getattr(item, "obj", None)
+    if "properties" not in item.path.parts or machine_of(item) is not None or getattr(item, "cls", None) is not None:
+        return None
+    if hasattr(test, "hypothesis"):
+        return dict(counters.example) or None
+    given = dict(getattr(getattr(item, "callspec", None), "params", {}))
+    return given if given.keys() == inspect.signature(test).parameters.keys() else None
 
 
 def _function(item: pytest.Item) -> tuple[str, str]:

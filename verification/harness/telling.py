@@ -28,6 +28,7 @@ class Told:
     failure   what failed, in the shortest history that shows it
     history   that history, None where the test is no machine, or cannot be made again move by move
     lines     for the REPL, the history proper from line `beginning` on
+    why       there are none
     """
 
     failure: BaseException
@@ -35,6 +36,7 @@ class Told:
     scene: Scene | None = None
     lines: list[str] = field(default_factory=list)
     beginning: int = 0
+    why: str = ""
 
     @property
     def invariant(self) -> str | None:
@@ -67,7 +69,7 @@ def of_machine(machine: type, failure: BaseException) -> Told:
         moves.MAX_TRIES if shrinks else 0,
     )
     if found is None:
-        return Told(failure)
+        return Told(failure, why="the history does not fail when it is made again")
     history, played = found
     return in_lines(history, played, sought)
 
@@ -96,8 +98,8 @@ def in_lines(history: History, played: Played, sought: str | None) -> Told:
     try:
         made = zip(history.moves, played.refusals, strict=True)
         body = [_line(move, scene, writer, refused) for move, refused in made]
-    except Unwritable:
-        return Told(failure)
+    except Unwritable as problem:
+        return Told(failure, why=f"no literals of {str(problem)[:300]}")
     told.lines = [*writer.import_lines(), first, *body, "check()"]
     told.beginning = len(told.lines) - 1 - len(body)
     return told
@@ -135,23 +137,24 @@ def of_function(test: tuple[str, str], arguments: dict[str, Any], failure: BaseE
     writer.use("verification.session", "example")
     try:
         shown = "".join(f", {name}={writer.source(value)}" for name, value in arguments.items())
-    except Unwritable:
-        return Told(failure)
+    except Unwritable as problem:
+        return Told(failure, why=f"no literals of {str(problem)[:300]}")
     call = f"example({_quoted(getattr(failure, 'invariant', None))}, {writer.function(*test)}{shown})"
-    lines = [*writer.import_lines(), *remarks(getattr(failure, "trace", None)), call]
+    lines = [*writer.import_lines(), *remarks(failure), call]
     return Told(failure, lines=lines, beginning=len(writer.import_lines()))
 
 
 def of_preset(name: str, failure: BaseException) -> Told:
     """Tells the failure of a preset."""
-    lines = ["from verification.session import preset", *remarks(getattr(failure, "trace", None)), f"preset({name!r})"]
+    lines = ["from verification.session import preset", *remarks(failure), f"preset({name!r})"]
     return Told(failure, lines=lines, beginning=1)
 
 
-def remarks(trace: Trace | None) -> list[str]:
-    """The calls of a history, the last few, as lines that do nothing."""
+def remarks(failure: BaseException) -> list[str]:
+    """What happened in a history, the calls or what the test tells of them, the last few: lines that do nothing."""
+    trace: Trace | None = getattr(failure, "trace", None)
     if trace is None:
-        return []
+        return [f"# {line}" for line in getattr(failure, "story", [])[-SHOWN:]]
     entries = trace.entries[trace.beginning :]
     more = [f"# {len(entries) - SHOWN} calls before"] if len(entries) > SHOWN else []
     return more + [f"# {trace.scene.line(entry).removeprefix('# ')}" for entry in entries[-SHOWN:]]

@@ -13,6 +13,16 @@ _SLOW = re.compile(r"WARNING: Hypothesis has spent.*?for everyone\.\n?", re.DOTA
 """Hypothesis asks for a report where it shortens a history for long. That a step here takes long is no fault of it."""
 
 
+def trace(report: Any, told: Sequence[Told]) -> None:
+    """Adds to a report of pytest the call trees of the histories that failed; they are played once more for it."""
+    from verification.session import with_call_trees  # Not for those that ask for none: it loads all of the REPL.
+
+    for one in told:
+        if one.lines:
+            with counters.uncounted():
+                report.sections.append(("call tree of each step", "\n".join(with_call_trees(one.lines))))
+
+
 def tell(item: Any, call: Any, report: Any, told: Sequence[Told], rerun: str) -> None:
     """Puts into a report of pytest what is told of the failures of a test.
 
@@ -20,10 +30,11 @@ def tell(item: Any, call: Any, report: Any, told: Sequence[Told], rerun: str) ->
     """
     if not told:
         return
-    report.summary = " ".join(one.summary for one in told)
+    if violated := [one for one in told if isinstance(one.failure, counters.Violated)]:
+        report.summary = ", ".join(one.summary for one in violated)
     shown = [telling.text(one, counters.STORIES) for one in told]
     again = f"to run it again: {rerun}"
-    if all(isinstance(one.failure, counters.Violated) for one in told):
+    if len(violated) == len(told):
         report.longrepr = "\n\n".join([*filter(None, shown), again])
     elif any(one.lines for one in told):
         for one in told:

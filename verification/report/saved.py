@@ -18,7 +18,8 @@ MAX_NAME = 100
 
 _HEAD = '''"""{title}
 
-Saved by `wattproof verify`. It makes the history once more, with the checks that failed. From the root of a clone:
+Saved by `wattproof verify`. It makes the history once more, with the checks that failed, and says what holds or by how
+much it is violated; nothing is drawn. From the root of a clone:
 
     python -m pytest {name}
     WATTPROOF_CONTRACTS=/other/contracts python -m pytest {name}
@@ -75,6 +76,6 @@ def fails(tree: Path, path: Path, invariant: str | None, contracts: Path | None 
         )
     except subprocess.TimeoutExpired:
         return None
-    if done.returncode == 1 and invariant is not None and f"counters.{invariant}: " not in done.stdout:
+    if done.returncode == 1 and invariant is not None and f"violated: {invariant}" not in done.stdout:
         return None
     return {0: False, 1: True}.get(done.returncode)
