@@ -55,6 +55,7 @@ def test_a_forecast_is_never_far_from_the_truth(tests: list[Test], jobs: int) ->
 
 
 def test_nothing_is_foretold_of_a_kind_that_has_no_pace_yet() -> None:
+    assert left({}, {}, [], 2) is None
     planned = {"a.py::TestA::runTest": 100, "b.py::test": 0}
     assert left(planned, {"b.py::test": 1.0}, [], 2) is None
     assert left(planned, {"b.py::test": 1.0}, [Running("a.py::TestA::runTest", 10, 20.0)], 2) == 180.0

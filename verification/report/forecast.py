@@ -21,7 +21,7 @@ class Running:
 
 
 def left(planned: Mapping[str, int], ended: Mapping[str, float], running: Iterable[Running], jobs: int) -> float | None:
-    """Seconds until all tests have ended; None where a kind of test has shown no pace yet.
+    """Seconds until all tests have ended; None where none are known yet, or a kind of them has shown no pace.
 
     Args:
         planned: how many examples each test draws, 0 where it draws none.
@@ -29,6 +29,8 @@ def left(planned: Mapping[str, int], ended: Mapping[str, float], running: Iterab
         running: the tests under way.
         jobs: how many processes share the tests.
     """
+    if not planned:
+        return None
     at = {one.test: one for one in running if one.test in planned and one.test not in ended}
     paces = _Paces()
     for test, seconds in ended.items():
