@@ -23,8 +23,25 @@ _DOCUMENTS = "tests/test_traceability.py"
 _VYPER = re.compile(r"^\s*from\s+(\.+)([\w.]*)\s+import\s+(\w+)", re.MULTILINE)
 
 
+def base(folder: Path, since: str) -> str:
+    """The commit at which what is checked out in a folder left a revision of git: what came there later is no change.
+
+    The revision itself where they have none in common. Raises git.GitFailed.
+    """
+    try:
+        commit = git.git(folder, "rev-parse", "--verify", "--end-of-options", f"{since}^{{commit}}").strip()
+    except git.GitFailed as problem:
+        if "single revision" not in str(problem):
+            raise
+        raise git.GitFailed("git knows no such revision here: fetch it, or name another") from problem
+    try:
+        return git.git(folder, "merge-base", commit, "HEAD").strip()
+    except git.GitFailed:
+        return commit
+
+
 def changed(tree: Path, since: str, contracts: Path) -> set[str]:
-    """The paths that differ from a revision of git: committed since, not committed, or not known to git.
+    """The paths that differ from a revision of git: committed since `base`, not committed, or not known to git.
 
     Where the contracts are a folder of their own, that folder is compared in its own repository, and nothing else; its
     files are named as those of this checkout. Raises git.GitFailed.
@@ -32,7 +49,7 @@ def changed(tree: Path, since: str, contracts: Path) -> set[str]:
     apart = contracts.resolve() != (tree / "contracts").resolve()
     folder, prefix = (contracts, "contracts/") if apart else (tree, "")
     compare = ("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--relative", "--end-of-options")
-    names = git.git(folder, *compare, since, "--", ".")
+    names = git.git(folder, *compare, base(folder, since), "--", ".")
     if not git.tracks(folder):
         raise git.GitFailed(f"no repository of git knows the files in {folder}")
     names += git.git(folder, "ls-files", "--others", "--exclude-standard", "-z", "--", ".")

@@ -173,6 +173,21 @@ def test_a_change_of_nothing_that_is_tested_has_nothing_to_verify(tree: Path) ->
         (tree / file).unlink()
 
 
+def test_what_came_to_the_other_branch_later_is_no_change(tree: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    shutil.copytree(tree, mine)
+    commit = ("-c", "user.name=a", "-c", "user.email=a@example.invalid", "commit", "-qam")
+    git(mine, "branch", "theirs")
+    (mine / "contracts" / "market" / "other.vy").write_text("# mine\n")
+    git(mine, *commit, "mine")
+    git(mine, "checkout", "-qb", "work")
+    git(mine, "checkout", "-q", "theirs")
+    (mine / "contracts" / "market" / "money.vy").write_text("# theirs\n")
+    git(mine, *commit, "theirs")
+    git(mine, "checkout", "-q", "work")
+    assert touched(mine, "theirs", mine / "contracts", ROWS, UNIT).invariants == ("C3-OTHER-1",)
+
+
 def test_contracts_of_another_repository_are_compared_there(tree: Path, tmp_path: Path) -> None:
     """As the action does, for a market of somebody else."""
     shutil.copytree(tree, tmp_path / "mine")
@@ -182,7 +197,7 @@ def test_contracts_of_another_repository_are_compared_there(tree: Path, tmp_path
 
 
 def test_a_revision_that_is_none_is_told(tree: Path) -> None:
-    with pytest.raises(NothingChosen, match=r"^--changed nowhere: .*nowhere"):
+    with pytest.raises(NothingChosen, match=r"^--changed nowhere: git knows no such revision here: fetch it"):
         touched(tree, "nowhere", tree / "contracts", ROWS, UNIT)
 
 

@@ -55,13 +55,15 @@ def test_a_forecast_is_never_far_from_the_truth(tests: list[Test], jobs: int) ->
 
 
 def test_nothing_is_foretold_of_a_kind_that_has_no_pace_yet() -> None:
+    assert left({}, {}, [], 2) is None
     planned = {"a.py::TestA::runTest": 100, "b.py::test": 0}
     assert left(planned, {"b.py::test": 1.0}, [], 2) is None
     assert left(planned, {"b.py::test": 1.0}, [Running("a.py::TestA::runTest", 10, 20.0)], 2) == 180.0
 
 
-def test_a_test_that_shrinks_a_failure_has_nothing_left_to_draw() -> None:
-    assert left({"a.py::TestA::runTest": 100}, {}, [Running("a.py::TestA::runTest", 400, 20.0)], 2) == 0
+def test_nothing_is_foretold_while_a_failure_is_made_short() -> None:
+    assert left({"a.py::TestA::runTest": 100}, {}, [Running("a.py::TestA::runTest", 400, 20.0)], 2) is None
+    assert left({"a.py::TestA::runTest": 100}, {}, [Running("a.py::TestA::runTest", 120, 20.0)], 2) == 0
 
 
 def test_the_terminal_counts_steps_as_the_report_does(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ def add(commands: Any) -> None:
     command.add_argument("--jobs", type=count, default=2, metavar="N", help="processes, two at most (default: 2)")
     command.add_argument("--histories", type=count, default=2, metavar="N", help="of each property test (default: 2)")
     command.add_argument("--steps", type=count, default=25, metavar="N", help="of each history (default: 25)")
-    command.add_argument("--out", type=place, default=OUT, metavar="FILE.json", help=f"default: {OUT}")
+    beside = f"default: {OUT}; the same as lcov lies beside it"
+    command.add_argument("--out", type=place, default=OUT, metavar="FILE.json", help=beside)
     command.set_defaults(run=_run)
 
 

@@ -422,7 +422,8 @@ def verdict(document: dict[str, Any], campaign: Campaign) -> dict[str, Any]:
         outcome = "falsified"
         own = sorted(by_status[FALSIFIED], key=lambda name: name.startswith("C2-"))  # What names the fault comes first.
         does = "does" if len(own) == 1 else "do"
-        sentence = f"{len(own)} of {total} invariants {does} not hold: {some(own)}."
+        of = "" if document["selection"]["asked"] else f" of {total}"  # Some may not have been asked for.
+        sentence = f"{len(own)}{of} invariant{'' if len(own) == 1 and not of else 's'} {does} not hold: {some(own)}."
         if not by_status[FALSIFIED]:
             many = "1 test" if len(failed) == 1 else f"{len(failed)} tests"
             sentence = f"{many} failed, though no invariant was seen not to hold: {some(failed)}."

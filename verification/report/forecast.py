@@ -21,7 +21,8 @@ class Running:
 
 
 def left(planned: Mapping[str, int], ended: Mapping[str, float], running: Iterable[Running], jobs: int) -> float | None:
-    """Seconds until all tests have ended; None where a kind of test has shown no pace yet.
+    """Seconds until all tests have ended; None where none are known yet, a kind of them has shown no pace, or
+    a failure is being looked into.
 
     Args:
         planned: how many examples each test draws, 0 where it draws none.
@@ -29,7 +30,11 @@ def left(planned: Mapping[str, int], ended: Mapping[str, float], running: Iterab
         running: the tests under way.
         jobs: how many processes share the tests.
     """
+    if not planned:
+        return None
     at = {one.test: one for one in running if one.test in planned and one.test not in ended}
+    if any(planned[test] and one.made > 2 * planned[test] for test, one in at.items()):
+        return None  # It has found a failure and looks for its shortest form, however long that takes.
     paces = _Paces()
     for test, seconds in ended.items():
         paces.add(test, planned.get(test, 0), seconds)

@@ -28,6 +28,9 @@ PART = "partial"
 TEST, STAGE = "test-failed", "stage-failed"
 """The rules of what is no invariant."""
 
+MAX_LINES = 60
+"""Lines of a history that are told, its last ones."""
+
 MAX_DESCRIPTION = 1024
 """Characters of a rule's description that GitHub takes."""
 
@@ -106,11 +109,11 @@ def _result(rule: str, level: str, message: str, places: Iterable[Place], contra
 
 
 def _invariants(told: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What is falsified, each once."""
+    """What is falsified, each once with its story; consequences that were seen beside it are notes of the run."""
     contracts = _contracts(told)
     for row in told["invariants"]:
-        if row["status"] == "falsified":
-            said = f"{row['id']} does not hold: {row['reason']}. {row['statement']}{_history(told, row['id'])}"
+        if row["status"] == "falsified" and not _is_consequence(row, told):
+            said = f"{row['id']} does not hold: {row['statement']}{_history(told, row)}"
             places = [
                 (_path(place["file"], contracts), place["first"], place["last"])
                 for place in row["where"]
@@ -118,6 +121,12 @@ def _invariants(told: dict[str, Any]) -> Iterator[dict[str, Any]]:
             ]
             claim = (ROOT / "invariants.md", row["line"], row["line"])
             yield _result(row["id"], "error", said, places or [claim], contracts, row["id"])
+
+
+def _is_consequence(row: dict[str, Any], told: dict[str, Any]) -> bool:
+    """Whether an invariant was violated only in histories that were kept for another one."""
+    known = {one["id"] for one in told["invariants"] if one["status"] == "falsified"}
+    return not failures.of_invariant(told, row["id"]) and any(one["invariant"] in known for one in told["failures"])
 
 
 def _tests(told: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -140,12 +149,23 @@ def _stages(told: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield _result(STAGE, "error", said, [(ROOT / "invariants.md", 1, 1)], _contracts(told), name)
 
 
-def _history(told: dict[str, Any], invariant: str) -> str:
-    for failure in failures.of_invariant(told, invariant):
-        if failure["repl"]:
-            lines = failure["repl"][failure["beginning"] :]
-            return "\n\nA history that shows it:\n" + "\n".join(lines[:60])
-    return ""
+def _history(told: dict[str, Any], row: dict[str, Any]) -> str:
+    """What was found, in figures, and call by call how it came to it; else as much as is known."""
+    for failure in failures.of_invariant(told, row["id"]):
+        figures = "".join(f"\n    {name} = {value}" for name, value in failure["details"].items())
+        lines = [_called(chapter) for chapter in failure["story"] if chapter["kind"] == "call"]
+        lines = lines or failure["repl"][failure["beginning"] :]
+        story = "\n\nA history that shows it:\n" + "\n".join(lines[-MAX_LINES:]) if lines else ""
+        saved = f"\n\nIt is made again by {failure['saved']} of the report." if failure["saved"] else ""
+        return figures + story + saved
+    return f"\n\n{row['reason']}"
+
+
+def _called(chapter: dict[str, Any]) -> str:
+    said = f"{chapter['sender']} calls {chapter['function']}({', '.join(chapter['arguments'])})"
+    if chapter["agree"]:
+        return said
+    return f"{said}\n    the terms: {chapter['terms']}\n    the contract: {chapter['contract']}"
 
 
 # ---- the run ---------------------------------------------------------------------------------
@@ -160,6 +180,11 @@ def _invocation(told: dict[str, Any], index: dict[str, int]) -> dict[str, Any]:
             level, said = UNCHECKED[row["status"]]
             rule = {"id": row["id"], "index": index[row["id"]]}
             notes.append(_note(level, f"{row['id']} {said}: {row['reason']}") | {"associatedRule": rule})
+        elif row["status"] == "falsified" and _is_consequence(row, told):
+            rule = {"id": row["id"], "index": index[row["id"]]}
+            notes.append(
+                _note("error", f"{row['id']} does not hold either: {row['reason']}") | {"associatedRule": rule}
+            )
     whole = all(stage["state"] in ("done", "left out") for stage in stages)
     return {"executionSuccessful": whole, "toolExecutionNotifications": notes}
 
