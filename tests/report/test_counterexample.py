@@ -76,6 +76,8 @@ def test_every_call_is_told_and_the_right_contract_does_as_the_terms_say(trade: 
     for call in calls:
         assert call["agree"], call
         assert all(moved["after"] == moved["due"] for moved in call["accounts"])
+    assert calls[0]["arguments"] == ["period=867263 (2019-06-21 00:30 +0100)", "volume=100 Wh", "price=7 base units/Wh"]
+    assert "volume=100 Wh, price=7 base units/Wh" in calls[0]["contract"]
     readings, accounts = calls[-4], calls[-1]
     assert "reason=accounts: malformed signature" in readings["contract"]
     assert "reason=accounts: wrong meter" in readings["contract"]

@@ -16,6 +16,8 @@ from verification.harness.replay import playing
 from verification.harness.trace import Donation, Outcome
 from wattproof.market.calls import Calls
 from wattproof.market.deployment import Tariff
+from wattproof.market.units import Display
+from wattproof.play.shown import UNITS, Show
 
 MAX_TOLD = 400
 """Calls of the history proper that are told; of a longer one the last so many."""
@@ -61,6 +63,7 @@ class Teller:
 
     def __init__(self, tariff: Tariff) -> None:
         self.lockstep = Lockstep(tariff)
+        self.show = Show(Display.of(tariff.ssp), self.lockstep.names, tariff.period_length)
         self.views = Calls(boa.env, self.lockstep.market)
         self.chapters: list[dict[str, Any]] = []
         self.seen: dict[str, Held] = {}
@@ -97,6 +100,7 @@ class Teller:
     def call(self, function: str, arguments: Sequence[Any], sender: str) -> None:
         """Makes a call of contract and terms, and keeps what came of both."""
         self.lockstep.address(sender)
+        names = self.lockstep.interface.functions[function].names
         people = list(self.lockstep.names)
         new = [address for address in people if address not in self.seen]
         before = self.seen | self.accounts(new)
@@ -112,7 +116,9 @@ class Teller:
                 "kind": "call",
                 "sender": sender,
                 "function": function,
-                "arguments": [self._shown(value) for value in arguments],
+                "arguments": [
+                    f"{name}={self._argument(name, value)}" for name, value in zip(names, arguments, strict=True)
+                ],
                 "terms": said,
                 "contract": happened,
                 "agree": said == happened and not wrong,
@@ -125,6 +131,9 @@ class Teller:
         (was, terms_were), (now, terms_are) = before, after
         due = tuple(held + new - old for held, old, new in zip(was, terms_were, terms_are, strict=True))
         return {"who": self.name(address), "before": _money(was), "after": _money(now), "due": _money(due)}
+
+    def _argument(self, name: str, value: Any) -> str:
+        return self.show.field("", name, value) if name in UNITS else self._shown(value)
 
     def _shown(self, value: Any) -> str:
         value = value.bytes() if hasattr(value, "verdict") else value
@@ -140,13 +149,15 @@ class Teller:
             return f"refused: {outcome.reason or 'no reason given'}"
         answer = f", answers {outcome.result}" if outcome.result is not None else ""
         shown = "; ".join(
-            f"{name}({', '.join(f'{key}={self._field(value)}' for key, value in fields.items())})"
+            f"{name}({', '.join(f'{key}={self._field(key, value)}' for key, value in fields.items())})"
             for name, fields in outcome.events
         )
         return f"accepted{answer}" + (f"; {shown}" if shown else "")
 
-    def _field(self, value: Any) -> str:
-        """A field of an event: an address by name, a text or another large number as what it is."""
+    def _field(self, key: str, value: Any) -> str:
+        """A field of an event: an amount with its unit, an address by name, a text or large number as what it is."""
+        if key in UNITS:
+            return self.show.field("", key, value)
         if value > 2**100:
             address = next((one for one in self.lockstep.names if int(one, 16) == value), None)
             text = value.to_bytes((value.bit_length() + 7) // 8, "big")

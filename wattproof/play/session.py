@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import boa
@@ -23,11 +24,13 @@ START = 1_561_071_600
 class Session:
     """A new market, with a tariff of its own, as people see it.
 
-    names    of addresses: where a struct holds such an address, its name is shown
-    history  the events of the market's calls that were made here
+    names   of addresses: where a struct holds such an address, its name is shown
+    place   the zone by whose clocks times are shown
 
-    ValueError where no market opens with the tariff.
+    ValueError where no market opens with the tariff, and where there is no such zone.
     """
+
+    place: str = PLACE
 
     def __init__(self, tariff: Tariff = Tariff(), place: str = PLACE) -> None:
         network.only_inside("a market to play with, whose clock starts in 2019,")
@@ -39,10 +42,20 @@ class Session:
         except boa.BoaError as error:
             raise ValueError(f"no market opens with this tariff: {reason_of(error)}") from None
         self.names: dict[str, str] = {}
-        self.history: list[list[Event]] = []
-        self.show = Show(Display.of(tariff.ssp), self.names, tariff.period_length, place)
+        self.place = place
         self.clock = MarketClock(self.deployment.market, self.show)
         self.market = Contract(self.deployment.market, self)
+
+    @functools.cached_property
+    def show(self) -> Show:
+        """How the market shows what it says."""
+        tariff = self.deployment.tariff
+        return Show(Display.of(tariff.ssp), self.names, tariff.period_length, self.place)
+
+    @functools.cached_property
+    def history(self) -> list[list[Event]]:
+        """The events of the market's calls that were made here."""
+        return []
 
     def address(self, who: Any) -> Any:
         """The address of somebody who is called so; an address as it is. ValueError where nobody is called so."""

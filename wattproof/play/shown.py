@@ -30,6 +30,9 @@ ENERGY = frozenset(
 PRICES = frozenset(("price", "sbp", "ssp", "service_fee"))
 """The fields of structs and events that hold money, energy and prices."""
 
+UNITS = MONEY | ENERGY | PRICES | {"period"}
+"""The fields whose number says little without its unit, or the local time."""
+
 STATUS = {"Quote": QuoteStatus, "Bid": BidStatus}
 
 
