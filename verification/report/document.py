@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from verification.harness.totals import COUNTED, accepted_and_refused, add, keep
+from verification.invariants import rests_on
 from verification.measurements import versions
 from verification.report import attacks, failures, schema, sources
 from verification.report import parts as evidence_parts
@@ -157,11 +158,7 @@ def _invariants(
                 "by_test": dict(sorted(by_test[row.id].items())),
                 "mutants": killed and killed.get(row.id, {"killed": 0, "alone": 0}),
                 "faults": caught and caught.get(row.id, []),
-                "assumptions": [
-                    number
-                    for number, said in enumerate(claims.assumptions, 1)
-                    if not _drops(said, row.id.rpartition("-")[0])
-                ],
+                "assumptions": [n for n, said in enumerate(claims.assumptions, 1) if rests_on(said, row)],
                 "residual": [
                     f"{kind} {number}"
                     for kind, points in (("risk", claims.risks), ("not shown", claims.not_shown))
@@ -219,10 +216,6 @@ def _reason(
                 return f"{name} failed: {failure['error']}"
     ended = (f"{name}: {outcomes.get(name, 'not run')}" for name in tests if outcomes.get(name) != "passed")
     return next(ended, "none of its tests was run")
-
-
-def _drops(assumption: str, family: str) -> bool:
-    return f"({family}) drop" in assumption
 
 
 def _cites(text: str, clause: str) -> bool:
