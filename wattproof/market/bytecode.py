@@ -22,7 +22,7 @@ from wattproof.evm.rpc import Address, NodeUnusable
 from wattproof.market.meters import domain_separator
 from wattproof.outputs import one_line
 
-SCHEMA = "wattproof-evidence/5"
+SCHEMA = "wattproof-evidence/6"
 """The schema of a report's `evidence.json`; see docs/report.md."""
 
 _LONGEST = 60
