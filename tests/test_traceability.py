@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from verification import git
-from verification.invariants import ID, ROOT, Invariant, clauses_cited, invariants, points
+from verification.invariants import ID, ROOT, Invariant, clauses_cited, invariants, points, rests_on
 
 FAULTS = sorted((ROOT / "tests" / "properties" / "faults").glob("*.patch"))
 KINDS = {"safety", "conservation", "transition", "liveness", "metamorphic", "intent"}
@@ -134,6 +134,45 @@ def test_every_fault_fits_the_contract_of_now(patch: Path) -> None:
         git.apply(patch, ROOT, check=True)
     except git.GitFailed as problem:
         pytest.fail(f"{problem}: make the change anew, and run `make faults`")
+
+
+def test_an_invariant_names_the_assumptions_that_it_needs() -> None:
+    """By number, as the list counts them: token, clock, meters' keys, EVM, compiler, salts."""
+    said = points("Assumptions", ROOT)
+    needed = {row.id: [number for number, point in enumerate(said, 1) if rests_on(point, row)] for row in ROWS}
+    assert needed["C3-MATCH-1"] == [4]
+    assert needed["C2-SEAL-1"] == [4, 6]
+    assert needed["C4-SEEN-3"] == [3, 4]
+    assert needed["C4-ROLE-2"] == [2, 4]
+    assert {1, 2} <= set(needed["C3-LIVE-1"])
+    assert not any(1 in numbers for name, numbers in needed.items() if name.startswith("C5-TOKEN"))
+    assert not any(4 in numbers for name, numbers in needed.items() if name.startswith("C5-ENGINE"))
+    assert max(map(len, needed.values())) < len(said)
+    used = {clause for point in said for clause in clauses_cited(point)}
+    assert sorted(used - clauses()) == []
+
+
+def test_an_assumption_that_does_not_say_what_needs_it_is_refused() -> None:
+    with pytest.raises(ValueError, match="does not end with what it is needed for: The moon is round"):
+        rests_on("The moon is round.", ROWS[0])
+
+
+def test_what_the_experimental_code_generator_does_is_said_once() -> None:
+    """README, invariants.md and the documents cannot contradict each other: one point of "Residual risks" tells it."""
+    told = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in (ROOT / "README.md", ROOT / "invariants.md", *sorted((ROOT / "docs").rglob("*.md")))
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if re.search(r"experimental code ?gen|venom", line) and "`wattproof compilers`" not in line
+    ]
+    assert len(told) == 1, told
+    (risk,) = [risk for risk in points("Residual risks", ROOT) if "venom" in risk]
+    assert "cannot compile it" in risk
+
+
+def test_every_known_issue_has_a_severity() -> None:
+    for risk in points("Residual risks", ROOT):
+        assert re.match(r"\[(high|medium|low)\] \*\*", risk), risk[:60]
 
 
 def test_every_risk_of_the_terms_is_a_residual_risk() -> None:

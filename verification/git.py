@@ -6,6 +6,7 @@ A hook of git sets GIT_DIR and others, with which git answers for its own reposi
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 from shlex import quote
@@ -28,6 +29,12 @@ _OF_ONE_REPOSITORY = frozenset(
     )
 )
 """Variables that name a repository, or a part of one; see `git rev-parse --local-env-vars`."""
+
+
+_REMOTE = re.compile(
+    r"(?:https://(?:[^@/]+@)?|ssh://git@|git@)(?P<host>[\w.-]+)(?::\d+)?[/:](?P<path>[\w.~/-]+?)(?:\.git)?/?"
+)
+"""An address of a repository at a code host; whatever secrets stand before the host are not of its parts."""
 
 
 class GitFailed(Exception):
@@ -81,6 +88,22 @@ def revision(tree: Path, contracts: Path) -> dict[str, Any]:
 def tracks(folder: Path) -> bool:
     """Whether any file in a folder belongs to the repository that the folder lies in. Raises GitFailed."""
     return bool(git(folder, "ls-files", "-z", "--", "."))
+
+
+def address(tree: Path, revision: dict[str, Any]) -> str:
+    """Where a code host shows the files of a revision, up to and with the last slash; empty where that is not known.
+
+    Known it is of a clean tree whose `origin` is at a host, by https or ssh, or of which GitHub's workflows say it.
+    """
+    if not revision["clean"]:
+        return ""
+    server, name = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
+    try:
+        remote = f"{server}/{name}" if server and name else git(tree, "remote", "get-url", "origin").strip()
+    except GitFailed:
+        return ""
+    found = _REMOTE.fullmatch(remote)
+    return f"https://{found['host']}/{found['path']}/blob/{revision['commit']}/" if found else ""
 
 
 def _changed(tree: Path, contracts: Path) -> list[str]:

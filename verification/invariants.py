@@ -20,6 +20,8 @@ _STATEMENT = re.compile(rf"^- \*\*({ID.pattern})\*\*: (.+)$", re.MULTILINE)
 _DETAILS = re.compile(rf"^\| ({ID.pattern}) \|(.+)\|$", re.MULTILINE)
 _COLUMNS = ("predicate", "clauses", "where", "test", "kind", "tolerance", "status")
 _CLAUSE = re.compile(r"T-([A-Z]+)-(\d+)(?: to T-\1-(\d+))?")
+_TOPIC = re.compile(r"T-([A-Z]+)(?!-\d)\b")
+_NEEDED = re.compile(r"\*Needed for (.+?)\.(?: Dropped by (.+?)\.)?\*$")
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,22 @@ def clauses_cited(text: str) -> tuple[str, ...]:
     for topic, first, last in _CLAUSE.findall(text):
         found += [f"T-{topic}-{number}" for number in range(int(first), int(last or first) + 1)]
     return tuple(dict.fromkeys(found))
+
+
+def rests_on(assumption: str, row: Invariant) -> bool:
+    """Whether an invariant needs an assumption, by what the assumption says at its end.
+
+    Raises ValueError where it does not say: `*Needed for T-MON-1, T-MET. Dropped by C5-TOKEN.*`, where a topic without
+    a number stands for all of its clauses.
+    """
+    said = _NEEDED.search(assumption)
+    if said is None:
+        raise ValueError(f"invariants.md: an assumption does not end with what it is needed for: {assumption[:60]} ...")
+    if row.id.rpartition("-")[0] in (said[2] or "").split(", "):
+        return False
+    topics = set(_TOPIC.findall(said[1]))
+    named = set(clauses_cited(said[1]))
+    return said[1] == "everything" or any(cited in named or cited.split("-")[1] in topics for cited in row.clauses)
 
 
 def statement(name: str) -> str:

@@ -1,7 +1,7 @@
 """The figures of the README, which nobody edits by hand: gathered from what was measured, kept in `docs/figures.json`.
 
 `make readme` gathers what lies in `out/` and writes the README's table anew; a test compares the table with the kept
-figures, and those of another bytecode say so.
+figures and with the contracts. What was measured on another bytecode than theirs names it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 import sys
 from typing import Any
 
+from verification.builds import SETTINGS, build
 from verification.invariants import ROOT, invariants
 from verification.report.parts import PARTS, measured_on
 from wattproof import documents
@@ -35,7 +36,10 @@ ROWS: dict[str, tuple[str, str]] = {
         "{edges run} of {edges} edges of the bytecode run, {edges explained as unreachable} cannot be; "
         "{lines run} of {lines} lines",
     ),
-    "compilers": ("`wattproof compilers`", "{histories} histories, {calls} calls: no difference between the builds"),
+    "compilers": (
+        "`wattproof compilers`",
+        "{histories} histories, {calls} calls: no difference between the builds {built}{not built}",
+    ),
     "nodes": ("`wattproof nodes`", "{histories} histories, {transactions} transactions: no difference between nodes"),
     "symbolic": ("`wattproof prove`", "{proved} claims proved, {wrong variants refuted} wrong variants refuted"),
 }
@@ -55,24 +59,33 @@ def gathered(known: dict[str, Any]) -> dict[str, Any]:
             try:
                 told = documents.parsed(path.read_text(encoding="utf-8"))
                 found[part] = {"bytecode": measured_on(told), "figures": told["figures"]}
-                said.format_map(told["figures"])
+                said.format_map(_told(part, told["figures"]))
             except (KeyError, TypeError, ValueError) as problem:
                 why = f"{type(problem).__name__}: {problem}"
                 raise ValueError(f"{file} is not what `{command}` writes ({why}): make it anew") from problem
     return found
 
 
-def table(figures: dict[str, Any]) -> str:
-    """The README's table."""
-    codes = [entry["bytecode"] for entry in figures.values()]
-    newest = max(codes, key=codes.count, default="")
-    lines = ["| | |", "|---|---|", f"| `make test` | {len(invariants())} invariants |"]
+def table(figures: dict[str, Any], current: str) -> str:
+    """The README's table; `current` is the hash of the market's runtime code now, in plain hex."""
+    lines = [f"| | on the bytecode of now, {current[:8]}, where no other is named |", "|---|---|"]
+    lines.append(f"| `make test` | {len(invariants())} invariants |")
     for part, (command, said) in ROWS.items():
         if entry := figures.get(part):
-            shown = said.format_map({name: _shown(value) for name, value in entry["figures"].items()})
-            older = "" if entry["bytecode"] == newest else " (of an earlier bytecode)"
+            shown = said.format_map({name: _shown(value) for name, value in _told(part, entry["figures"]).items()})
+            older = "" if entry["bytecode"] == current else f" (on bytecode {str(entry['bytecode'])[:8]}, not of now)"
             lines.append(f"| {command} | {shown}{older} |")
     return "\n".join(lines) + "\n"
+
+
+def _told(part: str, figures: dict[str, Any]) -> dict[str, Any]:
+    """The figures of a part; of the compilers also which builds were compared and which could not be made."""
+    if part != "compilers":
+        return figures
+    built = list(dict.fromkeys(run.partition(" on ")[0] for run in figures["runs"]))
+    failed = [setting for setting in SETTINGS if setting not in built]
+    more = f"; {', '.join(failed)} could not be built" if failed else ""
+    return figures | {"built": ", ".join(built), "not built": more}
 
 
 def _shown(value: Any) -> str:
@@ -85,7 +98,7 @@ def _kept() -> dict[str, Any]:
         return {}
     try:
         found = json.loads(FIGURES.read_text(encoding="utf-8"))
-        table(found)
+        table(found, "")
     except (AttributeError, LookupError, TypeError, ValueError) as problem:
         why = f"{type(problem).__name__}: {problem}"
         raise ValueError(f"{FIGURES} is not what `make readme` writes ({why}): `git restore` it") from problem
@@ -104,7 +117,8 @@ def main() -> int:
             raise ValueError(
                 f"{README} has no place for the table: `<!-- figures -->` before `<!-- end of figures -->`"
             )
-        renewed = _TABLE.sub(lambda _: table(figures), text)
+        written = table(figures, build("EnergyMarket").hashes["runtime"])
+        renewed = _TABLE.sub(lambda _: written, text)
     except ValueError as problem:
         print(problem, file=sys.stderr)
         return 2

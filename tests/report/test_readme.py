@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from verification import readme
+from verification.builds import build
 from verification.invariants import invariants
 
 
@@ -26,7 +27,8 @@ def test_readme_shows_the_kept_figures() -> None:
     kept = json.loads(readme.FIGURES.read_text())
     assert set(kept) == set(readme.ROWS), "`make readme` keeps a figure of every part"
     written = readme.README.read_text()
-    assert readme.table(kept) in written, "`make readme` writes the table anew"
+    now = build("EnergyMarket").hashes["runtime"]
+    assert readme.table(kept, now) in written, "`make readme` writes the table anew"
     assert f"{len(invariants())} invariants" in written
 
 
@@ -65,17 +67,30 @@ def _parts() -> dict[str, dict[str, Any]]:
     return {"faults": {"faults": 2, "caught": 1}, "edges": _edges(9)}
 
 
-def test_tells_figures_of_an_earlier_bytecode() -> None:
-    of_now = {name: {"bytecode": "ab", "figures": figures} for name, figures in _parts().items()}
-    rows = readme.table(of_now).splitlines()
+def test_tells_on_which_other_bytecode_a_figure_was_measured() -> None:
+    now = "ab" * 32
+    of_now = {name: {"bytecode": now, "figures": figures} for name, figures in _parts().items()}
+    rows = readme.table(of_now, now).splitlines()
+    assert rows[0] == "| | on the bytecode of now, abababab, where no other is named |"
     assert "| `make faults` | 1 of 2 seeded bugs caught by the invariant that they violate |" in rows
     assert "| `wattproof edges` | 9 of 10 edges of the bytecode run, 1 cannot be; 1,234 of 1,234 lines |" in rows
-    assert "earlier" not in readme.table(of_now)
 
-    of_now["faults"] |= {"bytecode": "cd"}
-    of_now["nodes"] = {"bytecode": "ab", "figures": {"histories": 1, "transactions": 2}}
-    told = [row for row in readme.table(of_now).splitlines() if "(of an earlier bytecode)" in row]
-    assert [row.split("`")[1] for row in told] == ["make faults"]
+    of_now["faults"] |= {"bytecode": "cd" * 32}
+    of_now["nodes"] = {"bytecode": now, "figures": {"histories": 1, "transactions": 2}}
+    named = [row for row in readme.table(of_now, now).splitlines() if "(on bytecode cdcdcdcd, not of now)" in row]
+    assert [row.split("`")[1] for row in named] == ["make faults"]
+
+
+def test_figures_that_are_all_of_one_other_bytecode_say_so_each() -> None:
+    older = {name: {"bytecode": "cd" * 32, "figures": figures} for name, figures in _parts().items()}
+    assert readme.table(older, "ab" * 32).count("(on bytecode cdcdcdcd, not of now)") == len(older)
+
+
+def test_tells_which_builds_were_compared_and_which_could_not_be_made() -> None:
+    figures = {"histories": 3, "calls": 4, "runs": ["gas on pyevm", "gas on revm", "none on pyevm"]}
+    row = readme.table({"compilers": {"bytecode": "", "figures": figures}}, "").splitlines()[-1]
+    assert "no difference between the builds gas, none; codesize, venom, venom-codesize, " in row
+    assert row.endswith(" could not be built |")
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"edges": 1}', '{"edges": {"bytecode": "ab", "figures": {}}}'])

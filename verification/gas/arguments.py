@@ -14,6 +14,7 @@ def add(commands: Any) -> None:
     """Adds `gas`."""
     gas = commands.add_parser("gas", help="measure what every call costs on anvil, and compare with the targets")
     gas.add_argument("--out", type=place, metavar="FILE", default=Path("out/gas.json"), help="default: out/gas.json")
+    gas.add_argument("--in-process", action="store_true", help="compute it in this process alone, without a node")
     choice = gas.add_mutually_exclusive_group()
     choice.add_argument(
         "--update", action="store_true", help="write gas-snapshot.json and the tables of docs/gas.md anew"
@@ -29,4 +30,4 @@ def _run(options: argparse.Namespace) -> int:
 
     # Written to a file or a log, the table keeps its width.
     console = Console() if sys.stdout.isatty() else Console(width=120)
-    return run_gas(options.out, options.update, options.docs, console)
+    return run_gas(options.out, options.update, options.docs, console, in_process=options.in_process)

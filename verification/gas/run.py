@@ -70,23 +70,36 @@ def measured(console: Console) -> list[Figure]:
     return figures(computed.samples)
 
 
-def run_gas(out: Path, update: bool, docs: bool, console: Console) -> int:
+def computed(console: Console) -> list[Figure]:
+    """The figures of the history as computed in this process, without a node. Raises Refused or Unexpected."""
+    with progress(console, transient=True) as display:
+        bar = display.add_task("in this process", total=_TRANSACTIONS)
+        history = History(InProcess(START), tick=lambda: display.advance(bar))
+        history.play()
+    console.print(f"{len(history.community.receipts):,} transactions, computed in this process (Prague rules)")
+    return figures(history.samples)
+
+
+def run_gas(out: Path, update: bool, docs: bool, console: Console, *, in_process: bool = False) -> int:
     """Measures, prints and writes `out`; returns 0, or 1 where a target is not kept, 2 where nothing can be measured.
 
     `update` writes the snapshot anew and the document's tables with it; `docs` writes only the tables, from the
-    snapshot, without measuring.
+    snapshot, without measuring. `in_process` asks no node; the snapshot is a node's.
     """
+    if in_process and update:
+        print("the snapshot is what a node charges: leave --in-process or --update out", file=sys.stderr)
+        return 2
     if docs:
         write_docs(DOCUMENT, read_snapshot(SNAPSHOT), read_sizes(SNAPSHOT))
         console.print(f"the tables of {DOCUMENT} are those of the snapshot")
         return 0
     with File(out) as file:
-        return _measured(file, update, console)
+        return _measured(file, update, console, in_process)
 
 
-def _measured(file: File, update: bool, console: Console) -> int:
+def _measured(file: File, update: bool, console: Console, in_process: bool) -> int:
     try:
-        lines = measured(console)
+        lines = computed(console) if in_process else measured(console)
     except (NodeUnavailable, RpcError) as problem:
         print(problem, file=sys.stderr)
         return 2
@@ -95,7 +108,11 @@ def _measured(file: File, update: bool, console: Console) -> int:
         return 1
     code = sizes()
     show(lines, code, console)
-    about = {"rules": "prague", "vyper": importlib.metadata.version("vyper"), "anvil": anvil.VERSION}
+    about = {
+        "rules": "prague",
+        "vyper": importlib.metadata.version("vyper"),
+        "anvil": "none" if in_process else anvil.VERSION,
+    }
     file.write(as_json(lines, code, schema="wattproof-gas/1", **about, bytecode=build("EnergyMarket").hashes))
     console.print(f"written: {file.path}")
     if update:

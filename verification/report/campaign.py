@@ -44,6 +44,7 @@ LEFT_BEHIND = "|".join(
         rf"(unit|properties)\.json\.parts/({COUNTS})",
         rf"\.(unit|properties)\.json\.lock|{PART}",
         re.escape(LOG),
+        r"measured/\.?(symbolic|gas|mutation)\.(json|jsonl|log|json\.lock)",
         rf"day/({'|'.join(map(re.escape, (*FILES, MANIFEST)))}|\.wattproof.+)",
     )
 )

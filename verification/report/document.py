@@ -14,14 +14,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from verification import git
 from verification.harness.totals import COUNTED, accepted_and_refused, add, keep
+from verification.invariants import rests_on
 from verification.measurements import versions
-from verification.report import attacks, failures, schema, sources
+from verification.report import attacks, cheap, checks, failures, findings, schema, sources, system
 from verification.report import parts as evidence_parts
 from verification.report.campaign import TITLES, Campaign, Stage, rules
 from verification.report.facts import some
 from verification.report.parts import Part
 from verification.report.sources import Claims
+from verification.report.strength import strength
 from verification.report.templates import step
 from verification.texts import plain
 from wattproof import __version__
@@ -56,7 +59,7 @@ def build(tree: Path, campaign: Campaign, began: datetime, claims: Claims, revis
     """
     unit, properties = campaign["unit"], campaign["properties"]
     market = sources.code("EnergyMarket")
-    parts = evidence_parts.gather(tree, market["runtime"]["keccak256"])
+    parts = evidence_parts.gather(tree, market["runtime"]["keccak256"], unit.folder / cheap.FOLDER)
     counts = _together(unit, properties)
     failed = failures.once(unit.counts.get("failures", []) + properties.counts.get("failures", []))
     entries = _invariants(tree, claims, campaign, counts, failed, parts)
@@ -67,6 +70,7 @@ def build(tree: Path, campaign: Campaign, began: datetime, claims: Claims, revis
         "verified": {
             "wattproof": __version__,
             "revision": revision,
+            "source": git.address(tree, revision),
             "contracts": sources.contracts_dir_shown(tree),
             "market": market,
             "credit": sources.code("EnergyCredit"),
@@ -76,6 +80,8 @@ def build(tree: Path, campaign: Campaign, began: datetime, claims: Claims, revis
         },
         "selection": _selection(campaign, claims),
         "effort": _effort(campaign, counts),
+        "system": system.system(tree, claims.rows),
+        "findings": findings.findings(entries, failed, claims.risks),
         "stages": failures.stages(campaign, wrong),
         "criteria": _criteria(claims, entries),
         "invariants": entries,
@@ -89,15 +95,23 @@ def build(tree: Path, campaign: Campaign, began: datetime, claims: Claims, revis
         "parts": {name: evidence_parts.shown_of(part) for name, part in parts.items()},
         "mutants": evidence_parts.tally(parts["mutation"]),
         "gas": evidence_parts.gas(parts["gas"]),
+        "most_gas": evidence_parts.most_gas(parts["gas"]),
         "day": day,
         "checklist": list(CHECKLIST),
         "assumptions": claims.assumptions,
         "not_shown": claims.not_shown,
         "risks": claims.risks,
         "clauses": claims.clauses,
+        "functions": {},
         "times": _times(campaign, counts, began, parts),
     }
+    places, functions = checks.checks(tree)
+    for row in entries:
+        row["checks"] = [asdict(place) for place in places.get(row["id"], [])]
+    used = {place["inside"] for row in entries for place in row["checks"]}
+    document["functions"] = {key: asdict(lines) for key, lines in functions.items() if key in used}
     document["verdict"] = verdict(document, campaign)
+    document["verdict"]["strength"] = strength(document, cheap.left_out(campaign))
     return plain(document)
 
 
@@ -155,6 +169,11 @@ def _invariants(
                 "clauses": list(row.clauses),
                 "where": [_lines(tree, reference) for reference in row.where],
                 "tests": tests or [reference for reference in row.tests if reference not in gone],
+                "tests_at": [
+                    {"reference": reference, "line": checks.line_of_test(tree, reference)}
+                    for reference in row.tests
+                    if reference not in gone
+                ],
                 "gone": gone,
                 "checked": checked,
                 "premise_false": counts["vacuous"].get(row.id, 0),
@@ -162,11 +181,7 @@ def _invariants(
                 "by_test": dict(sorted(by_test[row.id].items())),
                 "mutants": killed and killed.get(row.id, {"killed": 0, "alone": 0}),
                 "faults": caught and caught.get(row.id, []),
-                "assumptions": [
-                    number
-                    for number, said in enumerate(claims.assumptions, 1)
-                    if not _drops(said, row.id.rpartition("-")[0])
-                ],
+                "assumptions": [n for n, said in enumerate(claims.assumptions, 1) if rests_on(said, row)],
                 "residual": [
                     f"{kind} {number}"
                     for kind, points in (("risk", claims.risks), ("not shown", claims.not_shown))
@@ -224,10 +239,6 @@ def _reason(
                 return f"{name} failed: {failure['error']}"
     ended = (f"{name}: {outcomes.get(name, 'not run')}" for name in tests if outcomes.get(name) != "passed")
     return next(ended, "none of its tests was run")
-
-
-def _drops(assumption: str, family: str) -> bool:
-    return f"({family}) drop" in assumption
 
 
 def _cites(text: str, clause: str) -> bool:

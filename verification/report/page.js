@@ -31,6 +31,6 @@ function reveal() {
 search.addEventListener("input", filter);
 wanted.addEventListener("change", filter);
 addEventListener("hashchange", reveal);
-addEventListener("beforeprint", () => rows.forEach((row) => (row.open = true)));
+addEventListener("beforeprint", () => document.querySelectorAll(".invariant, .code.contract").forEach((one) => (one.open = true)));
 reveal();
 filter();

@@ -23,11 +23,13 @@ _CLAUSE = re.compile(r"\bT-[A-Z]+-\d+\b")
 def render(told: dict[str, Any], places: dict[str, int]) -> str:
     """The text of index.html; `places` are the lines of evidence.json by JSON pointer."""
 
+    def tip(pointer: str) -> str:
+        return f"evidence.json, line {places[pointer]}: {pointer}"
+
     def shown(said: str, pointer: str) -> Markup:
         if not pointer:
             return escape(said)
-        tip = f"evidence.json, line {places[pointer]}: {pointer}"
-        return Markup('<data data-from="{}" title="{}">{}</data>').format(pointer, tip, said)
+        return Markup('<data data-from="{}" title="{}">{}</data>').format(pointer, tip(pointer), said)
 
     def link(clause: re.Match[str]) -> str:
         return f'<a href="#{clause[0]}">{clause[0]}</a>' if clause[0] in told["clauses"] else clause[0]
@@ -38,6 +40,10 @@ def render(told: dict[str, Any], places: dict[str, int]) -> str:
         screen=first_screen(told),
         broken=[name for name, stage in told["stages"].items() if stage["state"] == "failed"],
         shown=shown,
+        tip=tip,
+        anchor=_anchor,
+        status={row["id"]: row["status"] for row in told["invariants"]},
+        pieces=_pieces(told),
         fig=lambda pointer: shown(number(at(told, pointer)), pointer),
         linked=lambda text: Markup(_CLAUSE.sub(link, templates.markdown(text))),
         attacked={line["invariant"] for line in told["attacks"]["lines"]},
@@ -46,6 +52,17 @@ def render(told: dict[str, Any], places: dict[str, int]) -> str:
         style=Markup((_HERE / "page.css").read_text()),
         script=Markup((_HERE / "page.js").read_text()),
     )
+
+
+def _anchor(reference: str) -> str:
+    """The ID of a piece of code in the page, by its reference: a file with a function or a line."""
+    return "code-" + re.sub(r"[^\w.-]", "-", reference)
+
+
+def _pieces(told: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Every function of the contracts that an invariant names, once, in the order of the files."""
+    found = {place["reference"]: place for row in told["invariants"] for place in row["where"] if place.get("text")}
+    return dict(sorted(found.items(), key=lambda one: (one[1]["file"], one[1]["first"])))
 
 
 def _bars(told: dict[str, Any]) -> dict[str, list[tuple[str, tuple[int, ...]]]]:

@@ -7,10 +7,11 @@ it is reported as stale and shown nowhere else.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from verification.gas.figures import TRANSACTION_CAP
 from verification.gas.lower_bound import BOOKS
 from verification.measurements import FOLDER
 from verification.report import schema
@@ -39,9 +40,26 @@ class Part:
     content: dict[str, Any]
 
 
-def gather(tree: Path, runtime: str) -> dict[str, Part]:
-    """Every part, with its content where it was measured on the runtime bytecode of that hash."""
-    return {name: _part(tree, name, *place, runtime) for name, place in PARTS.items()}
+def gather(tree: Path, runtime: str, own: Path | None = None) -> dict[str, Part]:
+    """Every part, with its content where it was measured on the runtime bytecode of that hash.
+
+    `own` is a folder in which the run itself measured some, as `NAME.json`: those stand in for what is not present.
+    """
+    found = {name: _part(tree, name, *place, runtime) for name, place in PARTS.items()}
+    for name, part in found.items():
+        if own is not None and part.state != "present" and (own / f"{name}.json").is_file():
+            mine = _part(own, name, Path(f"{name}.json"), part.command, runtime)
+            if mine.state == "present":
+                found[name] = replace(mine, note=f"measured by this run{_sampled(mine)}")
+    return found
+
+
+def _sampled(part: Part) -> str:
+    """What a run that measures by itself leaves out of a part."""
+    if part.name != "mutation":
+        return ""
+    tried, check = part.content["figures"].get("tried", 0), "short histories of one state machine"
+    return f", on a sample: {tried} mutants, each tried with {check}; `{part.command}` tries all with all tests"
 
 
 def _part(tree: Path, name: str, file: Path, command: str, runtime: str) -> Part:
@@ -79,6 +97,7 @@ def _malformed(part: Part) -> str | None:
             ({part.name: seconds(part)}, "times", "parts"),
             (tally(part), "mutants"),
             (gas(part), "gas"),
+            (most_gas(part), "most_gas"),
         ]
         _ = killed(part), caught(part)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as problem:
@@ -106,6 +125,7 @@ def shown_of(part: Part) -> dict[str, Any]:
         "versions": part.content.get("versions", {}),
         "seed": part.content.get("seed"),
         "figures": figures(part),
+        "sample": part.note.startswith("measured by this run, on a sample"),
     }
 
 
@@ -206,12 +226,27 @@ def gas(part: Part) -> list[dict[str, Any]]:
     Of several sizes of a book or batch the largest. Deployments and whole books, which would dwarf all others, are left
     to docs/gas.md.
     """
+    return [
+        {"function": name, "median": row["median"], "worst": row["worst"]}
+        for name, row in _largest(part)
+        if not row["step"].startswith("deploy") and row["step"] not in BOOKS
+    ]
+
+
+def most_gas(part: Part) -> list[dict[str, Any]]:
+    """What the largest books cost at most, and what a transaction may use: `step`, `worst`, `limit`, in gas."""
+    return [
+        {"step": name, "worst": row["worst"], "limit": TRANSACTION_CAP}
+        for name, row in _largest(part)
+        if row["step"] in BOOKS
+    ]
+
+
+def _largest(part: Part) -> list[tuple[str, dict[str, Any]]]:
+    """The figures of gas by name, of each step that of its largest book or batch."""
     steps: dict[str, Any] = part.content.get("figures", {}) if part.name == "gas" else {}
     largest: dict[str, str] = {}
     for name, row in steps.items():
         step = row["step"]
-        if not step.startswith("deploy") and step not in BOOKS:
-            largest[step] = max(largest.get(step, name), name, key=lambda one: steps[one]["n"] or 0)
-    return [
-        {"function": name, "median": steps[name]["median"], "worst": steps[name]["worst"]} for name in largest.values()
-    ]
+        largest[step] = max(largest.get(step, name), name, key=lambda one: steps[one]["n"] or 0)
+    return [(name, steps[name]) for name in largest.values()]

@@ -10,7 +10,7 @@ from typing import Any
 
 from eth_utils.crypto import keccak
 
-from verification.invariants import Invariant, criteria, invariants, points
+from verification.invariants import Invariant, criteria, invariants, points, rests_on
 from wattproof.market.deployment import contracts_dir, deployer
 
 # ---- what is claimed -------------------------------------------------------------------------
@@ -38,10 +38,13 @@ def claims(tree: Path) -> Claims:
     titles = criteria(tree)
     if lost := sorted({row.criterion for row in rows} - titles.keys()):
         raise ValueError(f"{tree / 'invariants.md'} has invariants of criterion {lost[0]}, and no heading for it")
+    assumptions = points("Assumptions", tree)
+    for said in assumptions:
+        rests_on(said, rows[0])  # One that does not say what needs it is told now, and not at the end of a run.
     return Claims(
         rows=rows,
         criteria=titles,
-        assumptions=points("Assumptions", tree),
+        assumptions=assumptions,
         not_shown=points("What is not shown", tree),
         risks=points("Residual risks", tree),
         clauses=clauses(tree),

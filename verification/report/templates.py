@@ -14,6 +14,9 @@ from verification.report import attacks, facts
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False})
 
+_NAME = re.compile(r"\b((?:T|C[1-5])-[A-Z]+-\d+)\b(?![^<>]*>)")
+"""A name of a clause or an invariant that does not stand inside a tag."""
+
 
 def render(template: str, **values: Any) -> str:
     """The text of a template with these values."""
@@ -21,8 +24,8 @@ def render(template: str, **values: Any) -> str:
 
 
 def markdown(text: str) -> Markup:
-    """A line of Markdown."""
-    return Markup(_MARKDOWN.renderInline(text))
+    """A line of Markdown, in which no name of an invariant or a clause is broken at its hyphens."""
+    return Markup(_NAME.sub(r'<span class="ref">\1</span>', _MARKDOWN.renderInline(text)))
 
 
 def step(key: object) -> str:

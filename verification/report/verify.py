@@ -16,7 +16,7 @@ from rich.text import Text
 from verification import git
 from verification.harness import kept_examples
 from verification.invariants import ROOT
-from verification.report import counterexample, document, junit, page, sarif, saved, sources, text
+from verification.report import cheap, counterexample, document, junit, page, sarif, saved, sources, text
 from verification.report.campaign import LEFT_BEHIND, LOG, RUN, Campaign, Plan
 from verification.report.live import watch
 from verification.texts import plain
@@ -63,6 +63,7 @@ def _verified(plan: Plan, place: Folder, console: Console) -> int:
     place.begin()
     campaign = Campaign(run, plan)
     watch(campaign, console)
+    cheap.measure(campaign, console)
     console.print("writing the report …")
     log = run / LOG
     try:
@@ -191,6 +192,7 @@ def write(told: dict[str, Any], place: Folder, log: Path) -> list[str]:
 def _conclude(told: dict[str, Any], out: Path, console: Console) -> None:
     verdict = told["verdict"]
     console.print(Text(verdict["sentence"], style=STYLES[verdict["outcome"]]), soft_wrap=True)
+    console.print(Text(verdict["strength"]), soft_wrap=True)
     if verdict["partial"] and not verdict["sentence"].startswith("Partial"):
         console.print(Text(f"This report is partial: {verdict['missing']}."), soft_wrap=True)
     if elsewhere := told["selection"]["elsewhere"]:

@@ -25,6 +25,7 @@ from matplotlib.ticker import MaxNLocator, MultipleLocator
 from wattproof.market.deployment import Tariff
 from wattproof.market.units import PENCE, PENCE_PER_KWH, WH_PER_KWH
 from wattproof.simulation.households import Habit, HalfHour
+from wattproof.simulation.plot import save
 from wattproof.simulation.pricing import into_band, sdr_prices
 from wattproof.study.communities import HALF_HOURS, Base
 from wattproof.study.plan import Whole
@@ -77,8 +78,7 @@ def draw_all(base: Base, whole: Whole, results: dict[str, Any], folder: Path) ->
                 writer = csv.writer(file, lineterminator="\n")
                 writer.writerow(drawn.heading)
                 writer.writerows(drawn.rows)
-            drawn.figure.savefig(folder / f"{drawn.name}.svg", metadata={"Date": None})
-            drawn.figure.savefig(folder / f"{drawn.name}.png", metadata={"Software": None})
+            save(drawn.figure, folder / f"{drawn.name}.svg", folder / f"{drawn.name}.png")
 
 
 def _all(base: Base, records: Sequence[Record], results: dict[str, Any]) -> Iterable[Drawn]:
@@ -304,11 +304,10 @@ def deviations(
             ]
             axes.bar(places, heights, 0.7, color=colour, label=text)
         axes.set_ylim(-1.1 * reach, 1.1 * reach)
-        axes.set_ylabel("%")
         axes.set_title(label(base, household), loc="left", fontsize=10, pad=3)
         _time_axis(axes, base, text=household == shown[-1])
     _legend_below(figure)
-    figure.supylabel("forecast above (+) or below (−) what came", fontsize=10)
+    figure.supylabel("% by which the forecast was above (+) or below (−) what came", fontsize=10)
     return Drawn(name, figure, heading, rows)
 
 
@@ -327,8 +326,7 @@ def deal_probability(base: Base, deals: Sequence[dict[str, Any]]) -> Drawn:
         for at, entry in enumerate(entry for entry in deals if entry["shuffled"] is shuffled):
             step = entry["priority_step"]
             chances = [entry["households"][name]["deals_percent"] for name in order]
-            _bars(axes, chances[:MOST], (SKY, GREEN, PURPLE)[at % 3], f"priority {priority(step)}", 0.27 * (at - 1),
-                  width=0.25, ecolor=GREY)  # fmt: skip
+            _points(axes, chances[:MOST], at, f"priority {priority(step)}")
             rows += [(text, step, name, *_ci(chance)) for name, chance in zip(order, chances, strict=True)]
         axes.set_xticks(
             range(len(order[:MOST])), [f"{base.consumers.index(name) + 1}\n{name}" for name in order[:MOST]], fontsize=9
@@ -541,6 +539,24 @@ def _ci(interval: dict[str, Any]) -> list[Any]:
     return [interval[key] or "" for key in _CI]
 
 
+def _whiskers(intervals: Sequence[dict[str, Any]]) -> tuple[list[float], list[list[float]]]:
+    """The means of intervals, and how far they reach below and above; what is not known is 0."""
+    means, lows, highs = ([float(entry[key] or entry["mean"] or 0) for entry in intervals] for key in _CI)
+    return means, [
+        [max(0.0, mean - low) for mean, low in zip(means, lows, strict=True)],
+        [max(0.0, high - mean) for mean, high in zip(means, highs, strict=True)],
+    ]
+
+
+def _points(axes: Axes, intervals: Sequence[dict[str, Any]], at: int, text: str) -> None:
+    """The `at`-th series of means with their intervals, side by side with two others; what is not known is left out."""
+    known = [(place, entry) for place, entry in enumerate(intervals) if entry["mean"] is not None]
+    means, whiskers = _whiskers([entry for _, entry in known])
+    colour, marker = ((BLUE, "o"), (GREEN, "s"), (RED, "^"))[at % 3]
+    axes.errorbar([place + 0.2 * (at - 1) for place, _ in known], means, whiskers, fmt=marker, color=colour,
+                  markersize=6, elinewidth=1, label=text)  # fmt: skip
+
+
 def _bars(
     axes: Axes,
     intervals: Sequence[dict[str, Any]],
@@ -552,11 +568,7 @@ def _bars(
     **options: Any,
 ) -> None:
     """Bars with whiskers, `offset` from their places, upwards or `across`; what is not known is 0."""
-    means, lows, highs = ([float(entry[key] or entry["mean"] or 0) for entry in intervals] for key in _CI)
-    whiskers = [
-        [max(0.0, mean - low) for mean, low in zip(means, lows, strict=True)],
-        [max(0.0, high - mean) for mean, high in zip(means, highs, strict=True)],
-    ]
+    means, whiskers = _whiskers(intervals)
     places = [at + offset for at in range(len(means))]
     options = {"capsize": 2, "ecolor": DARK, "error_kw": {"linewidth": 1}, "color": colour, "label": text} | options
     if across:

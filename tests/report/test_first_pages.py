@@ -1,0 +1,178 @@
+"""What an auditor reads first: how strong the verdict is, findings, scope, who may call what, and where it is checked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from verification.builds import build
+from verification.invariants import ROOT, invariants
+from verification.report import checks, findings, page, parts, sources, system, text
+from verification.report.facts import number
+from verification.report.strength import strength
+
+TERMS = (ROOT / "docs" / "terms.md").read_text()
+
+
+# ---- the verdict ---------------------------------------------------------------------------------
+
+
+def _told(**states: str) -> dict[str, Any]:
+    shown = {
+        name: {"state": state, "sample": name == "mutation", "command": f"make {name}"} for name, state in states.items()
+    }
+    return {"effort": {"histories": 12_000, "checks": 7}, "parts": shown}
+
+
+def test_a_verdict_says_how_strong_it_is() -> None:
+    said = strength(_told(gas="present", mutation="present", edges="missing", nodes="stale"), "")
+    assert said.startswith(f"Tested, not proved: {number(12_000)} histories, 7 checks.")
+    assert "Of 4 other measurements 2 were made on this bytecode: gas, mutation (a sample)." in said
+    assert said.endswith("Not measured: edges, nodes; `make edges` and `make nodes` do it.")
+    assert "Not measured" not in strength(_told(gas="present"), "")
+    assert "(the quick profile leaves out what a whole run measures itself)" in strength(
+        _told(gas="missing"), "the quick profile"
+    )
+
+
+def test_the_strength_stands_beside_the_verdict(
+    told: dict[str, Any], places: dict[str, int], falsified: tuple[int, Path, Path]
+) -> None:
+    said = told["verdict"]["strength"]
+    assert number(told["effort"]["histories"]) in said
+    header = page.render(told, places).partition("<nav")[0]
+    assert "Tested, not proved" in header
+    assert told["verified"]["market"]["runtime"]["keccak256"] in header
+    assert told["times"]["began"] in header
+    assert said in text.render(told)
+    assert "Tested, not proved" in (falsified[1] / "console.txt").read_text()
+
+
+# ---- scope and roles -----------------------------------------------------------------------------
+
+
+def test_the_scope_is_every_file_with_its_hash() -> None:
+    found = {one["file"]: one for one in system.scope()}
+    files = {str(path.relative_to(ROOT)): path for path in (ROOT / "contracts").rglob("*.vy*")}
+    assert found.keys() == files.keys()
+    for name, path in files.items():
+        assert found[name]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert 0 < found[name]["code"] < found[name]["lines"]
+        assert found[name]["title"], name
+
+
+def test_roles_name_every_call_that_changes_something() -> None:
+    rows = system.entries(TERMS, list(invariants().values()))
+    calls = {
+        entry["name"]
+        for entry in build("EnergyMarket").abi
+        if entry["type"] == "function" and entry["stateMutability"] not in ("view", "pure")
+    }
+    assert {row["call"] for row in rows} == calls
+    may = {row["call"]: row["who"] for row in rows}
+    assert {call for call, who in may.items() if who == "the owner"} == {"authorize", "revoke", "transfer_ownership"}
+    assert may["invalidate_quote"] == "the quote's prosumer"
+    assert may["submit_readings"] == "anybody, with the signature of the user's meter"
+    assert may["clear"] == may["deposit"] == may["match_bids"] == "anybody"
+    held = {row["call"]: row["invariants"] for row in rows}
+    assert {"C4-ROLE-1", "C4-FRAME-1"} <= set(held["authorize"])
+
+
+def test_a_refusal_that_bars_callers_is_read_as_one() -> None:
+    """A new refusal of annex A that asks who calls must not leave its call open to anybody in the table of roles."""
+    barring = [
+        (call, when)
+        for call, refusals in system._refusals(TERMS).items()
+        for when, _, _ in refusals
+        if re.search(r"caller is not|caller has no|TRADER|SIGNATURE", when)
+    ]
+    assert len(barring) > 10
+    assert [one for one in barring if system.who([(one[1], "", "")]) == "anybody"] == []
+
+
+def test_bounds_name_the_invariants_on_gas_and_on_blocking() -> None:
+    told = system.system(ROOT, list(invariants().values()))
+    assert told["gas"] == ["C4-SEEN-18"]
+    assert {"C3-LIVE-1", "C3-TRADES-1", "C4-SEEN-17"} <= set(told["blocking"])
+    assert [one["phase"] for one in told["phases"]][:2] == ["BIDDING", "REVEALING"]
+    assert any("owner" in one["party"] for one in told["parties"])
+    assert "match" in told["overview"]
+
+
+# ---- findings ------------------------------------------------------------------------------------
+
+
+def test_what_failed_is_an_open_finding_before_the_known_issues(told: dict[str, Any]) -> None:
+    opened = [one for one in told["findings"] if one["status"] == findings.OPEN]
+    assert {one["name"] for one in opened} >= set(told["verdict"]["falsified"])
+    assert told["findings"][: len(opened)] == opened
+    known = told["findings"][len(opened) :]
+    assert len(known) == len(told["risks"])
+    order = [findings.SEVERITIES.index(one["severity"]) for one in known]
+    assert order == sorted(order)
+    assert {one["severity"] for one in known} == {"high", "medium", "low"}
+
+
+def test_a_test_that_fails_otherwise_is_a_finding_of_unknown_severity() -> None:
+    failed = [{"invariant": None, "test": "tests/a.py::test_b", "error": "boom"}]
+    (found,) = findings.findings([], failed, [])
+    assert (found["severity"], found["status"], found["title"]) == ("unknown", "open", "boom")
+
+
+# ---- traces --------------------------------------------------------------------------------------
+
+
+def test_every_invariant_leads_to_the_lines_that_check_it() -> None:
+    found, functions = checks.checks(ROOT)
+    assert set(invariants()) <= set(found)
+    for name, places in found.items():
+        for place in places:
+            line = (ROOT / place.file).read_text().splitlines()[place.line - 1]
+            assert f'"{name}"' in line
+            around = functions[place.inside]
+            assert around.first <= place.line <= around.last
+    assert checks.line_of_test(ROOT, "tests/properties/test_intent.py::Intent") > 1
+
+
+def test_code_stands_in_the_page_once_and_invariants_lead_to_it(told: dict[str, Any], places: dict[str, int]) -> None:
+    html = page.render(told, places)
+    assert html.count('id="code-contracts-market-ledger.vy-_reserve"') == 1
+    assert html.count('href="#code-contracts-market-ledger.vy-_reserve"') > 1
+    assert 'class="web"' not in html
+    hosted = told | {"verified": told["verified"] | {"source": "https://host.example/a/b/blob/c0ffee/"}}
+    line = next(row for row in told["invariants"] if row["id"] == "C1-PAY-1")["checks"][0]
+    assert f"https://host.example/a/b/blob/c0ffee/{line['file']}#L{line['line']}" in page.render(hosted, places)
+
+
+def test_no_text_of_the_page_shows_its_markup(told: dict[str, Any], places: dict[str, int]) -> None:
+    html = page.render(told, places)
+    for section in ("findings", "system", "other", "pictures"):
+        part = html.partition(f'<section id="{section}">')[2].partition("</section>")[0]
+        assert part
+        assert "`" not in part, section
+
+
+# ---- what a run measures by itself ---------------------------------------------------------------
+
+
+def test_what_the_run_measured_stands_in_for_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "PARTS", {name: (Path(f"{name}.json"), "make it") for name in ("symbolic", "mutation")})
+    code = sources.code("EnergyMarket")["runtime"]["keccak256"]
+    own, tree = tmp_path / "own", tmp_path / "tree"
+    own.mkdir()
+    tree.mkdir()
+    for name in ("symbolic", "mutation"):
+        figures = {"figures": {"tried": 7}, "bytecode": {"runtime": code}}
+        (own / f"{name}.json").write_text(json.dumps(figures))
+    (tree / "symbolic.json").write_text(json.dumps({"figures": {}, "bytecode": {"runtime": code}}))
+    found = parts.gather(tree, code, own)
+    assert found["symbolic"].note == "measured on this very bytecode"
+    assert found["mutation"].note.startswith("measured by this run, on a sample: 7 mutants")
+    assert parts.shown_of(found["mutation"])["sample"] is True
+    assert parts.shown_of(found["symbolic"])["sample"] is False
+    assert parts.gather(tree, "00" * 32, own)["mutation"].state == "missing"
