@@ -39,8 +39,8 @@ from wattproof.evm.rpc import NodeUnusable, RpcError
 from wattproof.hints import Refusal, hint
 from wattproof.market import units
 from wattproof.market.clock import Clock
-from wattproof.market.deployment import Tariff, deploy, fund, give
-from wattproof.market.meters import Meter, malleable_twin, pairing_hash, reading_hash
+from wattproof.market.deployment import Tariff, deploy, fund
+from wattproof.market.meters import Meter
 from wattproof.simulation.households import DEFAULT_FILE, open_households
 from wattproof.simulation.names import identifiers
 from wattproof.simulation.plausibility import LARGEST_CONNECTION, wh
@@ -55,7 +55,8 @@ FUNDS = units.pence(10_000)
 RESERVED = frozenset(
     (
         *("market", "token", "clock", "tariff", "owner", "supplier", "households", "boa", "replay"),
-        *("stranger", "who", "give", "sign", "refuses", "malleable_twin"),  # `replay` binds these
+        # What a failed history of the property tests binds.
+        *("stranger", "who", "sign", "seal", "salt", "profile", "perform", "check", "state"),
         *("In", "Out", "get_ipython", "display", "exit", "quit"),  # IPython does
     )
 )
@@ -443,7 +444,7 @@ def namespace(path: Path = DEFAULT_FILE) -> dict[str, Any]:
     owner = Owner("owner", deployment.owner, session)
     supplier = Party("supplier", deployment.supplier, session)
     fund(deployment, supplier, FUNDS)
-    offered = session.offered() | {"owner": owner, "supplier": supplier, "boa": boa, "replay": replay}
+    offered = session.offered() | {"owner": owner, "supplier": supplier, "boa": boa}
     households = Households()
     for name, word in identifiers(source.names, RESERVED).items():
         household = Household(name, str(boa.env.generate_address(name)), session)
@@ -457,47 +458,6 @@ def namespace(path: Path = DEFAULT_FILE) -> dict[str, Any]:
         owner.households.append(household)
         offered[word] = households[name] = household
     return offered | {"households": households}
-
-
-def replay(names: dict[str, Any], **tariff: Any) -> None:
-    """Starts a history anew, as failures of the property tests print it, and rebinds the REPL's names to it.
-
-    Deploys a market with this tariff, in which nobody is registered yet: `market`, `token`, `owner`, `supplier`,
-    `stranger`, the households by name and `who("any name")` are addresses; `give(somebody, amount)` hands out tokens,
-    `sign(meter, "Reading", ...)` signs, `refuses(market.f, ...)` makes a call that is refused and prints the reason,
-    and `clock` is the new market's.
-    """
-    session = Session(Tariff(**tariff))
-    deployment = session.deployment
-    people = {"owner": deployment.owner, "supplier": deployment.supplier}
-
-    def who(name: str) -> str:
-        if name not in people:
-            people[name] = str(boa.env.generate_address(name))
-            session.names[people[name]] = name
-        return people[name]
-
-    session.names.update({address: name for name, address in people.items()})
-    for name in ("stranger", *open_households(DEFAULT_FILE).names):
-        who(name)
-
-    def sign(meter: str, kind: str, *fields: Any, market: str | None = None, chain: int | None = None) -> bytes:
-        if kind not in ("Pairing", "Reading"):
-            raise ValueError(f"a meter signs a Pairing or a Reading, not {kind!r}")
-        struct = pairing_hash(*fields) if kind == "Pairing" else reading_hash(*fields)
-        return Meter(meter).sign(struct, market or deployment.market, chain)
-
-    def refuses(function: Any, *args: Any, **kwargs: Any) -> None:
-        try:
-            function(*args, **kwargs)
-        except boa.BoaError as error:
-            print(f"refused: {reason_of(error)}")
-        else:
-            print("NOT refused")
-
-    names.update(people | session.offered())
-    names.update(who=who, give=functools.partial(give, deployment))
-    names.update(sign=sign, refuses=refuses, malleable_twin=malleable_twin)
 
 
 def reason_of(error: boa.BoaError) -> str:
