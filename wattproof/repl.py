@@ -17,7 +17,6 @@ all the same. The market and its people are those of `wattproof.play`; here is w
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,21 +24,19 @@ from typing import Any
 import boa
 
 from wattproof.market import units
-from wattproof.market.deployment import Tariff, give
-from wattproof.market.meters import Meter, malleable_twin, pairing_hash, reading_hash
 from wattproof.play import completion
 from wattproof.play.market import Market
 from wattproof.play.people import Household
-from wattproof.play.session import Session
-from wattproof.play.slips import meant, reason_of, told
-from wattproof.simulation.households import DEFAULT_FILE, open_households
+from wattproof.play.slips import meant, told
+from wattproof.simulation.households import DEFAULT_FILE
 from wattproof.simulation.names import identifiers
 from wattproof.terms.model import Phase
 
 RESERVED = frozenset(
     (
         *("market", "token", "clock", "tariff", "owner", "supplier", "households", "boa", "replay"),
-        *("stranger", "who", "give", "sign", "refuses", "malleable_twin"),  # `replay` binds these
+        # What a failed history of the property tests binds.
+        *("stranger", "who", "sign", "seal", "salt", "profile", "perform", "check", "state"),
         *("In", "Out", "get_ipython", "display", "exit", "quit"),  # IPython does
     )
 )
@@ -64,51 +61,9 @@ def namespace(path: Path = DEFAULT_FILE) -> dict[str, Any]:
         "owner": market["owner"],
         "supplier": market["supplier"],
         "boa": boa,
-        "replay": replay,
         **{word: market.households[name] for name, word in words.items()},
         "households": market.households,
     }
-
-
-def replay(names: dict[str, Any], **tariff: Any) -> None:
-    """Starts a history anew, as failures of the property tests print it, and rebinds the REPL's names to it.
-
-    Deploys a market with this tariff, in which nobody is registered yet: `market`, `token`, `owner`, `supplier`,
-    `stranger`, the households by name and `who("any name")` are addresses; `give(somebody, amount)` hands out tokens,
-    `sign(meter, "Reading", ...)` signs, `refuses(market.f, ...)` makes a call that is refused and prints the reason,
-    and `clock` is the new market's.
-    """
-    session = Session(Tariff(**tariff))
-    deployment = session.deployment
-    people = {"owner": deployment.owner, "supplier": deployment.supplier}
-
-    def who(name: str) -> str:
-        if name not in people:
-            people[name] = str(boa.env.generate_address(name))
-            session.names[people[name]] = name
-        return people[name]
-
-    session.names.update({address: name for name, address in people.items()})
-    for name in ("stranger", *open_households(DEFAULT_FILE).names):
-        who(name)
-
-    def sign(meter: str, kind: str, *fields: Any, market: str | None = None, chain: int | None = None) -> bytes:
-        if kind not in ("Pairing", "Reading"):
-            raise ValueError(f"a meter signs a Pairing or a Reading, not {kind!r}")
-        struct = pairing_hash(*fields) if kind == "Pairing" else reading_hash(*fields)
-        return Meter(meter).sign(struct, market or deployment.market, chain)
-
-    def refuses(function: Any, *args: Any, **kwargs: Any) -> None:
-        try:
-            function(*args, **kwargs)
-        except boa.BoaError as error:
-            print(f"refused: {reason_of(error)}")
-        else:
-            print("NOT refused")
-
-    names.update(people | session.offered())
-    names.update(who=who, give=functools.partial(give, deployment))
-    names.update(sign=sign, refuses=refuses, malleable_twin=malleable_twin)
 
 
 def banner(offered: dict[str, Any]) -> str:

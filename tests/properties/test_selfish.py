@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.properties.ghost_ledger import MATCHED, VALID, Day, GhostLedger, Offer, SellOrder
 from tests.properties.machine import WITHDRAWALS, payment
 from verification.harness import counters
+from verification.harness.context import event
 from verification.harness.counters import holds
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Lockstep
 from verification.harness.state import Account

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
@@ -72,11 +73,8 @@ def test_calls_of_a_check_are_not_made_twice() -> None:
 
 
 def test_figures_are_one_short_line_with_people_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Cast:
-        names = {"0x" + "a1" * 20: "sunny"}
-
-    monkeypatch.setattr(counters, "harness", Cast)
     who = "0x" + "a1" * 20
+    monkeypatch.setattr(counters, "harness", SimpleNamespace(names={who: "sunny"}))
     with pytest.raises(Violated) as failed:
         holds(ID, False, who=who, lines="one\ntwo\n", much=list(range(1_000)), more=["x" * 90] * 9)
     said = failed.value.figures

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from verification.campaigns import deep, seeded_bugs
-from verification.harness import counters
+from verification.harness import telling
+from verification.harness.telling import Told
 from verification.report.campaign import LEFT_BEHIND, RUN
 from verification.report.verify import NAMES
 from wattproof.cli import main, parser
@@ -150,18 +151,9 @@ def test_what_a_killed_run_left_behind_is_the_next_ones_to_remove(tmp_path: Path
         assert not (tmp_path / RUN).exists()
 
 
-def test_a_failure_is_told_where_its_history_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Told:
-        beginning = 0
-
-        def lines(self) -> list[str]:
-            return ["market = open()", "market.clear(mara)"]
-
+def test_a_failure_is_told_where_its_history_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("mine")
-    monkeypatch.setattr(counters, "STORIES", tmp_path / "out/failures")
-    failure = AssertionError("C1")
-    counters.tell(failure, Told())
-    note, again = failure.__notes__
-    assert "market.clear(mara)" in note
-    assert f"{tmp_path / 'out/failures/failure.py'}: not a directory" in note
-    assert again.startswith("to run it again")
+    told = Told(AssertionError("C1"), lines=["market = open()", "market.clear(mara)"])
+    shown = telling.text(told, tmp_path / "out" / "failures")
+    assert "market.clear(mara)" in shown
+    assert f"{tmp_path / 'out/failures/failure.py'}: not a directory" in shown

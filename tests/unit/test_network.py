@@ -251,7 +251,7 @@ def test_a_markets_clock_is_its_own_chains(on: On, stage: Any) -> None:
 # ---- what needs a chain inside --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("do", [repl.namespace, Session, lambda: repl.replay({})])
+@pytest.mark.parametrize("do", [repl.namespace, Session])
 def test_a_market_to_play_with_is_inside(do: Callable[[], Any], on: On) -> None:
     with on():
         assert "boa.set_env(boa.Env())" in refused(do)

@@ -14,11 +14,8 @@ import boa
 import pytest
 
 from tests.support.transcripts import played
-from verification.harness.lockstep import Lockstep
-from verification.harness.symbolic import seal_bytes
 from wattproof import repl
 from wattproof.market import units
-from wattproof.market.clock import Clock
 from wattproof.market.deployment import deployer
 from wattproof.market.meters import Meter
 from wattproof.play.market import FUNDS
@@ -350,33 +347,3 @@ def test_the_command_opens_ipython_and_runs_the_session() -> None:
     assert "refused: quotes: price out of band" in run.stdout
     assert "not done: exported is negative: -1" in run.stdout
     assert "Traceback" not in run.stdout + run.stderr
-
-
-def test_a_history_of_the_property_tests_replays(names: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
-    lockstep = Lockstep.fresh()
-    period = Clock.of(lockstep.market).next_quotable()
-    lockstep.call("submit_quote", period, 20, 9, sender="sunny")
-    wish = (lockstep.chain, lockstep.target, 1, lockstep.address("cloudy"), 9, 12, bytes(32))
-    lockstep.call("submit_bid", 1, seal_bytes(wish), sender="cloudy")
-    lockstep.at(lockstep.now + 1)
-    lockstep.call("settle_quote", 1, sender="owner")
-    lockstep.at(period * 1800 - 1200)
-    lockstep.call("reveal_bid", 1, 9, 12, bytes(32), sender="cloudy")
-    lockstep.at(period * 1800 + 1800)
-    spoilt = lockstep.reading("sunny", period, 20, 0, form="high s")
-    lockstep.call("submit_reading", "sunny", period, 20, 0, spoilt, sender="stranger")
-    lockstep.call("submit_reading", "sunny", period, 20, 0, lockstep.reading("sunny", period, 20, 0), sender="stranger")
-    lockstep.call("match_bids", 1, sender="stranger")
-
-    exec("\n".join(lockstep.trace.lines()), names)
-
-    replayed = names["market"]
-    assert [(trade.buyer, trade.volume) for trade in replayed.trades(1)] == [(names["cloudy"], 12)]
-    assert replayed.reading(names["sunny"], period).exported == 20
-    assert (
-        replayed.account(names["cloudy"]).reserved
-        == lockstep.market.account(lockstep.address("cloudy")).reserved
-        == 120
-    )
-    refusals = ["refused: quotes: not matched", "refused: ecdsa: invalid signature `s` value"]
-    assert capsys.readouterr().out.splitlines() == refusals

@@ -237,11 +237,6 @@ class Trace:
         """The second until which time has passed, None where it has not."""
         return next((entry.second for entry in reversed(self.entries) if isinstance(entry, Moment)), None)
 
-    def lines(self) -> list[str]:
-        """The whole history for the REPL; the first line begins it, entry N is line N + 1."""
-        terms = ", ".join(f"{name}={value}" for name, value in asdict(self.tariff).items())
-        return [f"replay(globals(), {terms})", *map(self.scene.line, self.entries)]
-
     def to_json(self) -> dict[str, Any]:
         """The trace as JSON can hold it."""
         return {
