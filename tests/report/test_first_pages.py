@@ -24,7 +24,8 @@ TERMS = (ROOT / "docs" / "terms.md").read_text()
 
 def _told(**states: str) -> dict[str, Any]:
     shown = {
-        name: {"state": state, "sample": name == "mutation", "command": f"make {name}"} for name, state in states.items()
+        name: {"state": state, "sample": name == "mutation", "command": f"make {name}"}
+        for name, state in states.items()
     }
     return {"effort": {"histories": 12_000, "checks": 7}, "parts": shown}
 
