@@ -1,4 +1,4 @@
-"""What an auditor reads first: how strong the verdict is, findings, scope, who may call what, and where it is checked."""
+"""What an auditor reads first: how strong the verdict is, findings, scope, who may call what, where it is checked."""
 
 from __future__ import annotations
 

@@ -106,7 +106,8 @@ def test_pictures_are_drawn_with_their_numbers(opened: Any) -> None:
 def test_no_name_is_broken_at_its_hyphens(opened: Any) -> None:
     opened.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
     broken = """[...document.querySelectorAll(".ref, .invariant .id")].filter((one) => one.offsetParent
-        && new Set([...one.getClientRects()].map((box) => Math.round(box.top))).size > 1).map((one) => one.textContent)"""
+        && new Set([...one.getClientRects()].map((box) => Math.round(box.top))).size > 1)
+        .map((one) => one.textContent)"""
     assert opened.evaluate(broken) == []
 
 
