@@ -183,3 +183,32 @@ def test_no_line_is_new_to_a_repository_that_knows_none_of_the_files(tree: Path)
     shutil.copytree(tree / "contracts", tree / "copy")
     with pytest.raises(ValueError, match="leave --since out"):
         new_lines(tree / "copy", "HEAD")
+
+
+CLEAN = {"commit": "c0ffee", "date": None, "clean": True, "changed": [], "note": ""}
+
+
+@pytest.mark.parametrize(
+    "remote",
+    [
+        "https://host.example/a/b.git",
+        "https://name:secret@host.example/a/b",
+        "git@host.example:a/b.git",
+        "ssh://git@host.example:22/a/b.git",
+    ],
+)
+def test_a_code_host_shows_the_files_of_a_revision(
+    remote: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY"):
+        monkeypatch.delenv(name, raising=False)
+    git.git(tmp_path, "init", "--quiet")
+    assert git.address(tmp_path, CLEAN) == ""
+    git.git(tmp_path, "remote", "add", "origin", remote)
+    assert git.address(tmp_path, CLEAN) == "https://host.example/a/b/blob/c0ffee/"
+    assert git.address(tmp_path, CLEAN | {"clean": False}) == ""
+    git.git(tmp_path, "remote", "set-url", "origin", "/home/me/wattproof")
+    assert git.address(tmp_path, CLEAN) == ""
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.example")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "c/d")
+    assert git.address(tmp_path, CLEAN) == "https://github.example/c/d/blob/c0ffee/"

@@ -5,6 +5,7 @@ Needs playwright (`pip install 'wattproof[browser]'`) and a Chromium: the system
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,12 +103,29 @@ def test_pictures_are_drawn_with_their_numbers(opened: Any) -> None:
         assert figure.locator("tbody tr").count() > 0
 
 
-def test_print_shows_every_invariant(browser: Any, falsified: tuple[int, Path, Path]) -> None:
+def test_no_name_is_broken_at_its_hyphens(opened: Any) -> None:
+    opened.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    broken = """[...document.querySelectorAll(".ref, .invariant .id")].filter((one) => one.offsetParent
+        && new Set([...one.getClientRects()].map((box) => Math.round(box.top))).size > 1)
+        .map((one) => one.textContent)"""
+    assert opened.evaluate(broken) == []
+
+
+def test_print_shows_every_invariant_and_the_code_on_numbered_pages(
+    browser: Any, falsified: tuple[int, Path, Path]
+) -> None:
     context = browser.new_context()
     opened = context.new_page()
     opened.goto(f"file://{falsified[1] / 'index.html'}")
     opened.emulate_media(media="print")
-    assert len(opened.pdf(format="A4")) > 100_000
+    printed = opened.pdf(prefer_css_page_size=True)
     assert opened.locator(".invariant[open]").count() == opened.locator(".invariant").count()
+    assert opened.locator(".code.contract pre:visible").count() == opened.locator(".code.contract").count() > 50
     assert not opened.locator("nav").is_visible()
+    assert not opened.locator(".code.check").first.is_visible()
+    assert 20 < len(re.findall(rb"/Type /Page\b", printed)) < 110, "half of a page is blank again, or a part is missing"
+    breaks = "getComputedStyle(document.querySelector('.invariant')).breakInside"
+    assert opened.evaluate(breaks) == "auto"
+    style = (falsified[1] / "index.html").read_text()
+    assert 'counter(page) " of " counter(pages)' in style
     context.close()

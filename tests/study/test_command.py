@@ -75,7 +75,11 @@ def test_writes_every_figure_and_keeps_the_document_true(
     lengths = {}
     for name in FIGURES:
         assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-        assert "</svg>" in (out / f"{name}.svg").read_text()
+        svg = (out / f"{name}.svg").read_text()
+        assert "</svg>" in svg
+        assert "prefers-color-scheme: dark" in svg, "a white box on a dark page"
+        assert ">%</text>" not in svg or not re.match(r"figure-1[0-3]", name), "two labels side by side"
+        assert "LineCollection" in svg or not name.startswith("figure-15"), "points with their intervals, no bars"
         with open(out / f"{name}.csv", newline="") as file:
             lengths[name] = len(list(csv.reader(file))) - 1
     # Its two consumers are of one class or of two.

@@ -95,7 +95,9 @@ def test_writes_all_files_and_nothing_else(households: Path, tmp_path: Path) -> 
     assert str(out) in text.replace("\n", "")
     assert tree(out) == sorted([*bills.FILES, MANIFEST])
     assert (out / "day.png").read_bytes().startswith(b"\x89PNG")
-    assert "<svg" in (out / "day.svg").read_text()
+    svg = (out / "day.svg").read_text()
+    assert "<svg" in svg
+    assert "prefers-color-scheme: dark" in svg, "a white box on a dark page"
 
 
 def test_the_files_agree_with_each_other(households: Path, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def measured(console: Console) -> list[Figure]:
     return figures(computed.samples)
 
 
-def computed(console: Console) -> list[Figure]:
+def in_this_process(console: Console) -> list[Figure]:
     """The figures of the history as computed in this process, without a node. Raises Refused or Unexpected."""
     with progress(console, transient=True) as display:
         bar = display.add_task("in this process", total=_TRANSACTIONS)
@@ -99,7 +99,7 @@ def run_gas(out: Path, update: bool, docs: bool, console: Console, *, in_process
 
 def _measured(file: File, update: bool, console: Console, in_process: bool) -> int:
     try:
-        lines = computed(console) if in_process else measured(console)
+        lines = in_this_process(console) if in_process else measured(console)
     except (NodeUnavailable, RpcError) as problem:
         print(problem, file=sys.stderr)
         return 2

@@ -29,7 +29,13 @@ def draw(periods: Path, tariff: Tariff, svg: Path, png: Path, title: str = "A tr
     columns = _read(periods)
     # The same input gives the same bytes.
     with matplotlib.rc_context(
-        {"svg.hashsalt": "wattproof", "font.size": 12, "axes.spines.right": False, "axes.spines.top": False}
+        {
+            "svg.hashsalt": "wattproof",
+            "svg.fonttype": "none",
+            "font.size": 12,
+            "axes.spines.right": False,
+            "axes.spines.top": False,
+        }
     ):
         figure = Figure(figsize=SIZE, dpi=100, layout="constrained")
         FigureCanvasAgg(figure)
