@@ -116,28 +116,32 @@ class _Held:
 class File(_Held):
     """A single file of results, in a `with` block: made sure of and locked from its beginning on.
 
-    The file is left as it was until `write`; the folders above it are made, and go again where nothing was written.
+    The file is left as it was until `write`; the folders above it are made, and go again where nothing was written. It
+    stays where it was named, whatever folder the process goes to meanwhile.
     """
 
     def __init__(self, path: Path) -> None:
         """Raises BadPlace: not writable, a folder, locked by another run, or not of an earlier run."""
         self.path = path
         with contextlib.ExitStack() as stack, _named(path):
-            if path.is_dir():
+            self._there = there = path.absolute()
+            if there.is_dir():
                 raise BadPlace(f"{path}: is a folder; name a file")
-            if not _is_special(path):
-                _make(path.parent, stack)
-                stack.enter_context(_locked(path.with_name(f".{path.name[:200]}.lock"), path))
-                if path.exists() and not _is_marked(path):
+            if not _is_special(there):
+                _make(there.parent, stack)
+                stack.enter_context(_locked(there.with_name(f".{there.name[:200]}.lock"), path))
+                if there.exists() and not _is_marked(there):
                     raise BadPlace(f"{path}: is not of an earlier run; move it, or name another file")
-                with _beside(path) as part:  # Is there room, and may we?
+                with _beside(there) as part:  # Is there room, and may we?
                     part.write_bytes(bytes(4096))
             self._undo = stack.pop_all()
 
     def write(self, text: str) -> None:
         """Writes the file. Its text has to carry a mark, such as a "schema" of "wattproof-...". Raises BadPlace."""
-        assert _is_special(self.path) or _MARK.search(text[:4096].encode()), "nobody could tell that this file is ours"
-        write(self.path, text)
+        assert _is_special(self._there) or _MARK.search(text[:4096].encode()), (
+            "nobody could tell that this file is ours"
+        )
+        write(self._there, text)
 
 
 class Folder(_Held):

@@ -17,6 +17,7 @@ from vyper.compiler.settings import Settings
 from verification.campaigns.suite import Unsound, collect
 from verification.campaigns.workers import Pool
 from verification.invariants import ROOT
+from verification.mutation import campaign as mutation
 from verification.mutation.campaign import Campaign
 from verification.mutation.compiler import ChangedBundle, compilation, parse_ahead
 from verification.mutation.equivalents import FILE, explained
@@ -237,10 +238,40 @@ def test_a_weak_suite_is_told_what_survives(tmp_path: Path, all_mutants: list[Mu
     assert code == 2 and "no module nowhere" in told
 
 
+def interrupted_by(problem: type[KeyboardInterrupt]) -> Any:
+    """pytest, interrupted: it says so to its plugins."""
+
+    def main(_: list[str], plugins: list[Any]) -> pytest.ExitCode:
+        plugins[0].pytest_keyboard_interrupt(SimpleNamespace(value=problem()))
+        return pytest.ExitCode.INTERRUPTED
+
+    return main
+
+
 def test_ctrl_c_while_tests_are_collected_is_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pytest, "main", lambda *_, **__: pytest.ExitCode.INTERRUPTED)
+    monkeypatch.setattr(pytest, "main", interrupted_by(KeyboardInterrupt))
+    monkeypatch.chdir(ROOT)
     with pytest.raises(KeyboardInterrupt):
         collect(lambda suite: 0)
+
+
+def test_tests_that_cannot_be_collected_are_no_ctrl_c(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """pytest ends with the same exit code."""
+    monkeypatch.setattr(pytest, "main", interrupted_by(pytest.Session.Interrupted))
+    monkeypatch.chdir(ROOT)
+    assert collect(lambda suite: 0) == 2
+    assert "could not collect the tests" in capsys.readouterr().err
+
+
+def test_the_record_stays_where_it_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests are run from the root of the checkout, wherever the command was started."""
+    monkeypatch.chdir(tmp_path)
+    options = parser().parse_args(["mutate", "--list", "--record", "mine.jsonl"])
+    monkeypatch.setattr(mutation, "collect", lambda *_: 0)
+    assert mutation.mutate(options, Console()) == 0
+    assert options.record == tmp_path / "mine.jsonl"
 
 
 def test_an_operator_that_is_not_there_is_no_empty_run() -> None:

@@ -349,3 +349,16 @@ def test_what_the_system_says_is_one_line() -> None:
     missing = FileNotFoundError(errno.ENOENT, "No such file or directory", "a\nb.csv")
     assert outputs.told(missing) == "a\\nb.csv: no such file or directory"
     assert outputs.told(OSError("Something Odd")) == "something odd"
+
+
+def test_a_file_stays_where_it_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Campaigns go to the root of the checkout after they have made sure of their place."""
+    here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
+    here.mkdir()
+    elsewhere.mkdir()
+    (elsewhere / "found.json").write_text("my notes")
+    monkeypatch.chdir(here)
+    with File(Path("found.json")) as file:
+        monkeypatch.chdir(elsewhere)
+        file.write(OURS)
+    assert tree(tmp_path) == {"here/found.json": OURS, "elsewhere/found.json": "my notes"}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
 import re
 import sys
 from collections import defaultdict
@@ -24,6 +23,7 @@ from hypothesis.errors import InvalidArgument
 from verification.harness import presets
 from verification.harness.reproducers import machine_of
 from verification.invariants import ROOT
+from verification.surroundings import enter
 
 CONTRACTS = ROOT / "contracts"
 PROPERTIES, UNIT = "tests/properties", "tests/unit"
@@ -127,6 +127,7 @@ def collect(work: Callable[[Suite], int], *arguments: str, paths: Sequence[str] 
         def __init__(self) -> None:
             self.status: int | None = None
             self.problem: BaseException | None = None
+            self.stopped = False
             self.failures: list[BaseException] = []
 
         @pytest.hookimpl(tryfirst=True)
@@ -142,6 +143,10 @@ def collect(work: Callable[[Suite], int], *arguments: str, paths: Sequence[str] 
                 self.problem = problem
             return True
 
+        def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+            """Somebody stopped it; pytest calls a suite that cannot be collected interrupted, too."""
+            self.stopped = not isinstance(excinfo.value, pytest.Session.Interrupted)
+
         def pytest_exception_interact(self, call: pytest.CallInfo[None]) -> None:
             """Keeps what a test failed with."""
             if call.excinfo is not None:
@@ -149,14 +154,14 @@ def collect(work: Callable[[Suite], int], *arguments: str, paths: Sequence[str] 
 
     session = Session()
     quiet = ["-qq", "-s", "--no-header", "--no-summary", "-p", "no:cacheprovider"]
-    os.chdir(ROOT)
+    enter(ROOT)
     code = pytest.main([*quiet, *arguments, *paths], plugins=[session])
     if isinstance(session.problem, Unsound):
         print(session.problem, file=sys.stderr)
         return 2
     if session.problem is not None:
         raise session.problem
-    if code == pytest.ExitCode.INTERRUPTED and session.status is None:
+    if session.stopped and session.status is None:
         raise KeyboardInterrupt
     if session.status is None:
         print(f"pytest could not collect the tests ({code!r}): python -m pytest --collect-only", file=sys.stderr)

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar
 
 from verification.invariants import ROOT
+from verification.surroundings import surroundings
 
 Job = TypeVar("Job")
 
@@ -29,10 +30,14 @@ class Ended(Exception):
 def running(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[Any]]:
     """A command that runs in the root of the checkout while the block does, with `options` of `Popen`.
 
-    At the end of the block it is ended with all processes that it started: asked first, then killed.
+    Its environment is `surroundings` and what `options` have as `env`. At the end of the block it is ended with all
+    processes that it started: asked first, then killed.
     """
     # In a group of its own: Ctrl-C goes to this process, which passes it on, and its own processes end with it.
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True, **options)
+    environment = surroundings() | options.pop("env", {})
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, start_new_session=True, **options
+    )
     try:
         yield process
     finally:

@@ -6,7 +6,6 @@ that the environment variable WATTPROOF_CONTRACTS names), with the same checks a
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections import Counter
@@ -21,6 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 from verification.harness import counters, presets
 from verification.harness.lockstep import Lockstep
 from verification.invariants import ROOT
+from verification.surroundings import surroundings
 from wattproof.evm.engine import EngineUnavailable, roomy_env
 
 Machine = TypeVar("Machine", bound=RuleBasedStateMachine)
@@ -101,9 +101,8 @@ def test(node: str, engine: str) -> None:
     """A whole test once more, in a process of its own."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--profile", "quick"]
     options = ["--engine", engine] if node.startswith("tests/properties") else []
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(
-        [*command, *options, node], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        [*command, *options, node], cwd=ROOT, env=surroundings(), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
 

@@ -352,6 +352,7 @@ def mutate(options: argparse.Namespace, console: Console) -> int:
 
     A mutant that is explained as equivalent and killed all the same (with `--all`) counts as a failure, too.
     """
+    options.record = options.record.absolute()  # The tests are run from the root of the checkout.
     try:
         if options.list:
             return collect(lambda suite: _list(options, console, suite), *OPTIONS)

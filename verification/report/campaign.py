@@ -254,7 +254,7 @@ class Campaign:
     def _run(self, stage: Stage) -> Iterator[Stage]:
         stage.began = time.monotonic()
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        environment = os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+        environment = {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
         with (
             open(stage.log, "w") as log,
             running(stage.command, env=environment, stdout=log, stderr=subprocess.STDOUT) as process,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 from typing import Any
+
+from verification.surroundings import surroundings
 
 LONGEST = 300
 """Seconds that a saved file may take to show its failure again."""
@@ -59,7 +60,7 @@ def fails(tree: Path, path: Path, invariant: str | None, contracts: Path | None 
 
     None where it fails otherwise, or cannot be run at all.
     """
-    environment = os.environ | {"PYTHONPATH": str(tree)}
+    environment = surroundings() | {"PYTHONPATH": str(tree)}
     if contracts is not None:
         environment["WATTPROOF_CONTRACTS"] = str(contracts)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-x", str(path.resolve())]
