@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, settings
 from verification.harness import counters, presets, reproducers, summary
 from verification.harness.totals import COUNTS, merged, read
 from wattproof import outputs
+from wattproof.cli.arguments import count
 from wattproof.evm import compiler_cache
 from wattproof.evm.engine import ENGINES, available
 
@@ -63,8 +64,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("wattproof")
     group.addoption("--engine", choices=ENGINES, help="engine of the property tests (default: revm where installed)")
     group.addoption("--profile", choices=PROFILES, default="ci", help="how hard the property tests try (default: ci)")
-    group.addoption("--histories", type=int, metavar="N", help="histories a test, instead of the profile's own number")
-    group.addoption("--steps", type=int, metavar="N", help="steps of a history, instead of the profile's own number")
+    group.addoption(
+        "--histories", type=count, metavar="N", help="histories a test, instead of the profile's own number"
+    )
+    group.addoption("--steps", type=count, metavar="N", help="steps of a history, instead of the profile's own number")
     group.addoption("--evidence", metavar="FILE", help="write all that was counted there, as JSON; see docs/report.md")
     group.addoption("--multiple-bugs", action="store_true", help="keep searching for other violations after the first")
     group.addoption("--oversized", action="store_true", help="take contracts larger than a chain does (EIP-170)")
