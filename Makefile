@@ -100,9 +100,11 @@ $(HALMOS):
 		&& $(VENV)/halmos/bin/python -m pip install --quiet --disable-pip-version-check halmos==0.3.3; \
 		else echo "no Python 3.12 or later here: the proofs go without halmos"; fi
 
-# All five parts, each with its file in out/evidence/; one that fails does not keep the others from running.
+# All five parts, each with its file in out/evidence/; one that fails does not keep the others from running. Arguments
+# that cannot be used are told before the first.
 PARTS := "prove" "nodes" "compilers" "edges" "mutate --budget $(or $(BUDGET),30m) --jobs 2"
 evidence: $(READY) $(HALMOS)
+	@for part in $(PARTS); do $(BIN)/wattproof $$part --help >/dev/null || exit 2; done
 	@failed=; for part in $(PARTS); do echo "wattproof $$part"; \
 		WATTPROOF_HALMOS="$$(ls $(HALMOS) 2>/dev/null)" $(BIN)/wattproof $$part || failed="$$failed $${part%% *}"; done; \
 		test -z "$$failed" || { echo "failed:$$failed"; exit 1; }

@@ -201,6 +201,9 @@ def _run(command: Sequence[str], folder: Path, code: int = 0, typed: str = "", p
         except subprocess.TimeoutExpired as error:
             _kill(process)
             raise Failed(f"{' '.join(command)}\n  not done after {PATIENCE} seconds") from error
+        except KeyboardInterrupt:  # It has a group of its own, and would go on in a folder that goes.
+            _kill(process)
+            raise
         finally:
             _running.discard(process)
     if process.returncode != code or prints not in output:
@@ -242,6 +245,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--within", type=int, metavar="SECONDS", help="try this Python alone where there is less time")
     options = parser.parse_args(arguments)
     versions, log = supported(), Log()
+    for named in options.python:
+        if version_of(named) not in versions:
+            print(f"{named}: is no Python {', '.join(versions)} that runs; name another one", file=sys.stderr)
+            return 2
     found = interpreters(versions, options.python)
     if version_of(sys.executable) not in found:
         print(f"this Python is none of {', '.join(versions)}, which are supported: run it with one of them")
@@ -308,4 +315,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        sys.exit("stopped; nothing is left behind")
+        print("stopped; nothing is left behind", file=sys.stderr)
+        sys.exit(130)

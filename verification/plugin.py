@@ -23,6 +23,7 @@ from verification.harness import counters, kept_examples, presets, replay, repro
 from verification.harness.totals import COUNTS, merged, read
 from verification.invariants import invariants
 from wattproof import outputs
+from wattproof.cli.arguments import count
 from wattproof.evm import compiler_cache
 from wattproof.evm.engine import ENGINES, available
 
@@ -64,8 +65,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("wattproof")
     group.addoption("--engine", choices=ENGINES, help="engine of the property tests (default: revm where installed)")
     group.addoption("--profile", choices=PROFILES, default="ci", help="how hard the property tests try (default: ci)")
-    group.addoption("--histories", type=int, metavar="N", help="histories a test, instead of the profile's own number")
-    group.addoption("--steps", type=int, metavar="N", help="steps of a history, instead of the profile's own number")
+    group.addoption(
+        "--histories", type=count, metavar="N", help="histories a test, instead of the profile's own number"
+    )
+    group.addoption("--steps", type=count, metavar="N", help="steps of a history, instead of the profile's own number")
     group.addoption("--about", metavar="ID,FILE", help="run only what checks these invariants, and all of these files")
     group.addoption("--evidence", metavar="FILE", help="write all that was counted there, as JSON; see docs/report.md")
     group.addoption("--multiple-bugs", action="store_true", help="keep searching for other violations after the first")

@@ -98,3 +98,20 @@ def test_the_input_may_have_a_name_that_is_no_text(tmp_path: Path) -> None:
 
 def test_a_message_about_a_place_is_one_line_without_a_terminals_commands() -> None:
     assert str(BadPlace("a\nb\x1b[31m: is a folder")) == "a\\nb\\x1b[31m: is a folder"
+
+
+def test_a_locale_that_cannot_read_the_sources_is_told(tmp_path: Path) -> None:
+    (tmp_path / "day.csv").write_text(DAY)
+    asked = ["day", "--engine", available()[-1], "--households", str(tmp_path / "day.csv")]
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-m", "wattproof", *asked]
+    done = subprocess.run(command, env=os.environ | ascii_only, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith("set PYTHONUTF8=1")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_closed_input_is_no_repl(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert cli.main(["repl", "--engine", available()[-1]]) == 2
+    assert "standard input is closed" in capsys.readouterr().err

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tarfile
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +60,16 @@ def test_an_interpreter_that_is_named_comes_first(tmp_path: Path) -> None:
     mine = python(tmp_path / "mine", "python", "3.98")
     assert packages.interpreters(("3.98",), [str(mine)]) == {"3.98": str(mine)}
     assert packages.interpreters(("3.98",), [str(tmp_path / "nothing")])["3.98"] != str(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("version", ["3.9", None])
+def test_a_python_that_is_named_and_cannot_be_tried_is_told(
+    version: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody would see that it was left out."""
+    named = python(tmp_path, "old", version) if version else tmp_path / "nowhere"
+    assert packages.main(["--python", str(named)]) == 2
+    assert capsys.readouterr().err.startswith(f"{named}: is no Python 3.11, ")
 
 
 def test_a_python_that_is_not_supported_tries_nothing(
@@ -128,6 +140,24 @@ def test_a_step_that_does_not_come_out_shows_its_command_and_its_end(
     with pytest.raises(packages.Failed) as failed:
         packages._run(["sh", "-c", line], tmp_path, **wanted)
     assert str(failed.value) == f"sh -c {line}\n  {told}"
+
+
+def test_ctrl_c_ends_the_step_that_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has a group of its own, and would go on in a folder that is removed."""
+    killed: list[int] = []
+
+    def stopped(process: subprocess.Popen[str], *_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    def kill(group: int, number: int) -> None:
+        killed.append(group)
+        os.kill(group, number)
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", stopped)
+    monkeypatch.setattr(os, "killpg", kill)
+    with pytest.raises(KeyboardInterrupt):
+        packages._run(["sleep", "10"], tmp_path)
+    assert len(killed) == 1
 
 
 def test_a_step_knows_nothing_of_the_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

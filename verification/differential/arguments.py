@@ -20,8 +20,9 @@ def add(commands: Any) -> None:
     _add_histories(nodes, 24, 400)
     prove = commands.add_parser("prove", help="prove the settlement's arithmetic with z3")
     prove.add_argument("--timeout", type=count, default=60, help="seconds for one question (default: 60)")
-    prove.add_argument("--accept", action="store_true", help="accept the functions as they are now as reviewed")
-    prove.add_argument("--docs", type=place, metavar="FILE", help="write the table of claims into docs/proofs.md")
+    instead = prove.add_mutually_exclusive_group()
+    instead.add_argument("--accept", action="store_true", help="accept the functions as they are now as reviewed")
+    instead.add_argument("--docs", type=place, metavar="FILE", help="write the table of claims into docs/proofs.md")
     for command in (compilers, nodes, prove):
         command.add_argument("--out", type=place, metavar="FILE", help="the JSON file (default: in out/evidence)")
         command.set_defaults(run=_run)

@@ -23,6 +23,7 @@ from verification.gas.figures import (
 from verification.gas.lower_bound import HOUSEHOLD, STEPS, WITHIN
 from verification.gas.sizes import BUILDS, Size, too_large
 from wattproof.outputs import write
+from wattproof.tables import show as show_table
 
 
 def show(lines: Sequence[Figure], sizes: Sequence[Size], console: Console) -> None:
@@ -45,7 +46,7 @@ def show(lines: Sequence[Figure], sizes: Sequence[Size], console: Console) -> No
             _ratio(line, "[yellow]", "[/]"),
         )
         previous = line.step
-    console.print(table)
+    show_table(console, table)
 
     for title, (headings, rows, right) in (
         ("other public energy markets", _peers(lines)),
@@ -56,7 +57,7 @@ def show(lines: Sequence[Figure], sizes: Sequence[Size], console: Console) -> No
             table.add_column(heading, justify="right" if column in right else "left")
         for row in rows:
             table.add_row(*row)
-        console.print(table)
+        show_table(console, table)
     for sentence in _sentences(lines):
         console.print(sentence)
     for failure in (*failures(lines), *too_large(sizes)):

@@ -21,7 +21,9 @@ def add(commands: Any) -> None:
     command.add_argument("--module", action="append", metavar="M", help="change this module only (may be repeated)")
     command.add_argument("--operator", action="append", metavar="O", help="use this operator only (may be repeated)")
     command.add_argument("--mutant", action="append", metavar="ID", help="try this mutant only (may be repeated)")
-    command.add_argument("--since", metavar="REV", help="change only lines that are new since that revision of git")
+    command.add_argument(
+        "--since", type=_revision, metavar="REV", help="change only lines that are new since that revision of git"
+    )
     command.add_argument(
         "--budget", type=seconds, metavar="T", help="begin no trial after 90s, 30m, 2h (default: none)"
     )
@@ -37,10 +39,19 @@ def add(commands: Any) -> None:
     command.add_argument("--record", type=place, default=RECORD, metavar="FILE", help=f"default: {RECORD}")
     command.add_argument("--out", type=place, default=OUT, metavar="FILE.json", help=f"default: {OUT}")
     command.add_argument("--list", action="store_true", help="list the mutants and do nothing")
-    command.set_defaults(run=_run)
+    command.set_defaults(run=_run, misused=command.error)
+
+
+def _revision(text: str) -> str:
+    """ArgumentTypeError for no name: an unset variable would mean all lines, and hours."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("names no revision")
+    return text
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.survivors and not options.resume:
+        options.misused("--survivors goes with --resume: without it there is no record of what survived")
     from rich.console import Console
 
     from verification.mutation.campaign import mutate

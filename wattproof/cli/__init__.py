@@ -7,6 +7,7 @@ checkout offers those of `verification/`. None of them imports anything heavy: `
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
+    if os.environ.get("COLUMNS") == "0":  # A terminal that does not know its size; nothing would be printed in it.
+        del os.environ["COLUMNS"]
     options = parser().parse_args(arguments)
     try:
         from wattproof.evm.engine import EngineUnavailable

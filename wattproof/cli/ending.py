@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import io
+import locale
 import os
 import sys
 from collections.abc import Callable
@@ -56,7 +58,7 @@ def guarded(run: Callable[[], int]) -> int:
     out, err = _lasting(sys.stdout), _lasting(sys.stderr)
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            code = run()
+            code = run() if _reads_texts() else 2
         except BadPlace as problem:
             print(problem, file=sys.stderr)
             code = 2
@@ -75,6 +77,16 @@ def guarded(run: Callable[[], int]) -> int:
             return 141
         print(f"not all could be printed: {told(lost)}", file=sys.stderr)
         return 2
+
+
+def _reads_texts() -> bool:
+    """Whether Python can read the contracts here, as UTF-8 or as something that no byte is wrong in; else says it."""
+    encoding = locale.getpreferredencoding(False)
+    with contextlib.suppress(UnicodeError):
+        if codecs.lookup(encoding).name == "utf-8" or bytes(range(256)).decode(encoding):
+            return True
+    print(f"texts are read as {encoding} here, and those of the contracts are UTF-8: set PYTHONUTF8=1", file=sys.stderr)
+    return False
 
 
 def _lasting(stream: TextIO | None) -> Any:

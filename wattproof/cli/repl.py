@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 from wattproof.cli.arguments import add_engine, add_households
@@ -21,6 +22,9 @@ def _run(options: argparse.Namespace) -> int:
     from wattproof.evm.engine import engine
     from wattproof.simulation.households import DEFAULT_FILE
 
+    if sys.stdin is None:
+        print("there is nothing to type at, as the standard input is closed: leave it open", file=sys.stderr)
+        return 2
     with engine(options.engine):
         repl.run(options.households or DEFAULT_FILE)
     return 0

@@ -38,6 +38,7 @@ from wattproof.simulation.accounting import (
 )
 from wattproof.simulation.households import DEFAULT_FILE, BadInput, Households, open_households
 from wattproof.simulation.trading_day import PeriodResult, TradingDay
+from wattproof.tables import show
 
 SCHEMA = 1
 """Version of summary.json's layout; it changes when a key changes its meaning or goes away."""
@@ -134,7 +135,7 @@ def _print_bills(console: Console, bills: Mapping[str, Bill]) -> None:
         *cells, saving, percentage = _bill_cells(bill)
         colour = "green" if bill.saving > 0 else "red" if bill.saving < 0 else ""
         table.add_row(Text(name), *cells, Text(saving, style=colour), percentage)
-    console.print(table)
+    show(console, table)
     if any(min(bill.grid_alone, bill.market) < 0 for bill in bills.values()):
         console.print("Below 0 the household is paid. Savings in % are of what the grid alone comes to.\n", style="dim")
 
@@ -184,7 +185,7 @@ def _print_ratios(console: Console, community: Community) -> None:
     left, right = community.shown[:half], community.shown[half:]
     for pair in zip_longest(left, right):
         table.add_row(*(cell for result in pair for cell in _ratio_cells(result)))
-    console.print(table)
+    show(console, table)
     if community.quoted > len(community.shown):
         console.print(f"These are the first {len(community.shown)} of {community.quoted} such periods.", style="dim")
 

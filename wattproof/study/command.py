@@ -29,6 +29,7 @@ from wattproof.study import document
 from wattproof.study.communities import Base
 from wattproof.study.plan import FULL, REDUCED, Size, default_jobs, sized, tasks, timed, workers
 from wattproof.study.results import SCHEMA, gather
+from wattproof.tables import show
 
 NAMES = ("figure-*.csv", "figure-*.svg", "figure-*.png", "beyond-*.csv", "beyond-*.svg", "beyond-*.png", "results.json")
 """The files of a study."""
@@ -175,7 +176,7 @@ def _print(console: Console, results: dict[str, Any]) -> None:
     for row in (*day["households"], {**day, "household": "all"}):
         cells = (row["alone_p"], row["market_p"], row["saving_p"], row["saving_percent"] or "-")
         table.add_row(Text(row["household"]), *cells)
-    console.print(table)
+    show(console, table)
     for text in document.claims(results).values():
         console.print(Text(document.plain(text)), soft_wrap=True)
     console.print(
