@@ -173,13 +173,18 @@ tracing = False
 """Whether every history shows the call tree of each of its calls."""
 
 
+def leave() -> None:
+    """Takes back the history that goes on, if one does."""
+    while _going_on:
+        moves.undo(_going_on.pop())
+
+
 def _environment(trace: bool) -> None:
-    """Where the histories of this process are played: boa's from now on. Takes back the history that went on.
+    """Where the histories of this process are played: boa's from now on.
 
     Only py-evm knows call trees.
     """
-    while _going_on:
-        moves.undo(_going_on.pop())
+    leave()
     trace = trace or tracing
     env: Any = presets.environment("pyevm" if trace else available()[-1], oversized=True)
     env.__dict__.pop("execute_code", None)

@@ -17,14 +17,13 @@ import pytest
 
 from tests.properties import test_matching
 from tests.properties.test_only import Refusals
-from tests.properties.test_settlement import Settlement
 from verification import git
 from verification.harness import counters, moves, presets, telling
 from verification.harness.moves import History, Move
-from verification.harness.pasting import pasted
 from verification.harness.telling import Told
 from verification.harness.trace import Call
 from verification.invariants import statement
+from verification.pasting import pasted
 from wattproof.evm.engine import available
 from wattproof.market.deployment import deployer
 
@@ -38,16 +37,6 @@ STEPS: dict[str, tuple[str, type, str, list[tuple[str, Call]]]] = {
         test_matching.Matching,
         "fresh",
         [("batch", Call("everybody", (3, 100, False, 3), "everybody"))],
-    ),
-    "fee-rounded-up": (
-        "C3-FEE-4",
-        Settlement,
-        "by price",
-        [
-            ("admission", Call("revoke", ("rainy",), "owner")),
-            ("batch", Call("everybody", (3, 100, False, 6), "everybody")),
-            ("batch", Call("everybody", (3, 100, False, 6), "everybody")),
-        ],
     ),
     "opening-unbounded": (
         "C4-ATTACK-17",
@@ -90,7 +79,7 @@ def test_the_lines_of_a_history_show_the_violation_in_the_last_one(faulty: str) 
     assert said[-1] == f"violated: {told.summary}. {statement(invariant)}"
     assert told.summary.startswith(f"{invariant}: ")
     assert any(letter.isdigit() for letter in told.summary.removeprefix(invariant)), "with the figures"
-    assert len(told.lines) <= 25, "without what does not matter"
+    assert len(told.lines) <= 25
     assert told.lines[told.beginning - 1].startswith("replay(globals(), ")
     assert told.lines[-1] == "check()"
     shown = telling.text(told, Path("out") / "failures")

@@ -36,10 +36,10 @@ from verification.campaigns.suite import CONTRACTS, Suite, Unsound, collect
 from verification.campaigns.workers import Ended, Pool, silence
 from verification.harness import counters, presets
 from verification.harness.lockstep import Lockstep
-from verification.harness.pasting import pasted
 from verification.invariants import ROOT
 from verification.measurements import document, file_of, write
 from verification.mutation.compiler import compilation, install, parse_ahead
+from verification.pasting import pasted
 from wattproof.cli.arguments import place
 from wattproof.cli.ending import guarded
 from wattproof.market import deployment

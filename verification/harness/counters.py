@@ -117,7 +117,8 @@ class Violated(AssertionError):
     def __init__(self, invariant: str, details: dict[str, Any], figures: str = "") -> None:
         self.invariant, self.figures = invariant, figures
         self.details = {name: repr(value) for name, value in details.items()}
-        shown = "".join(f"\n    {name} = {value!r}" for name, value in details.items())
+        shown = f"\n    violated: {figures}" if figures else ""
+        shown += "".join(f"\n    {name} = {value!r}" for name, value in details.items())
         super().__init__(f"{invariant}: {statement(invariant)}{shown}")
 
 

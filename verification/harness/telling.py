@@ -170,7 +170,7 @@ def text(told: Told, folder: Path) -> str:
     """
     failure, parts = told.failure, []
     if isinstance(failure, counters.Violated):
-        names = {} if told.scene is None else told.scene.names
+        names = {} if counters.harness is None else counters.harness.names
         details = [f"    {name} = {named(value, names)}" for name, value in failure.details.items()]
         parts.append("\n".join([f"violated: {told.summary}", statement(failure.invariant), *details, _place(failure)]))
     if told.lines:

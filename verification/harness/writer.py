@@ -7,7 +7,7 @@ import enum
 import sys
 from typing import Any
 
-from verification.harness.symbolic import SEALED
+from verification.harness.symbolic import SALTS, SEALED
 from verification.harness.trace import Scene
 
 
@@ -88,6 +88,9 @@ class Writer:
         return repr(str(value))
 
     def _bytes(self, value: bytes) -> str:
+        if value in SALTS:
+            self.use("verification.harness.symbolic", "salt_of")
+            return f"salt_of{SALTS[value]!r}"
         if value in SEALED and self.scene is not None and SEALED[value][1] == self.scene.market:
             self.use("verification.harness.symbolic", "seal_bytes")
             return f"seal_bytes({self.source(SEALED[value])})"

@@ -22,8 +22,8 @@ _HEAD = '''"""{title}
 Saved by `wattproof verify`. It makes the history once more, with the checks that failed, and says what holds or by how
 much it is violated; nothing is drawn. From the root of a clone:
 
-    python -m pytest {name}
-    WATTPROOF_CONTRACTS=/other/contracts python -m pytest {name}
+    python -m pytest -p verification.plugin {name}
+    WATTPROOF_CONTRACTS=/other/contracts python -m pytest -p verification.plugin {name}
 """
 
 {imports}
@@ -63,7 +63,18 @@ def fails(tree: Path, path: Path, invariant: str | None, contracts: Path | None 
     environment = surroundings() | {"PYTHONPATH": str(tree)}
     if contracts is not None:
         environment["WATTPROOF_CONTRACTS"] = str(contracts)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-x", str(path.resolve())]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "verification.plugin",
+        "-p",
+        "no:cacheprovider",
+        "-x",
+        str(path.resolve()),
+    ]
     try:
         done = subprocess.run(
             command,

@@ -12,6 +12,8 @@ import boa
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+from verification import session
+
 
 def pasted(lines: Sequence[str], names: Mapping[str, Any] | None = None) -> list[str]:
     """What a new shell of IPython prints when these lines are pasted into it.
@@ -30,6 +32,7 @@ def pasted(lines: Sequence[str], names: Mapping[str, Any] | None = None) -> list
             result = shell.run_cell("\n".join(lines))
         result.raise_error()
     finally:
+        session.leave()
         sys.modules["__main__"] = main  # The shell has put its own there.
         boa.set_env(env)
     return printed.getvalue().splitlines()
