@@ -355,7 +355,8 @@ def _leave_snapshot() -> None:
     with _LEAVING:
         _LEFT[0] = time.monotonic()
         if folder and Path(folder).is_dir():
-            at = {"valid": counters.examples, "elapsed": round(time.monotonic() - _BEGAN[0], 1)}
+            since = counters.drawing if counters.examples else _BEGAN[0]
+            at = {"valid": counters.examples, "elapsed": round(time.monotonic() - since, 1)}
             _write(Path(folder, f"{os.getpid()}.json"), counters.snapshot() | {"at": at})
 
 

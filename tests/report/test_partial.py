@@ -59,7 +59,7 @@ def test_every_form_says_that_it_is_a_part(part: tuple[int, dict[str, Any], str]
     told = part[1]
     said = f"2 of {len(told['invariants'])} invariants"
     html = page.render(told, document.dumped(told)[1])
-    assert "<h1>Partial: Held</h1>" in html and said in html
+    assert "<h1>Partial: held</h1>" in html and said in html
     assert text.render(told).count(said) and "# Wattproof: partial, held" in text.render(told)
     root = ElementTree.fromstring(junit.render(told).partition("?>")[2])
     (named_part,) = [one for one in root.iter("property") if one.get("name") == "partial"]

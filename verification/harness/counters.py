@@ -75,6 +75,9 @@ example: dict[str, Any] = {}
 examples = 0
 """How many histories, or calls with drawn arguments, the test that is running has made so far."""
 
+drawing = 0.0
+"""When it made the first of them, by `time.monotonic()`: before, it may have played its presets."""
+
 current = ""
 """The test that is running, empty between tests."""
 
@@ -249,7 +252,9 @@ def begin(test: str) -> None:
 
 def begin_example() -> None:
     """A history begins, or a call with drawn arguments."""
-    global examples
+    global examples, drawing
+    if not examples:
+        drawing = time.monotonic()
     examples += 1
 
 

@@ -13,7 +13,7 @@ SOON = 5
 
 @dataclass(frozen=True)
 class Running:
-    """A test under way: how many histories, or calls with drawn arguments, it has made, and for how many seconds."""
+    """A test under way: how many histories, or calls with drawn arguments, it has begun, and for how many seconds."""
 
     test: str
     made: int
@@ -39,7 +39,7 @@ def left(planned: Mapping[str, int], ended: Mapping[str, float], running: Iterab
     for test, seconds in ended.items():
         paces.add(test, planned.get(test, 0), seconds)
     for one in at.values():
-        if one.made > 1:  # The first may have waited for what all share.
+        if one.made > 1:  # Not one is whole before.
             paces.add(one.test, min(one.made, planned[one.test]), one.elapsed)
     waits = []
     for test, examples in planned.items():
