@@ -124,7 +124,7 @@ def banner(offered: dict[str, Any]) -> str:
         [
             f"A market is open: SBP {sbp}, SSP {ssp}, service fee {fee}, half-hours.",
             f"Households: {', '.join(listed)}. Also: market, token, owner, supplier, households, clock, tariff.",
-            "A household has quote, invalidate, bid, reveal, buy, position, account, deposit, withdraw and meter.read;",
+            "A household has quote, invalidate, bid, reveal, buy, position, account, bill, deposit, withdraw and meter.read;",
             f"owner.settle() settles all; `{seller}.bid?` explains. Energy in kWh, money in pence.",
             f'Try: {seller}.quote(kwh=2, price=9), then {buyer}.bid(1, kwh=1.5, price=11), clock.to("REVEALING"), ...',
         ]
