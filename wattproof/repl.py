@@ -23,7 +23,7 @@ from typing import Any
 
 import boa
 
-from wattproof.market import units
+from wattproof.market.units import Display
 from wattproof.play import completion
 from wattproof.play.market import Market
 from wattproof.play.people import Household
@@ -74,13 +74,13 @@ def banner(offered: dict[str, Any]) -> str:
         listed.append(f"{len(words) - LISTED} more in `households`")
     seller, buyer = ("sunny", "cloudy") if {"sunny", "cloudy"} <= words.keys() else [*words, "somebody", "another"][:2]
     tariff = offered["tariff"]
-    sbp, ssp, fee = map(units.format_price, (tariff.sbp, tariff.ssp, tariff.service_fee))
+    sbp, ssp, fee = map(Display.of(tariff.ssp).price, (tariff.sbp, tariff.ssp, tariff.service_fee))
     return "\n".join(
         [
             f"A market is open: SBP {sbp}, SSP {ssp}, service fee {fee}, half-hours.",
             f"Households: {', '.join(listed)}. Also: market, token, owner, supplier, households, clock, tariff.",
-            "A household has quote, invalidate, bid, reveal, buy, position, account, deposit, withdraw and meter.read;",
-            f"owner.settle() settles all; `{seller}.bid?` explains. Energy in kWh, money in pence.",
+            "A household has quote, invalidate, bid, reveal, buy, position, account, bill, deposit, withdraw and",
+            f"meter.read; owner.settle() settles all; `{seller}.bid?` explains. Energy in kWh, money in pence.",
             f'Try: {seller}.quote(kwh=2, price=9), then {buyer}.bid(1, kwh=1.5, price=11), clock.to("REVEALING"), ...',
         ]
     )

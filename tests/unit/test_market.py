@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import json
 import subprocess
@@ -12,6 +13,9 @@ from typing import Any
 
 import boa
 import pytest
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 import wattproof
 from tests.support.notebooks import code_cells, outputs
@@ -20,7 +24,7 @@ from wattproof.market.units import Display
 from wattproof.play.completion import offered
 from wattproof.play.shown import Rows, Show, Told
 from wattproof.repl import misspelt
-from wattproof.terms.model import QuoteStatus
+from wattproof.terms.model import QuoteStatus, QuoteView
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "market.ipynb"
 
@@ -66,7 +70,7 @@ def test_names_stand_for_addresses_however_deep(market: Market) -> None:
     period = market.clock.next_quotable()
     market.clock.to("METERING", period)
     meter = market["sunny"].meter
-    signature = meter.sign_reading(market, market["sunny"], period, 100, 0)
+    signature = meter.sign_reading(market, "sunny", period, 100, 0)
     assert market.submit_readings(period, [("sunny", 100, 0, signature)]) == 1
     market.clock.to("SETTLING", period)
     assert market.settle_accounts(period, ["sunny", "cloudy"], sender="owner") == 1
@@ -126,6 +130,7 @@ def test_a_notebook_shows_one_line_for_whatever_is_not_done(market: Market) -> N
     assert shown_in_a_notebook(lambda: clock.to("LUNCH")).startswith("not done: there is no phase 'LUNCH'")
     assert shown_in_a_notebook(lambda: market.account("suny")) == "not done: nobody is called 'suny': is it sunny?"
     assert shown_in_a_notebook(lambda: market["suny"]) == "not done: nobody is called 'suny': is it sunny?"
+    assert shown_in_a_notebook(lambda: market.sunny) == 'not done: people are found by their names: market["sunny"]'
     assert shown_in_a_notebook(lambda: sunny.reveal(2)) == "not done: sunny has sealed no bid on quote 2"
     assert shown_in_a_notebook(lambda: market.quote(-1)).startswith("not done: -1 is no whole number")
     assert shown_in_a_notebook(lambda: setattr(clock, "now", "x")).startswith("not done: a second must be a whole")
@@ -177,6 +182,7 @@ def test_display_is_short_where_it_can_be() -> None:
     assert display.money(0) == "0.00 p"
     assert display.price(9 * 10**13) == "9.00 p/kWh"
     assert Display(True).money(1) == "1 base unit"
+    assert Display(True).energy(Told(7, "seven")) == "7 Wh"
 
 
 @pytest.mark.parametrize(("ssp", "counted"), [(18, True), (18 * 10**13, False), (10**10, False), (10**10 - 1, True)])
@@ -200,6 +206,7 @@ def test_times_and_amounts_stay_numbers(market: Market) -> None:
     assert repr(quote.price) == "9.00 p/kWh (90000000000000)"
     assert repr(market.clock.current()) == repr(quote.period)
     assert quote.period + 1 == 867264 and isinstance(quote.period, Told)
+    assert repr(copy.deepcopy(quote.price)) == repr(quote.price)
     assert repr(market.remaining(1)) == "0.000 kWh (0)"
     assert repr(market.token.balanceOf(market.address)) == f"110000.00 p ({11 * 10**20})"
 
@@ -293,6 +300,16 @@ def test_the_example_notebook_runs_and_shows_what_stands_in_it() -> None:
 )
 def test_the_tab_key_offers_phases_people_and_fields(market: Market, line: str, typed: str, words: list[str]) -> None:
     assert offered(line, {"market": market, "clock": market.clock, "sunny": market["sunny"]}) == (typed, words)
+
+
+def test_the_extension_serves_a_shell_once(market: Market) -> None:
+    shell = InteractiveShell(user_ns={"market": market}, config=Config({"HistoryManager": {"enabled": False}}))
+    for _ in range(2):
+        wattproof.load_ipython_extension(shell)
+    with provisionalcompleter():
+        found = [completion.text for completion in shell.Completer.completions("market.quote(1).", 16)]
+    assert sorted(found) == sorted(QuoteView._fields)
+    assert len(shell.Completer.custom_matchers) == 1
 
 
 @pytest.mark.parametrize("line", ["", "print(", 'open("', "x.y", '"sunny'])

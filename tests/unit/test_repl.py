@@ -227,7 +227,7 @@ ODD: list[tuple[str, str]] = [
         "sunny.meter.read(exported=1, period='x')",
         "a period must be a whole number, 0 or more and below 2**256, not 'x'",
     ),
-    ("sunny.meter.sign_reading(market, 'bob', 1, 2, 3)", "user 'bob' is no address"),
+    ("sunny.meter.sign_reading(market, 'bob', 1, 2, 3)", "nobody is called 'bob': name a household, or write 0x"),
     ("sunny.meter.sign_reading('bob', sunny, 1, 2, 3)", "market 'bob' is no address"),
 ]
 

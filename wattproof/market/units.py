@@ -88,7 +88,7 @@ class Display:
 
     def energy(self, wh: int) -> str:
         """An amount in Wh: "1.234 kWh", or "1234 Wh"."""
-        return f"{wh} Wh" if self.counted else format_energy(wh)
+        return f"{int(wh)} Wh" if self.counted else format_energy(wh)
 
 
 def exactly(value: int, scale: int) -> str:
@@ -100,7 +100,8 @@ def exactly(value: int, scale: int) -> str:
 
 
 def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if abs(number) == 1 else f"{number} {what}s"
+    # A number that shows itself otherwise, as those of a market to play with, is written as a number here.
+    return f"{int(number)} {what}" if abs(number) == 1 else f"{int(number)} {what}s"
 
 
 def fixed(value: int, scale: int, decimals: int) -> str:

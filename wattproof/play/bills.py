@@ -1,4 +1,7 @@
-"""Bills of a market to play with, computed from the events of the calls that were made."""
+"""Bills of a market to play with, computed from the events of the calls that were made of it by its people's names.
+
+Calls that titanoboa took back, as `boa.env.anchor()` does, still count.
+"""
 
 from __future__ import annotations
 

@@ -50,8 +50,11 @@ def offered(line: str, names: Mapping[str, Any]) -> tuple[str, list[str]] | None
 
 
 def install(shell: Any) -> None:
-    """Lets the tab key of an IPython shell offer them."""
+    """Lets the tab key of an IPython shell offer them; once, however often it is asked to."""
     from IPython.core.completer import SimpleCompletion, context_matcher
+
+    if any(matcher.__name__ == "wattproof_matcher" for matcher in shell.Completer.custom_matchers):
+        return
 
     @context_matcher()
     def wattproof_matcher(context: Any) -> Any:

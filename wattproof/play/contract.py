@@ -42,6 +42,8 @@ class Contract:
         except AttributeError:
             if name.startswith("_"):
                 raise
+            if name in self.people():
+                raise AttributeError(f'people are found by their names: market["{name}"]') from None
             raise no_such(self._contract.contract_name, name, dir(self)) from None
         return Call(attribute, self._contract, self._session) if _is_call(name, attribute) else attribute
 

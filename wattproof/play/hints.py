@@ -6,15 +6,10 @@ Every reason that a call can be refused for (annex A of the terms) has a sentenc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
 
-from wattproof.market.clock import Clock
-from wattproof.market.deployment import Deployment
-from wattproof.market.tariff import MAX_MONEY, Tariff
-from wattproof.market.units import Display
-from wattproof.play.shown import Show
+from wattproof.market.tariff import MAX_MONEY
+from wattproof.play.refusal import Refusal
 from wattproof.terms.model import (
     CAPACITY_BOUND,
     HORIZON,
@@ -27,73 +22,6 @@ from wattproof.terms.model import (
     Phase,
     QuoteStatus,
 )
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """A call that was refused: the entry point, its arguments by name, and who made it."""
-
-    function: str
-    arguments: Mapping[str, Any]
-    sender: str
-    deployment: Deployment
-    clock: Clock
-    show: Show
-
-    @property
-    def market(self) -> Any:
-        """The contract, which answers the views."""
-        return self.deployment.market
-
-    @property
-    def tariff(self) -> Tariff:
-        """The frame of the market."""
-        return self.deployment.tariff
-
-    @property
-    def display(self) -> Display:
-        """How the market's amounts are written."""
-        return self.show.display
-
-    @property
-    def quote_id(self) -> int:
-        """The number of the quote that the call is about."""
-        return self.arguments["quote_id"]
-
-    @property
-    def quote(self) -> Any:
-        """The quote that the call is about."""
-        return self.market.quote(self.quote_id)
-
-    @property
-    def period(self) -> int:
-        """The delivery period that the call is about."""
-        period = self.arguments.get("period")
-        return self.quote.period if period is None else period
-
-    @property
-    def user(self) -> str:
-        """Whom the call is about: somebody whom it names, or else who made it."""
-        return self.arguments.get("user", self.sender)
-
-    @property
-    def account(self) -> Any:
-        """The account of who made the call."""
-        return self.market.account(self.sender)
-
-    def named(self, address: Any) -> str:
-        """What somebody is called."""
-        return self.show.name(str(address))
-
-    @property
-    def caller(self) -> str:
-        """What who made the call is called."""
-        return self.named(self.sender)
-
-    @property
-    def known(self) -> bool:
-        """Whether who made the call has a name here."""
-        return str(self.sender) in self.show.names
 
 
 def hint(reason: str, refusal: Refusal) -> str | None:

@@ -44,6 +44,16 @@ class BoundMeter(Meter):
         super().__init__(seed)
         self._user, self._session = user, session
 
+    def sign_pairing(self, market: Any, user: str, profile: bytes, chain_id: int | None = None) -> bytes:
+        """Signs that it belongs to a user, by name or address, in a market. Raises as `Meter.sign_pairing` does."""
+        return super().sign_pairing(market, self._session.address(user), profile, chain_id)
+
+    def sign_reading(
+        self, market: Any, user: str, period: int, exported: int, imported: int, chain_id: int | None = None
+    ) -> bytes:
+        """Signs a reading in Wh of a user, by name or address. Raises as `Meter.sign_reading` does."""
+        return super().sign_reading(market, self._session.address(user), period, exported, imported, chain_id)
+
     def read(self, exported: Number = 0, imported: Number = 0, period: int | None = None) -> None:
         """Signs and submits a reading: what was exported and imported in the period, in kWh. It is final, so ValueError
         for more than the connection carries."""

@@ -12,7 +12,7 @@ from wattproof.market.deployment import Tariff, deploy
 from wattproof.market.units import Display
 from wattproof.play.clock import MarketClock
 from wattproof.play.contract import Contract
-from wattproof.play.hints import Refusal
+from wattproof.play.refusal import Refusal
 from wattproof.play.shown import PLACE, Show
 from wattproof.play.slips import meant, reason_of
 from wattproof.simulation.accounting import Event

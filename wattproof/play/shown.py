@@ -46,6 +46,9 @@ class Told(int):
         told.text = text
         return told
 
+    def __getnewargs__(self) -> tuple[int, str]:  # type: ignore[override]
+        return int(self), self.text  # what a copy is made of
+
     def __repr__(self) -> str:
         return self.text
 

@@ -19,7 +19,7 @@ from wattproof.evm import network
 from wattproof.evm.rpc import NodeUnusable, RpcError
 
 if TYPE_CHECKING:
-    from wattproof.play.hints import Refusal
+    from wattproof.play.refusal import Refusal
 
 _PACKAGE = Path(__file__).parents[1]
 
