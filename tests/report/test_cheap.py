@@ -42,7 +42,7 @@ def _said(campaign: Campaign) -> str:
 
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     said = _said(Campaign(tmp_path, plan()))
-    assert said == "the quick profile leaves out: proofs, gas, in this process, a sample of mutants\n"
+    assert said == "the quick profile leaves out: proofs, gas (in this process), a sample of mutants\n"
 
 
 def test_a_whole_run_measures_and_says_how_each_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +57,7 @@ def test_a_whole_run_measures_and_says_how_each_ends(tmp_path: Path, monkeypatch
     monkeypatch.delenv("WATTPROOF_CONTRACTS", raising=False)
     said = _said(Campaign(tmp_path, plan(profile="ci")))
     assert "proofs: done after 0 s" in said
-    assert "gas, in this process: left out, exit code 2" in said
+    assert "gas (in this process): left out, exit code 2" in said
     assert {command[3] for command in commands} == {"prove", "gas", "mutate"}
     assert all(command[-1].startswith(str(tmp_path / "measured")) for command in commands)
 
@@ -65,7 +65,7 @@ def test_a_whole_run_measures_and_says_how_each_ends(tmp_path: Path, monkeypatch
 def test_what_takes_too_long_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cheap, "running", lambda *_, **__: contextlib.nullcontext(SimpleNamespace(poll=lambda: None)))
     monkeypatch.setattr(cheap, "LONGEST", 0)
-    assert "left out after 0 s: proofs, gas" in _said(Campaign(tmp_path, plan(profile="ci")))
+    assert "left out after 0 s: proofs, gas (in" in _said(Campaign(tmp_path, plan(profile="ci")))
 
 
 def test_mutants_are_made_of_the_checkouts_contracts_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

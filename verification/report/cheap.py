@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 }
 """By part the command that measures it, or a sample of it."""
 
-TITLES = {"symbolic": "proofs", "gas": "gas, in this process", "mutation": "a sample of mutants"}
+TITLES = {"symbolic": "proofs", "gas": "gas (in this process)", "mutation": "a sample of mutants"}
 
 
 def left_out(campaign: Campaign) -> str:

@@ -70,7 +70,7 @@ def _mutation(told: dict[str, Any]) -> str:
         return _absent(part)
     killed, of = told["mutants"]["killed"], told["mutants"]["of"]
     percent = f" ({1000 * killed // of / 10:.1f} %)" if of else ""
-    return f"{number(killed)} of {number(of)} mutants killed{percent}"
+    return f"{number(killed)} of {number(of)} mutants killed{percent}{', a sample' if part['sample'] else ''}"
 
 
 def _edges(told: dict[str, Any]) -> str:
