@@ -102,7 +102,7 @@ def test_on_the_right_contract_the_last_line_says_that_it_holds() -> None:
     lines = [
         "from tests.properties.test_settlement import Settlement",
         "from verification.session import replay",
-        'replay(globals(), Settlement, "C3-FEE-1", preset="fresh")',
+        'replay(globals(), Settlement, "C3-PAY-1", preset="fresh")',
         *['perform("everybody", 3, 100, False, 6, sender="everybody")'] * 2,
         "market.settle_quote(9, sender=sunny)",
         "print(market.quote(1).sold > 0)",
@@ -111,4 +111,4 @@ def test_on_the_right_contract_the_last_line_says_that_it_holds() -> None:
     refused, sold, holds = pasted(lines)
     assert refused == "refused: quotes: unknown quote"
     assert sold == "True"
-    assert holds.startswith("holds: C3-FEE-1, checked ")
+    assert holds.startswith("holds: C3-PAY-1, checked ")
