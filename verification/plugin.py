@@ -407,7 +407,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """Prints what was checked and how often, and what was reached too rarely."""
     for line in replay.held:
         terminalreporter.line(line)
-    if terminalreporter.stats.get("failed") or terminalreporter.stats.get("error"):
+    if replay.held or terminalreporter.stats.get("failed") or terminalreporter.stats.get("error"):
         return  # What failed is told last; what a run counted says little where histories ended early.
     total = config.stash.get(_TOTAL, None)
     if total and total["tallies"].get("histories"):
