@@ -25,11 +25,9 @@ from verification.harness.symbolic import Signed, salt_of
 from verification.invariants import statement
 from wattproof.evm.engine import available
 from wattproof.market.deployment import Deployment
-from wattproof.market.units import Display
 from wattproof.play.clock import MarketClock
 from wattproof.play.contract import Contract
 from wattproof.play.session import Session
-from wattproof.play.shown import Show
 
 
 class Judge:
@@ -88,6 +86,8 @@ class _Market(Contract):
     """A market whose calls a machine makes, and judges."""
 
     def __getattr__(self, name: str) -> Any:
+        if name in ("_contract", "_session"):  # Not there yet, as while it is copied.
+            raise AttributeError(name)
         history: Any = self._session
         function = history.state.lockstep.interface.functions.get(name)
         if function is None or function.is_view:
@@ -111,8 +111,6 @@ class WatchedHistory(Session):
         self.deployment = Deployment(
             lockstep.market, lockstep.token, people["owner"], people["supplier"], lockstep.tariff
         )
-        self.history = []
-        self.show = Show(Display.of(lockstep.tariff.ssp), self.names, lockstep.tariff.period_length)
         self.clock = _Clock(lockstep.market, self)
         self.market = _Market(lockstep.market, self)
 
