@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "symbolic": ("prove",),
     "gas": ("gas", "--in-process"),
     "mutation": (
-        *("mutate", "--sample", "8", "--budget", "45s", "--effort", "look", "--no-unit"),
+        *("mutate", "--sample", "8", "--budget", "60s", "--effort", "look", "--no-unit"),
         *("--check", "tests/properties/test_terms.py::TestTerms", "--record", "mutation.jsonl"),
     ),
 }

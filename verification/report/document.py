@@ -179,8 +179,8 @@ def _invariants(
                 "premise_false": counts["vacuous"].get(row.id, 0),
                 "violated": violated[row.id],
                 "by_test": dict(sorted(by_test[row.id].items())),
-                "mutants": killed and killed.get(row.id, {"killed": 0, "alone": 0}),
-                "faults": caught and caught.get(row.id, []),
+                "mutants": _of(row.id, killed, {"killed": 0, "alone": 0}),
+                "faults": _of(row.id, caught, []),
                 "assumptions": [n for n, said in enumerate(claims.assumptions, 1) if rests_on(said, row)],
                 "residual": [
                     f"{kind} {number}"
@@ -192,6 +192,11 @@ def _invariants(
             }
         )
     return found
+
+
+def _of(invariant: str, measured: dict[str, Any] | None, nothing: Any) -> Any:
+    """What was measured of an invariant, `nothing` where that is nothing; None where it was not measured at all."""
+    return None if measured is None else measured.get(invariant, nothing)
 
 
 def _is(reference: str, plan: dict[str, Any]) -> bool:

@@ -49,7 +49,7 @@ def gather(tree: Path, runtime: str, own: Path | None = None) -> dict[str, Part]
     for name, part in found.items():
         if own is not None and part.state != "present" and (own / f"{name}.json").is_file():
             mine = _part(own, name, Path(f"{name}.json"), part.command, runtime)
-            if mine.state == "present":
+            if mine.state == "present" and mine.content["figures"].get("tried") != 0:  # Its time may have been up.
                 found[name] = replace(mine, note=f"measured by this run{_sampled(mine)}")
     return found
 
