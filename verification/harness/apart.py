@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import json
 import multiprocessing
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -59,6 +61,8 @@ def apart(act: Callable[[Callable[[Any], None]], None], seconds: float, scratch:
 
 
 def _perform(act: Callable[[Callable[[Any], None]], None], scratch: Path) -> None:
+    faulthandler.disable()  # What is tried may crash a hundred times.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     nothing = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):  # A stream that is none has nothing to lose.

@@ -35,13 +35,23 @@ LONGEST = 30.0
 
 
 class Crashed(Exception):
-    """A process ended where it should not have. `ended` is how, where it was seen; None where it was not."""
+    """A process ended where it should not have.
 
-    def __init__(self, ended: Ended | None, seen: Seen | None = None) -> None:
-        call = f" in {seen.calls[-1]}" if seen and seen.calls else ""
-        self.how = f"{ended.how}{call}" if ended else ""
-        super().__init__(f"{CRASHED}; made again, it ended with {self.how}" if ended else CRASHED)
+    Args:
+        ended: how the process ended in which that was done again; None where it was not, or not yet.
+        seen: what was seen of that.
+    """
+
+    def __init__(self, ended: Ended | None = None, seen: Seen | None = None) -> None:
         self.story: list[str] = seen.calls if seen else []
+        self.how = ""
+        said = CRASHED
+        if ended is not None and not ended.crashed:
+            said += "; made again, it did not" if ended.whole else "; made again, it took too long"
+        elif ended is not None:
+            self.how = ended.how + (f" in {self.story[-1]}" if self.story else "")
+            said += f"; made again, it ended with {self.how}"
+        super().__init__(said)
 
 
 # ---- what a process says of the history that it makes ---------------------------------------------------------
@@ -161,7 +171,7 @@ class Teller:
             elif arguments is not None and not left.lost:
                 self.of_function(arguments)
             else:
-                self.write(Told(Crashed(None), why=left.lost or "it had made no step yet"))
+                self.write(Told(Crashed(), why=left.lost or "it had made no step yet"))
 
     def write(self, told: Told, found: Seen | None = None) -> None:
         """Writes what is told of the test."""
@@ -179,23 +189,21 @@ class Teller:
 
     def of_preset(self, name: str) -> None:
         """A preset, as it was played."""
-        failure = presets.failures[name] = Crashed(None)  # type: ignore[assignment]
+        failure = presets.failures[name] = Crashed()  # type: ignore[assignment]
         self.write(telling.of_preset(name, failure))
         ended = self.run(lambda watch: replay.preset_played(name))
-        if ended.crashed:
-            found = seen(ended)
-            failure = presets.failures[name] = Crashed(ended, found)  # type: ignore[assignment]
-            self.write(telling.of_preset(name, failure), found)
+        found = seen(ended)
+        failure = presets.failures[name] = Crashed(ended, found)  # type: ignore[assignment]
+        self.write(telling.of_preset(name, failure), found)
 
     def of_function(self, arguments: dict[str, Any]) -> None:
         """A function, with its arguments."""
-        self.write(telling.of_function(self.subject.function, arguments, Crashed(None)))
+        self.write(telling.of_function(self.subject.function, arguments, Crashed()))
         test = _named(*self.subject.function)
         presets.prepare(sys.modules[test.__module__])
         ended = self.run(lambda watch: replay.called(None, test, arguments))
-        if ended.crashed:
-            found = seen(ended)
-            self.write(telling.of_function(self.subject.function, arguments, Crashed(ended, found)), found)
+        found = seen(ended)
+        self.write(telling.of_function(self.subject.function, arguments, Crashed(ended, found)), found)
 
     def of_machine(self, machine: type, left: Left) -> None:
         """A history, by calls alone where these end the process as well, without those that do not matter."""
@@ -208,7 +216,7 @@ class Teller:
         (own,) = moves.candidates(machine, steps, [], None)
         if lockstep is not None:
             counters.harness = lockstep
-        self.tell_history(own, [None] * len(own.moves), Crashed(None), Seen())
+        self.tell_history(own, [None] * len(own.moves), Crashed(), Seen())
         ended = self.run(lambda watch: moves.play(own, None, watch))
         found = seen(ended)
         trace = self._trace(found)
@@ -216,7 +224,7 @@ class Teller:
         told = list(moves.candidates(machine, steps, begun + found.starts, trace))
         if not ended.crashed:  # It may have been killed for want of memory: what it did is told all the same.
             refusals = found.refusals if trace is None else _refusals(trace)
-            self.tell_history(told[0], refusals, Crashed(None), found)
+            self.tell_history(told[0], refusals, Crashed(ended, found), found)
             return
         self.tell_history(own, found.refusals, Crashed(ended, found), found)
         shorter = moves.shortest(

@@ -180,9 +180,10 @@ class Left:
 
 def read(file: Path, lockstep: Any = None) -> Left:
     """Reads a journal. `lockstep`: the market on which its history has begun; without one, steps lack addresses."""
-    left, reader = Left(), _Reader(io.BytesIO(file.read_bytes()))
-    reader.lockstep = lockstep
+    left, records = Left(), io.BytesIO(file.read_bytes())
     while True:
+        reader = _Reader(records)  # Each record is a pickle by itself, with a memory of its own.
+        reader.lockstep = lockstep
         try:
             kind, what = reader.load()
         except (EOFError, pickle.UnpicklingError):  # The last record may be cut short.

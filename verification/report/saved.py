@@ -94,8 +94,13 @@ def fails(
         )
     except subprocess.TimeoutExpired:
         return None
+    return shown(done.returncode, done.stdout, invariant, crashes)
+
+
+def shown(code: int, text: str, invariant: str | None, crashes: bool) -> bool | None:
+    """The same by the exit code and the output of pytest."""
     if crashes:
-        return not _CLOSING.search(done.stdout) or {0: False}.get(done.returncode)
-    if done.returncode == 1 and invariant is not None and f"violated: {invariant}" not in done.stdout:
+        return not _CLOSING.search(text) or {0: False}.get(code)
+    if code == 1 and invariant is not None and f"violated: {invariant}" not in text:
         return None
-    return {0: False, 1: True}.get(done.returncode)
+    return {0: False, 1: True}.get(code)
