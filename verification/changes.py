@@ -15,7 +15,9 @@ from verification.invariants import ID
 _PYTHON = ("tests", "verification", "wattproof")
 
 _EVERYTHING = ("pyproject.toml", "requirements.txt", "verification/pyproject.toml", "verification/plugin.py")
-"""Files on which every test depends, though none imports them."""
+"""Files on which every test depends, though none imports them; so do the parts of the plugin."""
+
+_PLUGINS = PurePosixPath("verification/plugins")
 
 _DOCUMENTS = "tests/test_traceability.py"
 """The tests that read the documents."""
@@ -95,7 +97,7 @@ class Sources:
         """Of changed files that nothing imports: what depends on them all the same."""
         for file in changed:
             path = PurePosixPath(file)
-            if file in _EVERYTHING:
+            if file in _EVERYTHING or path.parent == _PLUGINS:
                 yield from filter(self.is_test, self._files)
             elif path.suffix == ".md" and (path.parts[0] == "docs" or file == "invariants.md"):
                 yield _DOCUMENTS

@@ -19,7 +19,7 @@ from typing import Any
 from hypothesis.errors import UnsatisfiedAssumption
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from verification.harness import counters, presets
+from verification.harness import counters, journal, presets
 from verification.harness.choices import Choose, drawn
 from verification.harness.context import event
 from verification.harness.enabled_actions import EnabledActions, edges_ahead
@@ -66,6 +66,7 @@ def step(method: Callable[..., None]) -> Callable[..., None]:
         self.steps.append((method.__name__, arguments))
         lockstep = getattr(self, "lockstep", None)
         self.starts.append(0 if lockstep is None else len(lockstep.trace))
+        journal.step(len(self.steps), method.__name__, arguments, None if lockstep is None else lockstep.trace.scene)
         method(self, **arguments)
 
     return noted

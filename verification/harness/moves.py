@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
 
-from verification.harness import counters
+from verification.harness import counters, journal
 from verification.harness.trace import Call, Donation, Made, Moment, Trace
 from wattproof.market.abi import Interface
 
@@ -70,15 +70,16 @@ class Played(NamedTuple):
     refusals: list[str | None]
 
 
-def play(history: History, sought: str | None) -> Played:
+def play(history: History, sought: str | None, refusals: list[str | None] | None = None) -> Played:
     """Makes the moves, until one fails. Nothing of it is counted or stays.
 
     Args:
         sought: the invariant that it is about; what others do not hold is passed over. None: whatever fails.
+        refusals: a list for them that is there already, and empty.
     """
-    with counters.uncounted(), counters.seeking(sought):
+    refusals = [] if refusals is None else refusals
+    with counters.uncounted(), counters.seeking(sought), journal.paused():
         state: Any = history.machine()
-        refusals: list[str | None] = []
         try:
             if history.begin is not None:
                 state.begin(**history.begin)
@@ -158,17 +159,27 @@ Same = Callable[[BaseException], bool]
 """Whether something fails as the history did."""
 
 
+Player = Callable[[History, str | None], Played]
+"""What makes a history, as `play` does."""
+
+
 def shortest(
-    told: Iterable[History], same: Same, sought: str | None, market: Interface | None, most: int = MAX_TRIES
+    told: Iterable[History],
+    same: Same,
+    sought: str | None,
+    market: Interface | None,
+    most: int = MAX_TRIES,
+    player: Player = play,
 ) -> tuple[History, Played] | None:
     """The first way to tell a history that shows the failure again, without what does not matter to it.
 
     None where no way does.
     """
     for history in told:
-        found = play(history, sought)
+        found = player(history, sought)
         if found.failure is not None and same(found.failure):
             search = _Search(history._replace(moves=history.moves[: len(found.refusals)]), found, same, sought, most)
+            search.player = player
             search.leave_out(market)
             return search.history, search.found
     return None
@@ -179,6 +190,8 @@ class _Search:
 
     seconds = MAX_TOTAL
     """What is left for all failures of this process."""
+
+    player: Player = staticmethod(play)
 
     def __init__(self, history: History, found: Played, same: Same, sought: str | None, tries: int) -> None:
         self.history, self.found, self.same, self.sought, self.tries = history, found, same, sought, tries
@@ -205,7 +218,7 @@ class _Search:
         if self.tries <= 0 or time.monotonic() > self.until:
             return False
         self.tries -= 1
-        found = play(self.history._replace(moves=moves), self.sought)
+        found = self.player(self.history._replace(moves=moves), self.sought)
         if found.failure is None or not self.same(found.failure):
             return False
         self.history, self.found = self.history._replace(moves=moves[: len(found.refusals)]), found

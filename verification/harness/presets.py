@@ -13,7 +13,7 @@ from typing import Any
 import boa
 from boa.environment import Env
 
-from verification.harness import counters
+from verification.harness import counters, journal
 from verification.harness.lockstep import HOUSEHOLDS, Lockstep
 from verification.harness.trace import Remark
 from wattproof.evm.engine import make_env, roomy_env
@@ -51,7 +51,7 @@ def prepared(name: str) -> Lockstep:
         if env is boa.env and known == name:
             return lockstep
     try:
-        with counters.preset(name):
+        with counters.preset(name), journal.preset(name):
             lockstep = PRESETS[name]()
             lockstep.compare(everything=True)
     except AssertionError as failure:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -22,6 +23,47 @@ from verification.texts import bounded
 
 _ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,16}\b")
 """Where an object lies in memory, which is another place in every run."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A test, as far as what it leaves behind tells of it.
+
+    test        its ID of pytest
+    line        where it begins in its file, None where that is not known
+    function    its module and name
+    machine     the state machine behind it, None where there is none
+    arguments   of a property test that is a function: those that Hypothesis drew last, or those of its parameters;
+                None where it has others, which are not known
+    """
+
+    test: str
+    line: int | None
+    function: tuple[str, str]
+    machine: type | None
+    arguments: dict[str, Any] | None
+
+
+def subject_of(item: pytest.Item) -> Subject:
+    """A test as it is just now."""
+    file, line, _ = item.location
+    starts = line + 1 if line is not None and item.nodeid.startswith(f"{file}::") else None
+    return Subject(item.nodeid, starts, _function(item), machine_of(item), _arguments(item))
+
+
+def known_of(item: pytest.Item, engine: str) -> dict[str, Any]:
+    """The same as plain data, for the journal of a test that begins."""
+    subject = subject_of(item)
+    machine = subject.machine
+    names = None if machine is None else (machine.__module__, machine.__name__)
+    return {
+        "test": subject.test,
+        "line": subject.line,
+        "function": subject.function,
+        "machine": names,
+        "arguments": subject.arguments,
+        "engine": engine,
+    }
 
 
 def told_of(item: pytest.Item, failure: BaseException) -> Told:
@@ -41,8 +83,8 @@ def preset_of(failure: BaseException | None) -> str | None:
     return next((name for name, known in presets.failures.items() if known is failure), None)
 
 
-def keep(item: pytest.Item, when: str, told: Told | None, engine: str, text: str) -> dict[str, Any]:
-    """A failure of a test as JSON can hold it: `when` is setup, call or teardown, `text` what pytest says of it.
+def keep(subject: Subject, when: str, told: Told | None, engine: str, text: str) -> dict[str, Any]:
+    """A failure of a test as JSON can hold it: `when` is setup, call, teardown or crash, `text` what pytest says of it.
 
     `told` is None where nothing was raised, as by a test that was expected to fail and passed.
 
@@ -53,11 +95,10 @@ def keep(item: pytest.Item, when: str, told: Told | None, engine: str, text: str
     failure = None if told is None else told.failure
     trace = getattr(failure, "trace", None)
     error = (text.splitlines() or [""])[0] if told is None else _headline(told)
-    file, line, _ = item.location
     return {
         "invariant": getattr(failure, "invariant", None),
-        "test": item.nodeid,
-        "line": line + 1 if line is not None and item.nodeid.startswith(f"{file}::") else None,
+        "test": subject.test,
+        "line": subject.line,
         "when": when,
         "preset": preset_of(failure),
         "error": _ADDRESS.sub("at 0x…", error)[:1000],
@@ -66,7 +107,7 @@ def keep(item: pytest.Item, when: str, told: Told | None, engine: str, text: str
         "trace": trace.to_json() if trace else None,
         "repl": [] if told is None else told.lines,
         "beginning": 0 if told is None else told.beginning,
-        "replay": _replay(item, told, engine),
+        "replay": _replay(subject, told, engine),
     }
 
 
@@ -108,7 +149,7 @@ def _file(writer: Writer, kind: str, lines: list[str], why: str = "") -> dict[st
     return {"kind": kind, "why": why, "imports": imports, "lines": lines}
 
 
-def _replay(item: pytest.Item, told: Told | None, engine: str) -> dict[str, Any]:
+def _replay(subject: Subject, told: Told | None, engine: str) -> dict[str, Any]:
     invariant = None if told is None else told.invariant
     preset = None if told is None else preset_of(told.failure)
     if preset is not None:
@@ -118,14 +159,14 @@ def _replay(item: pytest.Item, told: Told | None, engine: str) -> dict[str, Any]
     try:
         if told is not None and told.history is not None:
             return _file(writer, "steps", _steps(told, writer, engine))
-        if told is not None and (arguments := _arguments(item)) is not None:
+        if told is not None and (arguments := subject.arguments) is not None:
             shown = "".join(f"    {name}={writer.source(value)},\n" for name, value in arguments.items())
-            test = writer.function(*_function(item))
+            test = writer.function(*subject.function)
             lines = f"replay.example(\n    {invariant!r},\n    {test},\n    {engine!r},\n{shown})".splitlines()
             return _file(writer, "arguments", lines)
     except Unwritable as problem:
         why = f"not written as steps or arguments: {str(problem)[:300]}"
-    return _file(Writer(None), "test", [f"replay.test({item.nodeid!r}, {engine!r})"], why)
+    return _file(Writer(None), "test", [f"replay.test({subject.test!r}, {engine!r})"], why)
 
 
 def _steps(told: Told, writer: Writer, engine: str) -> list[str]:

@@ -75,8 +75,8 @@ def accepted_and_refused(calls: Iterable[Mapping[str, int]]) -> tuple[int, int]:
     return total["accepted"], total.total() - total["accepted"]
 
 
-COUNTS = rf"collected|[0-9]+\.json|{PART}"
-"""The files in the folder of a run's counts, also after one that was killed: a regular expression for names."""
+COUNTS = rf"collected|[0-9]+\.(json|moves)|{PART}"
+"""The files in the folder of a run's counts and journals, also of one that was killed: a regular expression."""
 
 
 def read(folder: Path) -> list[dict[str, Any]]:

@@ -242,10 +242,11 @@ class Trace:
         return {
             "tariff": asdict(self.tariff),
             "beginning": self.beginning,
-            "entries": [self._entry(entry) for entry in self.entries],
+            "entries": [self.as_json(entry) for entry in self.entries],
         }
 
-    def _entry(self, entry: Entry) -> dict[str, Any]:
+    def as_json(self, entry: Entry) -> dict[str, Any]:
+        """An entry as JSON can hold it."""
         if isinstance(entry, Made):
             return {
                 "kind": "call",
@@ -260,3 +261,18 @@ class Trace:
             "kind": kind,
             **{name: self.scene.data(value) if name == "who" else value for name, value in entry._asdict().items()},
         }
+
+    @staticmethod
+    def of_json(data: Mapping[str, Any], scene: Scene, address: Callable[[str], str]) -> Trace:
+        """The trace that `to_json` told, in that scene; `address` says where somebody is. When calls were made and what
+        they answered is lost.
+        """
+
+        def entry(told: Mapping[str, Any]) -> Entry:
+            values = {name: scene.value(value, address) for name, value in told.items() if name != "kind"}
+            if told["kind"] == "call":
+                outcome = Outcome(values["accepted"], values["reason"])
+                return Made(0, values["function"], tuple(values["args"]), values["sender"], outcome)
+            return _KINDS[told["kind"]](**values)
+
+        return Trace(Tariff(**data["tariff"]), scene, [entry(told) for told in data["entries"]], data["beginning"])

@@ -6,14 +6,17 @@ with the model of the terms beside it.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import boa
 
+from verification.harness.apart import apart
 from verification.harness.lockstep import Lockstep
 from verification.harness.replay import playing
-from verification.harness.trace import Donation, Outcome
+from verification.harness.trace import Donation, Made, Outcome
 from wattproof.market.calls import Calls
 from wattproof.market.deployment import Tariff
 from wattproof.market.units import Display
@@ -21,6 +24,12 @@ from wattproof.play.shown import UNITS, Show
 
 MAX_TOLD = 400
 """Calls of the history proper that are told; of a longer one the last so many."""
+
+ENDED = "the process ended in this call, or after it"
+"""What is told of the call that a crash ended in: it is not made again, nor are the terms asked."""
+
+MAX_SECONDS = 120
+"""That a story may take which is told in a process of its own."""
 
 MONEY = ("balance", "reserved", "grid_account")
 """The fields of an account that are money: free, reserved, invoiced."""
@@ -48,6 +57,20 @@ def tell(trace: Mapping[str, Any] | None, engine_name: str) -> list[dict[str, An
         for entry in trace["entries"][trace["beginning"] :]:
             teller.play(entry)
         return _of_preset(preset) + teller.chapters[-MAX_TOLD:]
+
+
+def tell_apart(trace: Mapping[str, Any] | None, engine_name: str) -> list[dict[str, Any]]:
+    """The same in a process of its own, for a history that ended one. Raises RuntimeError where that ends, too."""
+    with tempfile.TemporaryDirectory(prefix="wattproof-story-") as scratch:
+        ended = apart(lambda say: say(tell(trace, engine_name)), MAX_SECONDS, Path(scratch, "said"))
+    match ended.said:
+        case [list(story)]:
+            return story
+        case [str(problem)]:
+            raise RuntimeError(problem)
+    raise RuntimeError(
+        f"made again, it ended its process once more, with {ended.how}" if ended.crashed else "time is up"
+    )
 
 
 def _of_preset(preset: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -82,6 +105,8 @@ class Teller:
                 lockstep.token.transfer(lockstep.target, entry["amount"], sender=giver)
                 lockstep.model.token.transfer(giver, lockstep.target, entry["amount"])
                 lockstep.trace.append(Donation(giver, entry["amount"]))
+            case "call" if entry.get("ended"):
+                self.ended(entry["function"], [self._value(arg) for arg in entry["args"]], entry["sender"]["who"])
             case "call":
                 self.call(entry["function"], [self._value(arg) for arg in entry["args"]], entry["sender"]["who"])
 
@@ -100,7 +125,6 @@ class Teller:
     def call(self, function: str, arguments: Sequence[Any], sender: str) -> None:
         """Makes a call of contract and terms, and keeps what came of both."""
         self.lockstep.address(sender)
-        names = self.lockstep.interface.functions[function].names
         people = list(self.lockstep.names)
         new = [address for address in people if address not in self.seen]
         before = self.seen | self.accounts(new)
@@ -109,6 +133,25 @@ class Teller:
         moved = [self._moved(address, before[address], after[address]) for address in people]
         happened, said = self._outcome(chain), self._outcome(terms)
         wrong = any(one["after"] != one["due"] for one in moved)
+        self._chapter(
+            function,
+            arguments,
+            sender,
+            terms=said,
+            contract=happened,
+            agree=said == happened and not wrong,
+            accounts=[one for one in moved if not one["before"] == one["after"] == one["due"]],
+        )
+
+    def ended(self, function: str, arguments: Sequence[Any], sender: str) -> None:
+        """Keeps a chapter of the call in which a process ended."""
+        lockstep = self.lockstep
+        made = Made(lockstep.now, function, tuple(arguments), lockstep.address(sender), Outcome(True))
+        lockstep.trace.append(made)
+        self._chapter(function, arguments, sender, terms="not asked", contract=ENDED, agree=False, accounts=[])
+
+    def _chapter(self, function: str, arguments: Sequence[Any], sender: str, **came_of_it: Any) -> None:
+        names = self.lockstep.interface.functions[function].names
         self.chapters.append(
             {
                 "line": str(self.lockstep.trace.last),
@@ -119,10 +162,7 @@ class Teller:
                 "arguments": [
                     f"{name}={self._argument(name, value)}" for name, value in zip(names, arguments, strict=True)
                 ],
-                "terms": said,
-                "contract": happened,
-                "agree": said == happened and not wrong,
-                "accounts": [one for one in moved if not one["before"] == one["after"] == one["due"]],
+                **came_of_it,
             }
         )
 

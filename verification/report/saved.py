@@ -55,10 +55,16 @@ def save(folder: Path, failure: dict[str, Any], statement: str | None) -> Path:
     return path
 
 
-def fails(tree: Path, path: Path, invariant: str | None, contracts: Path | None = None) -> bool | None:
+_CLOSING = re.compile(r"^=*\s*\d+ (passed|failed|error).* in [\d.]+s", re.MULTILINE)
+"""The last line of pytest, which is missing where its process crashed."""
+
+
+def fails(
+    tree: Path, path: Path, invariant: str | None, contracts: Path | None = None, crashes: bool = False
+) -> bool | None:
     """Whether a saved file fails on these contracts (None: those that were verified), and because of that invariant.
 
-    None where it fails otherwise, or cannot be run at all.
+    Where the failure `crashes` its process, that it does. None where it fails otherwise, or cannot be run at all.
     """
     environment = surroundings() | {"PYTHONPATH": str(tree)}
     if contracts is not None:
@@ -88,6 +94,13 @@ def fails(tree: Path, path: Path, invariant: str | None, contracts: Path | None 
         )
     except subprocess.TimeoutExpired:
         return None
-    if done.returncode == 1 and invariant is not None and f"violated: {invariant}" not in done.stdout:
+    return shown(done.returncode, done.stdout, invariant, crashes)
+
+
+def shown(code: int, text: str, invariant: str | None, crashes: bool) -> bool | None:
+    """The same by the exit code and the output of pytest."""
+    if crashes:
+        return not _CLOSING.search(text) or {0: False}.get(code)
+    if code == 1 and invariant is not None and f"violated: {invariant}" not in text:
         return None
-    return {0: False, 1: True}.get(done.returncode)
+    return {0: False, 1: True}.get(code)

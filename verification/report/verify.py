@@ -143,14 +143,17 @@ def _tell_failures(told: dict[str, Any], tree: Path, out: Path, console: Console
         for failure in told["failures"][:MAX_TRIED]:
             if failure["saved"]:
                 console.print(f"trying {failure['saved']} …")
-                failure["fails_here"] = saved.fails(tree, out / failure["saved"], failure["invariant"])
+                failure["fails_here"] = saved.fails(
+                    tree, out / failure["saved"], failure["invariant"], crashes=failure["when"] == "crash"
+                )
     except KeyboardInterrupt:
         console.print("interrupted: the failures that are left are told without a story, or were not tried again")
 
 
 def _tell(failure: dict[str, Any], trace: Any, engine: str) -> None:
     try:
-        failure["story"] = plain(counterexample.tell(trace, engine))
+        tell = counterexample.tell_apart if failure["when"] == "crash" else counterexample.tell
+        failure["story"] = plain(tell(trace, engine))
     except Exception as problem:  # The contract is at fault, and may do anything: the REPL's lines remain.
         failure["story_missing"] = plain(brief(problem, 500))
 

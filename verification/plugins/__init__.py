@@ -1,0 +1,1 @@
+"""The parts of `verification.plugin`, a concern each."""
