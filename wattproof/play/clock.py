@@ -30,6 +30,9 @@ class MarketClock(Clock):
 
     @now.setter
     def now(self, second: int) -> None:
+        before = super().now
+        if isinstance(second, int) and 0 <= second < before:
+            raise ValueError(f"that is {before - second} s ago; time runs one way, and a new Market() begins anew")
         Clock.now.fset(self, second)  # type: ignore[attr-defined]
 
     @property

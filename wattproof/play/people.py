@@ -100,6 +100,7 @@ class Party(str):
         """Buys credit for `pence` and deposits it."""
         amount = units.pence(exact(pence))
         give(self._session.deployment, str(self), amount, allowance=amount)
+        self._session.made(self._session.deployment.token)
         self._market.deposit(amount, sender=self)
 
     def withdraw(self, pence: Number | None = None) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from keyword import iskeyword
 from typing import Any
 
 from wattproof.market.clock import Clock
@@ -68,6 +70,11 @@ class Refusal:
     def named(self, address: Any) -> str:
         """What somebody is called."""
         return self.show.name(str(address))
+
+    def written(self, address: Any) -> str:
+        """Somebody as an argument that can be pasted: sunny, or "12 Elm Street"."""
+        name = self.named(address)
+        return name if name.isidentifier() and not iskeyword(name) else json.dumps(name, ensure_ascii=False)
 
     @property
     def caller(self) -> str:
