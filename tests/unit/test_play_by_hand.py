@@ -129,6 +129,30 @@ def test_prices_and_people_are_shown_wherever_they_are_answered(market: Market) 
     market.clear(market.quote(1).prosumer, sender=market.owner())
 
 
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (lambda market: market["sunny"].meter.reed(1), "not done: sunny's meter has no 'reed': is it read?"),
+        (lambda market: market.words("x"), "not done: 'x' is no list, as uint256[] is"),
+        (lambda market: market.settle_accounts(1, 5), "not done: 5 is no list, as address[] is"),
+        (
+            lambda market: market.token.mint(value=5, sender="sunny"),
+            "not done: sunny has 0 wei of ether, and value=5 was to be sent",
+        ),
+        (
+            lambda market: market.token.redeem(5, sender="sunny"),
+            "refused: erc20: burn amount exceeds balance (sunny holds 0.00 p outside the market)",
+        ),
+        (
+            lambda market: setattr(market.clock, "period", 4),
+            'not done: the period that runs is a matter of time: clock.to("DELIVERING", period) moves there',
+        ),
+    ],
+)
+def test_a_slip_is_one_line(market: Market, call: Any, line: str) -> None:
+    assert said(lambda: call(market)) == line
+
+
 # ---- other tariffs ---------------------------------------------------------------------
 
 

@@ -40,6 +40,10 @@ class MarketClock(Clock):
         """The delivery period that runs now."""
         return self._period(super().period)
 
+    @period.setter
+    def period(self, period: int) -> None:
+        raise ValueError('the period that runs is a matter of time: clock.to("DELIVERING", period) moves there')
+
     def current(self) -> int:
         """The period of the newest quote or, before the first one, the next that can be quoted."""
         count = self._market.quote_count()

@@ -110,6 +110,11 @@ class Call:
             raise ValueError(f"{self.__name__} takes no ether: leave value={options['value']!r} out")
         session = self._session
         who = boa.env.eoa if sender is None else session.address(sender)
+        if (value := options.get("value", 0)) and boa.env.get_balance(str(who)) < value:
+            has = boa.env.get_balance(str(who))
+            raise ValueError(
+                f"{session.show.name(str(who))} has {has} wei of ether, and value={value!r} was to be sent"
+            )
         try:
             result = self._attribute(*given.values(), sender=who, **options)
         except boa.BoaError as error:

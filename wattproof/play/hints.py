@@ -299,6 +299,7 @@ HINTS: dict[str, Callable[[Refusal], str]] = {
     "ledger: token refused": lambda _: "the token answered that it did not move the sum",
     "erc20: insufficient allowance": _allowance,
     "erc20: transfer amount exceeds balance": _tokens,
+    "erc20: burn amount exceeds balance": _tokens,
     "quotes: volume out of bounds": _volume,
     "bids: volume out of bounds": _volume,
     "surplus: volume is zero": _none,

@@ -93,6 +93,8 @@ def misfit(value: Any, kind: str) -> str:
     shown = repr(value) if len(repr(value)) <= _LONGEST else f"{repr(value)[:_LONGEST]}…"
     if kind == "address":
         return f"{shown} is nobody: name a household, or write 0x and 40 hexadecimal digits"
+    if kind.endswith("]"):
+        return f"{shown} is no list, as {kind} is"
     if kind.startswith("uint"):
         return f"{shown} is no whole number from 0 to below 2**{kind.removeprefix('uint')}"
     return f"{shown} is no {kind}"
