@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boa
@@ -106,6 +107,20 @@ def test_what_a_hint_says_to_write_can_be_pasted(market: Market) -> None:
     with pytest.raises(CallRefused) as refused:
         owner.authorize("sunny", 12)
     assert refused.value.hint == 'that is 12 Elm Street, sender="12 Elm Street"; this call came from owner'
+
+
+def test_a_hint_names_the_right_one_of_two_that_are_called_alike(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("period,household,load_wh,pv_wh\n0,owner,300,0\n0,market,200,1000\n0,class,1,1\n")
+    market = Market(path)
+    for name, written in {"owner": 'market.households["owner"]', "market": '"market"', "class": '"class"'}.items():
+        household = market.households[name]
+        market.revoke(household, sender="owner")
+        with pytest.raises(CallRefused) as refused:
+            household.quote(1, 9)
+        assert refused.value.hint == f"owner.authorize({written}) lets it in"
+        exec(f"owner.authorize({written})", {"owner": market["owner"], "market": market})
+        assert household.quote(1, 9)
 
 
 def test_time_runs_one_way(market: Market) -> None:

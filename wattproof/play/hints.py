@@ -259,7 +259,7 @@ def _read(refusal: Refusal) -> str:
 
 def _unread(refusal: Refusal) -> str:
     who, written = refusal.named(refusal.quote.prosumer), refusal.written(refusal.quote.prosumer)
-    party = written if written == who else f"market[{written}]"
+    party = f"market[{written}]" if written.startswith('"') else written
     return f"what {who} exported is known once its meter is read: {party}.meter.read(exported=...)"
 
 

@@ -14,6 +14,9 @@ from wattproof.market.tariff import Tariff
 from wattproof.market.units import Display
 from wattproof.play.shown import Show
 
+OFFERED = frozenset(("market", "token", "clock", "tariff", "households"))
+"""Words that are no household's where the lines of a hint are pasted."""
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -72,9 +75,14 @@ class Refusal:
         return self.show.name(str(address))
 
     def written(self, address: Any) -> str:
-        """Somebody as an argument that can be pasted: sunny, or "12 Elm Street"."""
+        """Somebody as an argument that can be pasted: sunny, or "12 Elm Street", or among the households one that is
+        called as the owner or the supplier is."""
         name = self.named(address)
-        return name if name.isidentifier() and not iskeyword(name) else json.dumps(name, ensure_ascii=False)
+        quoted = json.dumps(name, ensure_ascii=False)
+        first = next((one for one, known in self.show.names.items() if known == name), address)
+        if first != str(address):
+            return f"market.households[{quoted}]"
+        return name if name.isidentifier() and not iskeyword(name) and name not in OFFERED else quoted
 
     @property
     def caller(self) -> str:
