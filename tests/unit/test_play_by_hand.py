@@ -12,6 +12,7 @@ import pytest
 from wattproof import CallRefused, Market, Tariff
 from wattproof.market.clock import Clock
 from wattproof.play.slips import told
+from wattproof.repl import misspelt
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +122,22 @@ def test_a_hint_names_the_right_one_of_two_that_are_called_alike(tmp_path: Path)
         assert refused.value.hint == f"owner.authorize({written}) lets it in"
         exec(f"owner.authorize({written})", {"owner": market["owner"], "market": market})
         assert household.quote(1, 9)
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        ("quote", "'quote' by itself: write sunny.quote or market.quote"),
+        ("match_bids", "'match_bids' by itself: write market.match_bids"),
+        ("settle", "'settle' by itself: write owner.settle"),
+        ("to", "'to' by itself: write clock.to"),
+        ("suny", "'suny': is it sunny?"),
+    ],
+)
+def test_what_somebody_does_is_told_where_it_stands_alone(market: Market, typed: str, line: str) -> None:
+    names = {"market": market, "clock": market.clock, "owner": market["owner"], "sunny": market["sunny"], "quit": 1}
+    error = NameError(f"name {typed!r} is not defined", name=typed)
+    assert misspelt(error, names) == f"not done: nothing is called {line}"
 
 
 def test_time_runs_one_way(market: Market) -> None:
