@@ -25,22 +25,30 @@ import boa
 
 from wattproof.market.units import Display
 from wattproof.play import completion
+from wattproof.play.clock import MarketClock
+from wattproof.play.contract import Contract
 from wattproof.play.market import Market
-from wattproof.play.people import Household
+from wattproof.play.people import Household, Party
 from wattproof.play.slips import meant, told
 from wattproof.simulation.households import DEFAULT_FILE
 from wattproof.simulation.names import identifiers
 from wattproof.terms.model import Phase
+
+_IPYTHON = ("In", "Out", "get_ipython", "display", "exit", "quit")
+"""What IPython binds."""
 
 RESERVED = frozenset(
     (
         *("market", "token", "clock", "tariff", "owner", "supplier", "households", "boa", "replay"),
         # What a failed history of the property tests binds.
         *("stranger", "who", "sign", "seal", "salt", "profile", "perform", "check", "state"),
-        *("In", "Out", "get_ipython", "display", "exit", "quit"),  # IPython does
+        *_IPYTHON,
     )
 )
 """Words that no household gets."""
+
+ACTING = (Contract, MarketClock, Party)
+"""What does something when it is told to."""
 
 LISTED = 12
 """Most households that the banner names."""
@@ -105,10 +113,21 @@ def run(path: Path = DEFAULT_FILE) -> None:
 
 
 def misspelt(error: Exception, names: Mapping[str, Any]) -> str | None:
-    """The line for a name that was typed and is not there, where one of `names` or a phase is near; else None."""
+    """The line for a name that was typed and is not there, where it is a phase, something that one of `names` does, or
+    near to one of them; else None."""
     if not isinstance(error, NameError) or isinstance(error, UnboundLocalError) or not error.name:
         return None
     if error.name in Phase.__members__:
         return f'not done: a phase is a text, as in clock.to("{error.name}")'
-    near = meant(error.name, (name for name in names if not name.startswith("_")))
+    if doing := _doing(error.name, names):
+        return f"not done: nothing is called {error.name!r} by itself: write {' or '.join(doing)}"
+    near = meant(error.name, (name for name in names if not name.startswith("_") and name not in _IPYTHON))
     return f"not done: nothing is called {error.name!r}: {near}" if near else None
+
+
+def _doing(deed: str, names: Mapping[str, Any]) -> list[str]:
+    """Who of `names` does it: the first household and the first other, as "sunny.quote"."""
+    able = [(name, value) for name, value in names.items() if isinstance(value, ACTING) and deed in dir(value)]
+    households = [name for name, value in able if isinstance(value, Household)]
+    others = [name for name, value in able if not isinstance(value, Household)]
+    return [f"{name}.{deed}" for name in (*households[:1], *others[:1])]

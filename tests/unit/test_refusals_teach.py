@@ -260,7 +260,11 @@ def test_every_reason_of_the_terms_has_a_sentence() -> None:
     assert reasons <= HINTS.keys()
     tried = {reason for _, _, reason, _ in CASES}
     assert reasons - tried == RARE
-    assert HINTS.keys() == reasons | {"erc20: insufficient allowance", "erc20: transfer amount exceeds balance"}
+    assert HINTS.keys() == reasons | {
+        "erc20: insufficient allowance",
+        "erc20: transfer amount exceeds balance",
+        "erc20: burn amount exceeds balance",
+    }
 
 
 def test_a_market_in_small_units_is_told_in_small_units() -> None:

@@ -42,7 +42,10 @@ class Clock:
 
     @classmethod
     def of(cls, market: Any) -> Clock:
-        """The clock of a deployed market, on its chain."""
+        """The clock of a deployed market, with its views or without, or of its lens, on its chain."""
+        if hasattr(market, "frame"):
+            frame = market.frame()
+            return cls(frame.period_length, frame.window, market.env)
         return cls(market.PERIOD_LENGTH(), market.WINDOW(), market.env)
 
     @property

@@ -22,6 +22,9 @@ SUMS = ("market", "grid_alone", "saving")
 BILL = ("household", *ENERGIES, *MONEY, *SUMS)
 """The fields of one household's bill."""
 
+ROW = ("household", *ENERGIES, *SUMS)
+"""Those of a table of bills."""
+
 
 def bill_of(session: Session, household: str) -> Any:
     """What a household's energy and money came to so far."""
@@ -31,7 +34,7 @@ def bill_of(session: Session, household: str) -> Any:
 def bills(session: Session, households: Iterable[str]) -> Any:
     """The bills of households, as a table of energy and sums."""
     booked = _booked(session)
-    return Rows(_shown(session, household, booked, ("household", *ENERGIES, *SUMS)) for household in households)
+    return Rows(_shown(session, household, booked, ROW) for household in households)
 
 
 def _booked(session: Session) -> dict[str, Bill]:

@@ -30,12 +30,19 @@ class MarketClock(Clock):
 
     @now.setter
     def now(self, second: int) -> None:
+        before = super().now
+        if isinstance(second, int) and 0 <= second < before:
+            raise ValueError(f"that is {before - second} s ago; time runs one way, and a new Market() begins anew")
         Clock.now.fset(self, second)  # type: ignore[attr-defined]
 
     @property
     def period(self) -> int:
         """The delivery period that runs now."""
         return self._period(super().period)
+
+    @period.setter
+    def period(self, period: int) -> None:
+        raise ValueError('the period that runs is a matter of time: clock.to("DELIVERING", period) moves there')
 
     def current(self) -> int:
         """The period of the newest quote or, before the first one, the next that can be quoted."""

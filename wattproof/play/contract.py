@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 ENERGIES = frozenset(("remaining", "supply", "demand"))
 SUMS = frozenset(("balanceOf", "allowance", "totalSupply"))
-"""Views that answer with energy, and with money."""
+RATES = frozenset(("SBP", "SSP", "SERVICE_FEE"))
+"""Views that answer with energy, with money, and with prices."""
+
+OPTIONS = frozenset(("value", "gas", "simulate"))
+"""What titanoboa takes beside the arguments of a call."""
 
 
 @in_one_line
@@ -59,11 +63,12 @@ class Contract:
 
     def people(self) -> list[str]:
         """The names of the people that its calls know."""
-        return [name for name in self._session.names.values() if not name.endswith("'s meter")]
+        return self._session.people()
 
     def get_logs(self) -> list[Any]:
-        """The events of the last call that was made of it, with their amounts as people read them."""
-        return self._session.show.struct([_event(log) for log in self._contract.get_logs()])
+        """The events of the last call that was made of it, with their amounts as people read them; none where that was
+        refused. Views are no such calls."""
+        return self._session.show.struct([_event(log) for log in self._session.logs_of(self._contract)])
 
     events = get_logs
 
@@ -99,13 +104,22 @@ class Call:
         return one_line(made)
 
     def _make(self, args: tuple[Any, ...], sender: str | None, kwargs: dict[str, Any]) -> Any:
-        options = {option: kwargs.pop(option) for option in kwargs.keys() - self._asked.keys()}
+        options = {option: kwargs.pop(option) for option in kwargs.keys() & OPTIONS - self._asked.keys()}
         given = self._given(args, kwargs)
+        if options.get("value") and not self._attribute.func_t.is_payable:
+            raise ValueError(f"{self.__name__} takes no ether: leave value={options['value']!r} out")
         session = self._session
         who = boa.env.eoa if sender is None else session.address(sender)
+        if (value := options.get("value", 0)) and boa.env.get_balance(str(who)) < value:
+            has = boa.env.get_balance(str(who))
+            raise ValueError(
+                f"{session.show.name(str(who))} has {has} wei of ether, and value={value!r} was to be sent"
+            )
         try:
             result = self._attribute(*given.values(), sender=who, **options)
         except boa.BoaError as error:
+            if self._attribute.func_t.is_mutable:
+                session.refused(self._contract)
             raise CallRefused(error, session.refusal(self.__name__, given, str(who))) from None
         if self._attribute.func_t.is_mutable:
             session.made(self._contract)
@@ -116,7 +130,9 @@ class Call:
         asked = self._asked
         given = dict(zip(asked, args, strict=False)) | named
         if len(args) > len(asked) or given.keys() != asked.keys() or len(given) < len(args) + len(named):
-            raise ValueError(f"{self.__name__} takes {', '.join(asked) or 'nothing'}")
+            unknown = [f"{name!r}" for name in named if name not in asked]
+            wrong = f", and not {', '.join(unknown)}" if unknown else ""
+            raise ValueError(f"{self.__name__} takes {', '.join(asked) or 'nothing'}{wrong}; who calls is sender=")
         return {name: _meant(kind, given[name], self._session.address) for name, kind in asked.items()}
 
     def _shown(self, result: Any) -> Any:
@@ -125,6 +141,8 @@ class Call:
         show = self._session.show
         if self.__name__ in ENERGIES:
             return Told(result, f"{show.display.energy(result)} ({result})")
+        if self.__name__ in RATES:
+            return Told(result, f"{show.display.price(result)} ({result})")
         if self.__name__ in SUMS:
             return Told(result, f"{show.display.money(result)} ({result})")
         return show.struct(result)

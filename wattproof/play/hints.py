@@ -198,7 +198,7 @@ def _unauthorised(refusal: Refusal) -> str:
         return _stranger(refusal)
     if refusal.market.account(user).meter == ZERO_ADDRESS:
         return f"{refusal.named(user)} is not registered, so it cannot trade"
-    return f"owner.authorize({refusal.named(user)}) lets it in"
+    return f"owner.authorize({refusal.written(user)}) lets it in"
 
 
 def _unregistered(refusal: Refusal) -> str:
@@ -229,15 +229,15 @@ def _authorised(refusal: Refusal) -> str:
 
 
 def _owner(refusal: Refusal) -> str:
-    owner = refusal.named(refusal.market.owner())
-    return f"that is {owner}, sender={owner}; this call came from {refusal.caller}"
+    owner = refusal.market.owner()
+    return f"that is {refusal.named(owner)}, sender={refusal.written(owner)}; this call came from {refusal.caller}"
 
 
 def _successor(refusal: Refusal) -> str:
     pending = refusal.market.pending_owner()
     if pending == ZERO_ADDRESS:
         return "nobody is named: market.transfer_ownership(new_owner, sender=owner) first"
-    return f"the new owner is to be {refusal.named(pending)}: sender={refusal.named(pending)}"
+    return f"the new owner is to be {refusal.named(pending)}: sender={refusal.written(pending)}"
 
 
 def _signed(refusal: Refusal) -> str:
@@ -258,8 +258,9 @@ def _read(refusal: Refusal) -> str:
 
 
 def _unread(refusal: Refusal) -> str:
-    who = refusal.named(refusal.quote.prosumer)
-    return f"what {who} exported is known once its meter is read: {who}.meter.read(exported=...)"
+    who, written = refusal.named(refusal.quote.prosumer), refusal.written(refusal.quote.prosumer)
+    party = f"market[{written}]" if written.startswith('"') else written
+    return f"what {who} exported is known once its meter is read: {party}.meter.read(exported=...)"
 
 
 # ---- settlement ----------------------------------------------------------------------------
@@ -298,6 +299,7 @@ HINTS: dict[str, Callable[[Refusal], str]] = {
     "ledger: token refused": lambda _: "the token answered that it did not move the sum",
     "erc20: insufficient allowance": _allowance,
     "erc20: transfer amount exceeds balance": _tokens,
+    "erc20: burn amount exceeds balance": _tokens,
     "quotes: volume out of bounds": _volume,
     "bids: volume out of bounds": _volume,
     "surplus: volume is zero": _none,

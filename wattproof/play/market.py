@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ class Market(Contract):
         self._people: dict[str, Party] = {"owner": owner, "supplier": supplier}
         _fund(supplier)
         for name in source.names:
-            self._add(name, source.capacities[name], owner)
+            self._add(name, source.capacity(name, tariff.period_length), owner)
 
     def _add(self, name: str, capacity: int, owner: Owner) -> None:
         """Lets one more household in."""
@@ -85,17 +86,28 @@ class Market(Contract):
         self.households[name] = household
 
     def __getitem__(self, name: str) -> Any:
-        """Somebody by name: a household, the owner or the supplier. KeyError where nobody is called so.
+        """Somebody by name or address: a household, the owner or the supplier. KeyError where nobody is called so.
 
         A household that is called "owner" or "supplier", too, is in `households`."""
-        people: dict[str, Party] = {**self.households, **self._people}
-        if name not in people:
+        people = self._everybody
+        by_address = {str(party): party for party in (*self.households.values(), *self._people.values())}
+        if name not in people and name not in by_address:
             near = meant(str(name), people)
             raise KeyError(f"nobody is called {name!r}: {near or 'list(market.households) names the households'}")
-        return people[name]
+        return people[name] if name in people else by_address[name]
+
+    @property
+    def _everybody(self) -> dict[str, Party]:
+        return {**self.households, **self._people}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._everybody)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._everybody
 
     def _ipython_key_completions_(self) -> list[str]:
-        return [*self.households, *self._people]
+        return list(self)
 
     def bills(self) -> Any:
         """Every household's bill so far, as a table."""

@@ -44,6 +44,11 @@ class BoundMeter(Meter):
         super().__init__(seed)
         self._user, self._session = user, session
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise no_such(f"{self._user.name}'s meter", name, dir(self))
+
     def sign_pairing(self, market: Any, user: str, profile: bytes, chain_id: int | None = None) -> bytes:
         """Signs that it belongs to a user, by name or address, in a market. Raises as `Meter.sign_pairing` does."""
         return super().sign_pairing(market, self._session.address(user), profile, chain_id)
@@ -100,6 +105,7 @@ class Party(str):
         """Buys credit for `pence` and deposits it."""
         amount = units.pence(exact(pence))
         give(self._session.deployment, str(self), amount, allowance=amount)
+        self._session.made(self._session.deployment.token)
         self._market.deposit(amount, sender=self)
 
     def withdraw(self, pence: Number | None = None) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from keyword import iskeyword
 from typing import Any
 
 from wattproof.market.clock import Clock
@@ -11,6 +13,9 @@ from wattproof.market.deployment import Deployment
 from wattproof.market.tariff import Tariff
 from wattproof.market.units import Display
 from wattproof.play.shown import Show
+
+OFFERED = frozenset(("market", "token", "clock", "tariff", "households"))
+"""Words that are no household's where the lines of a hint are pasted."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,16 @@ class Refusal:
     def named(self, address: Any) -> str:
         """What somebody is called."""
         return self.show.name(str(address))
+
+    def written(self, address: Any) -> str:
+        """Somebody as an argument that can be pasted: sunny, or "12 Elm Street", or among the households one that is
+        called as the owner or the supplier is."""
+        name = self.named(address)
+        quoted = json.dumps(name, ensure_ascii=False)
+        first = next((one for one, known in self.show.names.items() if known == name), address)
+        if first != str(address):
+            return f"market.households[{quoted}]"
+        return name if name.isidentifier() and not iskeyword(name) and name not in OFFERED else quoted
 
     @property
     def caller(self) -> str:

@@ -21,6 +21,7 @@ PLACE = "Europe/London"
 MONEY = frozenset(
     (
         *("balance", "reserved", "grid_account", "amount", "cleared", "payment", "fee", "compensation", "revenue"),
+        "value",  # of the token's events
         *("paid", "earned", "fees", "compensated", "grid", "market", "grid_alone", "saving"),
     )
 )
@@ -51,6 +52,20 @@ class Told(int):
 
     def __repr__(self) -> str:
         return self.text
+
+
+class Known(str):
+    """An address that shows who has it."""
+
+    def __new__(cls, address: str, name: str) -> Known:
+        known = super().__new__(cls, address)
+        known._shown = f"<{name} {address}>"
+        return known
+
+    _shown: str
+
+    def __repr__(self) -> str:
+        return self._shown
 
 
 class Show:
@@ -91,6 +106,10 @@ class Show:
         """What somebody is called, or else the address."""
         return "nobody" if address == ZERO_ADDRESS else self.names.get(address, address)
 
+    def party(self, address: str) -> str:
+        """An address that shows who has it, where somebody known does."""
+        return Known(address, self.names[address]) if address in self.names else address
+
     def field(self, kind: str, name: str, value: Any) -> str:
         """A field of a struct or an event, as people read it."""
         for fields, written in self._written:
@@ -115,6 +134,8 @@ class Show:
         """A struct or an event of the contract as one that people read; a list of them as a table."""
         if isinstance(struct, list):
             return Rows(map(self.struct, struct))
+        if isinstance(struct, str):
+            return self.party(struct)
         if not hasattr(struct, "_fields"):
             return struct
         kind = type(struct).__name__

@@ -79,7 +79,7 @@ def told(error: BaseException) -> str | None:
     if isinstance(error, network.NotReady | NodeUnusable | RpcError):
         return str(error)
     if isinstance(error, EncodeError):
-        return f"not done: {_misfit(error.value, error.schema)}"
+        return f"not done: {misfit(error.value, error.schema)}"
     if isinstance(error, TypeError) and re.match(_OWN, str(error)):
         return f"not done: {re.sub(_OWN, '', str(error), count=1)}"
     frames = traceback.extract_tb(error.__traceback__)
@@ -88,11 +88,13 @@ def told(error: BaseException) -> str | None:
     return None
 
 
-def _misfit(value: Any, kind: str) -> str:
+def misfit(value: Any, kind: str) -> str:
     """What is wrong with an argument that does not fit the ABI type `kind`."""
     shown = repr(value) if len(repr(value)) <= _LONGEST else f"{repr(value)[:_LONGEST]}…"
     if kind == "address":
         return f"{shown} is nobody: name a household, or write 0x and 40 hexadecimal digits"
+    if kind.endswith("]"):
+        return f"{shown} is no list, as {kind} is"
     if kind.startswith("uint"):
         return f"{shown} is no whole number from 0 to below 2**{kind.removeprefix('uint')}"
     return f"{shown} is no {kind}"

@@ -253,6 +253,7 @@ class Households:
                     watch.add(name, half_hour)
         self.names: tuple[str, ...] = table.names
         self.capacities: dict[str, int] = {name: table.capacities[name] for name in table.names}
+        self._has_capacities = table.capacity_at is not None
         self.warnings = watch.warnings(self.capacities)
         self.prosumers = frozenset(prosumers)
         self.has_forecasts = table.has_forecasts
@@ -270,6 +271,11 @@ class Households:
                 raise BadInput(self.path, None, "has changed since it was checked")
             for period, rows in _Table(self.path, file, self._period_length):
                 yield PeriodRow(period, {name: self._half_hour(name, period, rows[name]) for name in self.names})
+
+    def capacity(self, name: str, period_length: int) -> int:
+        """What a household's connection carries in a period of so many seconds, in Wh: what the file says or, where it
+        does not, what is usual."""
+        return self.capacities[name] if self._has_capacities else usual_capacity(period_length)
 
     def warn(self) -> None:
         """Prints the warnings on stderr."""

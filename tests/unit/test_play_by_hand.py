@@ -1,0 +1,207 @@
+"""A market that is played by hand, as people do it: several markets, odd calls, other tariffs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boa
+import pytest
+
+from wattproof import CallRefused, Market, Tariff
+from wattproof.market.clock import Clock
+from wattproof.play.slips import told
+from wattproof.repl import misspelt
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Market:
+    path = tmp_path_factory.mktemp("own") / "own.csv"
+    path.write_text("period,household,load_wh,pv_wh\n0,12 Elm Street,300,0\n0,sunny,200,1000\n")
+    return Market(path)
+
+
+@pytest.fixture(autouse=True)
+def market(opened: Market) -> Iterator[Market]:
+    """A market; what is done with it, or with others beside it, is undone."""
+    with boa.env.anchor():
+        yield opened
+
+
+def said(call: Any) -> str:
+    """The one line that is shown for what is not done."""
+    with pytest.raises(Exception) as problem:
+        call()
+    line = told(problem.value)
+    assert line is not None and "\n" not in line, problem.value
+    return line
+
+
+# ---- events ----------------------------------------------------------------------------
+
+
+def test_events_stay_those_of_the_last_call_while_views_are_asked(market: Market) -> None:
+    market["sunny"].quote(2, 9)
+    repr(market.clock)
+    market.quote_count()
+    assert [type(event).__name__ for event in market.events()] == ["QuoteSubmitted"]
+
+
+def test_a_refused_call_leaves_no_events(market: Market) -> None:
+    market["sunny"].quote(2, 9)
+    with pytest.raises(CallRefused):
+        market["sunny"].quote(2, 9)
+    assert market.events() == []
+
+
+def test_a_tokens_events_are_those_of_its_last_call_and_in_pence(market: Market) -> None:
+    market.token.approve("12 Elm Street", 5 * 10**16, sender="sunny")
+    market.token.balanceOf("sunny")
+    assert repr(market.token.events()).splitlines()[2].split() == ["sunny", "12", "Elm", "Street", "5.00", "p"]
+    market["sunny"].deposit(7)
+    (approval,) = market.token.events()
+    assert approval.value == 7 * 10**16
+
+
+# ---- odd calls -------------------------------------------------------------------------
+
+
+def test_an_argument_that_is_not_asked_for_is_refused(market: Market) -> None:
+    """A misspelt `sender` would make the call in somebody else's name."""
+    assert said(lambda: market.withdraw(5, sendr="sunny")) == (
+        "not done: withdraw takes amount, and not 'sendr'; who calls is sender="
+    )
+    assert said(lambda: market.clear("sunny", value=3)) == "not done: clear takes no ether: leave value=3 out"
+
+
+@pytest.mark.parametrize("who", ["0x12", "0x" + 40 * "g", 5, None, b"sunny"])
+def test_who_is_nobody_is_told(market: Market, who: Any) -> None:
+    nobody = f"not done: {who!r} is nobody: name a household, or write 0x and 40 hexadecimal digits"
+    assert said(lambda: market.account(who)) == nobody
+    if who is not None:
+        assert said(lambda: market.withdraw(5, sender=who)) == nobody
+
+
+def test_a_party_of_another_market_is_told(market: Market) -> None:
+    stranger = Market()["sunny"]
+    line = "not done: sunny is of another market; the one of this market is market['sunny']"
+    assert said(lambda: market.account(stranger)) == line
+    assert said(lambda: market.withdraw(5, sender=stranger)) == line
+    assert stranger.account().authorized
+
+
+def test_a_market_holds_people(market: Market) -> None:
+    assert list(market) == ["12 Elm Street", "sunny", "owner", "supplier"]
+    assert "sunny" in market and "nemo" not in market
+    market["sunny"].quote(2, 9)
+    assert market[market.quote(1).prosumer].name == "sunny"
+
+
+def test_what_a_hint_says_to_write_can_be_pasted(market: Market) -> None:
+    elm, owner = market["12 Elm Street"], market["owner"]
+    market.transfer_ownership(elm, sender=owner)
+    with pytest.raises(CallRefused) as refused:
+        market.accept_ownership(sender="sunny")
+    assert refused.value.hint == 'the new owner is to be 12 Elm Street: sender="12 Elm Street"'
+    market.accept_ownership(sender="12 Elm Street")
+    with pytest.raises(CallRefused) as refused:
+        owner.authorize("sunny", 12)
+    assert refused.value.hint == 'that is 12 Elm Street, sender="12 Elm Street"; this call came from owner'
+
+
+def test_a_hint_names_the_right_one_of_two_that_are_called_alike(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("period,household,load_wh,pv_wh\n0,owner,300,0\n0,market,200,1000\n0,class,1,1\n")
+    market = Market(path)
+    for name, written in {"owner": 'market.households["owner"]', "market": '"market"', "class": '"class"'}.items():
+        household = market.households[name]
+        market.revoke(household, sender="owner")
+        with pytest.raises(CallRefused) as refused:
+            household.quote(1, 9)
+        assert refused.value.hint == f"owner.authorize({written}) lets it in"
+        exec(f"owner.authorize({written})", {"owner": market["owner"], "market": market})
+        assert household.quote(1, 9)
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        ("quote", "'quote' by itself: write sunny.quote or market.quote"),
+        ("match_bids", "'match_bids' by itself: write market.match_bids"),
+        ("settle", "'settle' by itself: write owner.settle"),
+        ("to", "'to' by itself: write clock.to"),
+        ("suny", "'suny': is it sunny?"),
+    ],
+)
+def test_what_somebody_does_is_told_where_it_stands_alone(market: Market, typed: str, line: str) -> None:
+    names = {"market": market, "clock": market.clock, "owner": market["owner"], "sunny": market["sunny"], "quit": 1}
+    error = NameError(f"name {typed!r} is not defined", name=typed)
+    assert misspelt(error, names) == f"not done: nothing is called {line}"
+
+
+def test_time_runs_one_way(market: Market) -> None:
+    now = market.clock.now
+    assert said(lambda: setattr(market.clock, "now", now - 60)).startswith(
+        "not done: that is 60 s ago; time runs one way"
+    )
+    assert market.clock.now == now
+    market.clock.now += 60
+    assert market.clock.now == now + 60
+
+
+def test_prices_and_people_are_shown_wherever_they_are_answered(market: Market) -> None:
+    assert repr(market.SSP()) == f"18.00 p/kWh ({18 * 10**13})"
+    assert repr(market.SERVICE_FEE()) == f"0.20 p/kWh ({2 * 10**12})"
+    market["sunny"].quote(2, 9)
+    assert repr(market.quote(1).prosumer) == repr(market["sunny"])
+    assert repr(market.owner()) == repr(market["owner"]) and market.owner() == market["owner"]
+    assert str(market.owner()).startswith("0x")
+    assert market.account(market.quote(1).prosumer).authorized
+    market.clear(market.quote(1).prosumer, sender=market.owner())
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (lambda market: market["sunny"].meter.reed(1), "not done: sunny's meter has no 'reed': is it read?"),
+        (lambda market: market.words("x"), "not done: 'x' is no list, as uint256[] is"),
+        (lambda market: market.settle_accounts(1, 5), "not done: 5 is no list, as address[] is"),
+        (
+            lambda market: market.token.mint(value=5, sender="sunny"),
+            "not done: sunny has 0 wei of ether, and value=5 was to be sent",
+        ),
+        (
+            lambda market: market.token.redeem(5, sender="sunny"),
+            "refused: erc20: burn amount exceeds balance (sunny holds 0.00 p outside the market)",
+        ),
+        (
+            lambda market: setattr(market.clock, "period", 4),
+            'not done: the period that runs is a matter of time: clock.to("DELIVERING", period) moves there',
+        ),
+    ],
+)
+def test_a_slip_is_one_line(market: Market, call: Any, line: str) -> None:
+    assert said(lambda: call(market)) == line
+
+
+# ---- other tariffs ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tariff", [Tariff(sbp=6, ssp=18), Tariff(sbp=6e13), Tariff(ssp="18"), Tariff(sbp=-6)])  # type: ignore[arg-type]
+def test_a_tariff_that_cannot_be_says_what_its_prices_are(tariff: Tariff) -> None:
+    with pytest.raises(ValueError, match=r"no market opens with this tariff: .*10000000000000 for 1 p/kWh"):
+        Market(tariff=tariff)
+
+
+def test_connections_carry_in_proportion_to_the_period() -> None:
+    market = Market(tariff=Tariff(period_length=300, window=100))
+    assert market["sunny"].account().capacity == 11_500 // 6
+
+
+def test_a_clock_serves_a_market_without_its_views(market: Market) -> None:
+    plain = market._session.deployment.market.deployer.at(market.address)
+    assert not hasattr(plain, "PERIOD_LENGTH")
+    for contract in (plain, market._session.deployment.market, market.lens):
+        clock = Clock.of(contract)
+        assert (clock.period_length, clock.window) == (1800, 600)
