@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,7 +28,12 @@ def _told(**states: str) -> dict[str, Any]:
         name: {"state": state, "sample": name == "mutation", "command": f"make {name}"}
         for name, state in states.items()
     }
-    return {"effort": {"histories": 12_000, "checks": 7}, "parts": shown}
+    return {
+        "effort": {"histories": 12_000, "checks": 7},
+        "selection": {"asked": "", "invariants": 2, "of": 2},
+        "invariants": [{"checked": 5, "status": "held"}, {"checked": 2, "status": "held"}],
+        "parts": shown,
+    }
 
 
 def test_a_verdict_says_how_strong_it_is() -> None:
@@ -41,6 +47,14 @@ def test_a_verdict_says_how_strong_it_is() -> None:
     )
 
 
+def test_the_strength_of_a_part_counts_the_checks_of_that_part() -> None:
+    told = _told(gas="present")
+    told["selection"] |= {"asked": "--only C3-FEE-4", "invariants": 1}
+    told["invariants"][0]["status"] = "left out"
+    said = strength(told, "")
+    assert said.startswith(f"Tested, not proved: {number(12_000)} histories, 2 checks of what was asked for, 7 of all.")
+
+
 def test_the_strength_stands_beside_the_verdict(
     told: dict[str, Any], places: dict[str, int], falsified: tuple[int, Path, Path]
 ) -> None:
@@ -52,6 +66,20 @@ def test_the_strength_stands_beside_the_verdict(
     assert told["times"]["began"] in header
     assert said in text.render(told)
     assert "Tested, not proved" in (falsified[1] / "console.txt").read_text()
+
+
+@pytest.mark.parametrize(("held", "sentence"), [(1, "The one invariant held."), (2, "All 2 invariants held.")])
+def test_the_verdict_on_a_part_counts_its_invariants(held: int, sentence: str) -> None:
+    told: dict[str, Any] = {
+        "invariants": [{"id": f"C1-A-{n}", "status": "held" if n <= held else "left out"} for n in range(1, 4)],
+        "tests": {},
+        "failures": [],
+        "stages": {},
+        "effort": {"complete": {}, "profile": "quick"},
+        "selection": {"asked": "--only C1-A", "invariants": held, "of": 3},
+    }
+    campaign: Any = SimpleNamespace(stopped=None, stages=[])
+    assert document.verdict(told, campaign)["sentence"].endswith(sentence)
 
 
 # ---- scope and roles -----------------------------------------------------------------------------
@@ -82,6 +110,20 @@ def test_roles_name_every_call_that_changes_something() -> None:
     assert may["clear"] == may["deposit"] == may["match_bids"] == "anybody"
     held = {row["call"]: row["invariants"] for row in rows}
     assert {"C4-ROLE-1", "C4-FRAME-1"} <= set(held["authorize"])
+
+
+def test_roles_give_the_reasons_that_others_see_and_what_holds_them() -> None:
+    rows = {row["call"]: row for row in system.entries(TERMS, list(invariants().values()))}
+    for call in ("submit_quote", "submit_bid", "reveal_bid", "buy_surplus"):
+        assert rows[call]["reasons"][:2] == ["accounts: not authorised", "ledger: in arrears"], call
+        assert {"C4-ATTACK-1", "C4-ATTACK-2", "C4-ATTACK-3"} <= set(rows[call]["invariants"])
+    assert rows["submit_readings"]["reasons"] == [], "a batch leaves out what is bad"
+    for call in ("submit_reading", "register"):
+        assert {"accounts: malformed signature", "accounts: wrong meter"} <= set(rows[call]["reasons"]), call
+        assert "C4-ATTACK-7" in rows[call]["invariants"]
+        assert "ecdsa: invalid signature `s` value" in rows[call]["reasons"]
+    assert rows["withdraw"]["who"] == rows["withdraw_at_least"]["who"] == "anybody who is not in arrears"
+    assert "C4-ATTACK-9" in rows["accept_ownership"]["invariants"]
 
 
 def test_a_refusal_that_bars_callers_is_read_as_one() -> None:
