@@ -138,6 +138,29 @@ def test_a_refusal_that_bars_callers_is_read_as_one() -> None:
     assert [one for one in barring if system.who([(one[1], "", "")]) == "anybody"] == []
 
 
+def test_every_kind_of_attacker_has_a_bound_that_can_be_read() -> None:
+    said = (ROOT / "docs" / "threats.md").read_text().partition("## How it is searched")[0]
+    lines = [line for some in sources.threats(ROOT).values() for line in some]
+    assert {line["whom"] for line in lines} == set(re.findall(r"^## (.+)$", said, re.MULTILINE))
+    assert not [line for line in lines if "as above" in line["loses"]], "in the report its lines stand in another order"
+    explained = {letter for one in sources.letters(ROOT) for letter in one["letter"].split(", ")}
+    used = {letter for line in lines for letter in re.findall(r"\b(?:[A-Zvpw]|top)\b", line["loses"])}
+    assert {"C", "top", "w"} <= used <= explained
+
+
+def test_the_bounds_on_attackers_are_in_page_and_text(told: dict[str, Any], places: dict[str, int]) -> None:
+    html, said = page.render(told, places), text.render(told)
+    for one in told["attacks"]["letters"]:
+        assert f"<dt>{one['letter']}</dt>" in html
+        assert f"- {one['letter']}: {one['means']}\n" in said
+    for line in told["attacks"]["lines"]:
+        for term in line["terms"]:
+            assert f"| {term['whom']} | {term['victim']} | {term['loses']} | {line['invariant']} |" in said
+    assert said.index("## Trust and threats") < said.index("## Bounds")
+    for phase in told["system"]["phases"]:
+        assert f"| {phase['phase']} | {phase['from']} |" in said
+
+
 def test_bounds_name_the_invariants_on_gas_and_on_blocking() -> None:
     told = system.system(ROOT, list(invariants().values()))
     assert told["gas"] == ["C4-SEEN-18"]

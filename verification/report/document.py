@@ -380,6 +380,7 @@ def _attacks(claims: Claims, entries: list[dict[str, Any]], *stages: Stage) -> d
         ],
         "checks": sum(row["checked"] for row in mine),
         "lines": attacks.lines(claims.rows, claims.threats, {row["id"]: row["checked"] for row in mine}, worst),
+        "letters": claims.letters,
         "unsearched": claims.unsearched,
     }
 
