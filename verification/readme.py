@@ -29,19 +29,25 @@ ROWS: dict[str, tuple[str, str]] = {
     "mutation": (
         "`wattproof mutate`",
         "{mutants} mutants of {lines}: {killed} killed, {explained as equivalent} explained as equivalent, "
-        "{survived unexplained} survived, {do not compile} do not compile, the others have the same code as another",
+        "{survived unexplained} survived, {undecided}{do not compile} do not compile, "
+        "the others have the same code as another{not whole}",
     ),
     "edges": (
         "`wattproof edges`",
-        "{edges run} of {edges} edges of the bytecode run, {edges explained as unreachable} cannot be; "
-        "{lines run} of {lines} lines",
+        "{edges run} of {edges} edges of the market's own code in the bytecode run, "
+        "{edges explained as unreachable} cannot be; {lines run} of {lines} lines; "
+        "not held to it: {library edges run} of {edges of library code} edges of the library, "
+        "{further edges of the lens run} of {further edges of the lens} of what the compiler checks in the lens",
     ),
     "compilers": (
         "`wattproof compilers`",
-        "{histories} histories, {calls} calls: no difference between the builds {built}{not built}",
+        "{histories} histories, {calls} calls: {differences} between the builds {built}{not built}",
     ),
-    "nodes": ("`wattproof nodes`", "{histories} histories, {transactions} transactions: no difference between nodes"),
-    "symbolic": ("`wattproof prove`", "{proved} claims proved, {wrong variants refuted} wrong variants refuted"),
+    "nodes": ("`wattproof nodes`", "{histories} histories, {transactions} transactions: {differences} between nodes"),
+    "symbolic": (
+        "`wattproof prove`",
+        "{proved} claims proved, {wrong variants refuted} wrong variants refuted; {bytecode}",
+    ),
 }
 """By part the command that measures it, and what the README says of its figures."""
 
@@ -69,7 +75,7 @@ def gathered(known: dict[str, Any]) -> dict[str, Any]:
 def table(figures: dict[str, Any], current: str) -> str:
     """The README's table; `current` is the hash of the market's runtime code now, in plain hex."""
     lines = [f"| | on the bytecode of now, {current[:8]}, where no other is named |", "|---|---|"]
-    lines.append(f"| `make test` | {len(invariants())} invariants |")
+    lines.append(f"| `make test` | checks {len(invariants())} invariants |")
     for part, (command, said) in ROWS.items():
         if entry := figures.get(part):
             shown = said.format_map({name: _shown(value) for name, value in _told(part, entry["figures"]).items()})
@@ -79,13 +85,30 @@ def table(figures: dict[str, Any], current: str) -> str:
 
 
 def _told(part: str, figures: dict[str, Any]) -> dict[str, Any]:
-    """The figures of a part; of the compilers also which builds were compared and which could not be made."""
-    if part != "compilers":
-        return figures
+    """The figures of a part, with what they come to in words where the table says that."""
+    if part == "mutation":
+        undecided = f"{_shown(figures['undecided'])} undecided, " if figures["undecided"] else ""
+        return figures | {"undecided": undecided, "not whole": "" if figures["complete"] else "; the run was not whole"}
+    if part == "nodes":
+        return figures | {"differences": _differences(figures["differences"])}
+    if part == "symbolic":
+        done, of = figures["bytecode checks that terminate"], figures["bytecode checks"]
+        halmos = f"halmos decided {done} of {of} checks of the bytecode"
+        return figures | {"bytecode": halmos if of else "the bytecode was not tried (no halmos)"}
+    return figures if part != "compilers" else _of_compilers(figures)
+
+
+def _differences(number: int) -> str:
+    return {0: "no difference", 1: "1 difference"}.get(number, f"{_shown(number)} differences")
+
+
+def _of_compilers(figures: dict[str, Any]) -> dict[str, Any]:
+    """The figures of the compilers, with which builds were compared and which could not be made."""
     built = list(dict.fromkeys(run.partition(" on ")[0] for run in figures["runs"]))
     failed = [setting for setting in SETTINGS if setting not in built]
     more = f"; {', '.join(failed)} could not be built" if failed else ""
-    return figures | {"built": ", ".join(built), "not built": more}
+    differences = _differences(figures["other differences"])
+    return figures | {"built": ", ".join(built), "not built": more, "differences": differences}
 
 
 def _shown(value: Any) -> str:

@@ -58,6 +58,18 @@ def test_fault_is_named(falsified: tuple[int, Path, Path], told: dict[str, Any])
     assert invariant in console
 
 
+def test_what_was_falsified_is_run_again_where_it_was_seen() -> None:
+    """Not by the tests of its row, which may not have been run, or have passed."""
+    outcomes = {"tests/a.py::A": "failed", "tests/b.py::B": "passed"}
+    told = [{"invariant": "C1-A-1", "test": "tests/a.py::A", "error": "C1-A-1: off by 1"}]
+    assert document._seen_in("C1-A-1", {"tests/b.py::B": 2}, outcomes, told) == ["tests/a.py::A"]
+
+    seen = document._seen_in("C2-A-1", {"tests/a.py::A": 5, "tests/b.py::B": 2}, outcomes, told)
+    assert seen == ["tests/a.py::A"]
+    reason = document._reason(FALSIFIED, "C2-A-1", ["tests/b.py::B"], outcomes, [], told, seen)
+    assert reason == "seen in a history that was not kept, of tests/a.py::A"
+
+
 def test_story_tells_who_called_what_and_whose_money_moved(told: dict[str, Any]) -> None:
     chapters = told["failures"][0]["story"]
     calls = [chapter for chapter in chapters if chapter["kind"] == "call"]

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,7 +28,12 @@ def _told(**states: str) -> dict[str, Any]:
         name: {"state": state, "sample": name == "mutation", "command": f"make {name}"}
         for name, state in states.items()
     }
-    return {"effort": {"histories": 12_000, "checks": 7}, "parts": shown}
+    return {
+        "effort": {"histories": 12_000, "checks": 7},
+        "selection": {"asked": "", "invariants": 2, "of": 2},
+        "invariants": [{"checked": 5, "status": "held"}, {"checked": 2, "status": "held"}],
+        "parts": shown,
+    }
 
 
 def test_a_verdict_says_how_strong_it_is() -> None:
@@ -41,6 +47,14 @@ def test_a_verdict_says_how_strong_it_is() -> None:
     )
 
 
+def test_the_strength_of_a_part_counts_the_checks_of_that_part() -> None:
+    told = _told(gas="present")
+    told["selection"] |= {"asked": "--only C3-FEE-4", "invariants": 1}
+    told["invariants"][0]["status"] = "left out"
+    said = strength(told, "")
+    assert said.startswith(f"Tested, not proved: {number(12_000)} histories, 2 checks of what was asked for, 7 of all.")
+
+
 def test_the_strength_stands_beside_the_verdict(
     told: dict[str, Any], places: dict[str, int], falsified: tuple[int, Path, Path]
 ) -> None:
@@ -52,6 +66,20 @@ def test_the_strength_stands_beside_the_verdict(
     assert told["times"]["began"] in header
     assert said in text.render(told)
     assert "Tested, not proved" in (falsified[1] / "console.txt").read_text()
+
+
+@pytest.mark.parametrize(("held", "sentence"), [(1, "The one invariant held."), (2, "All 2 invariants held.")])
+def test_the_verdict_on_a_part_counts_its_invariants(held: int, sentence: str) -> None:
+    told: dict[str, Any] = {
+        "invariants": [{"id": f"C1-A-{n}", "status": "held" if n <= held else "left out"} for n in range(1, 4)],
+        "tests": {},
+        "failures": [],
+        "stages": {},
+        "effort": {"complete": {}, "profile": "quick"},
+        "selection": {"asked": "--only C1-A", "invariants": held, "of": 3},
+    }
+    campaign: Any = SimpleNamespace(stopped=None, stages=[])
+    assert document.verdict(told, campaign)["sentence"].endswith(sentence)
 
 
 # ---- scope and roles -----------------------------------------------------------------------------
@@ -84,6 +112,20 @@ def test_roles_name_every_call_that_changes_something() -> None:
     assert {"C4-ROLE-1", "C4-FRAME-1"} <= set(held["authorize"])
 
 
+def test_roles_give_the_reasons_that_others_see_and_what_holds_them() -> None:
+    rows = {row["call"]: row for row in system.entries(TERMS, list(invariants().values()))}
+    for call in ("submit_quote", "submit_bid", "reveal_bid", "buy_surplus"):
+        assert rows[call]["reasons"][:2] == ["accounts: not authorised", "ledger: in arrears"], call
+        assert {"C4-ATTACK-1", "C4-ATTACK-2", "C4-ATTACK-3"} <= set(rows[call]["invariants"])
+    assert rows["submit_readings"]["reasons"] == [], "a batch leaves out what is bad"
+    for call in ("submit_reading", "register"):
+        assert {"accounts: malformed signature", "accounts: wrong meter"} <= set(rows[call]["reasons"]), call
+        assert "C4-ATTACK-7" in rows[call]["invariants"]
+        assert "ecdsa: invalid signature `s` value" in rows[call]["reasons"]
+    assert rows["withdraw"]["who"] == rows["withdraw_at_least"]["who"] == "anybody who is not in arrears"
+    assert "C4-ATTACK-9" in rows["accept_ownership"]["invariants"]
+
+
 def test_a_refusal_that_bars_callers_is_read_as_one() -> None:
     """A new refusal of annex A that asks who calls must not leave its call open to anybody in the table of roles."""
     barring = [
@@ -94,6 +136,29 @@ def test_a_refusal_that_bars_callers_is_read_as_one() -> None:
     ]
     assert len(barring) > 10
     assert [one for one in barring if system.who([(one[1], "", "")]) == "anybody"] == []
+
+
+def test_every_kind_of_attacker_has_a_bound_that_can_be_read() -> None:
+    said = (ROOT / "docs" / "threats.md").read_text().partition("## How it is searched")[0]
+    lines = [line for some in sources.threats(ROOT).values() for line in some]
+    assert {line["whom"] for line in lines} == set(re.findall(r"^## (.+)$", said, re.MULTILINE))
+    assert not [line for line in lines if "as above" in line["loses"]], "in the report its lines stand in another order"
+    explained = {letter for one in sources.letters(ROOT) for letter in one["letter"].split(", ")}
+    used = {letter for line in lines for letter in re.findall(r"\b(?:[A-Zvpw]|top)\b", line["loses"])}
+    assert {"C", "top", "w"} <= used <= explained
+
+
+def test_the_bounds_on_attackers_are_in_page_and_text(told: dict[str, Any], places: dict[str, int]) -> None:
+    html, said = page.render(told, places), text.render(told)
+    for one in told["attacks"]["letters"]:
+        assert f"<dt>{one['letter']}</dt>" in html
+        assert f"- {one['letter']}: {one['means']}\n" in said
+    for line in told["attacks"]["lines"]:
+        for term in line["terms"]:
+            assert f"| {term['whom']} | {term['victim']} | {term['loses']} | {line['invariant']} |" in said
+    assert said.index("## Trust and threats") < said.index("## Bounds")
+    for phase in told["system"]["phases"]:
+        assert f"| {phase['phase']} | {phase['from']} |" in said
 
 
 def test_bounds_name_the_invariants_on_gas_and_on_blocking() -> None:

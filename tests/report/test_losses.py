@@ -90,13 +90,13 @@ def test_every_test_of_invariants_md_is_there() -> None:
 def test_a_test_that_is_gone_is_said_to_be(told: dict[str, Any], reference: str) -> None:
     assert not sources.names_test(ROOT, reference)
     status, failed = document._status(0, 5, ["a"], {"a": "passed"}, [reference]), []
-    reason = document._reason(status, "C1-A-1", ["a"], {"a": "passed"}, [reference], failed)
+    reason = document._reason(status, "C1-A-1", ["a"], {"a": "passed"}, [reference], failed, [])
     assert reason == f"no longer in the source: {reference}"
     changed = copy.deepcopy(told)
     changed["invariants"][0] |= {"status": status, "reason": reason, "tests": [], "gone": [reference]}
     assert schema.problem(changed) is None
     html = page.render(changed, document.dumped(changed)[1])
-    assert f"<dd><code>{reference}</code> (no longer in the source);" in html
+    assert f"<code>{reference}</code> (no longer in the source);" in html
     for said in (text.render(changed), junit.render(changed), sarif.render(changed)):
         assert reason in said
 

@@ -18,6 +18,10 @@ def _edges(run: int) -> dict[str, Any]:
         "edges": 10,
         "edges run": run,
         "edges explained as unreachable": 10 - run,
+        "edges of library code": 4,
+        "library edges run": 3,
+        "further edges of the lens": 6,
+        "further edges of the lens run": 5,
         "lines": 1_234,
         "lines run": 1_234,
     }
@@ -73,10 +77,12 @@ def test_tells_on_which_other_bytecode_a_figure_was_measured() -> None:
     rows = readme.table(of_now, now).splitlines()
     assert rows[0] == "| | on the bytecode of now, abababab, where no other is named |"
     assert "| `make faults` | 1 of 2 seeded bugs caught by the invariant that they violate |" in rows
-    assert "| `wattproof edges` | 9 of 10 edges of the bytecode run, 1 cannot be; 1,234 of 1,234 lines |" in rows
+    own = "9 of 10 edges of the market's own code in the bytecode run, 1 cannot be; 1,234 of 1,234 lines"
+    others = "not held to it: 3 of 4 edges of the library, 5 of 6 of what the compiler checks in the lens"
+    assert f"| `wattproof edges` | {own}; {others} |" in rows
 
     of_now["faults"] |= {"bytecode": "cd" * 32}
-    of_now["nodes"] = {"bytecode": now, "figures": {"histories": 1, "transactions": 2}}
+    of_now["nodes"] = {"bytecode": now, "figures": {"histories": 1, "transactions": 2, "differences": 0}}
     named = [row for row in readme.table(of_now, now).splitlines() if "(on bytecode cdcdcdcd, not of now)" in row]
     assert [row.split("`")[1] for row in named] == ["make faults"]
 
@@ -87,10 +93,32 @@ def test_figures_that_are_all_of_one_other_bytecode_say_so_each() -> None:
 
 
 def test_tells_which_builds_were_compared_and_which_could_not_be_made() -> None:
-    figures = {"histories": 3, "calls": 4, "runs": ["gas on pyevm", "gas on revm", "none on pyevm"]}
+    runs = ["gas on pyevm", "gas on revm", "none on pyevm"]
+    figures = {"histories": 3, "calls": 4, "runs": runs, "other differences": 0}
     row = readme.table({"compilers": {"bytecode": "", "figures": figures}}, "").splitlines()[-1]
     assert "no difference between the builds gas, none; codesize, venom, venom-codesize, " in row
     assert row.endswith(" could not be built |")
+
+
+def test_the_table_says_no_more_than_was_measured() -> None:
+    def row(part: str, figures: dict[str, Any]) -> str:
+        return readme.table({part: {"bytecode": "", "figures": figures}}, "").splitlines()[-1]
+
+    kept = json.loads(readme.FIGURES.read_text())
+    compilers, nodes = kept["compilers"]["figures"], kept["nodes"]["figures"]
+    assert "no difference between the builds" in row("compilers", compilers | {"other differences": 0})
+    assert "3 differences between the builds" in row("compilers", compilers | {"other differences": 3})
+    assert "1 difference between nodes" in row("nodes", nodes | {"differences": 1})
+
+    mutation = kept["mutation"]["figures"]
+    assert "undecided" not in row("mutation", mutation | {"undecided": 0, "complete": True})
+    assert "0 survived, 7 undecided," in row("mutation", mutation | {"undecided": 7})
+    assert row("mutation", mutation | {"complete": False}).endswith("; the run was not whole |")
+
+    symbolic = kept["symbolic"]["figures"]
+    assert row("symbolic", symbolic | {"bytecode checks": 0}).endswith("; the bytecode was not tried (no halmos) |")
+    tried = symbolic | {"bytecode checks": 6, "bytecode checks that terminate": 4}
+    assert row("symbolic", tried).endswith("; halmos decided 4 of 6 checks of the bytecode |")
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"edges": 1}', '{"edges": {"bytecode": "ab", "figures": {}}}'])

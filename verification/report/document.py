@@ -150,7 +150,8 @@ def _invariants(
         gone = [reference for reference in row.tests if not _is_there(tree, reference)]
         checked = counts["checked"].get(row.id, 0)
         status = _status(violated[row.id], checked, tests, outcomes, gone)
-        reason = _reason(status, row.id, tests, outcomes, gone, failed)
+        seen = _seen_in(row.id, by_test[row.id], outcomes, failed) if status == FALSIFIED else []
+        reason = _reason(status, row.id, tests, outcomes, gone, failed, seen)
         asked = campaign.plan.selection
         if asked is not None and row.id not in asked.invariants and status != FALSIFIED:
             status, reason = LEFT_OUT, f"no part of {asked.asked}"
@@ -188,7 +189,7 @@ def _invariants(
                     for number, said in enumerate(points, 1)
                     if any(_cites(said, clause) for clause in row.clauses)
                 ],
-                "rerun": _rerun(tests or list(row.tests), campaign),
+                "rerun": _rerun(seen or tests or list(row.tests), campaign),
             }
         )
     return found
@@ -220,6 +221,15 @@ def _status(violated: int, checked: int, tests: list[str], outcomes: dict[str, s
     return HELD if checked else NOT_REACHED
 
 
+def _seen_in(
+    invariant: str, checked: dict[str, int], outcomes: dict[str, str], failed: list[dict[str, Any]]
+) -> list[str]:
+    """The tests in which an invariant was seen violated, which need not be those of its row: where no failure tells
+    it, the failed ones that check it."""
+    told = [failure["test"] for failure in failed if failure["invariant"] == invariant]
+    return list(dict.fromkeys(told)) or [name for name in sorted(checked) if outcomes.get(name) != "passed"]
+
+
 def _reason(
     status: str,
     invariant: str,
@@ -227,11 +237,12 @@ def _reason(
     outcomes: dict[str, str],
     gone: list[str],
     failed: list[dict[str, Any]],
+    seen: list[str],
 ) -> str:
-    """Why an invariant has its status, in a line; empty where it held."""
+    """Why an invariant has its status, in a line; empty where it held. `seen` are the tests that saw it violated."""
     if status == FALSIFIED:
         errors = [failure["error"] for failure in failed if failure["invariant"] == invariant]
-        return errors[0] if errors else "seen in a history that was not kept"
+        return errors[0] if errors else f"seen in a history that was not kept{f', of {some(seen)}' if seen else ''}"
     if status == NOT_REACHED:
         return "its premise was never true"
     if status == HELD:
@@ -369,6 +380,7 @@ def _attacks(claims: Claims, entries: list[dict[str, Any]], *stages: Stage) -> d
         ],
         "checks": sum(row["checked"] for row in mine),
         "lines": attacks.lines(claims.rows, claims.threats, {row["id"]: row["checked"] for row in mine}, worst),
+        "letters": claims.letters,
         "unsearched": claims.unsearched,
     }
 
@@ -454,7 +466,9 @@ def verdict(document: dict[str, Any], campaign: Campaign) -> dict[str, Any]:
             f"{held} of {total} invariants held; the premise of {missed} was never true, so they were not tested."
         )
     else:
-        outcome, sentence = "held", f"All {total} invariants held." if total else "All tests passed."
+        outcome = "held"
+        many = "The one invariant" if total == 1 else f"All {total} invariants"
+        sentence = f"{many} held." if total else "All tests passed."
     return {
         "outcome": outcome,
         "sentence": f"Partial: {missing}. {sentence}" if missing and not partial else sentence,

@@ -27,6 +27,7 @@ class Claims:
     risks: list[str]
     clauses: dict[str, str]
     threats: dict[str, list[dict[str, str]]]
+    letters: list[dict[str, str]]
     unsearched: str
 
 
@@ -49,6 +50,7 @@ def claims(tree: Path) -> Claims:
         risks=points("Residual risks", tree),
         clauses=clauses(tree),
         threats=threats(tree),
+        letters=letters(tree),
         unsearched=unsearched(tree),
     )
 
@@ -67,6 +69,14 @@ def threats(tree: Path) -> dict[str, list[dict[str, str]]]:
         if line.startswith("|") and len(cells) == 3 and re.fullmatch(r"C\d-[A-Z]+-\d+", cells[2]):
             found.setdefault(cells[2], []).append({"whom": whom, "victim": cells[0], "loses": cells[1]})
     return found
+
+
+def letters(tree: Path) -> list[dict[str, str]]:
+    """The letters in which `docs/threats.md` tells what is lost at most, and what each `means`."""
+    text = (tree / "docs" / "threats.md").read_text()
+    rows = re.search(r"^\| letter \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in rows[1].splitlines()] if rows else []
+    return [{"letter": letter, "means": means} for letter, means in cells]
 
 
 def unsearched(tree: Path) -> str:

@@ -15,7 +15,7 @@ def strength(document: dict[str, Any], left_out: str) -> str:
     effort, parts = document["effort"], document["parts"]
     present = [name for name, part in parts.items() if part["state"] == "present"]
     absent = [name for name in parts if name not in present]
-    said = f"Tested, not proved: {number(effort['histories'])} histories, {number(effort['checks'])} checks."
+    said = f"Tested, not proved: {number(effort['histories'])} histories, {_checks(document)}."
     also = ", ".join(f"{name} (a sample)" if parts[name]["sample"] else name for name in present)
     said += (
         f" Of {len(parts)} other measurements {len(present)} were made on this bytecode{f': {also}' if also else ''}."
@@ -27,3 +27,12 @@ def strength(document: dict[str, Any], left_out: str) -> str:
     return (
         f"{said} Not measured{why}: {', '.join(absent)}; {commands} {'does' if ' and ' not in commands else 'do'} it."
     )
+
+
+def _checks(document: dict[str, Any]) -> str:
+    """How often it was checked. Machines check their other invariants on the way: those of a part are counted apart."""
+    total = number(document["effort"]["checks"])
+    if not document["selection"]["asked"]:
+        return f"{total} checks"
+    own = sum(row["checked"] for row in document["invariants"] if row["status"] != "left out")
+    return f"{number(own)} checks of what was asked for, {total} of all"

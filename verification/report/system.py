@@ -26,6 +26,7 @@ CALLERS: tuple[tuple[str, str], ...] = (
     (r"TRADER", "a user that is authorised and not in arrears"),
     (r"the caller is the supplier", "anybody but the supplier, once, with its meter's signature"),
     (r"SIGNATURE", "anybody, with the signature of the user's meter"),
+    (r"after clearing, the caller is in arrears", "anybody who is not in arrears"),
 )
 """What a refusal in annex A says of the caller, and who is left; the first that fits a call counts."""
 
@@ -94,18 +95,20 @@ def overview() -> str:
 def entries(terms: str, rows: list[Invariant]) -> list[dict[str, Any]]:
     """Every entry point: who may call it, what refuses others, under which clauses, and the invariants that hold it so.
 
-    Those are of C4-ROLE that cite one of the clauses, and of C4-ROLE and C4-FRAME that name the call.
+    Those are of C4-ROLE and C4-ATTACK that cite one of the clauses, and of C4-ROLE and C4-FRAME that name the call.
     """
-    refusals = _refusals(terms)
+    refusals, groups = _refusals(terms), _groups(terms)
     found = []
     for call in refusals:
-        about = [one for one in (*refusals[call], *refusals.get(call[:-1], [])) if ABOUT_THE_CALLER.search(one[0])]
+        own = [one for one in refusals[call] if ABOUT_THE_CALLER.search(one[0])]
+        # A batch leaves out the entries that the call for one would refuse, and gives no reason for them.
+        about = [*own, *(one for one in refusals.get(call[:-1], []) if ABOUT_THE_CALLER.search(one[0]))]
         clauses = clauses_cited(" ".join(clause for _, _, clause in about))
         found.append(
             {
                 "call": call,
                 "who": who(about),
-                "reasons": list(dict.fromkeys(reason.strip("`") for _, reason, _ in about if reason)),
+                "reasons": list(dict.fromkeys(reason for one in own for reason in _reasons(one, groups))),
                 "clauses": list(clauses),
                 "invariants": [row.id for row in rows if _holds(row, call, clauses)],
             }
@@ -115,9 +118,11 @@ def entries(terms: str, rows: list[Invariant]) -> list[dict[str, Any]]:
 
 def _holds(row: Invariant, call: str, clauses: tuple[str, ...]) -> bool:
     """Whether an invariant of roles or frames is about a call."""
-    role = row.id.startswith("C4-ROLE-")
+    cites = not {*clauses}.isdisjoint(row.clauses)
     named = re.search(rf"\b{call}\b", row.predicate) is not None
-    return (role and (named or not {*clauses}.isdisjoint(row.clauses))) or (named and row.id.startswith("C4-FRAME-"))
+    return (cites and row.id.startswith(("C4-ROLE-", "C4-ATTACK-"))) or (
+        named and row.id.startswith(("C4-ROLE-", "C4-FRAME-"))
+    )
 
 
 def who(refusals: list[tuple[str, str, str]]) -> str:
@@ -137,6 +142,28 @@ def _refusals(terms: str) -> dict[str, list[tuple[str, str, str]]]:
         found.setdefault(call, []).append((when, reason, clause))
     found.pop("deployment", None)
     return found
+
+
+def _groups(terms: str) -> dict[str, list[str]]:
+    """By group of refusals that recur in annex A, TRADER and SIGNATURE, their reasons."""
+    found: dict[str, list[str]] = {}
+    group = ""
+    for name, _, reason in _table(terms, "## Annex A. Refusals", 3)[1:]:
+        if bold := re.match(r"\*\*(\w+)\*\*", name):
+            group = bold[1]
+        found.setdefault(group, []).append(_bare(reason))
+    return found
+
+
+def _reasons(refusal: tuple[str, str, str], groups: dict[str, list[str]]) -> list[str]:
+    """The reasons of a refusal, which may be those of a group."""
+    when, reason, _ = refusal
+    return [_bare(reason)] if reason else groups.get(when.split()[0], [])
+
+
+def _bare(reason: str) -> str:
+    """A reason without the marks around it; one that contains such marks stands between two of them and spaces."""
+    return reason.strip("`").strip()
 
 
 def _table(text: str, heading: str, cells: int) -> list[tuple[str, ...]]:

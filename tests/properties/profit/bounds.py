@@ -53,7 +53,7 @@ class Dealt:
     won: int
     """X: the volumes of the bids that it opened on the seller's quote."""
     bought: int
-    """C: what it purchased of the seller's quote."""
+    """R: what it purchased of the seller's quote."""
     traded: int
     """T: all volumes that it quoted, opened or purchased."""
 

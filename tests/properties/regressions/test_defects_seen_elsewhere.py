@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.properties.machine import brought_in
 from tests.properties.test_bounds import full_quote
+from verification.gas.figures import TRANSACTION_CAP
 from verification.harness import presets
 from verification.harness.counters import holds
 from verification.harness.lockstep import (
@@ -746,18 +747,15 @@ def test_17_the_silent_block_nobody(silent: set[str], volume: int, share: int, s
         holds("C4-SEEN-17", held.tokens == owned, tokens=held.tokens, owned=owned)
 
 
-BLOCK = 36_000_000
-"""Gas of a block on Ethereum's mainnet since 2025."""
-
 COLD = 2_100
 """Gas by which a first access to a slot may cost more than a later one; under titanoboa slots stay warm."""
 
 
-def test_18_a_full_book_fits_into_a_block() -> None:
+def test_18_a_full_book_fits_into_a_transaction() -> None:
     """Defect 18: "Book scans grow with the square of the orders: a full book cannot be settled within a block."
 
-    With the 128 bids that a book can hold, and the 256 trades that a quote can have, each call fits into a block, all
-    slots counted as cold; and twice the trades cost at most a little more than twice the gas.
+    With the 128 bids that a book can hold, and the 256 trades that a quote can have, each call fits into what a
+    transaction may use since Osaka (EIP-7825), which is less than a block, all slots counted as cold.
     """
     with day("full book") as d:
         number = 1
@@ -774,8 +772,9 @@ def test_18_a_full_book_fits_into_a_block() -> None:
         d.to("SETTLING")
         settled = d.gas("settle_quote", number, sender="owner")
         # At most 12 slots are touched per bid in a matching and per trade in a settlement.
-        holds("C4-SEEN-18", matched + 128 * 12 * COLD < BLOCK, gas=matched)
-        holds("C4-SEEN-18", trades == 256 and settled + 256 * 12 * COLD < BLOCK, gas=settled, trades=trades)
+        holds("C4-SEEN-18", matched + 128 * 12 * COLD <= TRANSACTION_CAP, gas=matched)
+        fits = settled + 256 * 12 * COLD <= TRANSACTION_CAP
+        holds("C4-SEEN-18", trades == 256 and fits, gas=settled, trades=trades)
 
 
 def matching_gas(count: int, ascending: bool) -> int:
