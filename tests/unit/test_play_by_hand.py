@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,9 @@ import pytest
 
 from wattproof import CallRefused, Market, Tariff
 from wattproof.market.clock import Clock
+from wattproof.market.units import Display
+from wattproof.play.bills import BILL
+from wattproof.play.shown import Told
 from wattproof.play.slips import told
 from wattproof.repl import misspelt
 
@@ -183,6 +188,12 @@ def test_prices_and_people_are_shown_wherever_they_are_answered(market: Market) 
 )
 def test_a_slip_is_one_line(market: Market, call: Any, line: str) -> None:
     assert said(lambda: call(market)) == line
+
+
+def test_what_a_bill_says_is_explained(market: Market) -> None:
+    explained = inspect.getdoc(market["sunny"].bill) or ""
+    assert [field for field in BILL[1:] if not re.search(rf"\b{field}\b", explained)] == []
+    assert "10**16" in explained and repr(Told(10**16, Display().money(10**16))) == "1.00 p"
 
 
 # ---- other tariffs ---------------------------------------------------------------------
