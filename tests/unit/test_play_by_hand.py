@@ -205,6 +205,15 @@ def test_a_tariff_that_cannot_be_says_what_its_prices_are(tariff: Tariff) -> Non
         Market(tariff=tariff)
 
 
+@pytest.mark.parametrize("wrong", [{"place": "Mars"}, {"place": "Europe"}, {"tariff": Tariff(sbp=-6)}, {"tariff": 3}])
+def test_a_market_that_does_not_open_leaves_the_clock_of_another_alone(market: Market, wrong: dict[str, Any]) -> None:
+    market.clock.now += 600
+    now = market.clock.now
+    with pytest.raises(ValueError, match=r"no zone|no market opens|a tariff is written"):
+        Market(**wrong)
+    assert market.clock.now == now
+
+
 def test_connections_carry_in_proportion_to_the_period() -> None:
     market = Market(tariff=Tariff(period_length=300, window=100))
     assert market["sunny"].account().capacity == 11_500 // 6
