@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,9 @@ import pytest
 
 from wattproof import CallRefused, Market, Tariff
 from wattproof.market.clock import Clock
+from wattproof.market.units import Display
+from wattproof.play.bills import BILL
+from wattproof.play.shown import Told
 from wattproof.play.slips import told
 from wattproof.repl import misspelt
 
@@ -185,6 +190,12 @@ def test_a_slip_is_one_line(market: Market, call: Any, line: str) -> None:
     assert said(lambda: call(market)) == line
 
 
+def test_what_a_bill_says_is_explained(market: Market) -> None:
+    explained = inspect.getdoc(market["sunny"].bill) or ""
+    assert [field for field in BILL[1:] if not re.search(rf"\b{field}\b", explained)] == []
+    assert "10**16" in explained and repr(Told(10**16, Display().money(10**16))) == "1.00 p"
+
+
 # ---- other tariffs ---------------------------------------------------------------------
 
 
@@ -192,6 +203,15 @@ def test_a_slip_is_one_line(market: Market, call: Any, line: str) -> None:
 def test_a_tariff_that_cannot_be_says_what_its_prices_are(tariff: Tariff) -> None:
     with pytest.raises(ValueError, match=r"no market opens with this tariff: .*10000000000000 for 1 p/kWh"):
         Market(tariff=tariff)
+
+
+@pytest.mark.parametrize("wrong", [{"place": "Mars"}, {"place": "Europe"}, {"tariff": Tariff(sbp=-6)}, {"tariff": 3}])
+def test_a_market_that_does_not_open_leaves_the_clock_of_another_alone(market: Market, wrong: dict[str, Any]) -> None:
+    market.clock.now += 600
+    now = market.clock.now
+    with pytest.raises(ValueError, match=r"no zone|no market opens|a tariff is written"):
+        Market(**wrong)
+    assert market.clock.now == now
 
 
 def test_connections_carry_in_proportion_to_the_period() -> None:

@@ -15,15 +15,16 @@ from wattproof.play.bills import BILL, ROW
 from wattproof.play.contract import Contract
 from wattproof.play.market import Market
 from wattproof.play.people import Households, Owner
+from wattproof.play.shown import Rows
 from wattproof.terms.model import AccountView, Bid, Phase, PositionView, QuoteView, Reading, Trade
 
 _INSIDE = r"(?:[^()]|\([^()]*\))*"  # Arguments, with at most one call among them.
 _PHASE = re.compile(r"""\.(?:to|begins)\(\s*(?:phase\s*=\s*)?["'](\w*)$""")
-_PATH = r"""[^\W\d]\w*(?:\.\w+|\[(?:"[^"]*"|'[^']*')\])*"""  # market["sunny"].meter
+_PATH = r"""[^\W\d]\w*(?:\.\w+|\[(?:"[^"]*"|'[^']*'|-?\d+)\])*"""  # market["sunny"].meter
 _PERSON = re.compile(rf"""({_PATH})\.(\w+)\({_INSIDE}["']([^"'()]*)$""")
 _KEY = re.compile(rf"""({_PATH}\.\w+)\[["']([^"'\[\]]*)$""")
 _MEMBER = re.compile(rf"""({_PATH})\.(\w*)$""")
-_STEP = re.compile(r"""\.(\w+)|\[["'](.*?)["']\]""")
+_STEP = re.compile(r"""\.(\w+)|\[["'](.*?)["']\]|\[(-?\d+)\]""")
 _FIELD = re.compile(rf"""([\w.\]"'\[]+)\.(\w+)\({_INSIDE}\)(?:\[-?\d+\])?\.(\w*)$""")
 
 OF_A_PARTY = {"account": AccountView._fields, "position": PositionView._fields, "bill": BILL}
@@ -63,10 +64,12 @@ def offered(line: str, names: Mapping[str, Any]) -> tuple[str, list[str]] | None
 def _found(path: str, names: Mapping[str, Any]) -> Any:
     """What `market["sunny"].meter` is, looked up without a call; None where that is not known."""
     found = names.get(re.split(r"[.\[]", path, maxsplit=1)[0])
-    for attribute, key in _STEP.findall(path):
+    for attribute, key, number in _STEP.findall(path):
         if attribute:
             found = getattr(found, "__dict__", {}).get(attribute)
-        elif isinstance(found, Market | Households) and key in found:
+        elif number and isinstance(found, Rows) and -len(found) <= int(number) < len(found):
+            found = found[int(number)]
+        elif key and isinstance(found, Market | Households) and key in found:
             found = found[key]
         else:
             return None

@@ -40,6 +40,8 @@ class Market(Contract):
     clock        `market.clock.to("REVEALING")`, `.now`, `.phase()`
     tariff       its prices and times
     token        what it settles in
+
+    What it answers are whole numbers that show their unit: Wh, and base units, of which a penny has 10**16.
     """
 
     households: Households
@@ -110,7 +112,7 @@ class Market(Contract):
         return list(self)
 
     def bills(self) -> Any:
-        """Every household's bill so far, as a table."""
+        """Every household's bill so far, as a table; `household.bill?` says what its columns are."""
         return bills(self._session, self.households.values())
 
 

@@ -192,7 +192,19 @@ class Household(Party):
         return session.market.position(self, session.clock.current() if period is None else period)
 
     def bill(self) -> Any:
-        """What its energy and money came to so far, beside what the grid alone would have cost."""
+        """What its energy and money came to so far, beside what the grid alone would have cost.
+
+        imported, exported   what its meter reported
+        bought, sold         what it received from neighbours, and delivered to them
+        paid, earned, fees   for that, to and from neighbours, and to the management node
+        compensated          what it received of neighbours who did not deliver
+        compensation         what it paid itself for what it did not deliver
+        grid                 of the supplier for all other energy; below 0 it owes that
+        market               all of it together: below 0 the household earned more than it paid
+        grid_alone, saving   what the grid alone would have cost, and what is left of that
+
+        Each is a whole number of Wh or base units, of which a penny has 10**16.
+        """
         return bill_of(self._session, self)
 
     @functools.cached_property

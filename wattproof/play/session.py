@@ -15,7 +15,7 @@ from wattproof.market.units import PENCE_PER_KWH, Display
 from wattproof.play.clock import MarketClock
 from wattproof.play.contract import Contract
 from wattproof.play.refusal import Refusal
-from wattproof.play.shown import PLACE, Show
+from wattproof.play.shown import PLACE, Show, zone
 from wattproof.play.slips import meant, misfit, reason_of
 from wattproof.simulation.accounting import Event
 
@@ -44,15 +44,14 @@ class Session:
         network.only_inside("a market to play with, whose clock starts in 2019,")
         if not isinstance(tariff, Tariff):
             raise ValueError(f"a tariff is written Tariff(sbp=..., ssp=...), not {tariff!r}")
-        boa.env.timestamp = START
+        zone(place)
+        before, boa.env.timestamp = boa.env.timestamp, START
         try:
             self.deployment = deploy(tariff, show=None)
-        except boa.BoaError as error:
-            raise ValueError(f"no market opens with this tariff: {reason_of(error)}{_PRICED}") from None
-        except EncodeError as error:
-            raise ValueError(
-                f"no market opens with this tariff: {misfit(error.value, error.schema)}{_PRICED}"
-            ) from None
+        except (boa.BoaError, EncodeError) as error:
+            boa.env.timestamp = before  # Of another market that is being played.
+            reason = misfit(error.value, error.schema) if isinstance(error, EncodeError) else reason_of(error)
+            raise ValueError(f"no market opens with this tariff: {reason}{_PRICED}") from None
         self.names: dict[str, str] = {}
         self.place = place
         self.clock = MarketClock(self.deployment.market, self.show)

@@ -37,6 +37,14 @@ UNITS = MONEY | ENERGY | PRICES | {"period"}
 STATUS = {"Quote": QuoteStatus, "Bid": BidStatus}
 
 
+def zone(place: str) -> ZoneInfo:
+    """The zone that is called so. ValueError where there is none."""
+    try:
+        return ZoneInfo(place)
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        raise ValueError(f"there is no zone {place!r}: name one such as {PLACE!r}") from None
+
+
 class Told(int):
     """A whole number that shows what it stands for."""
 
@@ -80,10 +88,7 @@ class Show:
     def __init__(self, display: Display, names: Mapping[str, str], period_length: int, place: str = PLACE) -> None:
         self.display, self.names = display, names
         self._length = period_length
-        try:
-            self._zone = ZoneInfo(place)
-        except (ZoneInfoNotFoundError, ValueError, TypeError):
-            raise ValueError(f"there is no zone {place!r}: name one such as {PLACE!r}") from None
+        self._zone = zone(place)
 
     def moment(self, second: int) -> str:
         """A second as local time, with its offset and the number: "2019-06-21 00:30:00 +0100 (1561073400)"."""
