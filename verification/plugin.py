@@ -13,7 +13,7 @@ import pytest
 
 from verification.harness import counters, presets
 from verification.plugins import counts, failures, profiles, selection
-from verification.plugins.profiles import PROFILES, engine_name, profile_of
+from verification.plugins.profiles import PROFILES, engine_name, rerun
 from verification.plugins.selection import is_property_test
 from wattproof.cli.arguments import count
 from wattproof.evm import compiler_cache
@@ -43,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     counts.open_folder(config)
     for part in (selection, failures, counts):
         config.pluginmanager.register(part)
-    config.pluginmanager.register(failures.Untried(engine_name(config)))
+    config.pluginmanager.register(failures.Untried(config))
     config.addinivalue_line("markers", "invariant(*ids): the invariants of invariants.md that a test checks")
 
 
@@ -66,8 +66,7 @@ def _property_engine(request: pytest.FixtureRequest) -> Iterator[None]:
     config = request.config
     with boa.swap_env(request.getfixturevalue("property_env")):
         presets.prepare(request.module)
-        options = f"ENGINE={engine_name(config)} PROFILE={profile_of(config)}"
-        counters.rerun = f"make test-one TEST='{request.node.nodeid}' {options}"
+        counters.rerun = rerun(config, request.node.nodeid)
         yield
         for failure in presets.failures.values():
             raise failure

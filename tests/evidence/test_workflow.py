@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -67,3 +68,17 @@ def test_examples_that_fail_are_kept_for_the_next_run(job: str) -> None:
     assert fetched["with"]["key"] == kept["with"]["key"]
     assert kept["with"]["key"].startswith(fetched["with"]["restore-keys"])
     assert kept["if"] == "always()", "above all where the run failed"
+
+
+MINUTES = {"five minutes": 5, "ten to twenty minutes": 20, "twenty minutes": 20, "an hour or two": 120}
+"""What the README says that something takes, in minutes on two cores."""
+
+
+def test_every_job_has_half_again_the_time_that_the_documents_say() -> None:
+    said = dict(re.findall(r"^make (\w+) +# .*: ([a-z ]+?)(?: on two cores)?$", (ROOT / "README.md").read_text(), re.M))
+    assert {"test", "packages", "faults", "evidence"} <= said.keys()
+    assert "profile `ci` takes some twenty minutes" in " ".join((ROOT / "docs/action.md").read_text().split())
+    takes = {name: MINUTES[text] for name, text in said.items() if text in MINUTES} | {"verify": 20}
+    for name, job in JOBS.items():
+        runs = re.findall(r"make (\w+)", "\n".join(step.get("run", "") for step in job["steps"]))
+        assert 2 * job["timeout-minutes"] >= 3 * sum(takes.get(target, 5) for target in runs), name

@@ -62,7 +62,7 @@ def step(method: Callable[..., None]) -> Callable[..., None]:
     """Notes the calls of a rule, so that a history that failed can be written down as its steps."""
 
     @functools.wraps(method)
-    def noted(self: MarketMachine, **arguments: Any) -> None:
+    def noted(self: Any, **arguments: Any) -> None:
         self.steps.append((method.__name__, arguments))
         lockstep = getattr(self, "lockstep", None)
         self.starts.append(0 if lockstep is None else len(lockstep.trace))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 from collections import Counter
 from typing import Any
 
@@ -17,13 +18,16 @@ from eth_keys import keys  # pyright: ignore[reportPrivateImportUsage]
 from eth_utils.crypto import keccak
 from hypothesis import example, given
 from hypothesis import strategies as st
+from hypothesis.errors import UnsatisfiedAssumption
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from vyper.compiler.output import build_abi_output
 
+from tests.properties.machine import step
 from verification.harness import counters, presets
 from verification.harness.choices import Choose, drawn
 from verification.harness.counters import holds
 from verification.harness.lockstep import Lockstep
+from verification.harness.moves import undo
 from wattproof.evm.engine import state_digest
 from wattproof.market.abi import word
 from wattproof.market.deployment import contracts_dir, deployer
@@ -352,8 +356,10 @@ class Credit(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self._anchor = boa.env.anchor()
-        self._anchor.__enter__()
+        self.steps: list[tuple[str, dict[str, Any]]] = []
+        self.starts: list[int] = []
+        self._branch: Any = boa.env.anchor()
+        self._branch.__enter__()
         self.who: dict[str, str] = {name: key.public_key.to_checksum_address() for name, key in HOLDERS.items()}
         self.who[DEPLOYER] = str(boa.env.generate_address(DEPLOYER))
         self.token = deployer("EnergyCredit").deploy(sender=self.who[DEPLOYER])
@@ -366,7 +372,11 @@ class Credit(RuleBasedStateMachine):
         counters.tallies["histories"] += 1
 
     def teardown(self) -> None:
-        self._anchor.__exit__(None, None, None)
+        """Undoes the history; one that failed is told by its steps."""
+        failed = sys.exception()
+        if failed is not None and not isinstance(failed, UnsatisfiedAssumption):
+            failed.steps, failed.starts = list(self.steps), list(self.starts)  # type: ignore[attr-defined]
+        undo(self)
 
     def draw_move(self, choose: Choose) -> tuple[Any, ...]:
         """What is done, by whom, to whom, with how much; near what there is, mostly."""
@@ -377,6 +387,7 @@ class Credit(RuleBasedStateMachine):
         return choose.one(moves), who, other, third, amount, choose.number(0, 5)
 
     @rule(move=drawn(lambda self, choose: self.draw_move(choose)))
+    @step
     def call(self, move: tuple[Any, ...]) -> None:
         """One call of the token."""
         kind, who, other, third, amount, turn = move

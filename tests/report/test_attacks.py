@@ -15,7 +15,7 @@ from tests.report.conftest import ROOT
 from verification.harness import totals
 from verification.harness.totals import merged
 from verification.invariants import invariants
-from verification.report import attacks, document, page, sources, text
+from verification.report import attacks, document, effort, page, sources, text
 from verification.report.campaign import Stage
 from verification.report.schema import schema
 
@@ -48,7 +48,7 @@ def fed(told: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
     for row in rows:
         row["checked"] = stage.counts["checked"].get(row["id"], 0)
         row["tests"] = [name for name in row["tests"] if name in stage.counts["tests"]]
-    found = document._attacks(sources.claims(ROOT), rows, stage)
+    found = effort.attacks_found(sources.claims(ROOT), rows, stage)
     return told | {"attacks": found}
 
 

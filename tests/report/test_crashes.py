@@ -15,9 +15,11 @@ import pytest
 
 from tests.properties import test_matching
 from tests.properties.test_only import Refusals
-from verification.harness import apart, crashes, journal, moves, presets
+from tests.properties.test_surface import Credit
+from verification.harness import apart, crashes, journal, presets
 from verification.harness.crashes import CRASHED
 from verification.harness.lockstep import HOUSEHOLDS
+from verification.harness.moves import undo
 from verification.harness.trace import Call
 from verification.report import counterexample, saved
 from wattproof.evm.engine import available
@@ -78,7 +80,7 @@ def steps_of_a_history(beginning: str = "fresh") -> None:
             state.trade(call=call)
         journal.step(len(state.steps) + 1, "money", {"call": STEPS[2]}, state.lockstep.trace.scene)
     finally:
-        moves.undo(state)
+        undo(state)
 
 
 def told(file: Path) -> dict[str, Any]:
@@ -108,6 +110,28 @@ def test_a_history_that_ends_its_process_is_told_by_the_calls_that_do(
     story = counterexample.tell(failure["trace"], ENGINE)
     assert story[-1]["function"] == "clear" and story[-1]["contract"] == counterexample.ENDED
     assert [chapter["function"] for chapter in story[1:]] == ["clear"]
+
+
+def test_a_history_of_the_token_is_told_by_its_own_moves(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal.test(MACHINE | {"machine": (Credit.__module__, Credit.__name__)})
+    state = Credit()
+    for amount in (3, 5, 7):
+        state.call(move=("mint", "saver", "spender", "idler", amount, 4))
+    undo(state)
+    book = Credit.book
+
+    def crash(self: Credit, kind: str, *who: Any) -> None:
+        if who[-1] == 5:
+            os._exit(3)
+        book(self, kind, *who)
+
+    monkeypatch.setattr(Credit, "book", crash)
+    failure = told(kept)
+    assert failure["error"] == f"crashed: {CRASHED}; made again, it ended with exit code 3"
+    assert failure["replay"]["lines"] == [
+        f"with replay.history(Credit, '{ENGINE}', None) as state:",
+        "    state.call(move=('mint', 'saver', 'spender', 'idler', 5, 4))",
+    ]
 
 
 def test_a_history_that_does_not_crash_again_is_told_as_a_whole(kept: Path) -> None:

@@ -15,7 +15,7 @@ from tests.report.conftest import FAULT, ROOT, parts_in, plan
 from verification.harness.totals import merged
 from verification.report import document, parts, saved
 from verification.report.campaign import Campaign, Stage
-from verification.report.document import BLOCKED, FALSIFIED, HELD, NOT_REACHED, _status
+from verification.report.entries import BLOCKED, FALSIFIED, HELD, NOT_REACHED, _status
 from verification.report.schema import schema
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from tests.report.conftest import BROKEN
+from tests.report.conftest import BROKEN, plan
+from verification.harness import terminal
+from verification.harness.reproducers import Subject, keep
+from verification.harness.telling import Told
 from verification.harness.totals import merged
-from verification.report import failures, junit, schema
+from verification.report import campaign, document, failures, junit, page, schema, text
 from verification.report.campaign import Stage, progress
 
 FORMS = ("evidence.json", "index.html", "report.md", "junit.xml", "report.sarif")
@@ -185,3 +189,36 @@ def test_a_failure_without_a_text_is_a_failure(evidence: dict[str, Any]) -> None
     root = ElementTree.fromstring(junit.render(changed).partition("?>")[2])
     case = next(case for case in root.iter("testcase") if case.get("name") == "tests/unit/test_x.py::test_x")
     assert [mark.get("message") for mark in case] == ["failed, and left no text"]
+
+
+# ---- call trees ------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("uncounted")
+@pytest.mark.parametrize(
+    ("lines", "why", "tree"),
+    [
+        (["price = 3", "print(price)"], "", ["price = 3", "print(price)", "    3"]),
+        (["1 // 0"], "", ["no call tree: on py-evm the history fails otherwise (ZeroDivisionError: "]),
+        ([], "no literals of <x>", ["no call tree: no literals of <x>"]),
+        ([], "", ["no call tree: the failure has no history"]),
+    ],
+)
+def test_call_trees_are_told_or_why_there_are_none(lines: list[str], why: str, tree: list[str]) -> None:
+    told, report = Told(ValueError(), lines=lines, why=why), SimpleNamespace(sections=[])
+    terminal.trace(report, [told])
+    assert len(told.call_tree) == len(tree)
+    assert all(line.startswith(begin) for line, begin in zip(told.call_tree, tree, strict=True))
+    assert report.sections == [("call tree of each step", "\n".join(told.call_tree))]
+    subject = Subject("tests/properties/test_x.py::test_x", 1, ("tests.properties.test_x", "test_x"), None, None)
+    assert keep(subject, "call", told, "revm", "")["call_tree"] == told.call_tree
+
+
+def test_verify_asks_for_call_trees_and_all_forms_show_them(evidence: dict[str, Any]) -> None:
+    assert "--call-tree" in campaign.stages(Path("x"), plan(call_tree=True))[2].command
+    assert "--call-tree" not in campaign.stages(Path("x"), plan())[2].command
+    failure = evidence["failures"][0] | {"call_tree": ["market.clear(sunny)", "    [E] EnergyMarket.clear <0x1>"]}
+    changed = evidence | {"failures": [failure]}
+    assert schema.problem(changed) is None
+    for form in (junit.render(changed), text.render(changed), page.render(changed, document.dumped(changed)[1])):
+        assert "EnergyMarket.clear" in form

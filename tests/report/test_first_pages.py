@@ -13,7 +13,7 @@ import pytest
 
 from verification.builds import build
 from verification.invariants import ROOT, invariants
-from verification.report import checks, document, findings, page, parts, sources, system, text
+from verification.report import checks, entries, findings, page, parts, sources, system, text
 from verification.report.facts import number
 from verification.report.strength import strength
 
@@ -247,6 +247,6 @@ def test_what_the_run_measured_stands_in_for_what_is_missing(tmp_path: Path, mon
 
 
 def test_a_measurement_in_which_nothing_was_caught_is_none_that_is_missing() -> None:
-    assert document._of("C1-PAY-1", None, []) is None
-    assert document._of("C1-PAY-1", {}, []) == []
-    assert document._of("C1-PAY-1", {}, {"killed": 0, "alone": 0}) == {"killed": 0, "alone": 0}
+    assert entries._of("C1-PAY-1", None, []) is None
+    assert entries._of("C1-PAY-1", {}, []) == []
+    assert entries._of("C1-PAY-1", {}, {"killed": 0, "alone": 0}) == {"killed": 0, "alone": 0}

@@ -17,7 +17,20 @@ from rich.console import Console
 from tests.report.conftest import plan
 from verification import git, texts
 from verification.invariants import ROOT, invariants
-from verification.report import campaign, counterexample, document, junit, page, sarif, saved, schema, sources, text
+from verification.report import (
+    campaign,
+    counterexample,
+    document,
+    effort,
+    entries,
+    junit,
+    page,
+    sarif,
+    saved,
+    schema,
+    sources,
+    text,
+)
 from verification.report import verify as command
 from wattproof.outputs import MANIFEST, Folder
 
@@ -55,7 +68,7 @@ def renamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("renamed")
 def test_a_function_that_is_gone_is_said_to_be_in_every_form(told: dict[str, Any]) -> None:
-    place = document._lines(ROOT, GONE)
+    place = entries._lines(ROOT, GONE)
     assert place["missing"] == "no longer in the source: contracts/market/ledger.vy has no function _refund"
     changed = copy.deepcopy(told)
     row = changed["invariants"][0]
@@ -72,7 +85,7 @@ def test_a_function_that_is_gone_is_said_to_be_in_every_form(told: dict[str, Any
 
 
 def test_a_file_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
-    place = document._lines(tmp_path, "verification/nowhere.py:function")
+    place = entries._lines(tmp_path, "verification/nowhere.py:function")
     assert place["missing"] == "no longer in the source: there is no file verification/nowhere.py"
 
 
@@ -89,14 +102,14 @@ def test_every_test_of_invariants_md_is_there() -> None:
 @pytest.mark.parametrize("reference", ["tests/properties/test_only.py::Gone", "tests/properties/test_gone.py::Only"])
 def test_a_test_that_is_gone_is_said_to_be(told: dict[str, Any], reference: str) -> None:
     assert not sources.names_test(ROOT, reference)
-    status, failed = document._status(0, 5, ["a"], {"a": "passed"}, [reference]), []
-    reason = document._reason(status, "C1-A-1", ["a"], {"a": "passed"}, [reference], failed, [])
+    status, failed = entries._status(0, 5, ["a"], {"a": "passed"}, [reference]), []
+    reason = entries._reason(status, "C1-A-1", ["a"], {"a": "passed"}, [reference], failed, [])
     assert reason == f"no longer in the source: {reference}"
     changed = copy.deepcopy(told)
     changed["invariants"][0] |= {"status": status, "reason": reason, "tests": [], "gone": [reference]}
     assert schema.problem(changed) is None
     html = page.render(changed, document.dumped(changed)[1])
-    assert f"<code>{reference}</code> (no longer in the source);" in html
+    assert f"<dd><code>{reference}</code> (no longer in the source);" in html
     for said in (text.render(changed), junit.render(changed), sarif.render(changed)):
         assert reason in said
 
@@ -194,7 +207,7 @@ def test_figures_of_the_day_that_cannot_be_used_are_a_failure(tmp_path: Path, co
     stage = campaign.Stage("day", [], tmp_path, status=0)
     stage.summary.parent.mkdir()
     stage.summary.write_text(content)
-    day, wrong = document._day(stage)
+    day, wrong = effort.day_of(stage)
     assert day == {"state": "failed", "figures": {}, "periods": []}
     assert wrong is not None and "\n" not in wrong
 

@@ -37,7 +37,7 @@ def name_of(process: int | str) -> str:
 def keep(folder: Path) -> None:
     """From now on, this process keeps a journal in that folder."""
     global _file
-    _file = os.open(folder / name_of(os.getpid()), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    _file = os.open(folder / name_of(os.getpid()), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
 
 
 def test(told: Mapping[str, Any]) -> None:

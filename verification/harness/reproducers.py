@@ -21,6 +21,9 @@ from verification.harness.trace import Call
 from verification.harness.writer import Unwritable, Writer
 from verification.texts import bounded
 
+MAX_TREE = 60_000
+"""Characters of the call trees of a failure that are kept."""
+
 _ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,16}\b")
 """Where an object lies in memory, which is another place in every run."""
 
@@ -108,7 +111,13 @@ def keep(subject: Subject, when: str, told: Told | None, engine: str, text: str)
         "repl": [] if told is None else told.lines,
         "beginning": 0 if told is None else told.beginning,
         "replay": _replay(subject, told, engine),
+        **({"call_tree": _call_tree(told)} if told is not None and told.call_tree else {}),
     }
+
+
+def _call_tree(told: Told) -> list[str]:
+    """Its lines, of very long ones the first and the last."""
+    return bounded(_ADDRESS.sub("at 0x…", "\n".join(told.call_tree)), MAX_TREE).splitlines()
 
 
 def _headline(told: Told) -> str:

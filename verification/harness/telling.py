@@ -29,6 +29,7 @@ class Told:
     history   that history, None where the test is no machine, or cannot be made again move by move
     lines     for the REPL, the history proper from line `beginning` on
     why       there are none
+    call_tree of each step of the history, as lines; empty where nobody asked for it
     """
 
     failure: BaseException
@@ -37,6 +38,7 @@ class Told:
     lines: list[str] = field(default_factory=list)
     beginning: int = 0
     why: str = ""
+    call_tree: list[str] = field(default_factory=list)
 
     @property
     def invariant(self) -> str | None:

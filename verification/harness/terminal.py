@@ -6,21 +6,31 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from verification.harness import counters, telling
+from verification.harness import counters, journal, telling
 from verification.harness.telling import Told
+from wattproof.outputs import brief
 
 _SLOW = re.compile(r"WARNING: Hypothesis has spent.*?for everyone\.\n?", re.DOTALL)
 """Hypothesis asks for a report where it shortens a history for long. That a step here takes long is no fault of it."""
 
 
 def trace(report: Any, told: Sequence[Told]) -> None:
-    """Adds to a report of pytest the call trees of the histories that failed; they are played once more for it."""
+    """Adds to a report of pytest the call trees of the histories that failed, or in one line why there are none.
+
+    The histories are played once more for it, on py-evm: revm knows no call trees.
+    """
     from verification.session import with_call_trees  # Not for those that ask for none: it loads all of the REPL.
 
     for one in told:
         if one.lines:
-            with counters.uncounted():
-                report.sections.append(("call tree of each step", "\n".join(with_call_trees(one.lines))))
+            with counters.uncounted(), journal.paused():
+                try:
+                    one.call_tree = list(with_call_trees(one.lines))
+                except Exception as problem:  # Whatever a faulty contract makes of it there.
+                    one.call_tree = [f"no call tree: on py-evm the history fails otherwise ({brief(problem)})"]
+        else:
+            one.call_tree = [f"no call tree: {one.why or 'the failure has no history'}"]
+        report.sections.append(("call tree of each step", "\n".join(one.call_tree)))
 
 
 def tell(item: Any, call: Any, report: Any, told: Sequence[Told], rerun: str) -> None:

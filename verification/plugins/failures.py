@@ -18,7 +18,7 @@ from verification.harness import counters, journal, presets, reproducers, termin
 from verification.harness.crashes import CRASHED
 from verification.invariants import ROOT
 from verification.plugins.counts import kept_in
-from verification.plugins.profiles import engine_name
+from verification.plugins.profiles import engine_name, rerun
 from verification.plugins.selection import is_property_test
 from verification.surroundings import surroundings
 
@@ -69,8 +69,8 @@ _TO_START = 60.0
 class Untried:
     """Notes what fails without a test of this process: a file that cannot be collected, and a process that crashes."""
 
-    def __init__(self, engine: str) -> None:
-        self.engine = engine
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
         self.seconds = 60.0
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -85,7 +85,8 @@ class Untried:
         if told is None:
             return self._note(crashitem, "crash", f"crashed: {CRASHED}")
         report.when = "call"
-        report.longrepr, report.summary = told["text"], told["summary"]  # type: ignore[attr-defined]
+        again = f"to run it again: {rerun(self.config, crashitem)}"
+        report.longrepr, report.summary = f"{told['text']}\n\n{again}", told["summary"]  # type: ignore[attr-defined]
         counters.tests[crashitem] = {"outcome": "error", "seconds": 0.0, "examples": 0}
         counters.failures.append(told["kept"])
 
@@ -108,4 +109,4 @@ class Untried:
 
     def _note(self, test: str, when: str, text: str) -> None:
         counters.tests[test] = {"outcome": "error", "seconds": 0.0, "examples": 0}
-        counters.failures.append(reproducers.untried(test, when, text, self.engine))
+        counters.failures.append(reproducers.untried(test, when, text, engine_name(self.config)))

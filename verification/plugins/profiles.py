@@ -51,6 +51,11 @@ def profile_of(config: pytest.Config) -> str:
     return str(config.getoption("profile"))
 
 
+def rerun(config: pytest.Config, test: str) -> str:
+    """The command that runs a property test again, just as it runs now."""
+    return f"make test-one TEST='{test}' ENGINE={engine_name(config)} PROFILE={profile_of(config)}"
+
+
 def load(config: pytest.Config) -> None:
     """Registers the profiles, and chooses one."""
     asked: dict[str, Any] = {"report_multiple_bugs": config.getoption("multiple_bugs")}

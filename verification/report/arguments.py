@@ -29,6 +29,9 @@ def add(commands: Any) -> None:
         "--histories", type=count, metavar="N", help="of each property test, instead of the profile's number"
     )
     verify.add_argument("--within", type=seconds, metavar="T", help="stop after 90s, 30m, 2h with a partial report")
+    verify.add_argument(
+        "--call-tree", action="store_true", help="show the call tree of each step of a failure (played on py-evm)"
+    )
     part = verify.add_mutually_exclusive_group()
     part.add_argument(
         "--only",
@@ -61,6 +64,7 @@ def _verify(options: argparse.Namespace) -> int:
         jobs=options.jobs,
         within=options.within,
         histories=options.histories,
+        call_tree=options.call_tree,
     )
     try:
         plan = _chosen(plan, options)

@@ -141,6 +141,7 @@ class Plan:
 
     `seed`: None for the histories that every run draws; `within`: seconds, None for as long as it takes;
     `histories`: of each property test, None for the profile's own number; see verification/plugin.py;
+    `call_tree`: whether a failure shows the calls inside each of its steps;
     `selection`: the invariants that were asked for, None for all.
     """
 
@@ -150,6 +151,7 @@ class Plan:
     jobs: int
     within: float | None
     histories: int | None = None
+    call_tree: bool = False
     unit: tuple[str, ...] = UNIT
     properties: tuple[str, ...] = PROPERTIES
     day: bool = True
@@ -200,6 +202,8 @@ def _pytest(plan: Plan, file: Path, tests: tuple[str, ...]) -> list[str]:
     command += ["--continue-on-collection-errors", "--dist", "worksteal"]
     command += ["--profile", plan.profile, "--engine", plan.engine]
     command += ["--multiple-bugs", "--evidence", str(file)]
+    if plan.call_tree:
+        command.append("--call-tree")
     if plan.histories is not None:
         command += ["--histories", str(plan.histories)]
     if plan.seed is not None:

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.text import Text
 
 from verification.report import schema
-from verification.report.document import LEFT_OUT, at
+from verification.report.document import at
+from verification.report.entries import LEFT_OUT
 from verification.texts import plain
 from wattproof.market.bytecode import NoReport, load
 

@@ -74,7 +74,13 @@ def _invariant(suite: ElementTree.Element, row: dict[str, Any], told: dict[str, 
 
 def _history(failure: dict[str, Any]) -> str:
     lines = failure["repl"][failure["beginning"] :]
-    return "\n".join([failure["error"], *lines]) if lines else failure["text"] or failure["error"]
+    told = "\n".join([failure["error"], *lines]) if lines else failure["text"] or failure["error"]
+    return told + _call_tree(failure)
+
+
+def _call_tree(failure: dict[str, Any]) -> str:
+    """Of each step, where it was asked for."""
+    return "\n\n" + "\n".join(failure["call_tree"]) if "call_tree" in failure else ""
 
 
 def _test(suite: ElementTree.Element, name: str, told: dict[str, Any]) -> None:
@@ -91,7 +97,7 @@ def _test(suite: ElementTree.Element, name: str, told: dict[str, Any]) -> None:
     if found:
         by_itself = found[0]["when"] in ("collection", "crash")
         element.set("type", found[0]["when"] if by_itself else found[0]["error"].partition(":")[0])
-        element.text = "\n\n".join(f"{one['when']}: {one['error']}\n{one['text']}" for one in found)
+        element.text = "\n\n".join(f"{one['when']}: {one['error']}\n{one['text']}{_call_tree(one)}" for one in found)
 
 
 def _stage(suite: ElementTree.Element, name: str, stage: dict[str, Any], told: dict[str, Any]) -> None:
