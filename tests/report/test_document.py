@@ -75,7 +75,7 @@ def test_what_shows_a_failure_again_names_the_contracts(
 ) -> None:
     """On those of the clone it would pass."""
     on = f"WATTPROOF_CONTRACTS={falsified[2]} "
-    again = f"{on}python -m pytest REPORT/{told['failures'][0]['saved']}"
+    again = f"{on}python -m pytest -p verification.plugin REPORT/{told['failures'][0]['saved']}"
     assert again in text.render(told) and again in page.render(told, places)
     assert again in (falsified[1] / told["failures"][0]["saved"]).read_text()
     assert all(row["rerun"].startswith(f"{on}make test-one ") for row in told["invariants"])

@@ -26,8 +26,8 @@ Saved by `wattproof verify`. It makes the history once more, with the checks tha
 much it is violated; nothing is drawn. From the root of a clone, with the report's folder for REPORT, on the clone's
 contracts and on those of another folder:
 
-    python -m pytest REPORT/{folder}/{name}
-    WATTPROOF_CONTRACTS={contracts} python -m pytest REPORT/{folder}/{name}
+    python -m pytest -p verification.plugin REPORT/{folder}/{name}
+    WATTPROOF_CONTRACTS={contracts} python -m pytest -p verification.plugin REPORT/{folder}/{name}
 """
 
 {imports}
