@@ -13,7 +13,7 @@ import pytest
 
 from tests.report.conftest import FAULT, ROOT, parts_in, plan
 from verification.harness.totals import merged
-from verification.report import document, parts, saved
+from verification.report import document, entries, page, parts, saved, text
 from verification.report.campaign import Campaign, Stage
 from verification.report.entries import BLOCKED, FALSIFIED, HELD, NOT_REACHED, _status
 from verification.report.schema import schema
@@ -62,12 +62,24 @@ def test_what_was_falsified_is_run_again_where_it_was_seen() -> None:
     """Not by the tests of its row, which may not have been run, or have passed."""
     outcomes = {"tests/a.py::A": "failed", "tests/b.py::B": "passed"}
     told = [{"invariant": "C1-A-1", "test": "tests/a.py::A", "error": "C1-A-1: off by 1"}]
-    assert document._seen_in("C1-A-1", {"tests/b.py::B": 2}, outcomes, told) == ["tests/a.py::A"]
+    assert entries._seen_in("C1-A-1", {"tests/b.py::B": 2}, outcomes, told) == ["tests/a.py::A"]
 
-    seen = document._seen_in("C2-A-1", {"tests/a.py::A": 5, "tests/b.py::B": 2}, outcomes, told)
+    seen = entries._seen_in("C2-A-1", {"tests/a.py::A": 5, "tests/b.py::B": 2}, outcomes, told)
     assert seen == ["tests/a.py::A"]
-    reason = document._reason(FALSIFIED, "C2-A-1", ["tests/b.py::B"], outcomes, [], told, seen)
+    reason = entries._reason(FALSIFIED, "C2-A-1", ["tests/b.py::B"], outcomes, [], told, seen)
     assert reason == "seen in a history that was not kept, of tests/a.py::A"
+
+
+def test_what_shows_a_failure_again_names_the_contracts(
+    falsified: tuple[int, Path, Path], told: dict[str, Any], places: dict[str, int], right: tuple[int, Path]
+) -> None:
+    """On those of the clone it would pass."""
+    on = f"WATTPROOF_CONTRACTS={falsified[2]} "
+    again = f"{on}python -m pytest -p verification.plugin REPORT/{told['failures'][0]['saved']}"
+    assert again in text.render(told) and again in page.render(told, places)
+    assert again in (falsified[1] / told["failures"][0]["saved"]).read_text()
+    assert all(row["rerun"].startswith(f"{on}make test-one ") for row in told["invariants"])
+    assert "WATTPROOF_CONTRACTS" not in (right[1] / "report.md").read_text()
 
 
 def test_story_tells_who_called_what_and_whose_money_moved(told: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from verification.builds import build
 from verification.invariants import ROOT, invariants
-from verification.report import checks, entries, findings, page, parts, sources, system, text
+from verification.report import checks, entries, findings, page, parts, sources, system, text, verdict
 from verification.report.facts import number
 from verification.report.strength import strength
 
@@ -79,7 +79,7 @@ def test_the_verdict_on_a_part_counts_its_invariants(held: int, sentence: str) -
         "selection": {"asked": "--only C1-A", "invariants": held, "of": 3},
     }
     campaign: Any = SimpleNamespace(stopped=None, stages=[])
-    assert document.verdict(told, campaign)["sentence"].endswith(sentence)
+    assert verdict.verdict(told, campaign)["sentence"].endswith(sentence)
 
 
 # ---- scope and roles -----------------------------------------------------------------------------

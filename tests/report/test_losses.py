@@ -95,6 +95,13 @@ def test_the_line_of_an_invariant_is_where_it_stands() -> None:
         assert lines[row.line - 1].startswith(f"- **{row.id}**: ")
 
 
+def test_no_link_of_a_document_is_carried_where_it_leads_nowhere() -> None:
+    claims = sources.claims(ROOT)
+    said = [*claims.assumptions, *claims.not_shown, *claims.risks, *claims.clauses.values(), claims.unsearched]
+    assert any("docs/proofs.md" in one for one in said)
+    assert [one for one in said if "](" in one] == []
+
+
 def test_every_test_of_invariants_md_is_there() -> None:
     assert all(sources.names_test(ROOT, reference) for row in invariants().values() for reference in row.tests)
 

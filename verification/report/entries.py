@@ -11,7 +11,7 @@ from verification.invariants import rests_on
 from verification.report import checks, sources
 from verification.report import parts as evidence_parts
 from verification.report.campaign import Campaign
-from verification.report.facts import some
+from verification.report.facts import on_contracts, some
 from verification.report.parts import Part
 from verification.report.sources import Claims
 
@@ -84,7 +84,7 @@ def of_invariants(
                     for number, said in enumerate(points, 1)
                     if any(_cites(said, clause) for clause in row.clauses)
                 ],
-                "rerun": _rerun(seen or tests or list(row.tests), campaign),
+                "rerun": _rerun(tree, seen or tests or list(row.tests), campaign),
             }
         )
     return found
@@ -164,9 +164,10 @@ def _lines(tree: Path, reference: str) -> dict[str, Any]:
     return {"reference": reference, **asdict(found)}
 
 
-def _rerun(tests: list[str], campaign: Campaign) -> str:
+def _rerun(tree: Path, tests: list[str], campaign: Campaign) -> str:
     plan = campaign.plan
-    said = f"make test-one TEST='{tests[0]}' ENGINE={plan.engine} PROFILE={plan.profile}"
+    said = on_contracts(sources.contracts_dir_shown(tree))
+    said += f"make test-one TEST='{tests[0]}' ENGINE={plan.engine} PROFILE={plan.profile}"
     more = [] if plan.histories is None else [f"--histories={plan.histories}"]
     more += [] if plan.seed is None else [f"--hypothesis-seed={plan.seed}"]
     return said + (f" MORE='{' '.join(more)}'" if more else "")

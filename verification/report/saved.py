@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 from typing import Any
 
+from verification.invariants import ROOT
+from verification.report import sources
 from verification.surroundings import surroundings
 
 LONGEST = 300
@@ -20,10 +23,11 @@ MAX_NAME = 100
 _HEAD = '''"""{title}
 
 Saved by `wattproof verify`. It makes the history once more, with the checks that failed, and says what holds or by how
-much it is violated; nothing is drawn. From the root of a clone:
+much it is violated; nothing is drawn. From the root of a clone, with the report's folder for REPORT, on the clone's
+contracts and on those of another folder:
 
-    python -m pytest -p verification.plugin {name}
-    WATTPROOF_CONTRACTS=/other/contracts python -m pytest -p verification.plugin {name}
+    python -m pytest -p verification.plugin REPORT/{folder}/{name}
+    WATTPROOF_CONTRACTS={contracts} python -m pytest -p verification.plugin REPORT/{folder}/{name}
 """
 
 {imports}
@@ -50,7 +54,10 @@ def save(folder: Path, failure: dict[str, Any], statement: str | None) -> Path:
     title = "\n".join(textwrap.wrap(said.replace("\\", "/").replace('"""', "'''"), 110))
     imports = "\n".join(f"from {module} import {', '.join(names)}" for module, names in replay["imports"].items())
     body = "\n".join(f"    {line}".rstrip() for line in replay["lines"])
-    text = _HEAD.format(title=title, name=path.name, imports=imports, function=function, body=body)
+    shown = sources.contracts_dir_shown(ROOT)
+    contracts = "/other/contracts" if shown == "contracts" else shlex.quote(shown)
+    place = {"folder": folder.name, "name": path.name, "contracts": contracts}
+    text = _HEAD.format(title=title, **place, imports=imports, function=function, body=body)
     path.write_text(text, encoding="utf-8")
     return path
 

@@ -45,9 +45,9 @@ def claims(tree: Path) -> Claims:
     return Claims(
         rows=rows,
         criteria=titles,
-        assumptions=assumptions,
-        not_shown=points("What is not shown", tree),
-        risks=points("Residual risks", tree),
+        assumptions=[unlinked(said) for said in assumptions],
+        not_shown=[unlinked(said) for said in points("What is not shown", tree)],
+        risks=[unlinked(said) for said in points("Residual risks", tree)],
         clauses=clauses(tree),
         threats=threats(tree),
         letters=letters(tree),
@@ -83,7 +83,12 @@ def unsearched(tree: Path) -> str:
     """What `docs/threats.md` says that the search for profit does not show, as one line without links."""
     text = (tree / "docs" / "threats.md").read_text()
     said = re.search(r"^What is not shown: (.+?)(?=\n\n|\Z)", text, re.MULTILINE | re.DOTALL)
-    return re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", " ".join(said[1].split())) if said else ""
+    return unlinked(" ".join(said[1].split())) if said else ""
+
+
+def unlinked(text: str) -> str:
+    """Markdown without its links, which lead somewhere only where its document lies: a report lies elsewhere."""
+    return re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", text)
 
 
 # ---- terms and contract ----------------------------------------------------------------------

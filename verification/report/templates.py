@@ -58,6 +58,7 @@ _ENVIRONMENT = Environment(
 _ENVIRONMENT.filters.update(
     number=facts.number,
     clock=facts.clock,
+    on_contracts=facts.on_contracts,
     figures=_figures,
     short=short,
     g="{:g}".format,
