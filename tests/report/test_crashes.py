@@ -83,10 +83,10 @@ def steps_of_a_history(beginning: str = "fresh") -> None:
         undo(state)
 
 
-def told(file: Path) -> dict[str, Any]:
+def told(file: Path, seconds: int = 60) -> dict[str, Any]:
     out = file.with_name("told.json")
     with journal.paused():  # In its own process, which keeps none.
-        crashes.main(str(file), str(out), "60")
+        crashes.main(str(file), str(out), str(seconds))
     return json.loads(out.read_text())["kept"]
 
 
@@ -168,7 +168,8 @@ def test_a_preset_that_was_being_played_is_told_as_that(
     journal.test(MACHINE)
     journal._add("preset", "no fee")
     crashing("deposit", killed)
-    failure = told(kept)
+    failure = told(kept, seconds=0)
+    assert failure["error"] == f"crashed: {CRASHED}", "nothing is made again where no time is left"
     assert failure["repl"][-1] == "preset('no fee')"
     assert failure["replay"]["lines"] == [f"replay.preset('no fee', '{ENGINE}')"]
 

@@ -49,7 +49,7 @@ def apart(act: Callable[[Callable[[Any], None]], None], seconds: float, scratch:
         scratch: a file for what it says, which is overwritten.
     """
     scratch.write_bytes(b"")
-    child = multiprocessing.get_context("fork").Process(target=_perform, args=(act, scratch))
+    child = multiprocessing.get_context("fork").Process(target=_perform, args=(act, scratch, seconds))
     child.start()
     child.join(max(seconds, 0))
     if late := child.is_alive():
@@ -60,7 +60,9 @@ def apart(act: Callable[[Callable[[Any], None]], None], seconds: float, scratch:
     return Ended(None if late else child.exitcode, whole, said[:-1] if whole else said)
 
 
-def _perform(act: Callable[[Callable[[Any], None]], None], scratch: Path) -> None:
+def _perform(act: Callable[[Callable[[Any], None]], None], scratch: Path, seconds: float) -> None:
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, seconds + 1)  # It ends in time even where its parent is no more.
     faulthandler.disable()  # What is tried may crash a hundred times.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     nothing = os.open(os.devnull, os.O_WRONLY)

@@ -148,7 +148,7 @@ class Teller:
 
     journal   what the process left
     out       where it is told
-    seconds   for all that is made again
+    seconds   for all that is made again; 0: nothing is
     """
 
     journal: Path
@@ -191,6 +191,8 @@ class Teller:
         """A preset, as it was played."""
         failure = presets.failures[name] = Crashed()  # type: ignore[assignment]
         self.write(telling.of_preset(name, failure))
+        if self.seconds <= 0:
+            return
         ended = self.run(lambda watch: replay.preset_played(name))
         found = seen(ended)
         failure = presets.failures[name] = Crashed(ended, found)  # type: ignore[assignment]
@@ -199,6 +201,8 @@ class Teller:
     def of_function(self, arguments: dict[str, Any]) -> None:
         """A function, with its arguments."""
         self.write(telling.of_function(self.subject.function, arguments, Crashed()))
+        if self.seconds <= 0:
+            return
         test = _named(*self.subject.function)
         presets.prepare(sys.modules[test.__module__])
         ended = self.run(lambda watch: replay.called(None, test, arguments))
@@ -217,6 +221,8 @@ class Teller:
         if lockstep is not None:
             counters.harness = lockstep
         self.tell_history(own, [None] * len(own.moves), Crashed(), Seen())
+        if self.seconds <= 0:
+            return
         ended = self.run(lambda watch: moves.play(own, None, watch))
         found = seen(ended)
         trace = self._trace(found)
