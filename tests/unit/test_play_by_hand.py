@@ -225,3 +225,10 @@ def test_a_clock_serves_a_market_without_its_views(market: Market) -> None:
     for contract in (plain, market._session.deployment.market, market.lens):
         clock = Clock.of(contract)
         assert (clock.period_length, clock.window) == (1800, 600)
+
+
+def test_a_market_that_the_chain_took_back_says_so() -> None:
+    with boa.env.anchor():
+        market = Market()
+    with pytest.raises(ValueError, match="no longer on the chain"):
+        market.quote(1)

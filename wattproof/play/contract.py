@@ -109,6 +109,8 @@ class Call:
         if options.get("value") and not self._attribute.func_t.is_payable:
             raise ValueError(f"{self.__name__} takes no ether: leave value={options['value']!r} out")
         session = self._session
+        if not boa.env.get_code(self._contract.address):
+            raise ValueError("this market is no longer on the chain, as after an anchor or a new env: open one anew")
         who = boa.env.eoa if sender is None else session.address(sender)
         if (value := options.get("value", 0)) and boa.env.get_balance(str(who)) < value:
             has = boa.env.get_balance(str(who))
