@@ -262,6 +262,31 @@ def test_a_report_that_lacks_its_contracts_is_refused(lacking: str, report: Path
 
 
 @pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        ("runtime keccak256", ""),
+        ("runtime keccak256", "0x" + "ab" * 32),
+        ("runtime bytes", -1),
+        ("runtime bytes", True),
+        ("immutables 2 offset", -1),
+        ("immutables 2 length", -1),
+        ("immutables 2 length", 10**30),
+    ],
+)
+def test_a_damaged_report_is_no_verdict(where: str, value: Any, report: Path, check: Check, tmp_path: Path) -> None:
+    """Nobody's market is called another for what is wrong with a file."""
+    told = json.loads(report.read_text())
+    part = told["verified"]["market"]
+    *way, last = (int(step) if step.isdigit() else step for step in where.split())
+    for step in way:
+        part = part[step]
+    part[last] = value
+    (tmp_path / "evidence.json").write_text(json.dumps(told))
+    with answering(answer=replies(**SOUND)) as node:
+        assert "is no whole report" in unusable(check(f"http://127.0.0.1:{node.port}", place=tmp_path))
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ["check-bytecode", "0x12", "https://me:secret@host.example/{}?k={}"],

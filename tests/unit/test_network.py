@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boa
@@ -24,6 +25,7 @@ from wattproof.evm.node import NodeUnavailable
 from wattproof.evm.rpc import NodeUnusable, RpcError
 from wattproof.market.clock import Clock
 from wattproof.market.deployment import Deployment, Tariff, deploy, deploy_market, fund, give, open_market
+from wattproof.market.meters import Meter
 from wattproof.market.tariff import PAPER
 from wattproof.market.tokens import Token, UnusableToken, read_token
 from wattproof.play.clock import MarketClock
@@ -157,9 +159,10 @@ def test_a_chain_without_a_base_fee(on: On) -> None:
 
 
 def test_ether_is_no_longer_fresh_on_a_network(on: On, stage: Any) -> None:
-    deployment = Deployment(stage.market, stage.token, stage.owner, stage.supplier, stage.tariff)
-    for do in (give, fund):
-        with on():
+    with on():
+        market = SimpleNamespace(env=boa.env)
+        deployment = Deployment(market, stage.token, stage.owner, stage.supplier, stage.tariff)
+        for do in (give, fund):
             assert "has 0 ether" in refused(lambda do=do: do(deployment, SENDER.address, 10))
             assert f"no key of {OTHER}" in refused(lambda do=do: do(deployment, OTHER, 10))
 
@@ -209,10 +212,12 @@ def test_a_clock_that_cannot_be_moved_says_so(on: On) -> None:
 
 @pytest.mark.parametrize("period", [10**12, 2**200])
 def test_a_second_beyond_all_calendars_cannot_be_waited_for(period: int, on: On) -> None:
-    clock = Clock(1800, 600)
+    clock, second = Clock(1800, 600), period * 1800
     with on():
-        said = refused(lambda: setattr(clock, "now", period * 1800))
-    assert f"cannot be moved: wait in {period * 1800 - START} s, or take" in said
+        said = refused(lambda: setattr(clock, "now", second), ValueError)
+    assert said.startswith(f"second {second} is more than a century ahead: is this in milliseconds?")
+    with on(LIVE | {"eth_getBlockByNumber": BLOCK | {"timestamp": hex(second - 5)}}):
+        assert "cannot be moved: wait in 5 s, or take" in refused(lambda: setattr(clock, "now", second))
 
 
 @pytest.mark.parametrize("method", ["evm_setNextBlockTimestamp", "evm_mine"])
@@ -295,6 +300,54 @@ def test_money_is_given_to_an_address(on: On, stage: Any) -> None:
     for do in (give, fund):
         with on():
             assert refused(lambda do=do: do(deployment, "x", 1), ValueError).startswith("account 'x' is no address")
+
+
+def test_an_account_of_a_wallet_is_named_as_an_address_is(on: On, stage: Any) -> None:
+    """One with its key, as `boa.env.add_account` takes it."""
+    deployment = Deployment(stage.market, stage.token, stage.owner, stage.supplier, stage.tariff)
+    fund(deployment, SENDER, 7)  # type: ignore[arg-type]
+    assert stage.market.account(SENDER.address).balance == 7
+    assert deploy_market(stage.token, SENDER, owner=SENDER, show=None).owner() == SENDER.address  # type: ignore[arg-type]
+    with on():
+        refused(lambda: deploy_market(OTHER, SENDER, owner=SENDER), UnusableToken)  # type: ignore[arg-type]
+
+
+def test_money_is_given_on_the_chain_of_the_market(on: On, stage: Any) -> None:
+    """Wherever titanoboa is set to meanwhile; so are meters read."""
+    deployment = Deployment(stage.market, stage.token, stage.owner, stage.supplier, stage.tariff)
+    meter = Meter("of the chain inside")
+    before, signed = stage.market.account(OTHER).balance, meter.sign_pairing(stage.market, OTHER, bytes(32))
+    with on():
+        fund(deployment, OTHER, 7)
+        assert meter.sign_pairing(stage.market, OTHER, bytes(32)) == signed
+    assert stage.market.account(OTHER).balance == before + 7
+
+
+@pytest.mark.parametrize(
+    ("tariff", "said"),
+    [
+        (Tariff(sbp=0.06), "sbp=0.06 is no whole number of base units per Wh, 10000000000000 for 1 p/kWh"),  # type: ignore[arg-type]
+        (Tariff(ssp="18"), "ssp='18' is no whole number of base units per Wh"),  # type: ignore[arg-type]
+        (Tariff(sbp=-1), "sbp=-1 is no whole number of base units per Wh"),
+        (Tariff(service_fee=None), "service_fee=None is no whole number"),  # type: ignore[arg-type]
+        (Tariff(sbp=True), "sbp=True is no whole number"),
+        (Tariff(ssp=2**256), "is no whole number of base units per Wh"),
+        (Tariff(period_length=1800.0), "period_length=1800.0 is no whole number of seconds"),  # type: ignore[arg-type]
+        (Tariff(window="10 min"), "window='10 min' is no whole number of seconds"),  # type: ignore[arg-type]
+        (Tariff(priority_step=0.05), "priority_step=0.05 is no whole number of ten-thousandths"),  # type: ignore[arg-type]
+        (Tariff(rank_by_price="no"), "rank_by_price is True or False, not 'no'"),  # type: ignore[arg-type]
+        ((6, 18), "a tariff is written Tariff(sbp=..., ssp=...), not (6, 18)"),
+    ],
+)
+def test_a_tariff_is_made_of_whole_numbers(tariff: Any, said: str, on: On, stage: Any) -> None:
+    for do in (
+        lambda: deploy(tariff, supplier=OTHER),
+        lambda: deploy_market(stage.token, OTHER, tariff),
+        lambda: open_market(OTHER, OTHER, tariff),
+    ):
+        assert said in refused(do, ValueError)
+        with on():
+            assert said in refused(do, ValueError)
 
 
 def test_a_token_is_asked_through_a_node_that_can_be_told(on: On) -> None:

@@ -192,6 +192,21 @@ def test_named_prices_that_nobody_can_mean_are_doubted(stage: Stage, tariff: Tar
     assert prices(market) == (tariff.sbp, tariff.ssp, tariff.service_fee)
 
 
+@pytest.mark.parametrize(
+    ("tariff", "doubt"),
+    [
+        (Tariff(period_length=30, window=10), "The period length is 30 s and the window is 10 s"),
+        (Tariff(period_length=1_800_000), "The period length is 1800000 s"),
+        (Tariff(window=10), "The window is 10 s"),
+    ],
+)
+def test_times_that_nobody_can_mean_are_doubted(stage: Stage, tariff: Tariff, doubt: str) -> None:
+    """They can never be changed; minutes are not seconds."""
+    market, line = opened(stage.token, stage, tariff)
+    assert line.endswith(f" for each kWh quoted. Is this meant? {doubt}, and a tariff counts seconds")
+    assert (market.PERIOD_LENGTH(), market.WINDOW()) == (tariff.period_length, tariff.window)
+
+
 def test_named_prices_in_a_token_with_few_decimals_are_shown(stage: Stage) -> None:
     _, line = opened(odd(2), stage, Tariff(sbp=1, ssp=30, service_fee=0))
     assert line.endswith(

@@ -85,11 +85,38 @@ def said(line: str, names: dict[str, Any]) -> str:
         ),
         ("market.settle_accounts(1, ['suny'], sender=owner)", "not done: nobody is called 'suny': is it sunny?"),
         ("market.submit_readings(1, [('suny', 1, 1, b'')])", "not done: nobody is called 'suny': is it sunny?"),
+        ("cloudy.reveal([1])", "not done: cloudy has sealed no bid on quote [1]"),
+        ('clock.next_quotable("x")', "not done: a second must be a whole number, not 'x'"),
+        (
+            "clock.now = 1561072200000",
+            "not done: second 1561072200000 is more than a century ahead: is this in milliseconds?",
+        ),
+        ("token.mint(value=-1, sender=sunny)", "not done: value=-1 is no whole number, 0 or more"),
+        ('token.mint(value="1", sender=sunny)', "not done: value='1' is no whole number, 0 or more"),
+        ("token.mint(value=1.5, sender=sunny)", "not done: value=1.5 is no whole number, 0 or more"),
+        ('market.clear(sunny, gas="much", sender=sunny)', "not done: gas='much' is no whole number, 0 or more"),
         ("sunny.quote('two', 9)", "not done: an amount in kWh must be a plain number such as 7.35, not 'two'"),
     ],
 )
 def test_own_slips_get_one_line(line: str, answer: str, names: dict[str, Any]) -> None:
     assert said(line, names).startswith(answer)
+
+
+@pytest.mark.parametrize(
+    ("line", "taken"),
+    [
+        ("market.events(5)", "get_logs()"),
+        ("owner.deposit()", "deposit(pence)"),
+        ("sunny.withdraw(1, 2)", "withdraw(pence=None)"),
+        ("sunny.account(1)", "account()"),
+        ("clock.begins()", "begins(phase, period=None)"),
+    ],
+)
+def test_what_a_call_takes_is_said_once(line: str, taken: str, names: dict[str, Any]) -> None:
+    answer = said(line, names)
+    assert answer.startswith(f"not done: {taken.partition('(')[0]}() ")
+    assert answer.endswith(f": it is {taken}")
+    assert answer.count(": it is ") == 1
 
 
 def test_names_stand_for_addresses_and_arguments_have_names(names: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ frame of the market. The first must be the report's to the last byte; the second
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -28,16 +29,29 @@ SCHEMA = "wattproof-evidence/6"
 _LONGEST = 60
 """Characters of another schema that are shown."""
 
+_LARGEST = 2**24
+"""Bytes, far above what a contract can have."""
+
+
+def _is_size(value: Any) -> bool:
+    """Whether it can be a number of bytes of a contract."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST
+
+
+def _is_hash(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
+
+
 _CODE = {
-    "runtime": {"keccak256": str, "bytes": int},
-    "immutables": [{"name": str, "type": str, "offset": int, "length": int}],
+    "runtime": {"keccak256": _is_hash, "bytes": _is_size},
+    "immutables": [{"name": str, "type": str, "offset": _is_size, "length": _is_size}],
 }
 
 _SHAPE = {
     "verdict": {"outcome": str, "sentence": str},
     "verified": {"market": _CODE, "credit": _CODE, "revision": {"commit": str | None, "clean": bool | None}},
 }
-"""What is read here of a report: types, by name; a list holds any number of what it names."""
+"""What is read here of a report: types, or what must be true, by name; a list holds any number of what it names."""
 
 
 class NoReport(Exception):
@@ -69,7 +83,7 @@ def _fits(value: Any, shape: Any) -> bool:
         return isinstance(value, dict) and all(name in value and _fits(value[name], shape[name]) for name in shape)
     if isinstance(shape, list):
         return isinstance(value, list) and all(_fits(one, shape[0]) for one in value)
-    return isinstance(value, shape)
+    return shape(value) if inspect.isfunction(shape) else isinstance(value, shape)
 
 
 def check(code: bytes, compiled: dict[str, Any]) -> tuple[bool, str, dict[str, Any]]:

@@ -55,11 +55,15 @@ class Clock:
 
     @now.setter
     def now(self, second: int) -> None:
-        """Moves time. Raises ValueError for what is no second, `network.NotReady` where the chain's clock cannot be
-        moved."""
+        """Moves time. Raises ValueError for what is no second, or one so far ahead that it can hardly be meant,
+        `network.NotReady` where the chain's clock cannot be moved."""
         second = whole("a second", second)
         if not 0 <= second < 2**256:
             raise ValueError(f"a second is 0 or more and below 2**256, not {second}")
+        if second - self.now > FARTHEST:
+            raise ValueError(
+                f"second {second} is more than a century ahead: is this in milliseconds? Time runs one way"
+            )
         network.move_to(self._env or boa.env, second)
 
     @property
@@ -68,8 +72,11 @@ class Clock:
         return self.now // self.period_length
 
     def next_quotable(self, now: int | None = None) -> int:
-        """The earliest delivery period that is still in BIDDING at the second `now`, by default the block's time."""
-        return ((self.now if now is None else now) + 2 * self.window) // self.period_length + 1
+        """The earliest delivery period that is still in BIDDING at the second `now`, by default the block's time.
+
+        ValueError for what is no second.
+        """
+        return ((self.now if now is None else whole("a second", now)) + 2 * self.window) // self.period_length + 1
 
     def begins(self, phase: Phase | str, period: int) -> int:
         """The second at which `phase` of `period` begins.

@@ -20,7 +20,7 @@ from typing import Any
 import boa
 
 from wattproof.evm import compiler_cache, network
-from wattproof.market.tariff import PAPER, Tariff, frame, in_token, prices_text
+from wattproof.market.tariff import PAPER, Tariff, checked, frame, in_token, prices_text
 from wattproof.market.tokens import Token, UnusableToken, decimals_of, read_token
 from wattproof.market.units import DECIMALS
 
@@ -81,18 +81,22 @@ def deploy_market(
     supplier: str,
     tariff: Tariff = PAPER,
     owner: str | None = None,
-    show: Callable[[str], object] = on_stderr,
+    show: Callable[[str], object] | None = on_stderr,
 ) -> Any:
     """Deploys an `EnergyMarket` that settles in the ERC-20 `token`, a contract or its address, and a lens for it.
 
-    Prices that `tariff` leaves at their defaults are counted in the token's decimals (see `in_token`); `show` is called
-    with all prices in the token's own unit before anything is sent. Raises UnusableToken where there is no ERC-20, or
-    no such tariff in it. The rest is as in `open_market`.
+    Prices that `tariff` leaves at their defaults are counted in the token's decimals (see `in_token`); `show` (None:
+    nothing) is called with all prices in the token's own unit before anything is sent. Raises UnusableToken where there
+    is no ERC-20, or no such tariff in it. The rest is as in `open_market`.
     """
+    tariff = checked(tariff)
+    supplier = network.account("supplier", supplier)
+    owner = owner if owner is None else network.account("owner", owner)
     network.check_sender(owner)
     known = read_token(token)
     tariff = in_token(tariff, known)
-    show(prices_text(tariff, known))
+    if show:
+        show(prices_text(tariff, known))
     return open_market(known.address, supplier, tariff, owner)
 
 
@@ -100,8 +104,9 @@ def open_market(token: str, supplier: str, tariff: Tariff, owner: str | None = N
     """Deploys an `EnergyMarket` with a tariff in base units of `token`, whatever is at that address, and a lens for it.
 
     The sender `owner` (default: boa's) owns it. For the lens see `with_views`. On a network raises before anything is
-    sent, as `network.rehearse`; ValueError where somebody is no address.
+    sent, as `network.rehearse`; ValueError where somebody is no address, or something of the tariff no such number.
     """
+    tariff = checked(tariff)
     supplier = network.account("supplier", supplier)
     owner = owner if owner is None else network.account("owner", owner)
     network.rehearse(lambda: _open_market(token, supplier, tariff, owner), owner)
@@ -141,8 +146,10 @@ def deploy(
     credit has other than 18 decimals, as all that counts in pence relies on them (`wattproof.market.units`).
 
     On a network both addresses default to the account that sends, whose key is there. All of it is rehearsed before
-    anything is sent: see `network.parties` and `network.rehearse` for what is raised.
+    anything is sent: see `network.parties` and `network.rehearse` for what is raised. ValueError where something of the
+    tariff is no such number.
     """
+    tariff = checked(tariff)
     if show:
         show(prices_text(tariff, CREDIT))
     owner, supplier = network.parties(owner, supplier)
@@ -163,22 +170,24 @@ def give(deployment: Deployment, account: str, amount: int, allowance: int = 2**
     """Turns `amount` wei of fresh ether into credit of `account`, and lets the market take `allowance` of it.
 
     On a network it is the account's own ether; raises NotReady before anything is sent where that does not suffice.
-    ValueError where `account` is no address, or an amount no whole number that fits a uint256.
+    ValueError where `account` is no address, or an amount no whole number that fits a uint256. The chain is the one
+    that the market is on, wherever titanoboa is set to meanwhile.
     """
     account = network.account("account", account)
     for name, number in (("amount", amount), ("allowance", allowance)):
         if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**256:
             raise ValueError(f"{name} {number!r} is no whole number of base units, 0 or more and below 2**256")
-    network.check_payment(account, amount)
-    if network.network() is None:
-        boa.env.set_balance(account, boa.env.get_balance(account) + amount)
-    with network.speaking():
+    with boa.swap_env(deployment.market.env), network.speaking():
+        network.check_payment(account, amount)
+        if network.network() is None:
+            boa.env.set_balance(account, boa.env.get_balance(account) + amount)
         deployment.token.mint(value=amount, sender=account)
         deployment.token.approve(deployment.market.address, allowance, sender=account)
 
 
 def fund(deployment: Deployment, account: str, amount: int) -> None:
     """Gives `account` ether, turns it into `amount` base units of credit and deposits them in the market."""
+    account = network.account("account", account)
     give(deployment, account, amount, allowance=amount)
-    with network.speaking():
+    with boa.swap_env(deployment.market.env), network.speaking():
         deployment.market.deposit(amount, sender=account)

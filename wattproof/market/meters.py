@@ -62,10 +62,10 @@ class Meter:
     def sign(self, struct_hash: bytes, market: Any, chain_id: int | None = None) -> bytes:
         """Signs an EIP-712 struct for `market` (a contract or an address): r, s, v, 65 bytes, low s (T-REG-8, 9).
 
-        The chain is that of titanoboa's environment unless `chain_id` names another.
+        The chain is that of a contract, of titanoboa's environment for an address, unless `chain_id` names another.
         """
         if chain_id is None:
-            chain_id = boa.env.evm.patch.chain_id
+            chain_id = getattr(market, "env", boa.env).evm.patch.chain_id
         address = network.account("market", market)
         digest = keccak(b"\x19\x01" + domain_separator(chain_id, address) + struct_hash)
         signature = self._signer.sign_recoverable(digest, hasher=None)

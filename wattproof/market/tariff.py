@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from wattproof.market.tokens import Token, UnusableToken
-from wattproof.market.units import DECIMALS, WH_PER_KWH, pence_per_kwh
+from wattproof.market.units import DECIMALS, PENCE_PER_KWH, WH_PER_KWH, pence_per_kwh
 
 HALF_HOUR = 1800
 """Length of a delivery period in seconds (paper, section 5.2.1)."""
@@ -53,6 +53,12 @@ PAPER = Tariff()
 PRICES = {"sbp": "SBP", "ssp": "SSP", "service_fee": "service fee"}
 """The prices of a tariff, and what people call them."""
 
+TIMES = {"period_length": ("period length", 300), "window": ("window", 60)}
+"""The times of a tariff, what people call them, and how many seconds are the least that somebody can mean."""
+
+_LONGEST_TIME = 86_400
+"""Seconds, the most that somebody can mean."""
+
 MAX_MONEY = 2**104
 """A market never holds so many base units of its token (T-MON-24)."""
 
@@ -61,6 +67,25 @@ LEAST_ROOM = 1_000_000
 
 
 _NAME_THEM = "or name the prices, Tariff(sbp=..., ssp=..., service_fee=...), in base units per Wh"
+
+
+def checked(tariff: Tariff) -> Tariff:
+    """The tariff as it is. ValueError, with what to write, for what is none, or is not made of whole numbers."""
+    if not isinstance(tariff, Tariff):
+        raise ValueError(f"a tariff is written Tariff(sbp=..., ssp=...), not {tariff!r}")
+    units = dict.fromkeys(
+        PRICES, f"base units per Wh, {PENCE_PER_KWH} for 1 p/kWh where a token of 18 decimals is a pound"
+    )
+    units |= dict.fromkeys(TIMES, "seconds") | {"priority_step": "ten-thousandths"}
+    for name, unit in units.items():
+        number = getattr(tariff, name)
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**256:
+            raise ValueError(f"no market opens with this tariff: {name}={number!r} is no whole number of {unit}")
+    if not isinstance(tariff.rank_by_price, bool):
+        raise ValueError(
+            f"no market opens with this tariff: rank_by_price is True or False, not {tariff.rank_by_price!r}"
+        )
+    return tariff
 
 
 def in_token(tariff: Tariff, token: Token) -> Tariff:
@@ -96,11 +121,15 @@ def _counted(name: str, token: Token, decimals: int) -> int:
 
 
 def prices_text(tariff: Tariff, token: Token) -> str:
-    """A market's prices in its token's own unit, in one line; it doubts prices that nobody can mean."""
+    """A market's prices in its token's own unit, in one line; it doubts prices and times that nobody can mean."""
     prices = {title: getattr(tariff, name) for name, title in PRICES.items()}
     shown = ", ".join(f"{title} {token.price(price)}" for title, price in prices.items())
     # A tenth of the value at SSP (T-QUO-10).
     line = f"prices in {token}: {shown}; collateral {token.amount(tariff.ssp * WH_PER_KWH // 10)} for each kWh quoted"
-    if all(map(token.is_plausible, prices.values())):
-        return line
-    return f"{line}. Is this meant? The token has {token.decimals} decimals, and a tariff is in base units per Wh"
+    if not all(map(token.is_plausible, prices.values())):
+        line += f". Is this meant? The token has {token.decimals} decimals, and a tariff is in base units per Wh"
+    times = {title: (getattr(tariff, name), least) for name, (title, least) in TIMES.items()}
+    odd = [
+        f"{title} is {seconds} s" for title, (seconds, least) in times.items() if not least <= seconds <= _LONGEST_TIME
+    ]
+    return line + (f". Is this meant? The {' and the '.join(odd)}, and a tariff counts seconds" if odd else "")

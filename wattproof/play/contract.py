@@ -105,15 +105,17 @@ class Call:
 
     def _make(self, args: tuple[Any, ...], sender: str | None, kwargs: dict[str, Any]) -> Any:
         options = {option: kwargs.pop(option) for option in kwargs.keys() & OPTIONS - self._asked.keys()}
+        for option, number in options.items():
+            if option != "simulate" and (isinstance(number, bool) or not isinstance(number, int) or number < 0):
+                raise ValueError(f"{option}={number!r} is no whole number, 0 or more")
         given = self._given(args, kwargs)
         if options.get("value") and not self._attribute.func_t.is_payable:
             raise ValueError(f"{self.__name__} takes no ether: leave value={options['value']!r} out")
-        session = self._session
-        if not boa.env.get_code(self._contract.address):
-            raise ValueError("this market is no longer on the chain, as after an anchor or a new env: open one anew")
-        who = boa.env.eoa if sender is None else session.address(sender)
-        if (value := options.get("value", 0)) and boa.env.get_balance(str(who)) < value:
-            has = boa.env.get_balance(str(who))
+        session, env = self._session, self._contract.env
+        if not env.get_code(self._contract.address):
+            raise ValueError("this market is no longer on the chain, as after an anchor: open one anew")
+        who = env.eoa if sender is None else session.address(sender)
+        if (value := options.get("value", 0)) > (has := env.get_balance(str(who))):
             raise ValueError(
                 f"{session.show.name(str(who))} has {has} wei of ether, and value={value!r} was to be sent"
             )

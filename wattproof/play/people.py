@@ -170,7 +170,7 @@ class Household(Party):
 
     def reveal(self, quote_id: int) -> None:
         """Opens the bid on a quote. ValueError where this household has sealed none here."""
-        if quote_id not in self._sealed:
+        if quote_id not in list(self._sealed):  # A list bears what cannot be a key, too.
             others = ", ".join(map(str, self._sealed))
             raise ValueError(
                 f"{self.name} has sealed no bid on quote {quote_id}" + (f", but on {others}" if others else "")

@@ -7,16 +7,16 @@ import re
 from typing import Any
 
 import boa
-from eth.codecs.abi.exceptions import EncodeError
 
 from wattproof.evm import network
 from wattproof.market.deployment import Tariff, deploy
+from wattproof.market.tariff import checked
 from wattproof.market.units import PENCE_PER_KWH, Display
 from wattproof.play.clock import MarketClock
 from wattproof.play.contract import Contract
 from wattproof.play.refusal import Refusal
 from wattproof.play.shown import PLACE, Show, zone
-from wattproof.play.slips import meant, misfit, reason_of
+from wattproof.play.slips import meant, reason_of
 from wattproof.simulation.accounting import Event
 
 START = 1_561_071_600
@@ -42,16 +42,14 @@ class Session:
 
     def __init__(self, tariff: Tariff = Tariff(), place: str = PLACE) -> None:
         network.only_inside("a market to play with, whose clock starts in 2019,")
-        if not isinstance(tariff, Tariff):
-            raise ValueError(f"a tariff is written Tariff(sbp=..., ssp=...), not {tariff!r}")
+        checked(tariff)
         zone(place)
         before, boa.env.timestamp = boa.env.timestamp, START
         try:
             self.deployment = deploy(tariff, show=None)
-        except (boa.BoaError, EncodeError) as error:
+        except boa.BoaError as error:
             boa.env.timestamp = before  # Of another market that is being played.
-            reason = misfit(error.value, error.schema) if isinstance(error, EncodeError) else reason_of(error)
-            raise ValueError(f"no market opens with this tariff: {reason}{_PRICED}") from None
+            raise ValueError(f"no market opens with this tariff: {reason_of(error)}{_PRICED}") from None
         self.names: dict[str, str] = {}
         self.place = place
         self.clock = MarketClock(self.deployment.market, self.show)

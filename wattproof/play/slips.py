@@ -26,7 +26,7 @@ _PACKAGE = Path(__file__).parents[1]
 _LONGEST = 60
 """Characters of an argument that a message shows."""
 
-_OWN = r"(Party|Household|Owner|BoundMeter|MarketClock|Market|Call)\."
+_OWN = r"(Party|Contract|Household|Owner|BoundMeter|MarketClock|Market|Call)\."
 """Whose calls a TypeError of Python explains by itself."""
 
 Kind = TypeVar("Kind")
@@ -123,8 +123,9 @@ def one_line(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*args, **kwargs)
         except Exception as error:
+            taken = f": it is {_call_of(function)}"
             if isinstance(error, TypeError) and str(error).startswith(f"{function.__qualname__}()"):
-                error.args = (f"{error}: it is {_call_of(function)}",)
+                error.args = (str(error).removesuffix(taken) + taken,)  # What is inherited is wrapped twice.
             line = told(error)
             if line is not None and not hasattr(error, "_render_traceback_"):
                 error._render_traceback_ = lambda: [line]  # type: ignore[attr-defined]
