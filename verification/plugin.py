@@ -11,6 +11,7 @@ from typing import Any
 import boa
 import pytest
 
+from verification import rerun
 from verification.harness import counters, presets
 from verification.plugins import counts, failures, profiles, selection
 from verification.plugins.profiles import PROFILES, engine_name, profile_of
@@ -66,11 +67,18 @@ def _property_engine(request: pytest.FixtureRequest) -> Iterator[None]:
     config = request.config
     with boa.swap_env(request.getfixturevalue("property_env")):
         presets.prepare(request.module)
-        options = f"ENGINE={engine_name(config)} PROFILE={profile_of(config)}"
-        counters.rerun = f"make test-one TEST='{request.node.nodeid}' {options}"
+        counters.rerun = again(request.node)
         yield
         for failure in presets.failures.values():
             raise failure
+
+
+def again(item: pytest.Item) -> str:
+    """The line that draws the histories of a property test again, with all that was asked for."""
+    config = item.config
+    numbers = {name: config.getoption(name) for name in ("histories", "steps")}
+    seed = config.getoption("hypothesis_seed", None)
+    return rerun.line(item.nodeid, engine_name(config), profile_of(config), seed, **numbers)
 
 
 @pytest.fixture

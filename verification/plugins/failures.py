@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from verification import rerun
 from verification.harness import counters, journal, presets, reproducers, terminal
 from verification.harness.crashes import CRASHED
 from verification.invariants import ROOT
@@ -40,8 +41,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
         noted["outcome"] = "error"
     if outcome == "failed":
         told = [] if failure is None else [reproducers.told_of(item, leaf) for leaf in counters.leaves(failure)]
-        rerun = counters.rerun if is_property_test(item) else f"python -m pytest '{item.nodeid}'"
-        terminal.tell(item, call, report, told, rerun)
+        again = counters.rerun if is_property_test(item) else rerun.of_another(item.path, item.nodeid)
+        terminal.tell(item, call, report, told, again)
         if item.config.getoption("call_tree"):
             terminal.trace(report, told)
         spoilt = failure in presets.failures.values()

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from verification import git
+from verification import git, rerun
 from verification.harness.totals import COUNTED, accepted_and_refused, add, keep
 from verification.invariants import rests_on
 from verification.measurements import versions
@@ -271,10 +271,7 @@ def _lines(tree: Path, reference: str) -> dict[str, Any]:
 
 def _rerun(tests: list[str], campaign: Campaign) -> str:
     plan = campaign.plan
-    said = f"make test-one TEST='{tests[0]}' ENGINE={plan.engine} PROFILE={plan.profile}"
-    more = [] if plan.histories is None else [f"--histories={plan.histories}"]
-    more += [] if plan.seed is None else [f"--hypothesis-seed={plan.seed}"]
-    return said + (f" MORE='{' '.join(more)}'" if more else "")
+    return rerun.line(tests[0], plan.engine, plan.profile, plan.seed, histories=plan.histories)
 
 
 # ---- the rest ----------------------------------------------------------------------------------

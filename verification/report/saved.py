@@ -22,8 +22,8 @@ _HEAD = '''"""{title}
 Saved by `wattproof verify`. It makes the history once more, with the checks that failed, and says what holds or by how
 much it is violated; nothing is drawn. From the root of a clone:
 
-    python -m pytest -p verification.plugin {name}
-    WATTPROOF_CONTRACTS=/other/contracts python -m pytest -p verification.plugin {name}
+    python -m pytest -p verification.plugin path/to/{name}
+    WATTPROOF_CONTRACTS=/other/contracts python -m pytest -p verification.plugin path/to/{name}
 """
 
 {imports}

@@ -1,0 +1,49 @@
+"""The line that runs a failure again works as it stands: it has all that was asked for, and finds the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from verification import rerun
+from verification.invariants import ROOT
+from verification.plugin import again
+
+
+@pytest.mark.parametrize(
+    ("asked", "more"),
+    [
+        ({}, ""),
+        ({"histories": 10}, " MORE='--histories=10'"),
+        ({"hypothesis_seed": 0}, " MORE='--hypothesis-seed=0'"),
+        (
+            {"histories": 10, "steps": 5, "hypothesis_seed": "7"},
+            " MORE='--histories=10 --steps=5 --hypothesis-seed=7'",
+        ),
+    ],
+)
+def test_a_property_test_draws_the_same_histories_again(
+    asked: dict[str, object], more: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"histories": None, "steps": None, "hypothesis_seed": None, "engine": "revm", "profile": "quick"} | asked
+    monkeypatch.setattr(request.config, "getoption", lambda name, default=None: given.get(name, default))
+    assert again(request.node) == f"make test-one TEST='{request.node.nodeid}' ENGINE=revm PROFILE=quick{more}"
+
+
+def test_a_saved_failure_is_found_wherever_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside a checkout pytest has to be told of the plugin, and the node's own file is relative to that folder."""
+    path = tmp_path / "falsified" / "test_x.py"
+    monkeypatch.chdir(ROOT)
+    assert rerun.of_another(path, "test_x.py::test_x") == f"python -m pytest -p verification.plugin {path}::test_x"
+    monkeypatch.chdir(tmp_path)
+    said = rerun.of_another(path, "test_x.py::test_x[a 'b']")
+    assert said == """python -m pytest -p verification.plugin 'falsified/test_x.py::test_x[a '"'"'b'"'"']'"""
+
+
+def test_a_unit_test_is_named_from_where_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = ROOT / "tests" / "unit" / "test_x.py"
+    monkeypatch.chdir(ROOT)
+    assert rerun.of_another(path, "tests/unit/test_x.py::test_x") == "python -m pytest tests/unit/test_x.py::test_x"
+    monkeypatch.chdir(ROOT / "tests")
+    assert rerun.of_another(path, "tests/unit/test_x.py::test_x") == "python -m pytest unit/test_x.py::test_x"
