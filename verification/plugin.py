@@ -64,7 +64,6 @@ def _property_engine(request: pytest.FixtureRequest) -> Iterator[None]:
     if not is_property_test(request.node):
         yield
         return
-    config = request.config
     with boa.swap_env(request.getfixturevalue("property_env")):
         presets.prepare(request.module)
         counters.rerun = again(request.node)

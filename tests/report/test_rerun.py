@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from verification import rerun
+from verification.harness import reproducers
 from verification.invariants import ROOT
 from verification.plugin import again
+from verification.plugins import failures
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,20 @@ def test_a_saved_failure_is_found_wherever_it_lies(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     said = rerun.of_another(path, "test_x.py::test_x[a 'b']")
     assert said == """python -m pytest -p verification.plugin 'falsified/test_x.py::test_x[a '"'"'b'"'"']'"""
+
+
+def test_a_failure_that_cannot_be_told_is_still_a_failure(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run goes on to the other tests, and says so; it does not end in a traceback of pytest."""
+
+    def mistaken(*_: object) -> None:
+        raise TypeError("no literals")
+
+    monkeypatch.setattr(reproducers, "told_of", mistaken)
+    told = failures.told_of(request.node, KeyError("a slip"))
+    assert told.summary == "KeyError: 'a slip'"
+    assert told.why == "its history cannot be told (TypeError: no literals)"
 
 
 def test_a_unit_test_is_named_from_where_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
