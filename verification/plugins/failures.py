@@ -27,7 +27,7 @@ from wattproof.outputs import brief
 
 
 def told_of(item: pytest.Item, failure: BaseException) -> Told:
-    """A failure of a test, told as shortly as it can be; where that goes wrong the failure stands, and so does the run."""
+    """A failure of a test, told shortly; where that goes wrong the failure stands, and the run goes on."""
     try:
         return reproducers.told_of(item, failure)
     except Exception as problem:  # The test, or the contract, is at fault and may do anything.
