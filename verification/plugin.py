@@ -10,6 +10,7 @@ from typing import Any
 
 import boa
 import pytest
+from vyper.exceptions import VyperException
 
 from verification import rerun
 from verification.harness import counters, presets
@@ -19,6 +20,7 @@ from verification.plugins.selection import is_property_test
 from wattproof.cli.arguments import count
 from wattproof.evm import compiler_cache
 from wattproof.evm.engine import ENGINES
+from wattproof.market.deployment import contracts_dir
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -65,11 +67,20 @@ def _property_engine(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     with boa.swap_env(request.getfixturevalue("property_env")):
-        presets.prepare(request.module)
+        prepare(request.module)
         counters.rerun = again(request.node)
         yield
         for failure in presets.failures.values():
             raise failure
+
+
+def prepare(module: Any) -> None:
+    """Plays the presets of a module; contracts that do not compile fail the test with what the compiler says alone."""
+    try:
+        presets.prepare(module)
+    except (VyperException, FileNotFoundError) as problem:
+        said = f"the contracts in {contracts_dir()} do not compile: {problem}"
+        raise pytest.fail.Exception(said, pytrace=False) from None
 
 
 def again(item: pytest.Item) -> str:

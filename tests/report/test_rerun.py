@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from vyper.exceptions import SyntaxException
 
-from verification import rerun
-from verification.harness import reproducers
+from verification import plugin, rerun
+from verification.harness import presets, reproducers
 from verification.invariants import ROOT
 from verification.plugin import again
 from verification.plugins import failures
@@ -55,6 +56,20 @@ def test_a_failure_that_cannot_be_told_is_still_a_failure(
     told = failures.told_of(request.node, KeyError("a slip"))
     assert told.summary == "KeyError: 'a slip'"
     assert told.why == "its history cannot be told (TypeError: no literals)"
+
+
+@pytest.mark.parametrize("problem", [SyntaxException("EOF", "def oops(:", 1, 0), FileNotFoundError("EnergyMarket.vy")])
+def test_contracts_that_do_not_compile_are_no_traceback_of_the_compiler(
+    problem: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compiled(_: object) -> None:
+        raise problem
+
+    monkeypatch.setattr(presets, "prepare", compiled)
+    with pytest.raises(pytest.fail.Exception, match=r"the contracts in .*contracts do not compile: ") as told:
+        plugin.prepare(None)
+    assert str(problem) in str(told.value)
+    assert told.value.pytrace is False and told.value.__suppress_context__, "that alone"
 
 
 def test_a_unit_test_is_named_from_where_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
