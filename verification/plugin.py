@@ -10,6 +10,7 @@ from typing import Any
 
 import boa
 import pytest
+from vyper.exceptions import VyperException
 
 from verification.harness import counters, presets
 from verification.plugins import counts, failures, profiles, selection
@@ -18,6 +19,7 @@ from verification.plugins.selection import is_property_test
 from wattproof.cli.arguments import count
 from wattproof.evm import compiler_cache
 from wattproof.evm.engine import ENGINES
+from wattproof.market.deployment import contracts_dir
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,13 +65,21 @@ def _property_engine(request: pytest.FixtureRequest) -> Iterator[None]:
     if not is_property_test(request.node):
         yield
         return
-    config = request.config
     with boa.swap_env(request.getfixturevalue("property_env")):
-        presets.prepare(request.module)
-        counters.rerun = rerun(config, request.node.nodeid)
+        prepare(request.module)
+        counters.rerun = rerun(request.config, request.node.nodeid)
         yield
         for failure in presets.failures.values():
             raise failure
+
+
+def prepare(module: Any) -> None:
+    """Plays the presets of a module; contracts that do not compile fail the test with what the compiler says alone."""
+    try:
+        presets.prepare(module)
+    except (VyperException, FileNotFoundError) as problem:
+        said = f"the contracts in {contracts_dir()} do not compile: {problem}"
+        raise pytest.fail.Exception(said, pytrace=False) from None
 
 
 @pytest.fixture

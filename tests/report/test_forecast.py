@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from verification.report import live
 from verification.report.campaign import Stage, progress
 from verification.report.forecast import Running, left
 
@@ -63,7 +65,20 @@ def test_nothing_is_foretold_of_a_kind_that_has_no_pace_yet() -> None:
 
 def test_nothing_is_foretold_while_a_failure_is_made_short() -> None:
     assert left({"a.py::TestA::runTest": 100}, {}, [Running("a.py::TestA::runTest", 400, 20.0)], 2) is None
-    assert left({"a.py::TestA::runTest": 100}, {}, [Running("a.py::TestA::runTest", 120, 20.0)], 2) == 0
+    drawn = [Running("a.py::TestA::runTest", 120, 20.0)]
+    assert left({"a.py::TestA::runTest": 100}, {}, drawn, 2) == 0, "some histories are begun and given up"
+    assert left({"a.py::TestA::runTest": 100}, {}, drawn, 2, violated=True) is None
+    assert left({"a.py::TestA::runTest": 100}, {}, [Running("a.py::TestA::runTest", 99, 99.0)], 2) == 1
+
+
+def test_a_stage_says_what_takes_so_long(tmp_path: Path) -> None:
+    """It collects its tests, or makes the history of a failure short; what nobody can foretell has no figure."""
+    stage = Stage("properties", [], tmp_path)
+    at = progress(stage)
+    assert live._line(at, 0) == "0 of 0 tests; the tests are being collected"
+    failing = replace(at, tests=1, histories=68, steps=2_160, violated=("C3-FEE-4",))
+    assert "; the shortest history that shows a failure is looked for; violated: C3-FEE-4" in live._line(failing, 104)
+    assert "about 0:07 of this stage left; violated" in live._line(replace(failing, left=7.0), 104)
 
 
 def test_the_terminal_counts_steps_as_the_report_does(tmp_path: Path) -> None:

@@ -262,6 +262,25 @@ def test_the_name_of_a_saved_file_is_short_whatever_the_test_is_called(tmp_path:
     assert saved.save(tmp_path, failing(test=long + "z"), None) != path
 
 
+@pytest.mark.parametrize("saved_as", ["falsified/test_x.py", None])
+def test_the_last_lines_name_files_that_are_there(tmp_path: Path, saved_as: str | None) -> None:
+    """Wherever the report was asked for: the paths are those from where one is, or whole."""
+    out = tmp_path / "deep" / "report"
+    told = {
+        "verdict": {"sentence": "x", "outcome": "falsified", "strength": "y", "partial": False},
+        "selection": {"elsewhere": []},
+        "effort": {"replayed": {}},
+        "failures": [failing(saved=saved_as)],
+        "stages": {"properties": {"state": "failed", "error": "it crashed"}},
+    }
+    file = io.StringIO()
+    command._conclude(told, out, Console(file=file, width=80))
+    lines = file.getvalue().splitlines()
+    assert f"  tests/unit/test_x.py::test_x: {out / saved_as if saved_as else 'ValueError: x'}" in lines
+    assert f"  it crashed: {out / 'run' / 'properties.log'}" in lines
+    assert lines[-1] == f"report: {out / 'evidence.json'}"
+
+
 # ---- texts -----------------------------------------------------------------------------------
 
 

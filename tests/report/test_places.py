@@ -90,6 +90,19 @@ def test_the_campaigns_refuse_a_file_that_is_not_theirs(
     assert (tmp_path / "mine").read_text() == "my notes"
 
 
+@pytest.mark.parametrize("named", ["crumbs", "crumbs.patch", "tests/properties/faults/crumbs.patch"])
+def test_a_seeded_bug_is_named_by_its_file_too(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def noted(run: object, *_: str, paths: list[str]) -> int:
+        asked.extend(paths)
+        return 0
+
+    monkeypatch.setattr(seeded_bugs, "collect", noted)
+    assert seeded_bugs.main([named]) == 0
+    assert len(asked) == 1, "the test of that bug alone"
+
+
 @pytest.mark.parametrize(
     "content", [b"my notes\n", b"<!-- claims -->\nmine\n", b"<!-- end --> <!-- claims -->", b"\xff\xfe"]
 )

@@ -98,6 +98,23 @@ def test_the_line_of_a_call_shows_the_violation(faulty: str) -> None:
     assert pasted(told.lines)[-1].startswith(f"violated: {told.summary}. ")
 
 
+def test_an_error_in_a_test_is_told_with_its_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a machine that raises something else than that an invariant does not hold, with calls of its own."""
+
+    def mistaken(*_: Any) -> None:
+        raise KeyError("a slip")
+
+    monkeypatch.setattr(test_matching.Matching, "judge", mistaken)
+    steps = [("begin", {"preset": "fresh"}), ("batch", {"call": Call("everybody", (3, 100, False, 3), "everybody")})]
+    slip = moves.play(History(test_matching.Matching, steps[0][1], [moves._own(*steps[1])]), None).failure
+    assert isinstance(slip, KeyError)
+    slip.steps, slip.starts = steps, [0, 0]  # type: ignore[attr-defined]
+    told = telling.of_machine(test_matching.Matching, slip)
+    assert told.summary == "KeyError: 'a slip'"
+    assert told.lines[told.beginning - 1 :][0].startswith("replay(globals(), Matching, None, preset=")
+    assert told.lines[-1] == "check()"
+
+
 def test_on_the_right_contract_the_last_line_says_that_it_holds() -> None:
     lines = [
         "from tests.properties.test_settlement import Settlement",

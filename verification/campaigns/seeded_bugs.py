@@ -215,7 +215,9 @@ def run(suite: Suite, chosen: Sequence[Bug], file: File | None) -> int:
             flush=True,
         )
         if not caught:
-            print(f"    reported {verdict.reported}: {verdict.error}; seen {sorted(verdict.seen)}", flush=True)
+            said = f"reported {verdict.reported}: " if verdict.reported else ""
+            seen = f"; seen: {', '.join(sorted(verdict.seen))}" if verdict.seen else ""
+            print(f"    {said}{verdict.error}{seen}", flush=True)
         elif not verdict.replays:
             print(f"    its lines do not replay: {verdict.pasted}", *verdict.lines, sep="\n    ", flush=True)
         rows.append((bug, verdict, caught))
@@ -243,17 +245,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--test", help="run this test instead of the bug's own, and show what it finds")
     parser.add_argument("--json", type=place, help="write the figures there, too")
     options = parser.parse_args(arguments)
+    asked = {Path(name).name.removesuffix(".patch") for name in options.names}  # Shells complete the patch's path.
     try:
-        chosen = [bug for bug in bugs() if not options.names or bug.name in options.names]
+        chosen = [bug for bug in bugs() if not asked or bug.name in asked]
     except ValueError as problem:
         print(problem, file=sys.stderr)
         return 2
     if options.test:
         chosen = [replace(bug, invariant="?", test=options.test) for bug in chosen]
-    if unknown := set(options.names) - {bug.name for bug in chosen}:
-        print(
-            f"no bug {', '.join(sorted(unknown))}: they are the patches of {PATCHES.relative_to(ROOT)}", file=sys.stderr
-        )
+    if unknown := sorted(asked - {bug.name for bug in chosen}):
+        print(f"no bug {', '.join(unknown)}: they are the patches of {PATCHES.relative_to(ROOT)}", file=sys.stderr)
         return 2
     tests = sorted({bug.test.partition("::")[0] for bug in chosen})
     how = ("--profile", "bugs", "--engine", "revm", "--oversized")

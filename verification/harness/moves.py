@@ -93,6 +93,8 @@ def play(history: History, sought: str | None, refusals: list[str | None] | None
                     refusals[-1] = None if not made or made[0].accepted else made[0].reason
             ended(state)
         except Exception as failure:  # Whatever a machine says to moves that no rule has drawn.
+            if getattr(state, "lockstep", None) is not None:  # An error in a test comes without its history.
+                counters.tell(failure, state.lockstep.trace)
             return Played(failure, refusals)
         finally:
             undo(state)

@@ -16,11 +16,22 @@ import pytest
 
 from verification.harness import counters, journal, presets, reproducers, terminal
 from verification.harness.crashes import CRASHED
+from verification.harness.telling import Told
 from verification.invariants import ROOT
 from verification.plugins.counts import kept_in
 from verification.plugins.profiles import engine_name, rerun
 from verification.plugins.selection import is_property_test
+from verification.rerun import of_another
 from verification.surroundings import surroundings
+from wattproof.outputs import brief
+
+
+def told_of(item: pytest.Item, failure: BaseException) -> Told:
+    """A failure of a test, told shortly; where that goes wrong the failure stands, and the run goes on."""
+    try:
+        return reproducers.told_of(item, failure)
+    except Exception as problem:  # The test, or the contract, is at fault and may do anything.
+        return Told(failure, why=f"its history cannot be told ({brief(problem)})")
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -39,9 +50,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
     elif outcome == "failed" and (call.when == "setup" or failure not in presets.failures.values()):
         noted["outcome"] = "error"
     if outcome == "failed":
-        told = [] if failure is None else [reproducers.told_of(item, leaf) for leaf in counters.leaves(failure)]
-        rerun = counters.rerun if is_property_test(item) else f"python -m pytest '{item.nodeid}'"
-        terminal.tell(item, call, report, told, rerun)
+        told = [] if failure is None else [told_of(item, leaf) for leaf in counters.leaves(failure)]
+        again = counters.rerun if is_property_test(item) else of_another(item.path, item.nodeid)
+        terminal.tell(item, call, report, told, again)
         if item.config.getoption("call_tree"):
             terminal.trace(report, told)
         spoilt = failure in presets.failures.values()

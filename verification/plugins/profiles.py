@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 
 from verification.harness import kept_examples
+from verification.rerun import line
 from wattproof.evm.engine import available
 
 # Derandomized is not the same everywhere: Hypothesis also draws constants of whatever modules of ours are loaded, and
@@ -52,8 +53,10 @@ def profile_of(config: pytest.Config) -> str:
 
 
 def rerun(config: pytest.Config, test: str) -> str:
-    """The command that runs a property test again, just as it runs now."""
-    return f"make test-one TEST='{test}' ENGINE={engine_name(config)} PROFILE={profile_of(config)}"
+    """The line that draws the histories of a property test again, with all that was asked for."""
+    numbers = {name: config.getoption(name) for name in ("histories", "steps")}
+    seed = config.getoption("hypothesis_seed", None)
+    return line(test, engine_name(config), profile_of(config), seed, **numbers)
 
 
 def load(config: pytest.Config) -> None:

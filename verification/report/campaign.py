@@ -307,6 +307,8 @@ def progress(stage: Stage) -> Progress:
     accepted, refused = accepted_and_refused(counts.get("calls", {}).values())
     slowest = max(spent, key=lambda name: spent[name], default=None)
     planned = {plan["test"]: plan["examples"] for plan in stage.planned}
+    violated = tuple(counts.get("violated", {}))
+    left = of_counts(stage.planned, stage.tests, stage.running, stage.jobs, violated=bool(violated))
     return Progress(
         done=outcomes.total() - outcomes["unfinished"],
         tests=len(stage.planned),
@@ -316,9 +318,9 @@ def progress(stage: Stage) -> Progress:
         accepted=accepted,
         refused=refused,
         rules=rules(counts.get("calls", {})),
-        violated=tuple(counts.get("violated", {})),
+        violated=violated,
         slowest=None if slowest is None else (slowest, 100 * spent[slowest] // max(sum(spent.values()), 1)),
-        left=None if stage.seconds < SOON else of_counts(stage.planned, stage.tests, stage.running, stage.jobs),
+        left=None if stage.seconds < SOON else left,
         running=tuple(_running(part, planned) for part in stage.running),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from verification import rerun
 from verification.invariants import rests_on
 from verification.report import checks, sources
 from verification.report import parts as evidence_parts
@@ -166,11 +167,8 @@ def _lines(tree: Path, reference: str) -> dict[str, Any]:
 
 def _rerun(tree: Path, tests: list[str], campaign: Campaign) -> str:
     plan = campaign.plan
-    said = on_contracts(sources.contracts_dir_shown(tree))
-    said += f"make test-one TEST='{tests[0]}' ENGINE={plan.engine} PROFILE={plan.profile}"
-    more = [] if plan.histories is None else [f"--histories={plan.histories}"]
-    more += [] if plan.seed is None else [f"--hypothesis-seed={plan.seed}"]
-    return said + (f" MORE='{' '.join(more)}'" if more else "")
+    again = rerun.line(tests[0], plan.engine, plan.profile, plan.seed, histories=plan.histories)
+    return on_contracts(sources.contracts_dir_shown(tree)) + again
 
 
 def of_criteria(claims: Claims, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:

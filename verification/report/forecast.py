@@ -20,7 +20,13 @@ class Running:
     elapsed: float
 
 
-def left(planned: Mapping[str, int], ended: Mapping[str, float], running: Iterable[Running], jobs: int) -> float | None:
+def left(
+    planned: Mapping[str, int],
+    ended: Mapping[str, float],
+    running: Iterable[Running],
+    jobs: int,
+    violated: bool = False,
+) -> float | None:
     """Seconds until all tests have ended; None where none are known yet, a kind of them has shown no pace, or
     a failure is being looked into.
 
@@ -29,11 +35,12 @@ def left(planned: Mapping[str, int], ended: Mapping[str, float], running: Iterab
         ended: how many seconds each test took that has ended.
         running: the tests under way.
         jobs: how many processes share the tests.
+        violated: whether something was seen not to hold; a test that has drawn all is then taken to look into it.
     """
     if not planned:
         return None
     at = {one.test: one for one in running if one.test in planned and one.test not in ended}
-    if any(planned[test] and one.made > 2 * planned[test] for test, one in at.items()):
+    if any(planned[test] and one.made >= (1 if violated else 2) * planned[test] for test, one in at.items()):
         return None  # It has found a failure and looks for its shortest form, however long that takes.
     paces = _Paces()
     for test, seconds in ended.items():
@@ -88,9 +95,13 @@ def _keys(test: str, examples: int) -> tuple[tuple[str, ...], ...]:
 
 
 def of_counts(
-    planned: list[dict[str, Any]], tests: Mapping[str, Any], running: list[dict[str, Any]], jobs: int
+    planned: list[dict[str, Any]],
+    tests: Mapping[str, Any],
+    running: list[dict[str, Any]],
+    jobs: int,
+    violated: bool = False,
 ) -> float | None:
     """The same, of what `pytest --evidence` leaves behind while it runs; see verification/plugin.py."""
     under_way = [Running(part["current"], part.get("valid", 0), part.get("elapsed", 0.0)) for part in running]
     ended = {name: test.get("seconds", 0.0) for name, test in tests.items() if test["outcome"] != "unfinished"}
-    return left({plan["test"]: plan["examples"] for plan in planned}, ended, under_way, jobs)
+    return left({plan["test"]: plan["examples"] for plan in planned}, ended, under_way, jobs, violated)

@@ -67,12 +67,21 @@ def _tell_lines(campaign: Campaign, console: Console) -> None:
 
 
 def _line(at: Progress, speed: float) -> str:
-    parts = [f"{at.done} of {at.tests} tests", f"about {clock(at.left)} of this stage left"]
+    parts = [f"{at.done} of {at.tests} tests", _left(at)]
     if at.steps:
         parts.insert(1, f"{at.histories} histories, {at.steps} steps, {speed:.0f}/s")
     if at.violated:
         parts.append(f"violated: {', '.join(at.violated)}")
     return "; ".join(parts)
+
+
+def _left(at: Progress) -> str:
+    """What a stage is busy with, or for how long."""
+    if not at.tests:
+        return "the tests are being collected"
+    if at.left is None and at.violated:
+        return "the shortest history that shows a failure is looked for"
+    return f"about {clock(at.left)} of this stage left"
 
 
 def _closing(campaign: Campaign, stage: Stage) -> str:
@@ -112,7 +121,7 @@ def _details(at: Progress, speed: float) -> Table:
     table.add_column(style="dim", no_wrap=True, width=16, justify="right")
     table.add_column()
     table.add_row("tests", ProgressBar(total=max(at.tests, 1), completed=at.done, width=40))
-    table.add_row("", f"{at.done} of {at.tests}, {at.failed} failed; about {clock(at.left)} of this stage left")
+    table.add_row("", f"{at.done} of {at.tests}, {at.failed} failed; {_left(at)}")
     if at.steps:
         table.add_row("histories", f"{at.histories:,}")
         table.add_row("steps", f"{at.steps:,}; {speed:,.0f} a second; {at.accepted:,} accepted, {at.refused:,} refused")

@@ -142,7 +142,7 @@ def _tell_failures(told: dict[str, Any], tree: Path, out: Path, console: Console
             _save(failure, statements.get(failure["invariant"]), out)
         for failure in told["failures"][:MAX_TRIED]:
             if failure["saved"]:
-                console.print(f"trying {failure['saved']} …")
+                console.print(f"trying {out / failure['saved']} …", soft_wrap=True, markup=False)
                 failure["fails_here"] = saved.fails(
                     tree, out / failure["saved"], failure["invariant"], crashes=failure["when"] == "crash"
                 )
@@ -206,12 +206,12 @@ def _conclude(told: dict[str, Any], out: Path, console: Console) -> None:
         name = failure["invariant"] or failure["test"]
         made = sum(chapter["kind"] == "call" for chapter in failure["story"])
         calls = f"{made} calls; " if made else ""
-        where = f"{out.name}/{failure['saved']}" if failure["saved"] else failure["error"]
+        where = str(out / failure["saved"]) if failure["saved"] else failure["error"]
         console.print(Text(f"  {name}: {calls}{where}"), soft_wrap=True)
     if (more := len(told["failures"]) - MAX_TOLD) > 0:
         console.print(f"  and {more} more, in the report", soft_wrap=True)
     for name, stage in told["stages"].items():
         if stage["state"] == "failed":
-            console.print(Text(f"  {stage['error']}: {out.name}/run/{name}.log"), soft_wrap=True)
+            console.print(Text(f"  {stage['error']}: {out / 'run' / name}.log"), soft_wrap=True)
     written = out / "index.html"
     console.print(Text(f"report: {written if written.is_file() else out / 'evidence.json'}"), soft_wrap=True)
