@@ -225,6 +225,7 @@ def test_figures_of_the_day_that_cannot_be_used_are_a_failure(tmp_path: Path, co
 def failing(**other: Any) -> dict[str, Any]:
     """A failure as the run leaves it."""
     failure: dict[str, Any] = {"invariant": None, "test": "tests/unit/test_x.py::test_x", "error": "ValueError: x"}
+    failure["when"] = "call"
     replay = {"imports": {"verification.harness": ["replay"]}, "lines": ["replay.test('x', 'revm')"]}
     return failure | {"trace": None, "repl": [], "replay": replay, "story": [], "saved": None, **other}
 
@@ -236,7 +237,7 @@ def tell(tmp_path: Path, *failures: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_ctrl_c_ends_the_stories_and_not_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(*_: Any) -> bool:
+    def fails(*_: Any, **__: Any) -> bool:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(saved, "fails", fails)
