@@ -40,6 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Registers the profiles, chooses one, and prepares the folder in which the processes leave their counts."""
+    selection.of_known_invariants(str(config.getoption("keyword") or ""))
     compiler_cache.use()
     profiles.load(config)
     counts.open_folder(config)

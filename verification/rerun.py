@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 from verification.invariants import ROOT
+from wattproof.market.deployment import contracts_dir
 
 
 def line(test: str, engine: str, profile: str, seed: int | str | None, **numbers: int | None) -> str:
@@ -33,4 +34,17 @@ def of_another(path: Path, nodeid: str) -> str:
     """
     here = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     plugin = "" if path.is_relative_to(ROOT) else "-p verification.plugin "
-    return f"python -m pytest {plugin}{shlex.quote('::'.join([str(here), *nodeid.split('::')[1:]]))}"
+    on = on_contracts(contracts_shown())
+    return f"{on}python -m pytest {plugin}{shlex.quote('::'.join([str(here), *nodeid.split('::')[1:]]))}"
+
+
+def contracts_shown(tree: Path = ROOT) -> str:
+    """The folder of the contracts that are run, as somebody else may know it: "contracts" for the tree's own."""
+    folder = contracts_dir().resolve()
+    return str(folder.relative_to(tree)) if folder.is_relative_to(tree) else str(folder)
+
+
+def on_contracts(shown: str) -> str:
+    """What has to stand before a command so that it runs on the contracts in the folder `shown`, and not on those of
+    the clone that it is run in; nothing for the clone's own."""
+    return "" if shown == "contracts" else f"WATTPROOF_CONTRACTS={shlex.quote(shown)} "

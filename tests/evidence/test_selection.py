@@ -12,6 +12,7 @@ import pytest
 
 from verification.git import git
 from verification.invariants import ROOT, Invariant, invariants
+from verification.plugins.selection import of_known_invariants
 from verification.report.campaign import Plan
 from verification.selection import NothingChanged, NothingChosen, Selection, named, touched
 from wattproof.cli import main
@@ -31,6 +32,13 @@ def test_k_selects_by_invariant() -> None:
     group = collected(*files, "-k", "C5-TOKEN")
     assert "tests/properties/test_tokens.py::test_no_token_no_money" in group
     assert all(name.startswith("tests/properties/test_tokens.py") for name in group)
+
+
+def test_k_says_which_invariant_is_not_there() -> None:
+    of_known_invariants("C3-MATCH-9 and not C5-TOKEN or matching")
+    for asked in ("C3-MINE-1", "not C3-MINE-1", "C3-MATCH-9 or C4-NOBODY"):
+        with pytest.raises(pytest.UsageError, match=r"no invariant is called C[34]-(MINE-1|NOBODY): add its line"):
+            of_known_invariants(asked)
 
 
 @pytest.mark.skipif(not (ROOT / "Makefile").is_file(), reason="no Makefile here")

@@ -80,3 +80,13 @@ def test_a_unit_test_is_named_from_where_one_is(monkeypatch: pytest.MonkeyPatch)
     assert rerun.of_another(path, "tests/unit/test_x.py::test_x") == "python -m pytest tests/unit/test_x.py::test_x"
     monkeypatch.chdir(ROOT / "tests")
     assert rerun.of_another(path, "tests/unit/test_x.py::test_x") == "python -m pytest unit/test_x.py::test_x"
+
+
+def test_what_runs_again_names_contracts_that_are_not_the_clones(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not profiles.rerun(request.config, "tests/x.py").startswith("WATTPROOF_CONTRACTS")
+    monkeypatch.setattr(rerun, "contracts_dir", lambda: Path("/other/my contracts"))
+    assert profiles.rerun(request.config, "tests/x.py").startswith(
+        "WATTPROOF_CONTRACTS='/other/my contracts' make test-one "
+    )

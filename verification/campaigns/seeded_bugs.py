@@ -36,7 +36,7 @@ from verification.campaigns.suite import CONTRACTS, Suite, Unsound, collect
 from verification.campaigns.workers import Ended, Pool, silence
 from verification.harness import counters, presets
 from verification.harness.lockstep import Lockstep
-from verification.invariants import ROOT
+from verification.invariants import ROOT, invariants
 from verification.measurements import document, file_of, write
 from verification.mutation.compiler import compilation, install, parse_ahead
 from verification.pasting import pasted
@@ -98,6 +98,8 @@ def _parse(path: Path) -> Bug:
     fields = dict(re.findall(r"^(module|invariant|test): (\S+)$", head, re.MULTILINE))
     if fields.keys() != {"module", "invariant", "test"}:
         raise ValueError(f"{path}: its head must name module, invariant and test")
+    if fields["invariant"] not in {"?", *invariants()}:
+        raise ValueError(f"{path}: invariants.md has no {fields['invariant']}")
     return Bug(path.stem, head.splitlines()[0], fields["module"], fields["invariant"], fields["test"], path)
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 
 from verification.harness import kept_examples
-from verification.rerun import line
+from verification.rerun import contracts_shown, line, on_contracts
 from wattproof.evm.engine import available
 
 # Derandomized is not the same everywhere: Hypothesis also draws constants of whatever modules of ours are loaded, and
@@ -56,7 +56,8 @@ def rerun(config: pytest.Config, test: str) -> str:
     """The line that draws the histories of a property test again, with all that was asked for."""
     numbers = {name: config.getoption(name) for name in ("histories", "steps")}
     seed = config.getoption("hypothesis_seed", None)
-    return line(test, engine_name(config), profile_of(config), seed, **numbers)
+    again = line(test, engine_name(config), profile_of(config), seed, **numbers)
+    return on_contracts(contracts_shown()) + again
 
 
 def load(config: pytest.Config) -> None:

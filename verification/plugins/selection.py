@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from verification.harness import counters, journal, kept_examples, reproducers
-from verification.invariants import invariants
+from verification.invariants import Invariant, invariants
+
+_NAMED = re.compile(r"\bC[1-5]-[A-Z]+(?:-\d+)?\b")
+"""An invariant, or a group of them."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -36,15 +41,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in gone]
 
 
+def of_known_invariants(asked: str) -> None:
+    """UsageError where `-k` names an invariant that invariants.md does not have: it would select nothing."""
+    for name in _NAMED.findall(asked):
+        if not any(name in known for known in _known()):
+            raise pytest.UsageError(f"-k: no invariant is called {name}: add its line and its row to invariants.md")
+
+
+def _known() -> Mapping[str, Invariant]:
+    try:
+        return invariants()
+    except ValueError as problem:
+        raise pytest.UsageError(str(problem)) from problem
+
+
 def _checks() -> dict[str, list[str]]:
     """The invariants that each test checks, by "file::name" as invariants.md names it."""
     found: defaultdict[str, list[str]] = defaultdict(list)
-    try:
-        for row in invariants().values():
-            for test in row.tests:
-                found[test].append(row.id)
-    except ValueError as problem:
-        raise pytest.UsageError(str(problem)) from problem
+    for row in _known().values():
+        for test in row.tests:
+            found[test].append(row.id)
     return found
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from verification import git
+from verification import git, rerun
 from verification.measurements import versions
 from verification.report import cheap, checks, effort, failures, findings, sources, system
 from verification.report import parts as evidence_parts
@@ -64,7 +64,7 @@ def build(tree: Path, campaign: Campaign, began: datetime, claims: Claims, revis
             "wattproof": __version__,
             "revision": revision,
             "source": git.address(tree, revision),
-            "contracts": sources.contracts_dir_shown(tree),
+            "contracts": rerun.contracts_shown(tree),
             "market": market,
             "credit": sources.code("EnergyCredit"),
             "compiler": sources.compiler(),

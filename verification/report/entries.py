@@ -12,7 +12,7 @@ from verification.invariants import rests_on
 from verification.report import checks, sources
 from verification.report import parts as evidence_parts
 from verification.report.campaign import Campaign
-from verification.report.facts import on_contracts, some
+from verification.report.facts import some
 from verification.report.parts import Part
 from verification.report.sources import Claims
 
@@ -168,7 +168,7 @@ def _lines(tree: Path, reference: str) -> dict[str, Any]:
 def _rerun(tree: Path, tests: list[str], campaign: Campaign) -> str:
     plan = campaign.plan
     again = rerun.line(tests[0], plan.engine, plan.profile, plan.seed, histories=plan.histories)
-    return on_contracts(sources.contracts_dir_shown(tree)) + again
+    return rerun.on_contracts(rerun.contracts_shown(tree)) + again
 
 
 def of_criteria(claims: Claims, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:

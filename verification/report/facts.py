@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 Row = tuple[str, str, str]
@@ -17,14 +16,6 @@ def number(value: Any) -> str:
 def clock(seconds: float) -> str:
     """A time in minutes and seconds."""
     return f"{int(seconds) // 60} min {int(seconds) % 60} s" if seconds >= 60 else f"{seconds:.1f} s"
-
-
-def on_contracts(shown: str) -> str:
-    """What has to stand before a command so that it runs on the contracts of the report, and not on those of the clone.
-
-    `shown` is their folder as the report names it; nothing is needed for the clone's own.
-    """
-    return "" if shown == "contracts" else f"WATTPROOF_CONTRACTS={shlex.quote(shown)} "
 
 
 def some(names: list[str], most: int = 5) -> str:

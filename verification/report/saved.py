@@ -10,8 +10,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from verification.invariants import ROOT
-from verification.report import sources
+from verification import rerun
 from verification.surroundings import surroundings
 
 LONGEST = 300
@@ -54,7 +53,7 @@ def save(folder: Path, failure: dict[str, Any], statement: str | None) -> Path:
     title = "\n".join(textwrap.wrap(said.replace("\\", "/").replace('"""', "'''"), 110))
     imports = "\n".join(f"from {module} import {', '.join(names)}" for module, names in replay["imports"].items())
     body = "\n".join(f"    {line}".rstrip() for line in replay["lines"])
-    shown = sources.contracts_dir_shown(ROOT)
+    shown = rerun.contracts_shown()
     contracts = "/other/contracts" if shown == "contracts" else shlex.quote(shown)
     place = {"folder": folder.name, "name": path.name, "contracts": contracts}
     text = _HEAD.format(title=title, **place, imports=imports, function=function, body=body)

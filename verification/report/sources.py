@@ -116,12 +116,6 @@ class Lines:
     text: str
 
 
-def contracts_dir_shown(tree: Path) -> str:
-    """The folder of the contracts that were run, as a reader of the report may know it."""
-    folder = contracts_dir().resolve()
-    return str(folder.relative_to(tree)) if folder.is_relative_to(tree) else str(folder)
-
-
 def lines(tree: Path, reference: str) -> Lines:
     """The lines that a reference `file:function` names, with the comments and decorators right above them.
 

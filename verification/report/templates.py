@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from verification import rerun
 from verification.report import attacks, facts
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False})
@@ -58,7 +59,7 @@ _ENVIRONMENT = Environment(
 _ENVIRONMENT.filters.update(
     number=facts.number,
     clock=facts.clock,
-    on_contracts=facts.on_contracts,
+    on_contracts=rerun.on_contracts,
     figures=_figures,
     short=short,
     g="{:g}".format,
