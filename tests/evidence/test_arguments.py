@@ -53,7 +53,7 @@ def make(tmp_path: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["test-one"], "name the test"),
+        (["test-one"], "name a test"),
         (["evidence", "BUDGET=abc"], "'abc' is no time"),
     ],
 )

@@ -116,7 +116,7 @@ def test_a_test_that_is_gone_is_said_to_be(told: dict[str, Any], reference: str)
     changed["invariants"][0] |= {"status": status, "reason": reason, "tests": [], "gone": [reference]}
     assert schema.problem(changed) is None
     html = page.render(changed, document.dumped(changed)[1])
-    assert f"<dd><code>{reference}</code> (no longer in the source);" in html
+    assert f"<code>{reference}</code> (no longer in the source);" in html
     for said in (text.render(changed), junit.render(changed), sarif.render(changed)):
         assert reason in said
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.support.stage import Stage
 from tests.support.tokens import Hostile
+from wattproof.evm.engine import available, engine
 
 
 @pytest.fixture(scope="session")
 def stage() -> Stage:
     """A market with a prosumer, a consumer and a neighbour; deployed once, restored after every test."""
     return Stage()
+
+
+@pytest.fixture(scope="module")
+def fastest() -> Iterator[None]:
+    """The fastest engine, for modules whose histories or full books take minutes on py-evm."""
+    with engine(available()[-1]):
+        yield
 
 
 @pytest.fixture(scope="module")

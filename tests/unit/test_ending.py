@@ -76,6 +76,7 @@ def test_ctrl_c_is_one_line_while_a_command_is_loaded(begun: str, tmp_path: Path
     """A command takes seconds to load; the signal comes as soon as it imports that module."""
     code = f"""
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # What runs in the background may have been told to ignore it.
 class Finder:
     def find_spec(self, name, path=None, target=None):
         if name == {begun!r}:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import boa
 import pytest
@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from tests.support.planted import Planted, plant
 from tests.support.stage import TARIFF, Stage
-from wattproof.evm.engine import available, engine
 from wattproof.market.deployment import Tariff
 
 LARGEST = 2**24 - 1
@@ -20,11 +19,7 @@ TIERS = {0: 0, 4: 0, 5: 1, 9: 1, 10: 2, 19: 2, 20: 3, 39: 3, 40: 4, 79: 4, 80: 5
 """Good performances at the edges of the tiers, and the tier (T-STD-2)."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def fastest() -> Iterator[None]:
-    """Full books take seconds on py-evm, and there are hundreds of them here."""
-    with engine(available()[-1]):
-        yield
+pytestmark = pytest.mark.usefixtures("fastest")
 
 
 @pytest.fixture(scope="module")

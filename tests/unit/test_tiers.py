@@ -64,6 +64,15 @@ def probe(stage: Stage) -> Probe:
         return Probe(before, tuple(fees[1:]), fees[0], events[-1][1]["fee"], stage.standing(stage.prosumer))
 
 
+pytestmark = pytest.mark.usefixtures("fastest")
+
+
+@pytest.fixture(scope="module")
+def stage(fastest: None) -> Stage:
+    """A market on that engine."""
+    return Stage()
+
+
 @pytest.fixture(scope="module")
 def history(stage: Stage) -> History:
     """80 trades in which both sides do as agreed."""
