@@ -457,37 +457,37 @@ def test_remaining_in_every_state_of_a_quote(stage: Stage) -> None:
 # ---- 256 trades ----------------------------------------------------------------------------------------------------
 
 
-def test_256_trades_are_the_most(stage: Stage) -> None:
+def test_256_trades_are_the_most(swift: Stage) -> None:
     """T-SUR-7, T-SUR-10, T-SUR-11: 128 winners of 1 Wh, 64 purchases ahead of the delivery and 64 of the excess.
 
     Of 12,800 Wh a purchase is 200 at least: 63 of them and the last 72 are what the winners left. Of 1,000,000 exported
     it is 15,625: 63 of them and the last 2,825 are what is left of 987,200. It settles.
     """
-    quote_id = stage.quote(volume=12_800, price=100)
-    winners = [stage.household(f"winner {number}", funds=1_000) for number in range(128)]
-    stage.auction(quote_id, *((winner, 100, 1) for winner in winners))
+    quote_id = swift.quote(volume=12_800, price=100)
+    winners = [swift.household(f"winner {number}", funds=1_000) for number in range(128)]
+    swift.auction(quote_id, *((winner, 100, 1) for winner in winners))
     for volume in (*[200] * 63, 72):
-        stage.market.buy_surplus(quote_id, volume, sender=stage.consumer.address)
-    assert stage.market.quote(quote_id).sold == 12_800
-    with stage.refuses("surplus: not enough left"):
-        stage.market.buy_surplus(quote_id, 1, sender=stage.consumer.address)
-    stage.to("METERING")
-    stage.read(stage.prosumer, exported=1_000_000, imported=0)
+        swift.market.buy_surplus(quote_id, volume, sender=swift.consumer.address)
+    assert swift.market.quote(quote_id).sold == 12_800
+    with swift.refuses("surplus: not enough left"):
+        swift.market.buy_surplus(quote_id, 1, sender=swift.consumer.address)
+    swift.to("METERING")
+    swift.read(swift.prosumer, exported=1_000_000, imported=0)
     for volume in (*[15_625] * 63, 2_825):
-        stage.market.buy_surplus(quote_id, volume, sender=stage.neighbour.address)
+        swift.market.buy_surplus(quote_id, volume, sender=swift.neighbour.address)
 
-    assert len(stage.market.trades(quote_id)) == 256
-    assert stage.market.quote(quote_id).sold == 1_000_000
-    assert stage.market.remaining(quote_id) == 0
-    with stage.refuses("surplus: too many trades"):
-        stage.market.buy_surplus(quote_id, 1, sender=stage.neighbour.address)
-    with stage.refuses("surplus: volume is zero"):
-        stage.market.buy_surplus(quote_id, 0, sender=stage.neighbour.address)
-    stage.to("SETTLING")
-    stage.market.settle_quote(quote_id, sender=stage.owner)
-    assert stage.market.quote(quote_id).status == SETTLED
-    assert stage.market.position(stage.neighbour.address, stage.period).received == 987_200
-    assert stage.market.position(winners[127].address, stage.period).received == 1
+    assert len(swift.market.trades(quote_id)) == 256
+    assert swift.market.quote(quote_id).sold == 1_000_000
+    assert swift.market.remaining(quote_id) == 0
+    with swift.refuses("surplus: too many trades"):
+        swift.market.buy_surplus(quote_id, 1, sender=swift.neighbour.address)
+    with swift.refuses("surplus: volume is zero"):
+        swift.market.buy_surplus(quote_id, 0, sender=swift.neighbour.address)
+    swift.to("SETTLING")
+    swift.market.settle_quote(quote_id, sender=swift.owner)
+    assert swift.market.quote(quote_id).status == SETTLED
+    assert swift.market.position(swift.neighbour.address, swift.period).received == 987_200
+    assert swift.market.position(winners[127].address, swift.period).received == 1
 
 
 def test_128_purchases_without_winners_are_not_too_many(stage: Stage) -> None:

@@ -425,38 +425,38 @@ def test_refuses_to_reserve_what_is_reserved(stage: Stage) -> None:
 # ---- a full book ------------------------------------------------------------------------------
 
 
-def test_opens_128_bids_on_a_quote_and_no_more(stage: Stage) -> None:
+def test_opens_128_bids_on_a_quote_and_no_more(swift: Stage) -> None:
     """T-BID-13: the 129th is refused, though it bids the most and has the money, and though 1 Wh would be left.
 
     T-PARTY-16: that the book is full comes after what is wrong with the bid and before a lack of money.
     """
-    quote_id = stage.quote(volume=129, price=100)
-    other = stage.quote(volume=1, price=100, prosumer=stage.consumer)
+    quote_id = swift.quote(volume=129, price=100)
+    other = swift.quote(volume=1, price=100, prosumer=swift.consumer)
     # 1 Wh at 100 with a fee of 2.
-    crowd = [stage.household(f"bidder {number}", funds=102) for number in range(128)]
-    poor = stage.household("poor", funds=0)
+    crowd = [swift.household(f"bidder {number}", funds=102) for number in range(128)]
+    poor = swift.household("poor", funds=0)
     for bidder in crowd:
-        stage.bid(quote_id, bidder, 100, 1)
-    stage.bid(quote_id, stage.consumer, 178, 1)
-    stage.bid(quote_id, poor, 178, 1)
-    stage.bid(quote_id, stage.neighbour, 99, 1)
-    stage.bid(other, stage.neighbour, 100, 1)
-    stage.to("REVEALING")
+        swift.bid(quote_id, bidder, 100, 1)
+    swift.bid(quote_id, swift.consumer, 178, 1)
+    swift.bid(quote_id, poor, 178, 1)
+    swift.bid(quote_id, swift.neighbour, 99, 1)
+    swift.bid(other, swift.neighbour, 100, 1)
+    swift.to("REVEALING")
     for bidder in crowd:
-        stage.reveal(quote_id, bidder, 100, 1)
-    assert stage.market.bid(quote_id, crowd[127].address).status == RESERVED
+        swift.reveal(quote_id, bidder, 100, 1)
+    assert swift.market.bid(quote_id, crowd[127].address).status == RESERVED
 
-    with stage.refuses(FULL):
-        stage.reveal(quote_id, stage.consumer, 178, 1)
-    with stage.refuses(FULL):
-        stage.reveal(quote_id, poor, 178, 1)
-    with stage.refuses(PRICE):
-        stage.reveal(quote_id, stage.neighbour, 99, 1)
-    assert stage.market.demand(stage.period) == 128
-    assert stage.money(stage.consumer) == (FUNDS - 18, 18)
+    with swift.refuses(FULL):
+        swift.reveal(quote_id, swift.consumer, 178, 1)
+    with swift.refuses(FULL):
+        swift.reveal(quote_id, poor, 178, 1)
+    with swift.refuses(PRICE):
+        swift.reveal(quote_id, swift.neighbour, 99, 1)
+    assert swift.market.demand(swift.period) == 128
+    assert swift.money(swift.consumer) == (FUNDS - 18, 18)
     # Another quote's book is another one.
-    stage.reveal(other, stage.neighbour, 100, 1)
-    assert stage.market.demand(stage.period) == 129
+    swift.reveal(other, swift.neighbour, 100, 1)
+    assert swift.market.demand(swift.period) == 129
 
 
 # ---- the first of several reasons ---------------------------------------------------------------
