@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from eth_utils.crypto import keccak
 from hypothesis import strategies as st
 
-from tests.properties.machine import EVERYBODY, Call, MarketMachine, move
+from tests.properties.machine import EVERYBODY, WITHDRAWALS, Call, MarketMachine, move, payment
 from verification.harness.choices import Choose
 from verification.harness.context import event
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER
@@ -709,6 +709,17 @@ class GhostLedger(MarketMachine):
                 drawn = imports(mark, agreed, bought, due.get(user, 0), self.capacity(name))
                 reports.append((name, out.get(name, 0), drawn))
         return reports
+
+    def home_and_back(self, orders: dict[int, SellOrder]) -> None:
+        """The first seller takes half of its money home and brings half of that back.
+
+        Short histories seldom have a deposit or a withdrawal otherwise.
+        """
+        for name in [order.prosumer for order in orders.values()][:1]:
+            half = self.seen.accounts[self.lockstep.address(name)].balance // 2
+            way = WITHDRAWALS[len(self.lockstep.calls) % len(WITHDRAWALS)]
+            self.do(way, *payment(way, half), sender=name)
+            self.do("deposit", half // 2, sender=name)
 
     def _settle(self, day: Day, orders: dict[int, SellOrder]) -> None:
         settler = self.lockstep.names.get(self.lockstep.model.owner, "owner") if day.owner_settles else STRANGER

@@ -44,6 +44,11 @@ class Intent(GhostLedger):
         self.stolen: dict[tuple[int, str], str] = {}
         super().opened()
 
+    def _settle(self, day: Day, orders: dict[int, SellOrder]) -> None:
+        """As in the base; then money is moved."""
+        super()._settle(day, orders)
+        self.home_and_back(orders)
+
     # ---- every call ----------------------------------------------------------------------
 
     def judge(self, step: Step) -> None:

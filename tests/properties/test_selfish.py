@@ -12,7 +12,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from tests.properties.ghost_ledger import MATCHED, VALID, Day, GhostLedger, Offer, SellOrder
-from tests.properties.machine import WITHDRAWALS, payment
 from verification.harness import counters
 from verification.harness.context import event
 from verification.harness.counters import holds
@@ -142,16 +141,9 @@ class Selfish(GhostLedger):
         holds("C3-PURCHASE-2", not moved, moved=[self.lockstep.names[user] for user in moved])
 
     def _settle(self, day: Day, orders: dict[int, SellOrder]) -> None:
-        """As in the base; then the first seller takes half of its money home and brings half of that back.
-
-        Histories as short as these seldom have a deposit or a withdrawal otherwise.
-        """
+        """As in the base; then money is moved."""
         super()._settle(day, orders)
-        for name in [order.prosumer for order in orders.values()][:1]:
-            half = self.seen.accounts[self.lockstep.address(name)].balance // 2
-            way = WITHDRAWALS[len(self.lockstep.calls) % len(WITHDRAWALS)]
-            self.do(way, *payment(way, half), sender=name)
-            self.do("deposit", half // 2, sender=name)
+        self.home_and_back(orders)
 
     # ---- the hog ---------------------------------------------------------------------------
 
