@@ -86,12 +86,11 @@ class _Market(Contract):
     """A market whose calls a machine makes, and judges."""
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("_contract", "_session"):  # Not there yet, as while it is copied.
-            raise AttributeError(name)
+        found = super().__getattr__(name)
         history: Any = self._session
         function = history.state.lockstep.interface.functions.get(name)
         if function is None or function.is_view:
-            return super().__getattr__(name)
+            return found
 
         @functools.wraps(getattr(self._contract, name), updated=())
         def call(*args: Any, sender: str, **named: Any) -> Any:

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from wattproof.market.deployment import Tariff
 from wattproof.market.units import PENCE, fixed, format_money, format_price
 from wattproof.outputs import Folder
-from wattproof.terms.model import TIER_THRESHOLDS
+from wattproof.terms.model import LEAST_PART, TIER_THRESHOLDS
 
 if TYPE_CHECKING:
     from wattproof.simulation.trading_day import PeriodResult
@@ -154,7 +154,7 @@ class OpenQuote:
 
     def least(self) -> int:
         """The least Wh that one purchase takes now, but for all that is left: a 64th of what is offered, rounded up."""
-        return -(-(self.volume if self.exported is None else self.exported) // 64)
+        return -(-(self.volume if self.exported is None else self.exported) // LEAST_PART)
 
     def shares(self) -> list[int]:
         """What each trade receives: the winners of the matching pro rata, then the purchases what is left, in order."""
