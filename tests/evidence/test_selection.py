@@ -44,7 +44,7 @@ def test_k_says_which_invariant_is_not_there() -> None:
 @pytest.mark.skipif(not (ROOT / "Makefile").is_file(), reason="no Makefile here")
 def test_one_test_has_to_be_named() -> None:
     # As if all was installed already.
-    command = ["make", "-o", ".venv/.ready", "test-one"]
+    command = ["make", "--no-print-directory", "-o", ".venv/.ready", "test-one"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert done.stdout.startswith("name a test: make test-one TEST=tests/properties/")
