@@ -73,7 +73,7 @@ initializes: bids[
     quotes := quotes,
     tariff := tariff
 ]
-initializes: sales[accounts := accounts, bids := bids]
+initializes: sales[bids := bids]
 initializes: matching[
     accounts := accounts,
     bids := bids,

@@ -6,8 +6,9 @@
 @license GNU Affero General Public License v3.0 only
 @author Wattproof
 @notice A user is an address with one smart meter. The meter's number is its signing
-        address, so that to verify the number is to check a signature (T-REG-4). The owner lets it
-        in with the capacity of its connection (T-REG-12 to T-REG-20).
+        address, so that to verify the number is to check a signature (T-REG-4); or it is that of
+        a contract, which is asked whether it signed (T-REG-22 to T-REG-25). The owner lets the
+        user in with the capacity of its connection (T-REG-12 to T-REG-20).
 """
 
 from snekmate.auth import ownable
@@ -29,6 +30,19 @@ _TYPED_DATA: constant(uint256) = 25 * 256 + 1
 
 # @dev The EIP-712 type of what a meter signs to be paired with a user.
 _PAIRING_TYPE: constant(bytes32) = keccak256("Pairing(address user,bytes32 profile)")
+
+
+# @dev How much gas a contract has to tell whether it signed (T-REG-23).
+_METER_GAS: constant(uint256) = 100_000
+
+
+# @dev The gas that leaves so much for it: of what is left when it is asked a 64th stays here,
+# and less than 3,400 go to the call itself.
+_ASKING_GAS: constant(uint256) = 105_000
+
+
+# @dev The hash of the one answer that says yes: ERC-1271's magic value, in 32 bytes.
+_SIGNED: constant(bytes32) = keccak256(x"1626ba7e00000000000000000000000000000000000000000000000000000000")
 
 
 # @dev A user that may begin new business: its number, its capacity and its balance record, to
@@ -72,11 +86,11 @@ def register(profile: bytes32, meter: address, signature: Bytes[65]):
     """
     @dev Registers the caller with its meter, once (T-REG-1 to T-REG-11).
     @param profile The salted commitment to the personal data kept off-chain.
-    @param meter The signing address of the smart meter.
+    @param meter The signing address of the smart meter, or a contract that is the meter.
     @param signature The meter's signature of `Pairing(user, profile)`.
     @custom:error "accounts: supplier cannot register", "accounts: already registered",
-                  "accounts: meter is zero", "accounts: meter already paired", and those
-                  of `_signature_fault`.
+                  "accounts: meter is zero", "accounts: meter already paired",
+                  "accounts: too little gas", and what `_signature_fault` returns.
     """
     if msg.sender == ledger.SUPPLIER:
         errors._revert("accounts: supplier cannot register")
@@ -87,9 +101,7 @@ def register(profile: bytes32, meter: address, signature: Bytes[65]):
     if self._profile[meter] != empty(bytes32):
         errors._revert("accounts: meter already paired")
     struct_hash: bytes32 = keccak256(abi_encode(_PAIRING_TYPE, msg.sender, profile))
-    fault: String[40] = self._signature_fault(meter, struct_hash, signature)
-    if len(fault) > 0:
-        errors._revert(fault)
+    errors._check(self._signature_fault(meter, struct_hash, signature))
 
     number: uint256 = self._next_number
     identity: uint256 = packing._new_identity(meter, number)
@@ -124,7 +136,7 @@ def authorize(user: address, capacity: uint256):
         errors._revert("accounts: not registered")
     if capacity == 0 or capacity > packing.MAX_ENERGY:
         errors._revert("accounts: capacity out of bounds")
-    rise: uint256 = unsafe_sub(capacity, packing._capacity(word))
+    rise: uint256 = unsafe_sub(capacity, word >> packing.IDENTITY_CAPACITY_SHIFT)
     # What falls below zero is larger than any capacity.
     if rise > capacity:
         errors._revert("accounts: capacity cannot fall")
@@ -143,23 +155,20 @@ def revoke(user: address):
     @custom:error "ownable: caller is not the owner", "accounts: not authorised".
     """
     ownable._check_owner()
-    if not self._revoke(user):
-        errors._revert("accounts: not authorised")
+    self._check_authorized(self._identity[user])
+
+    self._revoke(user)
 
 
 @internal
-def _revoke(user: address) -> bool:
+def _revoke(user: address):
     """
-    @dev Takes the authorisation of `user` away; returns whether it had one.
+    @dev Takes the authorisation of `user` away, where it has one.
     """
     word: uint256 = self._identity[user]
-    if word & packing.AUTHORIZED == 0:
-        return False
-
-    self._identity[user] = word ^ packing.AUTHORIZED
-    log IEnergyMarket.Revoked(user=user)
-
-    return True
+    if word & packing.AUTHORIZED != 0:
+        self._identity[user] = word ^ packing.AUTHORIZED
+        log IEnergyMarket.Revoked(user=user)
 
 
 @internal
@@ -170,12 +179,26 @@ def _trader(user: address) -> Trader:
     @custom:error "accounts: not authorised", "ledger: in arrears".
     """
     identity: uint256 = self._identity[user]
-    if identity & packing.AUTHORIZED == 0:
-        errors._revert("accounts: not authorised")
+    self._check_authorized(identity)
     balance: uint256 = ledger._balance[user]
     ledger._check_no_arrears(user, balance)
 
-    return Trader(number=packing._number(identity), capacity=packing._capacity(identity), balance=balance)
+    return Trader(
+        number=packing._number(identity),
+        capacity=identity >> packing.IDENTITY_CAPACITY_SHIFT,
+        balance=balance,
+    )
+
+
+@internal
+@pure
+def _check_authorized(identity: uint256):
+    """
+    @dev Reverts unless a user with this identity may begin new business.
+    @custom:error "accounts: not authorised".
+    """
+    if identity & packing.AUTHORIZED == 0:
+        errors._revert("accounts: not authorised")
 
 
 @internal
@@ -183,28 +206,54 @@ def _trader(user: address) -> Trader:
 def _signature_fault(meter: address, struct_hash: bytes32, signature: Bytes[65]) -> String[40]:
     """
     @dev Returns why `signature` is not `meter`'s of `struct_hash` in this market's EIP-712
-         domain, in the one accepted form (T-REG-7 to T-REG-10); empty where it is.
+         domain; empty where it is.
+    @notice The meter's own key comes first, so that a key that delegates to code stays a key
+            (T-REG-7 to T-REG-10). Where that check fails in any way, and there is code at the
+            meter's address, the code is asked (T-REG-22 to T-REG-24).
     @notice `ecdsa` would take the 64-byte form of EIP-2098 too, and reverts where an entry
             of a batch is only to be left out. So this follows it for 65 bytes, reasons
             included.
+    @custom:error "accounts: too little gas".
     """
-    if len(signature) != 65:
-        return "accounts: malformed signature"
     # Two bytes and two words without a gap: cheaper than to concatenate them.
     domain: bytes32 = eip712._domain_separator_v4()
     digest: bytes32 = keccak256(slice(abi_encode(_TYPED_DATA, domain, struct_hash), 30, 66))
-    r: uint256 = extract32(signature, 0, output_type=uint256)
-    s: uint256 = extract32(signature, 32, output_type=uint256)
-    # The last byte of the last 32.
-    v: uint256 = extract32(signature, 33, output_type=uint256) & 255
-    if s > ecdsa._MALLEABILITY_THRESHOLD:
+    malleable: bool = False
+    signer: address = empty(address)
+    if len(signature) == 65:
+        r: uint256 = extract32(signature, 0, output_type=uint256)
+        s: uint256 = extract32(signature, 32, output_type=uint256)
+        # The last byte of the last 32.
+        v: uint256 = extract32(signature, 33, output_type=uint256) & 255
+        malleable = s > ecdsa._MALLEABILITY_THRESHOLD
+        if not malleable:
+            signer = ecrecover(digest, v, r, s)
+        # No meter is zero (T-REG-4), so what recovers to nobody is none's.
+    if signer == meter:
+        return ""
+
+    if meter.is_contract:
+        # With less than it is due a meter that signed could be made to seem silent.
+        if msg.gas < _ASKING_GAS:
+            errors._revert("accounts: too little gas")
+        answered: bool = False
+        answer: Bytes[33] = b""
+        # One byte more than the answer is taken, so that a longer one shows.
+        answered, answer = raw_call(
+            meter,
+            abi_encode(digest, signature, method_id=method_id("isValidSignature(bytes32,bytes)")),
+            max_outsize=33,
+            gas=_METER_GAS,
+            is_static_call=True,
+            revert_on_failure=False,
+        )
+        if answered and keccak256(answer) == _SIGNED:
+            return ""
+    elif len(signature) != 65:
+        return "accounts: malformed signature"
+    elif malleable:
         return "ecdsa: invalid signature `s` value"
+    elif signer == empty(address):
+        return "ecdsa: invalid signature"
 
-    signer: address = ecrecover(digest, v, r, s)
-    # No meter is zero (T-REG-4), so what recovers to nobody is none's.
-    if signer != meter:
-        if signer == empty(address):
-            return "ecdsa: invalid signature"
-        return "accounts: wrong meter"
-
-    return ""
+    return "accounts: wrong meter"

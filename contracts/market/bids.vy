@@ -62,9 +62,8 @@ def submit_bid(quote_id: uint256, seal: bytes32):
                   "bids: already bid".
     """
     trader: accounts.Trader = accounts._trader(msg.sender)
-    quote: packing.Quote = quotes._existing(quote_id)
-    quotes._check_valid(quote.status)
-    clock._check_phase(quote.period, IEnergyMarket.Phase.BIDDING)
+    quote: packing.Quote = quotes._existing(quote_id, IEnergyMarket.QuoteStatus.VALID)
+    _: IEnergyMarket.Phase = clock._check_phase(quote.period, IEnergyMarket.Phase.BIDDING)
     if trader.number == quote.prosumer:
         errors._revert("bids: own quote")
     key: uint256 = quote_id << packing.KEY_QUOTE_SHIFT | trader.number
@@ -72,11 +71,10 @@ def submit_bid(quote_id: uint256, seal: bytes32):
         errors._revert("bids: already bid")
 
     word: uint256 = convert(seal, uint256)
-    if packing._is_commitment(word):
-        self._bid[key] = word
-    else:
-        self._bid[key] = packing.COMMITMENT_ASIDE
+    if not packing._is_commitment(word):
         self._commitment_aside[key] = word
+        word = packing.COMMITMENT_ASIDE
+    self._bid[key] = word
     log IEnergyMarket.BidSealed(quote_id=quote_id, bidder=msg.sender, seal=seal)
 
 
@@ -95,9 +93,8 @@ def reveal_bid(quote_id: uint256, price: uint256, volume: uint256, salt: bytes32
                   "positions: beyond the capacity", "ledger: insufficient balance".
     """
     trader: accounts.Trader = accounts._trader(msg.sender)
-    quote: packing.Quote = quotes._existing(quote_id)
-    quotes._check_valid(quote.status)
-    clock._check_phase(quote.period, IEnergyMarket.Phase.REVEALING)
+    quote: packing.Quote = quotes._existing(quote_id, IEnergyMarket.QuoteStatus.VALID)
+    _: IEnergyMarket.Phase = clock._check_phase(quote.period, IEnergyMarket.Phase.REVEALING)
     key: uint256 = quote_id << packing.KEY_QUOTE_SHIFT | trader.number
     sealed: bool = False
     commitment: bytes32 = empty(bytes32)

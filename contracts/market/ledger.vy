@@ -122,8 +122,7 @@ def clear(user: address):
          user in arrears could be claimed by nobody.
     @param user The account to clear; nothing to clear is no error.
     """
-    balance: uint256 = self._cleared(user, self._balance[user])
-    self._balance[user] = balance
+    self._balance[user] = self._cleared(user, self._balance[user])
 
 
 @internal
@@ -176,7 +175,8 @@ def _booked(user: address, balance: uint256, amount: int256) -> (uint256, int256
          afterwards, and what the supplier paid (negative: was paid), which the caller logs.
     """
     invoice: int256 = amount
-    if balance & packing.INVOICED != 0:
+    mark: uint256 = balance & packing.INVOICED
+    if mark != 0:
         # Less than 2 ** 121 is booked for a period, and periods are below 2 ** 36.
         invoice = unsafe_add(invoice, self._invoice[user])
     elif amount == 0:
@@ -202,8 +202,8 @@ def _booked(user: address, balance: uint256, amount: int256) -> (uint256, int256
     if paid != invoice:
         after |= packing.INVOICED
         self._invoice[user] = unsafe_sub(invoice, paid)
-    elif balance & packing.INVOICED != 0:
-        after ^= packing.INVOICED
+    elif mark != 0:
+        after ^= mark
         self._invoice[user] = 0
 
     return after, paid

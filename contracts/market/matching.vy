@@ -102,9 +102,10 @@ def match_bids(quote_id: uint256):
     @param quote_id The ID of the quote.
     @custom:error "quotes: unknown quote", "quotes: not valid", "clock: wrong phase".
     """
-    quote: packing.Quote = quotes._existing(quote_id)
-    quotes._check_valid(quote.status)
-    clock._check_phase(quote.period, ~(IEnergyMarket.Phase.BIDDING | IEnergyMarket.Phase.REVEALING))
+    quote: packing.Quote = quotes._existing(quote_id, IEnergyMarket.QuoteStatus.VALID)
+    _: IEnergyMarket.Phase = clock._check_phase(
+        quote.period, ~(IEnergyMarket.Phase.BIDDING | IEnergyMarket.Phase.REVEALING)
+    )
 
     prosumer: address = accounts._user[quote.prosumer]
     sale: packing.Sale = deliveries._read_sale(prosumer, quote.period)
@@ -121,65 +122,42 @@ def match_bids(quote_id: uint256):
     heap_volume: uint256 = 0
     better_volume: uint256 = 0
     cutoff: uint256 = 0
+
+    # Selecting: each bid of the book enters the heap, unless it has lost already. Where the
+    # better ones take all without the worst, that leaves for it.
     next: uint256 = quote.first
-    for _step: uint256 in range(_MAX_STEPS):
-        rank: uint256 = 0
-        hole: uint256 = 0
-        evicts: bool = True
-        if next != 0 and better_volume < supply:
-            # The next bid of the book. Standing counts as it is now.
-            bidder: address = accounts._user[next]
-            candidate: Candidate = Candidate(
-                bidder=bidder, bid=bids._bid[book | next], balance=ledger._balance[bidder]
-            )
-            price: uint256 = candidate.bid & packing.MAX_PRICE
-            volume: uint256 = candidate.bid >> packing.BID_VOLUME_SHIFT & packing.MAX_ENERGY
-            tier: uint256 = incentives._tier(
-                candidate.balance >> packing.BALANCE_PERFORMANCES_SHIFT & packing.MAX_PERFORMANCES
-            )
-            # The unit price counts, times the volume or, where it ranks by itself, times 1.
-            amount: uint256 = unsafe_mul(
-                unsafe_mul(price, volume if by_amount else 1),
-                unsafe_add(_BASE_WEIGHT, unsafe_mul(step, tier)),
-            )
-            rank = amount << _AMOUNT_SHIFT | volume << _VOLUME_SHIFT | len(candidates) << _PLACE_SHIFT | next
-            next = candidate.bid >> packing.BID_NEXT_SHIFT & packing.MAX_NUMBER
-            if rank < cutoff:
-                self._reject(quote_id, quote.period, candidate)
-                continue
-            candidates.append(candidate)
-            better_volume = unsafe_add(better_volume, volume)
-            evicts = cutoff != 0 and better_volume >= supply
-            if not evicts:
-                # Sift up: the hole moves up from the end as long as its parent is larger.
-                heap_volume = unsafe_add(heap_volume, volume)
-                hole = size
-                size = unsafe_add(size, 1)
-                for _level: uint256 in range(_HEAP_DEPTH):
-                    if hole == 0:
-                        break
-                    parent: uint256 = unsafe_div(unsafe_sub(hole, 1), 2)
-                    parent_rank: uint256 = heap[parent]
-                    if parent_rank <= rank:
-                        break
-                    heap[hole] = parent_rank
-                    hole = parent
-        elif size == 0:
+    for _bid: uint256 in range(bids.BOOK_SIZE):
+        if next == 0:
             break
-        else:
-            size = unsafe_sub(size, 1)
-            rank = heap[size]
-        if evicts:
-            # The worst leaves. Sift down: the hole moves down from the root as long as its
-            # smaller child is smaller than the rank that goes into it.
-            worst: uint256 = heap[0]
-            if better_volume >= supply:
-                self._reject(quote_id, quote.period, candidates[worst >> _PLACE_SHIFT & _MAX_PLACE])
-            else:
-                # It has won: so the winners end up behind the heap, the best first.
-                heap[size] = worst
-                sale.winners = unsafe_add(sale.winners, 1)
+        # Standing counts as it is now.
+        bidder: address = accounts._user[next]
+        candidate: Candidate = Candidate(
+            bidder=bidder, bid=bids._bid[book | next], balance=ledger._balance[bidder]
+        )
+        price: uint256 = candidate.bid & packing.MAX_PRICE
+        volume: uint256 = candidate.bid >> packing.BID_VOLUME_SHIFT & packing.MAX_ENERGY
+        tier: uint256 = incentives._tier(
+            candidate.balance >> packing.BALANCE_PERFORMANCES_SHIFT & packing.MAX_PERFORMANCES
+        )
+        # The unit price counts, times the volume or, where it ranks by itself, times 1.
+        amount: uint256 = unsafe_mul(
+            unsafe_mul(price, volume if by_amount else 1),
+            unsafe_add(_BASE_WEIGHT, unsafe_mul(step, tier)),
+        )
+        rank: uint256 = (
+            amount << _AMOUNT_SHIFT | volume << _VOLUME_SHIFT | len(candidates) << _PLACE_SHIFT | next
+        )
+        next = candidate.bid >> packing.BID_NEXT_SHIFT & packing.MAX_NUMBER
+        if rank < cutoff:
+            self._reject(quote_id, quote.period, candidate)
+            continue
+        candidates.append(candidate)
+        better_volume = unsafe_add(better_volume, volume)
+        hole: uint256 = 0
+        if cutoff != 0 and better_volume >= supply:
+            self._reject(quote_id, quote.period, candidates[heap[0] >> _PLACE_SHIFT & _MAX_PLACE])
             heap_volume = better_volume
+            # Sift down.
             for _level: uint256 in range(_HEAP_DEPTH):
                 child: uint256 = unsafe_add(unsafe_mul(hole, 2), 1)
                 if child >= size:
@@ -193,11 +171,55 @@ def match_bids(quote_id: uint256):
                     break
                 heap[hole] = child_rank
                 hole = child
-            if size == 0:
-                break
+        else:
+            # Sift up: the hole moves up from the end as long as its parent is larger.
+            heap_volume = unsafe_add(heap_volume, volume)
+            hole = size
+            size = unsafe_add(size, 1)
+            for _level: uint256 in range(_HEAP_DEPTH):
+                if hole == 0:
+                    break
+                parent: uint256 = unsafe_div(unsafe_sub(hole, 1), 2)
+                parent_rank: uint256 = heap[parent]
+                if parent_rank <= rank:
+                    break
+                heap[hole] = parent_rank
+                hole = parent
         heap[hole] = rank
         better_volume = unsafe_sub(heap_volume, heap[0] >> _VOLUME_SHIFT & packing.MAX_ENERGY)
         cutoff = heap[0] if heap_volume >= supply else 0
+    # Sorting: the worst leaves, again and again. It has won unless the better ones take all;
+    # so the winners end up behind the heap, the best first.
+    for _candidate: uint256 in range(bids.BOOK_SIZE):
+        if size == 0:
+            break
+        size = unsafe_sub(size, 1)
+        worst: uint256 = heap[0]
+        rank: uint256 = heap[size]
+        if better_volume >= supply:
+            self._reject(quote_id, quote.period, candidates[worst >> _PLACE_SHIFT & _MAX_PLACE])
+        else:
+            heap[size] = worst
+            sale.winners = unsafe_add(sale.winners, 1)
+        heap_volume = better_volume
+        hole: uint256 = 0
+        for _level: uint256 in range(_HEAP_DEPTH):
+            child: uint256 = unsafe_add(unsafe_mul(hole, 2), 1)
+            if child >= size:
+                break
+            child_rank: uint256 = heap[child]
+            sibling: uint256 = unsafe_add(child, 1)
+            if sibling < size and heap[sibling] < child_rank:
+                child = sibling
+                child_rank = heap[sibling]
+            if child_rank >= rank:
+                break
+            heap[hole] = child_rank
+            hole = child
+        if size == 0:
+            break
+        heap[hole] = rank
+        better_volume = unsafe_sub(heap_volume, heap[0] >> _VOLUME_SHIFT & packing.MAX_ENERGY)
 
     quote.first = heap[0] & packing.MAX_NUMBER
     for place: uint256 in range(sale.winners, bound=bids.BOOK_SIZE):

@@ -54,13 +54,12 @@ def submit_reading(
     @param exported The energy fed into the grid, in Wh; above the capacity it counts as that.
     @param imported The energy drawn from the grid, in Wh; above the capacity as well.
     @param signature The meter's signature of `Reading(user, period, exported, imported)`.
-    @custom:error "accounts: not registered", "clock: wrong phase",
-                  "metering: already read", "accounts: not authorised", and those of
-                  `accounts._signature_fault`.
+    @custom:error "clock: wrong phase", "accounts: not registered",
+                  "metering: already read", "accounts: not authorised",
+                  "accounts: too little gas", and what `accounts._signature_fault` returns.
     """
-    fault: String[40] = self._accept(user, period, exported, imported, signature)
-    if len(fault) > 0:
-        errors._revert(fault)
+    _: IEnergyMarket.Phase = clock._check_phase(period, IEnergyMarket.Phase.METERING)
+    errors._check(self._accept(user, period, exported, imported, signature))
 
 
 @external
@@ -72,9 +71,9 @@ def submit_readings(period: uint256, readings: DynArray[IEnergyMarket.SignedRead
     @param period The delivery period.
     @param readings The readings; there may be none.
     @return uint256 A bit for each that was accepted, the first one's lowest.
-    @custom:error "clock: wrong phase".
+    @custom:error "clock: wrong phase", "accounts: too little gas".
     """
-    clock._check_phase(period, IEnergyMarket.Phase.METERING)
+    _: IEnergyMarket.Phase = clock._check_phase(period, IEnergyMarket.Phase.METERING)
 
     accepted: uint256 = 0
     index: uint256 = 0
@@ -100,14 +99,12 @@ def _accept(
     word: uint256 = accounts._identity[user]
     if word == 0:
         return "accounts: not registered"
-    if clock._phase(period) != IEnergyMarket.Phase.METERING:
-        return "clock: wrong phase"
     delivery: uint256 = deliveries._delivery[user][period]
     if delivery & packing.PRESENT != 0:
         return "metering: already read"
     # What is above the capacity counts as the capacity: to refuse the reading would turn an
     # honest seller into a silent one over a single Wh (T-MET-3).
-    capacity: uint256 = packing._capacity(word)
+    capacity: uint256 = word >> packing.IDENTITY_CAPACITY_SHIFT
     limit: uint256 = capacity
     if word & packing.AUTHORIZED == 0:
         # Who is not let in, or no longer, exports at most what it quoted (T-MET-15), and
@@ -120,7 +117,8 @@ def _accept(
         else:
             return "accounts: not authorised"
     struct_hash: bytes32 = keccak256(abi_encode(_READING_TYPE, user, period, exported, imported))
-    fault: String[40] = accounts._signature_fault(packing._meter(word), struct_hash, signature)
+    meter: address = packing._meter(word)
+    fault: String[40] = accounts._signature_fault(meter, struct_hash, signature)
     if len(fault) > 0:
         return fault
 

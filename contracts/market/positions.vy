@@ -74,12 +74,14 @@ def _stake(user: address, period: uint256, quote_id: uint256, volume: uint256, c
     self._check_capacity(word, volume, capacity)
 
     word = packing._asked(word, volume)
-    if word >> packing.POSITION_PENDING_SHIFT & packing.MAX_NUMBER == 0:
-        self._position[user][period] = word | quote_id << packing.POSITION_PENDING_SHIFT
-        return True
-    self._position[user][period] = packing._staked(word)
+    pending: bool = word >> packing.POSITION_PENDING_SHIFT & packing.MAX_NUMBER == 0
+    if pending:
+        word |= quote_id << packing.POSITION_PENDING_SHIFT
+    else:
+        word = packing._staked(word)
+    self._position[user][period] = word
 
-    return False
+    return pending
 
 
 @internal

@@ -61,7 +61,7 @@ def submit_quote(period: uint256, volume: uint256, price: uint256) -> uint256:
     trader: accounts.Trader = accounts._trader(msg.sender)
     if not clock._within_horizon(period):
         errors._revert("quotes: period too far ahead")
-    clock._check_phase(period, IEnergyMarket.Phase.BIDDING)
+    _: IEnergyMarket.Phase = clock._check_phase(period, IEnergyMarket.Phase.BIDDING)
     if volume == 0 or volume > trader.capacity:
         errors._revert("quotes: volume out of bounds")
     if price < tariff._lowest_price() or price > tariff._highest_price():
@@ -116,14 +116,13 @@ def invalidate_quote(quote_id: uint256):
     @dev Withdraws a quote before any price is revealed; its bids count as rejected.
     @notice There is no check of authorisation or arrears, on purpose: this only undoes.
     @param quote_id The ID of the quote.
-    @custom:error "quotes: unknown quote", "quotes: not the prosumer",
-                  "quotes: not valid", "clock: wrong phase".
+    @custom:error "quotes: unknown quote", "quotes: not valid", "quotes: not the prosumer",
+                  "clock: wrong phase".
     """
-    quote: packing.Quote = self._existing(quote_id)
+    quote: packing.Quote = self._existing(quote_id, IEnergyMarket.QuoteStatus.VALID)
     if accounts._user[quote.prosumer] != msg.sender:
         errors._revert("quotes: not the prosumer")
-    self._check_valid(quote.status)
-    clock._check_phase(quote.period, IEnergyMarket.Phase.BIDDING)
+    _: IEnergyMarket.Phase = clock._check_phase(quote.period, IEnergyMarket.Phase.BIDDING)
 
     quote.status = IEnergyMarket.QuoteStatus.INVALID
 
@@ -175,35 +174,20 @@ def _count(period: uint256, quoted: uint256, invalidated: uint256, opened: uint2
 
 @internal
 @view
-def _existing(quote_id: uint256) -> packing.Quote:
+def _existing(quote_id: uint256, status: IEnergyMarket.QuoteStatus) -> packing.Quote:
     """
-    @dev Returns a quote that exists.
-    @custom:error "quotes: unknown quote".
+    @dev Returns a quote that has to stand at `status`: VALID, that is neither withdrawn nor
+         matched, or MATCHED, that is not settled.
+    @custom:error "quotes: unknown quote", "quotes: not valid", "quotes: not matched".
     """
     word: uint256 = self._quote[quote_id]
     if word == 0:
         errors._revert("quotes: unknown quote")
 
-    return packing._quote(word)
+    quote: packing.Quote = packing._quote(word)
+    if quote.status != status:
+        errors._revert(
+            "quotes: not valid" if status == IEnergyMarket.QuoteStatus.VALID else "quotes: not matched"
+        )
 
-
-@internal
-@view
-def _check_valid(status: IEnergyMarket.QuoteStatus):
-    """
-    @dev Reverts unless `status` is that of a quote which is neither withdrawn nor matched.
-    @custom:error "quotes: not valid".
-    """
-    if status != IEnergyMarket.QuoteStatus.VALID:
-        errors._revert("quotes: not valid")
-
-
-@internal
-@view
-def _check_matched(status: IEnergyMarket.QuoteStatus):
-    """
-    @dev Reverts unless `status` is that of a quote which is matched and not yet settled.
-    @custom:error "quotes: not matched".
-    """
-    if status != IEnergyMarket.QuoteStatus.MATCHED:
-        errors._revert("quotes: not matched")
+    return quote

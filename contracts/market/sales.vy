@@ -12,11 +12,9 @@
 """
 
 from ..interfaces import IEnergyMarket
-from . import accounts
 from . import bids
 from . import packing
 
-uses: accounts
 uses: bids
 
 
@@ -62,7 +60,7 @@ def _append(quote_id: uint256, place: uint256, buyer: uint256, volume: uint256) 
 @view
 def _trade(
     quote_id: uint256, price: uint256, winners: uint256, place: uint256, next: uint256
-) -> (address, uint256, uint256, bool, uint256):
+) -> (uint256, uint256, uint256, bool, uint256):
     """
     @dev Returns buyer, volume and price of a trade of a quote: the bid of the user with the
          number `next`, or after all `winners` a purchase at the quote's `price`. Then
@@ -72,10 +70,10 @@ def _trade(
     if place < winners:
         bid: packing.Bid = packing._bid(bids._bid[quote_id << packing.KEY_QUOTE_SHIFT | next])
         # A bid comes before all purchases.
-        return accounts._user[next], bid.filled, bid.price, True, bid.next
+        return next, bid.filled, bid.price, True, bid.next
 
     purchase: packing.Purchase = packing._purchase(self._purchase[quote_id][unsafe_sub(place, winners)])
-    return accounts._user[purchase.buyer], purchase.volume, price, purchase.first, 0
+    return purchase.buyer, purchase.volume, price, purchase.first, 0
 
 
 @internal

@@ -42,6 +42,11 @@ _LOWEST_PERCENT: constant(uint256) = 95
 _HIGHEST_PERCENT: constant(uint256) = 105
 
 
+# @dev Who agreed at least one part in so many of what it asked for is measured by what it
+# asked, too (T-STD-7).
+_LEAST_SHARE: constant(uint256) = 10
+
+
 # @dev What a prosumer in default pays of the value of each buyer's shortage, in percent (T-SET-8).
 _COMPENSATION_PERCENT: constant(uint256) = 10
 
@@ -74,8 +79,7 @@ def settle_quote(quote_id: uint256):
     @custom:error "quotes: unknown quote", "quotes: not matched", "clock: wrong phase",
                   "settlement: owner only".
     """
-    quote: packing.Quote = quotes._existing(quote_id)
-    quotes._check_matched(quote.status)
+    quote: packing.Quote = quotes._existing(quote_id, IEnergyMarket.QuoteStatus.MATCHED)
     self._check_settling(quote.period)
 
     prosumer: address = accounts._user[quote.prosumer]
@@ -100,7 +104,7 @@ def settle_quote(quote_id: uint256):
         balance = incentives._record(prosumer, balance, not defaulted)
     # A silent seller loses its authorisation, whether it sold or not (T-MET-14).
     if sale.reading & packing.PRESENT == 0:
-        _: bool = accounts._revoke(prosumer)
+        accounts._revoke(prosumer)
     # No difference can underflow: the collateral covers the compensation (T-SET-21), and
     # every price exceeds the fee. (What would, does not fit into a balance record.)
     collateral: uint256 = tariff._collateral(quote.volume)
@@ -131,9 +135,7 @@ def settle_account(user: address, period: uint256):
                   "settlement: quotes still open".
     """
     self._check_settling(period)
-    fault: String[40] = self._settle(user, period)
-    if len(fault) > 0:
-        errors._revert(fault)
+    errors._check(self._settle(user, period))
 
 
 @external
@@ -193,22 +195,30 @@ def _settle(user: address, period: uint256) -> String[40]:
 
     # A buyer whose meter was silent is in default whatever it agreed, and loses its
     # authorisation until the owner gives it back (T-MET-8, T-MET-9). Else it performs well
-    # where it imported what it agreed, within the tolerance (T-STD-7 to T-STD-9). The word
-    # that is not empty notes that the account is settled.
+    # where it imported what it agreed, within the tolerance, or what it asked, unless it
+    # agreed too little of that (T-STD-7 to T-STD-9). The word that is not empty notes that
+    # the account is settled.
     if present:
         deliveries._delivery[user][period] = delivery | packing.READING_SETTLED
         agreed: uint256 = position & packing.MAX_ENERGY
         if agreed != 0:
-            # Energy is below 2 ** 24: no product overflows.
-            metered: uint256 = unsafe_mul(imported, 100)
-            lowest: uint256 = unsafe_mul(agreed, _LOWEST_PERCENT)
-            good: bool = metered >= lowest and metered <= unsafe_mul(agreed, _HIGHEST_PERCENT)
+            asked: uint256 = position >> packing.POSITION_ASKED_SHIFT & packing.MAX_ENERGY
+            good: bool = False
+            forecast: uint256 = agreed
+            # First what was agreed, then what was asked. Energy is below 2 ** 24: no product
+            # overflows.
+            for _forecast: uint256 in range(2):
+                good = unsafe_mul(imported, 100) >= unsafe_mul(forecast, _LOWEST_PERCENT)
+                good = good and unsafe_mul(imported, 100) <= unsafe_mul(forecast, _HIGHEST_PERCENT)
+                if good or unsafe_mul(agreed, _LEAST_SHARE) < asked:
+                    break
+                forecast = asked
             balance = incentives._record(user, balance, good)
     else:
         positions._position[user][period] = position | packing.POSITION_SETTLED
         balance = incentives._record(user, balance, False)
         # Where it has none, none is lost.
-        _: bool = accounts._revoke(user)
+        accounts._revoke(user)
     cleared: int256 = 0
     balance, cleared = ledger._booked(user, balance, amount)
     ledger._balance[user] = balance
@@ -237,11 +247,12 @@ def _settle_trades(
     delivered_so_far: uint256 = 0
     next: uint256 = quote.first
     for place: uint256 in range(unsafe_add(sale.winners, sale.purchases), bound=sales.MAX_TRADES):
-        buyer: address = empty(address)
+        number: uint256 = 0
         volume: uint256 = 0
         price: uint256 = 0
         first: bool = False
-        buyer, volume, price, first, next = sales._trade(quote_id, quote.price, sale.winners, place, next)
+        number, volume, price, first, next = sales._trade(quote_id, quote.price, sale.winners, place, next)
+        buyer: address = accounts._user[number]
         due: uint256 = min(unsafe_add(delivered_so_far, volume), delivered)
         if place < sale.winners:
             volume_so_far = unsafe_add(volume_so_far, volume)
@@ -309,9 +320,8 @@ def _check_settling(period: uint256):
          anybody while CLOSING.
     @custom:error "clock: wrong phase", "settlement: owner only".
     """
-    phase: IEnergyMarket.Phase = clock._phase(period)
-    if phase == IEnergyMarket.Phase.SETTLING:
-        if msg.sender != ownable.owner:
-            errors._revert("settlement: owner only")
-    elif phase != IEnergyMarket.Phase.CLOSING:
-        errors._revert("clock: wrong phase")
+    phase: IEnergyMarket.Phase = clock._check_phase(
+        period, IEnergyMarket.Phase.SETTLING | IEnergyMarket.Phase.CLOSING
+    )
+    if phase == IEnergyMarket.Phase.SETTLING and msg.sender != ownable.owner:
+        errors._revert("settlement: owner only")
