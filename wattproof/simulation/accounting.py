@@ -174,8 +174,9 @@ class OpenQuote:
 
 @dataclass
 class Position:
-    """A party's half-hour until it is settled: what it agreed, bought, received and delivered, and its reading."""
+    """A party's half-hour until it is settled: what it asked, agreed, bought, received and delivered, and its reading."""
 
+    asked: int = 0
     agreed: int = 0
     bought: int = 0
     received: int = 0
@@ -310,7 +311,9 @@ class Books:
         self.authorized.remove(user)
 
     def _BidRevealed(self, quote_id: int, bidder: str, price: int, volume: int) -> None:
-        self.quotes[quote_id].bids[bidder] = (price, volume)
+        quote = self.quotes[quote_id]
+        quote.bids[bidder] = (price, volume)
+        self.position(bidder, quote.period).asked += volume
         self._reserve(bidder, volume * (price + self.tariff.service_fee))
 
     def _BidConfirmed(self, quote_id: int, bidder: str, filled: int) -> None:
@@ -410,7 +413,8 @@ class Books:
         if position.reading is None:
             good = False
         elif position.agreed:
-            good = 95 * position.agreed <= 100 * imported <= 105 * position.agreed
+            forecasts = (position.agreed, position.asked if position.asked <= 10 * position.agreed else 0)
+            good = any(95 * each <= 100 * imported <= 105 * each for each in forecasts if each)
         self._judged(period, user, good, silent=position.reading is None)
         self.balances[user].invoice += amount
         self.bills[user].grid += amount

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntFlag
 from functools import partial, wraps
@@ -241,7 +241,7 @@ class Position:
 
 @dataclass(frozen=True)
 class Signature:
-    """A verdict on the bytes: their form and, if that is "ok", who signed what (T-REG-8 to T-REG-10).
+    """A verdict on the bytes: their form and, if that is "ok", whose key signed what (T-REG-8 to T-REG-10).
 
     A message is the tuple that `Market.pairing_message` or `Market.reading_message` makes. Over another
     message than the expected one, even the right key's signature leads back to some other address.
@@ -250,6 +250,10 @@ class Signature:
     form: Literal["ok", "malformed", "malleable", "unrecoverable"] = "ok"
     signer: Address = ZERO_ADDRESS
     message: tuple[object, ...] = ()
+
+
+Code = Callable[[tuple[object, ...], Signature], bool]
+"""What a contract says that is a meter: whether it signed the message (T-REG-22). No answer in time is a no."""
 
 
 @dataclass
@@ -323,6 +327,7 @@ class Market:
     address: Address = "market"
     chain_id: int = 1
     seal_function: Callable[[tuple[Any, ...]], Hashable] = field(default=tuple, compare=False)
+    code_at: Mapping[Address, Code] = field(default_factory=dict, compare=False)  # outside the market: T-REG-22
 
     pending_owner: Address = ZERO_ADDRESS
     accounts: defaultdict[Address, Account] = field(default_factory=lambda: defaultdict(Account))
@@ -434,7 +439,7 @@ class Market:
 
     @entry_point
     def register(self, profile: bytes, meter: Address, signature: Signature, *, sender: Address, now: int) -> None:
-        """T-REG-1 to T-REG-11."""
+        """T-REG-1 to T-REG-11, T-REG-22 to T-REG-25."""
         require(sender != self.supplier, "accounts: supplier cannot register")  # T-REG-11
         require(self.account(sender).meter == ZERO_ADDRESS, "accounts: already registered")  # T-REG-1
         require(meter != ZERO_ADDRESS, "accounts: meter is zero")  # T-REG-4
@@ -548,8 +553,8 @@ class Market:
     def invalidate_quote(self, quote_id: int, *, sender: Address, now: int) -> None:
         """T-QUO-11 to T-QUO-14."""
         self._require_quote(quote_id)
-        require(sender == self.quote(quote_id).prosumer, "quotes: not the prosumer")
         require(self.quote(quote_id).status == QuoteStatus.VALID, "quotes: not valid")
+        require(sender == self.quote(quote_id).prosumer, "quotes: not the prosumer")
         self._require_phase(self.quote(quote_id).period, now, NEEDED["invalidate_quote"])
 
         quote = self._quote(quote_id)
@@ -693,9 +698,9 @@ class Market:
         now: int,
     ) -> None:
         """T-MET-1 to T-MET-5, T-MET-15: the signature is over what was measured, what counts is kept."""
+        self._require_phase(period, now, NEEDED["submit_reading"])
         meter = self.account(user).meter
         require(meter != ZERO_ADDRESS, "accounts: not registered")  # T-MET-1
-        self._require_phase(period, now, NEEDED["submit_reading"])
         require(not self.reading(user, period).present, "metering: already read")  # T-MET-2
         in_business = self.account(user).authorized or self._has_business(user, period)
         require(in_business, "accounts: not authorised")  # T-MET-5
@@ -804,7 +809,7 @@ class Market:
 
     @entry_point
     def settle_account(self, user: Address, period: int, *, sender: Address, now: int) -> None:
-        """T-ACC-1 to T-ACC-9, T-MET-7 to T-MET-10, T-STD-7 to T-STD-9."""
+        """T-ACC-1 to T-ACC-9, T-MET-7 to T-MET-10, T-STD-7 to T-STD-9, T-STD-12."""
         self._require_settler(period, sender, now)  # T-ACC-1
         energy, reading = self.position(user, period), self.reading(user, period)
         require(not energy.settled, "settlement: already settled")  # T-ACC-2
@@ -816,7 +821,9 @@ class Market:
             if self.account(user).authorized:
                 self._revoke(user)
         elif energy.agreed > 0:  # T-STD-7, T-STD-8; agreed nothing: T-STD-9
-            self._record(user, good=95 * energy.agreed <= 100 * reading.imported <= 105 * energy.agreed)
+            asked = self.positions[user, period].asked  # T-STD-12
+            forecasts = [energy.agreed] + [asked] * (10 * energy.agreed >= asked)
+            self._record(user, good=any(95 * each <= 100 * reading.imported <= 105 * each for each in forecasts))
         imported = reading.imported if reading.present else energy.bought  # T-MET-7
         amount = (
             (reading.exported - energy.delivered) * self.sbp  # T-ACC-7
@@ -861,11 +868,15 @@ class Market:
     # ---- tests that several calls share (annex A) ------------------------------------
 
     def _require_signed(self, signature: Signature, meter: Address, message: tuple[object, ...]) -> None:
-        """T-REG-8 to T-REG-10."""
+        """T-REG-8 to T-REG-10; where the key did not sign and the meter has code: T-REG-22."""
+        signed = (signature.form, signature.signer, signature.message) == ("ok", meter, message)
+        if not signed and meter in self.code_at:
+            require(self.code_at[meter](message, signature), "accounts: wrong meter")  # T-REG-22
+            return
         require(signature.form != "malformed", "accounts: malformed signature")
         require(signature.form != "malleable", "ecdsa: invalid signature `s` value")
         require(signature.form != "unrecoverable", "ecdsa: invalid signature")
-        require(signature.signer == meter and signature.message == message, "accounts: wrong meter")
+        require(signed, "accounts: wrong meter")
 
     def _require_trader(self, user: Address) -> None:
         """T-REG-15, T-REG-16."""
