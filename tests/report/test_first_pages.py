@@ -140,6 +140,7 @@ def test_a_refusal_that_bars_callers_is_read_as_one() -> None:
 
 def test_every_kind_of_attacker_has_a_bound_that_can_be_read() -> None:
     said = (ROOT / "docs" / "threats.md").read_text().partition("## How it is searched")[0]
+    assert not re.search(r"^As above", said, re.MULTILINE), "a sentence outside of the tables is not in the report"
     lines = [line for some in sources.threats(ROOT).values() for line in some]
     assert {line["whom"] for line in lines} == set(re.findall(r"^## (.+)$", said, re.MULTILINE))
     assert not [line for line in lines if "as above" in line["loses"]], "in the report its lines stand in another order"
