@@ -85,7 +85,7 @@ def of_invariants(
                     for number, said in enumerate(points, 1)
                     if any(_cites(said, clause) for clause in row.clauses)
                 ],
-                "rerun": _rerun(tree, seen or tests or list(row.tests), campaign),
+                "rerun": _rerun(tree, seen or _again(tests, outcomes) or list(row.tests), campaign),
             }
         )
     return found
@@ -124,6 +124,11 @@ def _seen_in(
     it, the failed ones that check it."""
     told = [failure["test"] for failure in failed if failure["invariant"] == invariant]
     return list(dict.fromkeys(told)) or [name for name in sorted(checked) if outcomes.get(name) != "passed"]
+
+
+def _again(tests: list[str], outcomes: dict[str, str]) -> list[str]:
+    """The tests of a row in the order in which it is worth running them again: first those that keep it from held."""
+    return sorted(tests, key=lambda name: outcomes.get(name) == "passed")
 
 
 def _reason(
