@@ -69,4 +69,5 @@ _ENVIRONMENT.filters.update(
     fence=fence,
     share=attacks.share,
     nothing=attacks.nothing,
+    right=attacks.right,
 )
