@@ -13,7 +13,7 @@ import pytest
 
 from verification.builds import build
 from verification.invariants import ROOT, invariants
-from verification.report import checks, entries, findings, page, parts, sources, system, text, verdict
+from verification.report import checks, effort, entries, findings, page, parts, sources, system, text, verdict
 from verification.report.facts import number
 from verification.report.strength import strength
 
@@ -118,6 +118,8 @@ def test_roles_give_the_reasons_that_others_see_and_what_holds_them() -> None:
         assert rows[call]["reasons"][:2] == ["accounts: not authorised", "ledger: in arrears"], call
         assert {"C4-ATTACK-1", "C4-ATTACK-2", "C4-ATTACK-3"} <= set(rows[call]["invariants"])
     assert rows["submit_readings"]["reasons"] == [], "a batch leaves out what is bad"
+    for call in ("submit_readings", "settle_accounts"):
+        assert rows[call]["invariants"] == ["C2-ACCEPT-1"], "the machines of criterion 4 make no batch"
     for call in ("submit_reading", "register"):
         assert {"accounts: malformed signature", "accounts: wrong meter"} <= set(rows[call]["reasons"]), call
         assert "C4-ATTACK-7" in rows[call]["invariants"]
@@ -171,7 +173,29 @@ def test_bounds_name_the_invariants_on_gas_and_on_blocking() -> None:
     assert "match" in told["overview"]
 
 
+def test_what_was_never_called_is_shown_with_nothing() -> None:
+    """An auditor sees it, and need not compare two lists."""
+    found = effort.called({"Terms.clear": {"accepted": 3}, "Only.clear": {"accepted": 1}}, ["settle_accounts", "clear"])
+    assert found == {"clear": {"accepted": 4, "refused": 0}, "settle_accounts": {"accepted": 0, "refused": 0}}
+    assert effort.called({}, ["clear"]) == {}
+
+
+def test_the_lengths_of_histories_say_which_histories_they_count(told: dict[str, Any], places: dict[str, int]) -> None:
+    html = page.render(told, places)
+    some = sum(row["histories"] for row in told["lengths"])
+    assert f"Calls of each of the {number(some)} histories of state machines" in html
+    assert f"The {number(told['effort']['histories'])} histories of the verdict" in html
+
+
 # ---- findings ------------------------------------------------------------------------------------
+
+
+def test_severities_mean_in_the_report_what_they_mean_in_the_list_of_risks(
+    told: dict[str, Any], places: dict[str, int]
+) -> None:
+    assert findings.LEVELS in " ".join((ROOT / "invariants.md").read_text().split())
+    assert findings.LEVELS in text.render(told)
+    assert findings.LEVELS in page.render(told, places)
 
 
 def test_what_failed_is_an_open_finding_before_the_known_issues(told: dict[str, Any]) -> None:
