@@ -187,6 +187,14 @@ def test_the_lengths_of_histories_say_which_histories_they_count(told: dict[str,
     assert f"The {number(told['effort']['histories'])} histories of the verdict" in html
 
 
+def test_no_form_says_that_nothing_is_left_open(told: dict[str, Any], places: dict[str, int]) -> None:
+    """Every invariant is sampled, also one to which no known issue belongs."""
+    alone = next(row for row in told["invariants"] if not row["residual"])
+    for form in (text.render(told).partition(f"### {alone['id']}:")[2], page.render(told, places)):
+        assert "none of its own" in form
+        assert "what sampling leaves open" in form
+
+
 # ---- findings ------------------------------------------------------------------------------------
 
 
