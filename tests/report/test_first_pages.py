@@ -187,6 +187,16 @@ def test_the_lengths_of_histories_say_which_histories_they_count(told: dict[str,
     assert f"The {number(told['effort']['histories'])} histories of the verdict" in html
 
 
+def test_what_is_left_open_is_found_from_every_invariant_that_it_names() -> None:
+    """By a clause, also one inside of a range, by name, in a range of names, and as one of a group."""
+    rows = invariants()
+    said = "Counts in full in T-GUA-3 to T-GUA-5, and so in C1-WASH-2, C3-FEE-1 to C3-FEE-3, C4-TAKE and C4-PROFIT's."
+    for name in ("C3-RATIONAL-2", "C1-WASH-2", "C3-FEE-2", "C4-TAKE-9", "C4-PROFIT-1"):
+        assert entries._concerns(said, rows[name]), name
+    for name in ("C1-WASH-1", "C3-FEE-4", "C4-TARIFF-1"):
+        assert not entries._concerns(said, rows[name]), name
+
+
 def test_no_form_says_that_nothing_is_left_open(told: dict[str, Any], places: dict[str, int]) -> None:
     """Every invariant is sampled, also one to which no known issue belongs."""
     alone = next(row for row in told["invariants"] if not row["residual"])
