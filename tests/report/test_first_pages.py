@@ -82,6 +82,24 @@ def test_the_verdict_on_a_part_counts_its_invariants(held: int, sentence: str) -
     assert verdict.verdict(told, campaign)["sentence"].endswith(sentence)
 
 
+def test_a_verdict_of_a_run_that_is_not_whole_says_how_many_held() -> None:
+    """That nothing was seen not to hold is worth little where hardly anything was looked at."""
+    told: dict[str, Any] = {
+        "invariants": [
+            {"id": f"C1-A-{n}", "status": status} for n, status in enumerate(("held", "blocked", "blocked"))
+        ],
+        "tests": {},
+        "failures": [],
+        "stages": {},
+        "effort": {"complete": {}, "profile": "quick"},
+        "selection": {"asked": "", "invariants": 3, "of": 3},
+    }
+    campaign: Any = SimpleNamespace(stopped="time was up after 90 s", stages=[])
+    said = verdict.verdict(told, campaign)
+    assert said["outcome"] == "incomplete"
+    assert said["sentence"].endswith("time was up after 90 s. 1 of 3 invariants held; of the others it shows nothing.")
+
+
 # ---- scope and roles -----------------------------------------------------------------------------
 
 
