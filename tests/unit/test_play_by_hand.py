@@ -232,3 +232,81 @@ def test_a_market_that_the_chain_took_back_says_so() -> None:
         market = Market()
     with pytest.raises(ValueError, match="no longer on the chain"):
         market.quote(1)
+
+
+# ---- which period ----------------------------------------------------------------------
+
+
+def test_who_quotes_nothing_is_metered_in_the_period_that_the_clock_was_moved_to(market: Market) -> None:
+    sunny, clock = market["sunny"], market.clock
+    period = clock.current()
+    clock.to("METERING")
+    assert clock.current() == period
+    sunny.meter.read(imported=0.5)
+    assert market.reading(sunny, period).imported == 500
+    clock.to("SETTLING")
+    market["owner"].settle()
+    assert sunny.position().settled
+
+
+def test_a_clock_that_was_moved_to_a_period_means_that_one_until_something_is_quoted(market: Market) -> None:
+    sunny, clock = market["sunny"], market.clock
+    first = market.quote(sunny.quote(2, 9)).period
+    market.quote(sunny.quote(2, 9, period=first + 1))
+    assert clock.current() == first + 1
+    clock.to("METERING", first)
+    sunny.meter.read(exported=1)
+    assert market.reading(sunny, first).exported == 1000
+    later = market.quote(sunny.quote(2, 9)).period
+    assert clock.current() == later
+
+
+def test_a_clock_that_the_chain_took_back_means_what_it_meant_before(market: Market) -> None:
+    before = market.clock.current()
+    with boa.env.anchor():
+        market.clock.to("CLOSING", before + 9)
+    assert market.clock.current() == before
+
+
+def test_a_phase_of_an_open_period_is_not_passed_by_unasked(market: Market) -> None:
+    sunny, clock = market["sunny"], market.clock
+    first = market.quote(sunny.quote(2, 9)).period
+    sunny.quote(2, 9, period=first + 1)
+    assert said(lambda: clock.to("METERING")) == (
+        f"not done: which period? METERING of {first!r} comes first, and its quote 1 is not settled: "
+        f'clock.to("METERING", {int(first)}), or clock.to("METERING", {first + 1})'
+    )
+    clock.to("METERING", first + 1)
+    clock.to("CLOSING")
+
+
+def test_a_phase_that_is_past_says_which_is_next(market: Market) -> None:
+    clock = market.clock
+    market["sunny"].quote(2, 9)
+    now, next_one = clock.now, clock.period + 2
+    line = said(lambda: clock.to("MATCHING", 1))
+    assert line.startswith("not done: MATCHING of period 1 (1970-01-01 01:30 +0100) began ")
+    assert f'the next is clock.to("MATCHING", {next_one - 1}), at 2019-06-21 00:20:00 +0100' in line
+    assert clock.now == now
+    clock.to("MATCHING", next_one - 1)
+
+
+@pytest.mark.parametrize("asked", [lambda market: market["sunny"].position(1), lambda market: market.clock.phase(1)])
+def test_the_id_of_a_quote_is_no_period(market: Market, asked: Any) -> None:
+    market["sunny"].quote(2, 9)
+    period = repr(market.clock.current())
+    assert said(lambda: asked(market)) == (
+        f"not done: period 1 (1970-01-01 01:30 +0100) is long over; quote 1 is of period {period}"
+    )
+
+
+def test_a_refusal_names_the_period_whose_turn_it_is(market: Market) -> None:
+    sunny, clock = market["sunny"], market.clock
+    first = market.clock.current()
+    clock.to("METERING", first)
+    later = market.quote(sunny.quote(2, 9)).period
+    line = said(lambda: sunny.meter.read(imported=1))
+    assert line.endswith(f"clock.to('METERING', {int(later)}); in METERING now is period={int(first)})")
+    sunny.meter.read(imported=1, period=first)
+    line = said(lambda: sunny.quote(2, 9, period=first))
+    assert line.endswith(f"submit_quote needs BIDDING, which is over; in BIDDING now is period={int(later)})")
