@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from wattproof.play.bills import bills
 from wattproof.play.clock import MarketClock
 from wattproof.play.contract import Contract
 from wattproof.play.people import BoundMeter, Household, Households, Owner, Party
-from wattproof.play.session import Session
+from wattproof.play.session import Session, doubted
 from wattproof.play.shown import PLACE
 from wattproof.play.slips import in_one_line, meant, one_line
 from wattproof.simulation.households import DEFAULT_FILE, open_households
@@ -55,8 +56,8 @@ class Market(Contract):
 
         `households` is a CSV file as `wattproof day` takes it (its energies are not played, its capacities count);
         `place`, a zone such as "Europe/Zurich", says by which clock times are shown. Raises `BadInput` where the file
-        cannot be used, ValueError where no market opens with this tariff; what can hardly be meant in the file is
-        printed on stderr.
+        cannot be used, ValueError where no market opens with this tariff; what can hardly be meant in the file or the
+        tariff is printed on stderr.
         """
         if not isinstance(households, str | Path):
             raise ValueError(f"households is the path of a CSV file, not {households!r}")
@@ -65,7 +66,9 @@ class Market(Contract):
         session = Session(tariff, place)
         super().__init__(session.deployment.market, session)
         session.market = self
-        self.households, self.clock, self.tariff = Households(), session.clock, tariff
+        self.households, self.clock, self.tariff = Households(), session.clock, session.show.tariff(tariff)
+        if doubt := doubted(tariff):
+            print(f"tariff: warning: {doubt}", file=sys.stderr)
         self.token = Contract(session.deployment.token, session)
         owner = Owner("owner", session.deployment.owner, session)
         supplier = Party("supplier", session.deployment.supplier, session)
@@ -106,7 +109,7 @@ class Market(Contract):
         return iter(self._everybody)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._everybody
+        return name in self._everybody or name in [str(party) for party in self._everybody.values()]
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self)

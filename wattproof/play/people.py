@@ -92,6 +92,12 @@ class Party(str):
     def __repr__(self) -> str:
         return f"<{self.name} {self!s}>"
 
+    def __copy__(self) -> Self:
+        return self  # There is one of each.
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
     def __dir__(self) -> Iterable[str]:
         """What a party does; it is a text, too, whose many methods nobody looks for."""
         return sorted({*object.__dir__(self)} - {*dir(str)})
@@ -123,7 +129,17 @@ class Party(str):
 
 @in_one_line
 class Household(Party):
-    """A registered household with its meter."""
+    """A registered household with its meter. Energy is typed in kWh, prices in p/kWh, sums in pence.
+
+    quote, invalidate      offers energy, and takes that back
+    bid, reveal, buy       seals a bid on a quote, opens it, buys what a matched quote has left
+    meter.read             reports what flowed
+    position, bill         what it bought and delivered in a period; what all came to
+    account                its money in the market, its connection and its record
+    deposit, withdraw      moves money
+
+    `household.bid?` explains one of them. As a text it is its address.
+    """
 
     meter: BoundMeter
 
