@@ -71,7 +71,7 @@ def reason_of(error: boa.BoaError) -> str:
 
 def told(error: BaseException) -> str | None:
     """The line that says why something was not done: by the market, a node or the helpers here; None for a mistake in
-    what was typed, or here. Of a node's address it shows only the host; an argument of several lines is put into one."""
+    what was typed, or here. Of a node's address it shows only the host; an argument of several lines becomes one."""
     line = _told(error)
     return line and re.sub(r"\s*\n\s*", " ", line)
 
