@@ -331,6 +331,13 @@ def test_a_part_of_a_table_is_a_table_and_what_it_has_not_is_one_line(market: Ma
     )
 
 
+def test_a_notebook_shows_the_text_of_a_list_that_is_empty_or_holds_no_structs(market: Market) -> None:
+    market["sunny"].quote(2, 9)
+    for answer in (market.trades(1), market.words([0, 1]), market.bills()[:0]):
+        assert answer._repr_html_() is None, answer
+    assert repr(market.trades(1)) == "[]"
+
+
 def test_answers_and_people_can_be_copied(market: Market) -> None:
     sunny = market["sunny"]
     sunny.quote(2, 9)

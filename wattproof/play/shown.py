@@ -227,10 +227,12 @@ class Rows(list[Any]):
         name, rows = found
         return "\n".join([name, *(f"  {line}" for line in aligned(rows))])
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> str | None:
+        """None, so that a notebook shows the text, where there is no row or one that is no struct."""
         found = self._table()
         if found is None:
-            return "".join(row._repr_html_() if hasattr(row, "_repr_html_") else cell(repr(row)) for row in self)
+            structs = bool(self) and all(hasattr(row, "cells") for row in self)
+            return "".join(row._repr_html_() for row in self) if structs else None
         name, rows = found
         return table(name, rows[0], rows[1:])
 
