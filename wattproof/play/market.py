@@ -52,7 +52,8 @@ class Market(Contract):
 
     @one_line
     def __init__(self, households: str | Path = DEFAULT_FILE, tariff: Tariff = Tariff(), place: str = PLACE) -> None:
-        """Opens a market inside this process, and sets its chain's clock to the morning of 21 June 2019.
+        """Opens a market inside this process, and sets its chain's clock to the morning of 21 June 2019. The first time
+        that compiles the contracts, which takes up to a minute.
 
         `households` is a CSV file as `wattproof day` takes it (its energies are not played, its capacities count);
         `place`, a zone such as "Europe/Zurich", says by which clock times are shown. Raises `BadInput` where the file
