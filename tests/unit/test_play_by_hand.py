@@ -285,7 +285,6 @@ def test_a_phase_of_an_open_period_is_not_passed_by_unasked(market: Market) -> N
 
 def test_a_phase_that_is_past_says_which_is_next(market: Market) -> None:
     clock = market.clock
-    market["sunny"].quote(2, 9)
     now, next_one = clock.now, clock.period + 2
     line = said(lambda: clock.to("MATCHING", 1))
     assert line.startswith("not done: MATCHING of period 1 (1970-01-01 01:30 +0100) began ")
@@ -294,7 +293,14 @@ def test_a_phase_that_is_past_says_which_is_next(market: Market) -> None:
     clock.to("MATCHING", next_one - 1)
 
 
-@pytest.mark.parametrize("asked", [lambda market: market["sunny"].position(1), lambda market: market.clock.phase(1)])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda market: market["sunny"].position(1),
+        lambda market: market.clock.phase(1),
+        lambda market: market.clock.to("METERING", 1),
+    ],
+)
 def test_the_id_of_a_quote_is_no_period(market: Market, asked: Any) -> None:
     market["sunny"].quote(2, 9)
     period = repr(market.clock.current())
@@ -425,3 +431,17 @@ def test_prices_that_somebody_may_mean_are_not_asked_about() -> None:
     assert [doubted(tariff) for tariff in (Tariff(), Tariff(sbp=0, service_fee=0), Tariff(ssp=99 * 10**13))] == [
         None
     ] * 3
+
+
+def test_quotes_and_bids_are_listed(market: Market) -> None:
+    sunny, elm = market["sunny"], market["12 Elm Street"]
+    assert market.quotes() == [] == market.bids(1)
+    first = market.quote(sunny.quote(2, 9)).period
+    market["sunny"].quote(1, "9.5", period=first + 1)
+    elm.bid(2, kwh=1, price=10)
+    assert [(quote.quote_id, quote.price) for quote in market.quotes()] == [(1, 9 * 10**13), (2, 95 * 10**12)]
+    assert repr(market.quotes()).splitlines()[1].split() == ["quote_id", *market.quote(1)._fields]
+    assert [quote.quote_id for quote in market.quotes(first + 1)] == [2]
+    assert [(bid.bidder, bid.status.name) for bid in market.bids(2)] == [(elm, "CREATED")]
+    assert "12 Elm Street" in repr(market.bids(2)) and market.bids(1) == []
+    assert said(lambda: market.quotes(1)).endswith(f"quote 1 is of period {first}")

@@ -84,7 +84,7 @@ class MarketClock(Clock):
         ValueError where it is past, and where no period is named and the same phase of an earlier one, whose quotes
         are not settled, would be passed by.
         """
-        aim = self.current() if period is None else period
+        aim = self.meant(period)
         second, now = super().begins(phase, aim), super().now
         name = phase_of(phase).name
         if second < now:

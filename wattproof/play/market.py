@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterator
+from collections import namedtuple
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ class Market(Contract):
     clock        `market.clock.to("REVEALING")`, `.now`, `.phase()`
     tariff       its prices and times
     token        what it settles in
+    quotes, bids, bills, events   tables: `market.quotes()`, `market.bids(1)`
 
     What it answers are whole numbers that show their unit: Wh, and base units, of which a penny has 10**16.
     """
@@ -114,6 +116,27 @@ class Market(Contract):
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self)
+
+    def quotes(self, period: int | None = None) -> Any:
+        """The quotes of a period, or all, as a table: what `quote` answers, beside the ID."""
+        period = None if period is None else self.clock.meant(period)
+        listed = {number: self._deployed.quote(number) for number in range(1, self._deployed.quote_count() + 1)}
+        return self._rows("Quote", "quote_id", {n: one for n, one in listed.items() if period in (None, one.period)})
+
+    def bids(self, quote_id: int) -> Any:
+        """The bids of the households on a quote, as a table: what `bid` answers, beside who made it."""
+        made = {str(one): self.bid(quote_id, one) for one in self.households.values()}
+        return self._rows("Bid", "bidder", {who: bid for who, bid in made.items() if bid.status})
+
+    @property
+    def _deployed(self) -> Any:
+        return self._session.deployment.market
+
+    def _rows(self, kind: str, key: str, structs: Mapping[Any, Any]) -> Any:
+        """Structs as a table, with what they are found by in the first column."""
+        return self._session.show.struct(
+            [namedtuple(kind, (key, *one._fields))(found, *one) for found, one in structs.items()]  # type: ignore[misc]
+        )
 
     def bills(self) -> Any:
         """Every household's bill so far, as a table; `household.bill?` says what its columns are."""
