@@ -50,7 +50,7 @@ class MarketClock(Clock):
         """The period that is meant where none is named: the one that the clock was last moved to, or of a quote that
         is newer than that; before both the next that can be quoted."""
         count = self._market.quote_count()
-        if self._moved and count == self._moved[1] and super().now >= self._moved[2]:  # Else the chain took it back.
+        if self._moved and count == self._moved[1] and self.now >= self._moved[2]:  # Else the chain took it back.
             return self._period(self._moved[0])
         return self._period(self._market.quote(count).period) if count else self.next_quotable()
 
@@ -68,7 +68,7 @@ class MarketClock(Clock):
         if period is None:
             return self.current()
         self.begins(Phase.DELIVERING, period)
-        now, count = super().now, self._market.quote_count()
+        now, count = self.now, self._market.quote_count()
         if 1 <= period <= count and super().begins(Phase.CLOSING, period) < now - FARTHEST // 10:
             quoted = self._period(self._market.quote(period).period)
             raise ValueError(f"period {self._period(period)} is long over; quote {int(period)} is of period {quoted}")
@@ -85,7 +85,7 @@ class MarketClock(Clock):
         are not settled, would be passed by.
         """
         aim = self.meant(period)
-        second, now = super().begins(phase, aim), super().now
+        second, now = super().begins(phase, aim), self.now
         name = phase_of(phase).name
         if second < now:
             later = aim + -(-(now - second) // self.period_length)
@@ -111,7 +111,7 @@ class MarketClock(Clock):
             for number, quote in quotes.items()
             if quote.status in (QuoteStatus.VALID, QuoteStatus.MATCHED)
             and quote.period < aim
-            and super(MarketClock, self).begins(phase, quote.period) > super(MarketClock, self).now
+            and super(MarketClock, self).begins(phase, quote.period) > self.now
         }
 
     def _moment(self, second: int) -> int:
