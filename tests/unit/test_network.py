@@ -401,11 +401,12 @@ def test_the_repl_shows_the_host_alone(url: str) -> None:
     assert "secret" not in said
 
 
-def test_nothing_is_kept_of_a_chain_that_begins_anew(on: On) -> None:
-    """Its blocks have the numbers of those that were there before."""
+@pytest.mark.parametrize("chain", [LIVE, DEVELOPMENT])
+def test_nothing_is_kept_of_a_chain_that_begins_anew(chain: dict[str, Any], on: On) -> None:
+    """Its blocks have the numbers of those that were there before. It need not be one whose clock can be moved."""
     balances = ["0x1"]
-    with on(DEVELOPMENT | {"eth_getBalance": lambda *_: balances[-1]}):
-        refused(deploy)
+    with on(chain | {"eth_getBalance": lambda *_: balances[-1]}):
+        refused(named)
         assert boa.env.get_balance(OTHER) == 1
         balances.append("0x2")
         boa.env._reset_fork()

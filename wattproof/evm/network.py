@@ -205,11 +205,12 @@ def is_development(env: NetworkEnv) -> bool:
 
 
 def _keep_nothing(env: NetworkEnv) -> None:
-    """Has titanoboa keep nothing on disk of a development chain from here on. Raises as `ask`.
+    """Has titanoboa keep nothing on disk of a chain from here on. Raises as `ask`.
 
-    Such a chain begins anew with its node, and goes back: what is kept of a block, by its number, may be another's.
+    A chain of somebody's own begins anew with its node, and every chain may go back a few blocks: what is kept of a
+    block, by its number, may be another's.
     """
-    if is_development(env) and "fork_rpc" not in vars(env):
+    if "fork_rpc" not in vars(env):
         vars(env)["fork_rpc"] = functools.partial(_fork_anew, env)
         with _told(env):
             env._reset_fork()
