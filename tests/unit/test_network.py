@@ -22,6 +22,7 @@ from tests.support.tokens import deployer
 from wattproof import repl
 from wattproof.evm import anvil, network
 from wattproof.evm.anvil import Anvil
+from wattproof.evm.engine import EngineUnsupported, state_digest
 from wattproof.evm.network import NotReady
 from wattproof.evm.node import NodeUnavailable
 from wattproof.evm.rpc import NodeUnusable, RpcError
@@ -246,6 +247,11 @@ def test_the_time_is_that_of_the_last_block(on: On) -> None:
         assert clock.to("REVEALING", START // 1800 + 5) == seconds[-1] == clock.now == boa.env.timestamp
 
 
+@pytest.mark.parametrize("market", [None, OTHER, SimpleNamespace(address=OTHER)])
+def test_a_clock_is_that_of_a_market(market: Any) -> None:
+    assert f"{market!r} is no market, which has a clock" in refused(lambda: Clock.of(market), ValueError)
+
+
 def test_a_markets_clock_is_its_own_chains(on: On, stage: Any) -> None:
     """Wherever titanoboa is set to meanwhile."""
     clocks = [Clock.of(stage.market), MarketClock(stage.market)]
@@ -303,6 +309,12 @@ def test_money_is_given_to_an_address(on: On, stage: Any) -> None:
     for do in (give, fund):
         with on():
             assert refused(lambda do=do: do(deployment, "x", 1), ValueError).startswith("account 'x' is no address")
+
+
+def test_money_is_given_in_a_market_with_its_token(stage: Any) -> None:
+    for do in (give, fund):
+        said = refused(lambda do=do: do(stage.market, OTHER, 1), ValueError)
+        assert said.startswith("money is given by what deploy() returns, not by <")
 
 
 def test_an_account_of_a_wallet_is_named_as_an_address_is(on: On, stage: Any) -> None:
@@ -414,6 +426,14 @@ def test_nothing_is_kept_of_a_chain_that_begins_anew(chain: dict[str, Any], on: 
         balances.append("0x2")
         boa.env._reset_fork()
         assert boa.env.get_balance(OTHER) == 2
+
+
+def test_the_chain_inside_is_no_fork_afterwards(on: On, stage: Any) -> None:
+    """Though titanoboa takes it for one."""
+    before = state_digest(boa.env, stage.market)
+    with on(), pytest.raises(EngineUnsupported, match="a forked chain's storage cannot be listed"):
+        state_digest(boa.env, stage.market)
+    assert state_digest(boa.env, stage.market) == before
 
 
 # ---- a node for development ------------------------------------------------------------------

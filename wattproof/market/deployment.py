@@ -88,13 +88,15 @@ def deploy_market(
 
     Prices that `tariff` leaves at their defaults are counted in the token's decimals (see `in_token`); `show` (None:
     nothing) is called with all prices in the token's own unit before anything is sent. Raises UnusableToken where there
-    is no ERC-20, or no such tariff in it. The rest is as in `open_market`.
+    is no ERC-20, or no such tariff in it; ValueError where the supplier is the token. The rest is as in `open_market`.
     """
     tariff = checked(tariff)
     supplier = network.account("supplier", supplier)
     owner = owner if owner is None else network.account("owner", owner)
     network.check_sender(owner)
     known = read_token(token)
+    if supplier == known.address:
+        raise ValueError(f"the supplier can never be changed, and {supplier} is the token: name who sells the energy")
     tariff = in_token(tariff, known)
     if show:
         show(prices_text(tariff, known))
@@ -192,6 +194,8 @@ def fund(deployment: Deployment, account: str, amount: int) -> None:
 
 @contextlib.contextmanager
 def _on_its_chain(deployment: Deployment) -> Iterator[list[str]]:
+    if not isinstance(deployment, Deployment):
+        raise ValueError(f"money is given by what deploy() returns, not by {deployment!r}")
     with boa.swap_env(deployment.market.env), network.sending() as done:
         yield done
 
