@@ -141,6 +141,8 @@ def test_a_notebook_shows_one_line_for_whatever_is_not_done(market: Market) -> N
     assert shown_in_a_notebook(lambda: market[["suny"]]).startswith("not done: nobody is called ['suny']")  # type: ignore[index]
     assert shown_in_a_notebook(lambda: market.sunny) == 'not done: people are found by their names: market["sunny"]'
     assert shown_in_a_notebook(lambda: sunny.reveal(2)) == "not done: sunny has sealed no bid on quote 2"
+    signed = {"profile": bytes(32), "meter": "sunny", "signature": bytes(66), "sender": "sunny"}
+    assert shown_in_a_notebook(lambda: market.register(**signed)).startswith("refused: no reason given: an argument is")
     assert shown_in_a_notebook(lambda: market.quote(-1)).startswith("not done: -1 is no whole number")
     assert shown_in_a_notebook(lambda: setattr(clock, "now", "x")).startswith("not done: a second must be a whole")
     assert shown_in_a_notebook(lambda: market.quote(1).prize) == "not done: Quote has no 'prize': is it price?"
