@@ -241,6 +241,12 @@ def test_a_network_is_looked_at_as_it_is_now(stage: Stage, monkeypatch: pytest.M
     assert looked == ["anew"]
 
 
+def test_a_token_sells_no_energy(stage: Stage) -> None:
+    """It could never take out what households pay, and a supplier can never be changed."""
+    with pytest.raises(ValueError, match=f"the supplier can never be changed, and {stage.token.address} is the token"):
+        deploy_market(stage.token, stage.token, show=None)
+
+
 # ---- the default token -------------------------------------------------------------------
 
 

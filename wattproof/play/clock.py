@@ -7,7 +7,7 @@ from typing import Any
 from wattproof.market.clock import FARTHEST, Clock, phase_of
 from wattproof.market.units import Display
 from wattproof.play.shown import Show, Told
-from wattproof.play.slips import in_one_line, no_such
+from wattproof.play.slips import in_one_line, no_such, one_line
 from wattproof.terms.model import Phase, QuoteStatus
 
 
@@ -119,6 +119,16 @@ class MarketClock(Clock):
 
     def _period(self, period: int) -> int:
         return Told(period, self._show.period(period))
+
+    @one_line
+    def __setattr__(self, name: str, value: Any) -> None:
+        """A clock that went by another window, or whose `phase` were a word, would tell and move to the wrong times."""
+        fixed = name in ("period_length", "window") and name in vars(self)
+        if fixed or not (name.startswith("_") or name in ("now", "period", "period_length", "window")):
+            raise AttributeError(
+                f'the clock\'s {name} cannot be set: clock.to("REVEALING") moves time, and clock.now = ...'
+            )
+        super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

@@ -99,7 +99,7 @@ class Market(Contract):
         A household that is called "owner" or "supplier", too, is in `households`."""
         people = self._everybody
         by_address = {str(party): party for party in (*self.households.values(), *self._people.values())}
-        if name not in people and name not in by_address:
+        if not isinstance(name, str) or (name not in people and name not in by_address):
             near = meant(str(name), people)
             raise KeyError(f"nobody is called {name!r}: {near or 'list(market.households) names the households'}")
         return people[name] if name in people else by_address[name]

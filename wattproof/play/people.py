@@ -49,7 +49,7 @@ class BoundMeter(Meter):
             raise AttributeError(name)
         raise no_such(f"{self._user.name}'s meter", name, dir(self))
 
-    def sign_pairing(self, market: Any, user: str, profile: bytes, chain_id: int | None = None) -> bytes:
+    def sign_pairing(self, market: Any, user: str, profile: bytes | str, chain_id: int | None = None) -> bytes:
         """Signs that it belongs to a user, by name or address, in a market. Raises as `Meter.sign_pairing` does."""
         return super().sign_pairing(market, self._session.address(user), profile, chain_id)
 

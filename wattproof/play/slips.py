@@ -65,6 +65,8 @@ def reason_of(error: boa.BoaError) -> str:
     """Why a call was refused, in the market's words."""
     frame = error.stack_trace.last_frame
     reason = str(getattr(frame, "pretty_vm_reason", None) or str(frame).splitlines()[0])
+    if reason == "Revert(b'')":  # What the compiler checks has no words.
+        return "no reason given: an argument is longer, or larger, than the call takes"
     wrapped = re.fullmatch(r"Revert\(([\"'])(.*)\1\)", reason)
     return wrapped[2] if wrapped else reason
 
