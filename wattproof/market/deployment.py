@@ -62,14 +62,25 @@ def contracts_dir() -> Path:
     )
 
 
+def find_sources() -> Path:
+    """The folder of the Vyper sources, which has a market. FileNotFoundError where it has none, with what to do."""
+    folder = contracts_dir()
+    if not (folder / "EnergyMarket.vy").is_file():
+        raise FileNotFoundError(f"WATTPROOF_CONTRACTS: {folder} holds no EnergyMarket.vy; name the folder that does")
+    return folder
+
+
 @functools.cache
 def deployer(name: str) -> Any:
-    """titanoboa's deployer of the contract `name`, compiled once per process (and kept on disk)."""
+    """titanoboa's deployer of the contract `name`, compiled once per process (and kept on disk).
+
+    Raises FileNotFoundError where the sources are not there.
+    """
     compiler_cache.use()
     with warnings.catch_warnings():
         # The market's array of all its words (contracts/market/records.vy) is meant to be that large.
         warnings.filterwarnings("ignore", "Use of large arrays")
-        return boa.load_partial(str(contracts_dir() / f"{name}.vy"))
+        return boa.load_partial(str(find_sources() / f"{name}.vy"))
 
 
 def on_stderr(line: str) -> None:
