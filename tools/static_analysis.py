@@ -32,7 +32,7 @@ EXPLAINED = {
     "natrix NTX8": "the variable of a loop that only counts",
     "natrix NTX11": "style: arguments here have no underscore before them",
     "vyper-guard cei_violation": "deposits book what arrived, after the transfer; locked (C5-TOKEN-8)",
-    "vyper-guard integer_overflow": "`unsafe_` arithmetic: bounds are proved (proofs.md) and tested (C4-PACK-3)",
+    "vyper-guard integer_overflow": "bounds are proved of the settlement (proofs.md), else tested (C2-BOUND-1)",
     "vyper-guard missing_event_emission": "overlooks that the function it calls logs (C2-EVENT-1)",
     "vyper-guard missing_input_validation": "every amount is allowed, 0 too (T-MON-3); what is free is checked inside",
     "vyper-guard missing_nonreentrant": "overlooks `pragma nonreentrancy on`, which locks all (C5-TOKEN-8)",

@@ -19,7 +19,7 @@ from verification.plugins.selection import is_property_test
 from wattproof.cli.arguments import count
 from wattproof.evm import compiler_cache
 from wattproof.evm.engine import ENGINES
-from wattproof.market.deployment import contracts_dir
+from wattproof.market.deployment import contracts_dir, find_sources
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,6 +40,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Registers the profiles, chooses one, and prepares the folder in which the processes leave their counts."""
+    try:
+        find_sources()
+    except FileNotFoundError as problem:  # Else each test would say so, in the compiler's words.
+        raise pytest.UsageError(str(problem)) from problem
     selection.of_known_invariants(str(config.getoption("keyword") or ""))
     compiler_cache.use()
     profiles.load(config)

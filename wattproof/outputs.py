@@ -83,7 +83,7 @@ def told(error: OSError) -> str:
     where = ""
     if isinstance(error.filename, str | bytes | os.PathLike):
         where = f"{one_line(os.fsdecode(error.filename))}: "
-    return f"{where}{(error.strerror or str(error)).lower()}"
+    return f"{where}{error.strerror.lower() if error.strerror else error}"
 
 
 def brief(error: BaseException, most: int = 200) -> str:

@@ -17,19 +17,21 @@ all the same. The market and its people are those of `wattproof.play`; here is w
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import boa
 
+import wattproof.play
 from wattproof.market.units import Display
 from wattproof.play import completion
 from wattproof.play.clock import MarketClock
 from wattproof.play.contract import Contract
 from wattproof.play.market import Market
 from wattproof.play.people import Household, Party
-from wattproof.play.slips import meant, told
+from wattproof.play.slips import call_of, meant, told
 from wattproof.simulation.households import DEFAULT_FILE
 from wattproof.simulation.names import identifiers
 from wattproof.terms.model import Phase
@@ -103,7 +105,7 @@ def run(path: Path = DEFAULT_FILE) -> None:
     completion.install(shell)
 
     def refused(shell: Any, kind: Any, error: Exception, trace: Any, **options: Any) -> None:
-        if line := told(error) or misspelt(error, shell.user_ns):
+        if line := told(error) or misspelt(error, shell.user_ns) or uncalled(error):
             print(line)
         else:
             shell.showtraceback((kind, error, trace), **options)
@@ -123,6 +125,16 @@ def misspelt(error: Exception, names: Mapping[str, Any]) -> str | None:
         return f"not done: nothing is called {error.name!r} by itself: write {' or '.join(doing)}"
     near = meant(error.name, (name for name in names if not name.startswith("_") and name not in _IPYTHON))
     return f"not done: nothing is called {error.name!r}: {near}" if near else None
+
+
+def uncalled(error: Exception) -> str | None:
+    """The line for something of a call that was not made, as `sunny.account.balance`; else None."""
+    call = getattr(error, "obj", None)
+    if not isinstance(error, AttributeError) or not inspect.isroutine(call):
+        return None
+    if not str(call.__module__).startswith(wattproof.play.__name__):
+        return None
+    return f"not done: {call.__name__} is a call, {call_of(call)}, and has no {error.name!r}"
 
 
 def _doing(deed: str, names: Mapping[str, Any]) -> list[str]:

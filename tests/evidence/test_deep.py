@@ -77,7 +77,7 @@ def test_the_worst_attack_of_all_passes_is_kept(run: deep.Run, monkeypatch: pyte
     said = run.options.attacks.with_suffix(".md").read_text()
     assert "| C4-PROFIT-4 | rival | 20 | 100 | 20 % |" in said
     assert "a: rival" in said
-    assert "C4-PROFIT-1  nobody lost anything in 15 checks" in deep.table(run.lines())
+    assert "C4-PROFIT-1  all others lost what was gained in 15 checks" in deep.table(run.lines())
 
 
 def test_a_pass_that_is_cut_short_has_its_attacks(run: deep.Run, monkeypatch: pytest.MonkeyPatch) -> None:

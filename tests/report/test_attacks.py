@@ -106,7 +106,7 @@ def test_page_and_text_show_it(fed: dict[str, Any]) -> None:
         assert re.search(rf'<data data-from="/attacks/lines/{place}/worst/{key}"[^>]*>{shown}</data>', section)
     assert "buy_surplus(1, 1)   (256 times)\n" in section
     assert "ben &lt;b&gt;lies" in section
-    assert re.search(r"nobody lost anything in <data[^>]*>1 234</data> checks", section)
+    assert re.search(r"all others lost what was gained in <data[^>]*>1 234</data> checks", section)
     assert "never checked" in section
     assert "No search ran" not in section
     assert "beyond the bound" not in section
@@ -116,7 +116,8 @@ def test_page_and_text_show_it(fed: dict[str, Any]) -> None:
     assert set(re.findall(r'href="#([^"]+)"', html)) <= targets
     said = text.render(fed)
     assert "| C4-PROFIT-4 | rival | 70 000 | 75 000 | 93 % |" in said
-    assert "| C4-PROFIT-1 | nobody lost anything in 1 234 checks | | | |" in said
+    assert "| C4-PROFIT-1 | all others lost what was gained in 1 234 checks | | | |" in said
+    assert "nobody lost anything" not in said, "somebody did: the rival and the supplier"
     assert "buy_surplus(1, 1)   (256 times)\n" in said
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from tests.report.conftest import FAULT, ROOT, parts_in, plan
 from verification.harness.totals import merged
-from verification.report import document, entries, page, parts, saved, text
+from verification.invariants import invariants
+from verification.report import document, entries, page, parts, saved, sources, text
 from verification.report.campaign import Campaign, Stage
 from verification.report.entries import BLOCKED, FALSIFIED, HELD, NOT_REACHED, _status
 from verification.report.schema import schema
@@ -68,6 +69,33 @@ def test_what_was_falsified_is_run_again_where_it_was_seen() -> None:
     assert seen == ["tests/a.py::A"]
     reason = entries._reason(FALSIFIED, "C2-A-1", ["tests/b.py::B"], outcomes, [], told, seen)
     assert reason == "seen in a history that was not kept, of tests/a.py::A"
+
+
+def test_what_could_not_be_checked_is_run_again_where_it_was_not(tmp_path: Path) -> None:
+    """Not by the test that passed already, which would leave the invariant as it is."""
+    first, second = (f"tests/properties/{name}" for name in ("test_intent.py::TestIntent", "test_matching.py::{}"))
+    second = second.format("test_purchases_of_excess_count_against_the_capacity")
+    stage = Stage("properties", [], tmp_path, status=0)
+    stage.planned = [
+        {"test": f"{first}::runTest", "names": ["Intent"], "examples": 3},
+        {"test": second, "names": [second.partition("::")[2]], "examples": 0},
+    ]
+    stage.counts = merged([])
+    claims = sources.Claims([invariants()["C1-VOLUME-4"]], {}, [], [], [], {}, {}, [], "")
+    for done, left in ((f"{first}::runTest", second), (second, f"{first}::runTest")):
+        stage.counts["tests"] = {done: {"outcome": "passed", "checked": {"C1-VOLUME-4": 5}}}
+        run: Any = Ran({"unit": Stage("unit", [], tmp_path, status=0), "properties": stage})
+        counts = {"checked": {"C1-VOLUME-4": 5}, "violated": {}, "vacuous": {}}
+        (row,) = entries.of_invariants(ROOT, claims, run, counts, [], parts.gather(tmp_path, "00"))
+        assert row["status"] == BLOCKED
+        assert left in row["reason"]
+        assert f"TEST='{left}'" in row["rerun"]
+
+
+class Ran(dict[str, Stage]):
+    """A campaign of these stages, as far as it is asked."""
+
+    plan = plan()
 
 
 def test_what_shows_a_failure_again_names_the_contracts(

@@ -24,6 +24,7 @@ class Part(NamedTuple):
 
 PART, OTHER, DUE, MOST_ALLOWED = Part(fee=5, payment=80), Part(fee=6, payment=81), 4, 3
 ORDER = ["sunny", "misty"]
+TOTAL, EMPTY, TOLD = {"delivered": 20, "fee": 20}, dict[str, int](), [-206862]
 MADE: list[int] = []
 
 
@@ -41,6 +42,10 @@ CHECKS: dict[str, Any] = {
     "len(ORDER) 2, due 3 (off by 1)": lambda: holds(ID, len(ORDER) == 3),
     "ORDER: entry 1 'misty', due 'sunny'": lambda: holds(ID, ORDER == ["sunny", "sunny"]),
     "ORDER ['sunny', 'misty'], fee 1": lambda: holds(ID, not ORDER, fee=1),
+    "fee 20, DUE 4 (off by 16)": lambda: holds(ID, TOTAL.get("fee") == DUE, total=TOTAL, due=DUE),
+    "fee None, DUE 4": lambda: holds(ID, EMPTY.get("fee") == DUE, due=DUE),
+    "TOLD -206862, DUE 4 (off by 206866)": lambda: holds(ID, TOLD == [DUE], told=TOLD, due=DUE),
+    "TOLD [], DUE [4]": lambda: holds(ID, TOLD[1:] == [DUE], due=DUE),
     "not final, fee 7": lambda: holds(ID, PART.final, fee=7),
     "lost 9": lambda: holds(ID, made() == 2, lost=9),
     "balance contract 5, model 4": lambda: holds(ID, not {"balance": "contract 5, model 4"}),
@@ -80,3 +85,15 @@ def test_figures_are_one_short_line_with_people_in_it(monkeypatch: pytest.Monkey
     said = failed.value.figures
     assert said.startswith("who sunny, ")
     assert "\n" not in said and len(said) <= MOST
+
+
+def test_nobody_is_half_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long record is cut when its people have their names."""
+    who = "0x" + "a1" * 20
+    monkeypatch.setattr(counters, "harness", SimpleNamespace(names={who: "sunny"}))
+    offer = SimpleNamespace(deals=[Part(1, 2)] * 9, prosumer=who)
+    record = SimpleNamespace(prosumer=who, deals=[Part(1, 2)] * 9)
+    with pytest.raises(Violated) as failed:
+        holds(ID, False, offer=offer, record=record)
+    assert "record namespace(prosumer=sunny, deals=[Part(fee=1" in failed.value.figures
+    assert "0x" not in failed.value.figures

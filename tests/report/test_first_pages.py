@@ -13,7 +13,7 @@ import pytest
 
 from verification.builds import build
 from verification.invariants import ROOT, invariants
-from verification.report import checks, entries, findings, page, parts, sources, system, text, verdict
+from verification.report import checks, effort, entries, findings, page, parts, sources, system, text, verdict
 from verification.report.facts import number
 from verification.report.strength import strength
 
@@ -82,6 +82,24 @@ def test_the_verdict_on_a_part_counts_its_invariants(held: int, sentence: str) -
     assert verdict.verdict(told, campaign)["sentence"].endswith(sentence)
 
 
+def test_a_verdict_of_a_run_that_is_not_whole_says_how_many_held() -> None:
+    """That nothing was seen not to hold is worth little where hardly anything was looked at."""
+    told: dict[str, Any] = {
+        "invariants": [
+            {"id": f"C1-A-{n}", "status": status} for n, status in enumerate(("held", "blocked", "blocked"))
+        ],
+        "tests": {},
+        "failures": [],
+        "stages": {},
+        "effort": {"complete": {}, "profile": "quick"},
+        "selection": {"asked": "", "invariants": 3, "of": 3},
+    }
+    campaign: Any = SimpleNamespace(stopped="time was up after 90 s", stages=[])
+    said = verdict.verdict(told, campaign)
+    assert said["outcome"] == "incomplete"
+    assert said["sentence"].endswith("time was up after 90 s. 1 of 3 invariants held; of the others it shows nothing.")
+
+
 # ---- scope and roles -----------------------------------------------------------------------------
 
 
@@ -118,6 +136,8 @@ def test_roles_give_the_reasons_that_others_see_and_what_holds_them() -> None:
         assert rows[call]["reasons"][:2] == ["accounts: not authorised", "ledger: in arrears"], call
         assert {"C4-ATTACK-1", "C4-ATTACK-2", "C4-ATTACK-3"} <= set(rows[call]["invariants"])
     assert rows["submit_readings"]["reasons"] == [], "a batch leaves out what is bad"
+    for call in ("submit_readings", "settle_accounts"):
+        assert rows[call]["invariants"] == ["C2-ACCEPT-1"], "the machines of criterion 4 make no batch"
     for call in ("submit_reading", "register"):
         assert {"accounts: malformed signature", "accounts: wrong meter"} <= set(rows[call]["reasons"]), call
         assert "C4-ATTACK-7" in rows[call]["invariants"]
@@ -140,6 +160,7 @@ def test_a_refusal_that_bars_callers_is_read_as_one() -> None:
 
 def test_every_kind_of_attacker_has_a_bound_that_can_be_read() -> None:
     said = (ROOT / "docs" / "threats.md").read_text().partition("## How it is searched")[0]
+    assert not re.search(r"^As above", said, re.MULTILINE), "a sentence outside of the tables is not in the report"
     lines = [line for some in sources.threats(ROOT).values() for line in some]
     assert {line["whom"] for line in lines} == set(re.findall(r"^## (.+)$", said, re.MULTILINE))
     assert not [line for line in lines if "as above" in line["loses"]], "in the report its lines stand in another order"
@@ -170,7 +191,47 @@ def test_bounds_name_the_invariants_on_gas_and_on_blocking() -> None:
     assert "match" in told["overview"]
 
 
+def test_what_was_never_called_is_shown_with_nothing() -> None:
+    """An auditor sees it, and need not compare two lists."""
+    found = effort.called({"Terms.clear": {"accepted": 3}, "Only.clear": {"accepted": 1}}, ["settle_accounts", "clear"])
+    assert found == {"clear": {"accepted": 4, "refused": 0}, "settle_accounts": {"accepted": 0, "refused": 0}}
+    assert effort.called({}, ["clear"]) == {}
+
+
+def test_the_lengths_of_histories_say_which_histories_they_count(told: dict[str, Any], places: dict[str, int]) -> None:
+    html = page.render(told, places)
+    some = sum(row["histories"] for row in told["lengths"])
+    assert f"Calls of each of the {number(some)} histories of state machines" in html
+    assert f"The {number(told['effort']['histories'])} histories of the verdict" in html
+
+
+def test_what_is_left_open_is_found_from_every_invariant_that_it_names() -> None:
+    """By a clause, also one inside of a range, by name, in a range of names, and as one of a group."""
+    rows = invariants()
+    said = "Counts in full in T-GUA-3 to T-GUA-5, and so in C1-WASH-2, C3-FEE-1 to C3-FEE-3, C4-TAKE and C4-PROFIT's."
+    for name in ("C3-RATIONAL-2", "C1-WASH-2", "C3-FEE-2", "C4-TAKE-9", "C4-PROFIT-1"):
+        assert entries._concerns(said, rows[name]), name
+    for name in ("C1-WASH-1", "C3-FEE-4", "C4-TARIFF-1"):
+        assert not entries._concerns(said, rows[name]), name
+
+
+def test_no_form_says_that_nothing_is_left_open(told: dict[str, Any], places: dict[str, int]) -> None:
+    """Every invariant is sampled, also one to which no known issue belongs."""
+    alone = next(row for row in told["invariants"] if not row["residual"])
+    for form in (text.render(told).partition(f"### {alone['id']}:")[2], page.render(told, places)):
+        assert "none of its own" in form
+        assert "what sampling leaves open" in form
+
+
 # ---- findings ------------------------------------------------------------------------------------
+
+
+def test_severities_mean_in_the_report_what_they_mean_in_the_list_of_risks(
+    told: dict[str, Any], places: dict[str, int]
+) -> None:
+    assert findings.LEVELS in " ".join((ROOT / "invariants.md").read_text().split())
+    assert findings.LEVELS in text.render(told)
+    assert findings.LEVELS in page.render(told, places)
 
 
 def test_what_failed_is_an_open_finding_before_the_known_issues(told: dict[str, Any]) -> None:

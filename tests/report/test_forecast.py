@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from verification.report import live
-from verification.report.campaign import Stage, progress
+from verification.report.campaign import Campaign, Plan, Stage, progress
 from verification.report.forecast import Running, left
 
 Test = tuple[str, int, float]
@@ -79,6 +79,14 @@ def test_a_stage_says_what_takes_so_long(tmp_path: Path) -> None:
     failing = replace(at, tests=1, histories=68, steps=2_160, violated=("C3-FEE-4",))
     assert "; the shortest history that shows a failure is looked for; violated: C3-FEE-4" in live._line(failing, 104)
     assert "about 0:07 of this stage left; violated" in live._line(replace(failing, left=7.0), 104)
+
+
+def test_a_trading_day_that_is_cut_short_did_not_fail(tmp_path: Path) -> None:
+    campaign = Campaign(tmp_path, Plan("quick", "revm", None, 1, 12.0))
+    campaign.stopped = "time was up after 12 s"
+    day = Stage("day", [], tmp_path, status=130, cut=True)
+    assert live._closing(campaign, day) == "trading day: not done (time was up after 12 s) in 0:00"
+    assert live._closing(campaign, replace(day, cut=False)) == "trading day: FAILED in 0:00"
 
 
 def test_the_terminal_counts_steps_as_the_report_does(tmp_path: Path) -> None:

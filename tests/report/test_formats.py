@@ -237,15 +237,34 @@ def test_what_stops_holding_makes_a_report_worse(told: dict[str, Any], tmp_path:
     assert f"status: {first}: held -> not reached" in said.getvalue()
 
 
+@pytest.mark.parametrize("known", ["blocked", "not reached", "left out"])
+def test_what_is_falsified_of_which_nothing_was_known_makes_a_report_worse(
+    told: dict[str, Any], tmp_path: Path, known: str
+) -> None:
+    """The first run was cut short, say, or asked for a part."""
+    for name, status in (("before", known), ("after", "falsified")):
+        changed = copy.deepcopy(told)
+        changed["verdict"]["outcome"] = {"before": "incomplete", "after": "falsified"}[name]
+        changed["invariants"][0]["status"] = status
+        (tmp_path / name).write_text(json.dumps(changed))
+    said = io.StringIO()
+    out = Console(file=said, width=200)
+    assert compare.diff(tmp_path / "before", tmp_path / "after", out) == 1
+    assert f"status: {told['invariants'][0]['id']}: {known} -> falsified" in said.getvalue()
+    assert "worse: 1 invariant newly falsified, of which nothing was known" in said.getvalue()
+    assert "left out" not in said.getvalue().partition("status")[0]
+    assert compare.diff(tmp_path / "after", tmp_path / "before", out) == 0
+
+
 def test_a_report_of_a_run_that_failed_otherwise_is_worse_too(told: dict[str, Any], tmp_path: Path) -> None:
     """A unit test fails, say, that stands for no invariant."""
-    for outcome in ("held", "falsified"):
+    for outcome in ("held", "incomplete", "falsified"):
         changed = copy.deepcopy(told)
         changed["verdict"]["outcome"] = outcome
         (tmp_path / outcome).write_text(json.dumps(changed))
     said = io.StringIO()
     held, falsified, out = tmp_path / "held", tmp_path / "falsified", Console(file=said, width=200)
-    assert compare.diff(held, falsified, out) == 1
+    assert compare.diff(held, falsified, out) == compare.diff(tmp_path / "incomplete", falsified, out) == 1
     assert "No invariant that held" not in said.getvalue()
     assert compare.diff(falsified, held, out) == compare.diff(held, held, out) == 0
 

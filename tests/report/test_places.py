@@ -11,6 +11,7 @@ import pytest
 
 from verification.campaigns import deep, seeded_bugs
 from verification.harness import telling
+from verification.harness.counters import Violated
 from verification.harness.telling import Told
 from verification.report.campaign import LEFT_BEHIND, RUN
 from verification.report.verify import NAMES
@@ -167,6 +168,25 @@ def test_what_a_killed_run_left_behind_is_the_next_ones_to_remove(tmp_path: Path
 def test_a_failure_is_told_where_its_history_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("mine")
     told = Told(AssertionError("C1"), lines=["market = open()", "market.clear(mara)"])
-    shown = telling.text(told, tmp_path / "out" / "failures")
+    shown = telling.text(told, tmp_path / "out" / "failures", "tests/properties/test_x.py::TestX::runTest")
     assert "market.clear(mara)" in shown
-    assert f"{tmp_path / 'out/failures/failure.py'}: not a directory" in shown
+    assert f"{tmp_path / 'out/failures/failure-test_x-TestX.py'}: not a directory" in shown
+
+
+def test_no_failure_takes_the_place_of_another_one(tmp_path: Path) -> None:
+    """Whose lines would be played instead, by who types what the first one says."""
+    told = Told(AssertionError("C1"), lines=["market.clear(mara)"])
+    seen = Told(Violated("C3-FEE-3", {}, ""), lines=["market.clear(owner)"])
+    tests = [
+        "test_x.py::TestX::runTest",
+        "test_y.py::TestX::runTest",
+        "test_x.py::test_it[a/b-7]",
+        "test_x.py::test_it",
+    ]
+    for test in tests:
+        for place in (1, 2):
+            telling.text(seen, tmp_path, f"tests/properties/{test}", place)
+            telling.text(told, tmp_path, f"tests/properties/{test}", place)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert len(names) == 4 * len(tests)
+    assert {"C3-FEE-3-test_x-TestX.py", "failure-test_x-test_it-a-b-7.py", "failure-test_y-TestX-2.py"} <= names

@@ -82,7 +82,7 @@ def test_the_lines_of_a_history_show_the_violation_in_the_last_one(faulty: str) 
     assert len(told.lines) <= 25
     assert told.lines[told.beginning - 1].startswith("replay(globals(), ")
     assert told.lines[-1] == "check()"
-    shown = telling.text(told, Path("out") / "failures")
+    shown = telling.text(told, Path("out") / "failures", "tests/properties/test_x.py::TestX")
     assert shown.count(told.lines[told.beginning]) == 1, "the history is told once"
     assert all(f"\n{line}\n" in f"\n{shown}\n" for line in told.lines), "as it is pasted"
 

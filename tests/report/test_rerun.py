@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from verification import plugin, rerun
 from verification.harness import presets, reproducers
 from verification.invariants import ROOT
 from verification.plugins import failures, profiles
+from verification.report import verify
+from wattproof.market import deployment
 
 
 @pytest.mark.parametrize(
@@ -72,6 +75,17 @@ def test_contracts_that_do_not_compile_are_no_traceback_of_the_compiler(
         plugin.prepare(None)
     assert str(problem) in str(told.value)
     assert told.value.pytrace is False and told.value.__suppress_context__, "that alone"
+
+
+def test_a_folder_without_a_market_ends_the_run_in_one_line_before_any_test(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATTPROOF_CONTRACTS", str(tmp_path))
+    monkeypatch.setattr(deployment, "deployer", deployment.deployer.__wrapped__)  # It keeps what it compiled.
+    said = f"WATTPROOF_CONTRACTS: {tmp_path} holds no EnergyMarket.vy; name the folder that does"
+    with pytest.raises(pytest.UsageError, match=f"^{re.escape(said)}$"):
+        plugin.pytest_configure(request.config)
+    assert verify._compile() == said
 
 
 def test_a_unit_test_is_named_from_where_one_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,14 +124,25 @@ def shown_in_a_notebook(call: Any) -> str:
     return line
 
 
+@pytest.mark.parametrize("name", ["window", "period_length", "phase", "perod", "to"])
+def test_nothing_of_a_clock_is_set_but_its_time(name: str, market: Market) -> None:
+    """It would tell, and move to, the wrong times."""
+    line = shown_in_a_notebook(lambda: setattr(market.clock, name, 300))
+    assert line.startswith(f"not done: the clock's {name} cannot be set: clock.to(")
+    assert (market.clock.window, market.clock.period_length) == (600, 1800)
+
+
 def test_a_notebook_shows_one_line_for_whatever_is_not_done(market: Market) -> None:
     sunny, clock = market["sunny"], market.clock
     assert shown_in_a_notebook(lambda: sunny.quote(2, 30)).startswith("refused: quotes: price out of band (30.00 p/kWh")
     assert shown_in_a_notebook(lambda: clock.to("LUNCH")).startswith("not done: there is no phase 'LUNCH'")
     assert shown_in_a_notebook(lambda: market.account("suny")) == "not done: nobody is called 'suny': is it sunny?"
     assert shown_in_a_notebook(lambda: market["suny"]) == "not done: nobody is called 'suny': is it sunny?"
+    assert shown_in_a_notebook(lambda: market[["suny"]]).startswith("not done: nobody is called ['suny']")  # type: ignore[index]
     assert shown_in_a_notebook(lambda: market.sunny) == 'not done: people are found by their names: market["sunny"]'
     assert shown_in_a_notebook(lambda: sunny.reveal(2)) == "not done: sunny has sealed no bid on quote 2"
+    signed = {"profile": bytes(32), "meter": "sunny", "signature": bytes(66), "sender": "sunny"}
+    assert shown_in_a_notebook(lambda: market.register(**signed)).startswith("refused: no reason given: an argument is")
     assert shown_in_a_notebook(lambda: market.quote(-1)).startswith("not done: -1 is no whole number")
     assert shown_in_a_notebook(lambda: setattr(clock, "now", "x")).startswith("not done: a second must be a whole")
     assert shown_in_a_notebook(lambda: market.quote(1).prize) == "not done: Quote has no 'prize': is it price?"

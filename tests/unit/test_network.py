@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,18 +12,21 @@ from typing import Any
 import boa
 import pytest
 from boa.network import EIP_2935_BYTECODE, EIP_2935_CONTRACT_ADDRESS
+from boa.rpc import RPCError
 from boa.vm.fork import CachingRPC
 from eth_account import Account
-from requests.exceptions import RequestException
+from requests.exceptions import ReadTimeout, RequestException
 
 from tests.support.answering import answering, replies
 from tests.support.tokens import deployer
 from wattproof import repl
 from wattproof.evm import anvil, network
 from wattproof.evm.anvil import Anvil
+from wattproof.evm.engine import EngineUnsupported, state_digest
 from wattproof.evm.network import NotReady
 from wattproof.evm.node import NodeUnavailable
 from wattproof.evm.rpc import NodeUnusable, RpcError
+from wattproof.market import deployment
 from wattproof.market.clock import Clock
 from wattproof.market.deployment import Deployment, Tariff, deploy, deploy_market, fund, give, open_market
 from wattproof.market.meters import Meter
@@ -243,6 +247,11 @@ def test_the_time_is_that_of_the_last_block(on: On) -> None:
         assert clock.to("REVEALING", START // 1800 + 5) == seconds[-1] == clock.now == boa.env.timestamp
 
 
+@pytest.mark.parametrize("market", [None, OTHER, SimpleNamespace(address=OTHER)])
+def test_a_clock_is_that_of_a_market(market: Any) -> None:
+    assert f"{market!r} is no market, which has a clock" in refused(lambda: Clock.of(market), ValueError)
+
+
 def test_a_markets_clock_is_its_own_chains(on: On, stage: Any) -> None:
     """Wherever titanoboa is set to meanwhile."""
     clocks = [Clock.of(stage.market), MarketClock(stage.market)]
@@ -300,6 +309,12 @@ def test_money_is_given_to_an_address(on: On, stage: Any) -> None:
     for do in (give, fund):
         with on():
             assert refused(lambda do=do: do(deployment, "x", 1), ValueError).startswith("account 'x' is no address")
+
+
+def test_money_is_given_in_a_market_with_its_token(stage: Any) -> None:
+    for do in (give, fund):
+        said = refused(lambda do=do: do(stage.market, OTHER, 1), ValueError)
+        assert said.startswith("money is given by what deploy() returns, not by <")
 
 
 def test_an_account_of_a_wallet_is_named_as_an_address_is(on: On, stage: Any) -> None:
@@ -401,15 +416,24 @@ def test_the_repl_shows_the_host_alone(url: str) -> None:
     assert "secret" not in said
 
 
-def test_nothing_is_kept_of_a_chain_that_begins_anew(on: On) -> None:
-    """Its blocks have the numbers of those that were there before."""
+@pytest.mark.parametrize("chain", [LIVE, DEVELOPMENT])
+def test_nothing_is_kept_of_a_chain_that_begins_anew(chain: dict[str, Any], on: On) -> None:
+    """Its blocks have the numbers of those that were there before. It need not be one whose clock can be moved."""
     balances = ["0x1"]
-    with on(DEVELOPMENT | {"eth_getBalance": lambda *_: balances[-1]}):
-        refused(deploy)
+    with on(chain | {"eth_getBalance": lambda *_: balances[-1]}):
+        refused(named)
         assert boa.env.get_balance(OTHER) == 1
         balances.append("0x2")
         boa.env._reset_fork()
         assert boa.env.get_balance(OTHER) == 2
+
+
+def test_the_chain_inside_is_no_fork_afterwards(on: On, stage: Any) -> None:
+    """Though titanoboa takes it for one."""
+    before = state_digest(boa.env, stage.market)
+    with on(), pytest.raises(EngineUnsupported, match="a forked chain's storage cannot be listed"):
+        state_digest(boa.env, stage.market)
+    assert state_digest(boa.env, stage.market) == before
 
 
 # ---- a node for development ------------------------------------------------------------------
@@ -455,3 +479,72 @@ def test_a_market_on_a_network_opens_and_its_clock_moves(
             deploy_market(old, OTHER)
         with pytest.raises(UnusableToken, match="does not answer balanceOf, so it is no ERC-20 token"):
             deploy_market(market, OTHER)
+
+
+@pytest.fixture
+def mining(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mining]:
+    """Titanoboa is set to it, and SENDER has ether there."""
+    try:
+        anvil.binary()
+    except NodeUnavailable as missing:
+        pytest.skip(str(missing))
+    monkeypatch.setattr(CachingRPC, "_cache_filepath", lambda self, folder, chain: tmp_path / "blocks")
+    with Mining() as node, boa.set_network_env(f"http://127.0.0.1:{node.port}"):
+        boa.env.add_account(SENDER)
+        boa.env.tx_settings.poll_timeout = 1
+        node.endow(SENDER.address, 10**18)
+        yield node
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, method: str, how: Any) -> None:
+    """From the second transaction on the node answers `method` so, or with that error."""
+    rpc, sent = boa.env._rpc, []
+    for name in ("fetch", "fetch_uncached"):
+
+        def asked(called: str, params: Any, ask: Any = getattr(rpc, name)) -> Any:
+            if called == "eth_sendRawTransaction":
+                sent.append(params)
+            if called != method or len(sent) < 2:
+                return ask(called, params)
+            if isinstance(how, Exception):
+                raise how
+            found = ask(called, params)
+            return (how(found) if found else None) if callable(how) else how
+
+        monkeypatch.setattr(rpc, name, asked)
+
+
+LOOK = "; look for transaction 0x.{64} before you send anything again; on"
+
+
+@pytest.mark.parametrize(
+    ("method", "how", "kind", "said"),
+    [
+        ("eth_sendRawTransaction", RPCError("nonce too low", -32000), RpcError, "127.0.0.1: -32000: nonce too low; on"),
+        ("eth_sendRawTransaction", ReadTimeout(), NodeUnusable, f"ReadTimeout.*{LOOK}"),
+        ("eth_getTransactionReceipt", None, NodeUnusable, f"not say in time .*{LOOK}"),
+        ("eth_getTransactionReceipt", lambda it: it | {"status": "0x0"}, NodeUnusable, f"transaction failed.*{LOOK}"),
+        ("eth_getTransactionReceipt", lambda it: it | {"contractAddress": OTHER}, NodeUnusable, "created 0x1212.*; on"),
+    ],
+)
+def test_what_was_paid_is_told_where_a_later_step_fails(
+    method: str, how: Any, kind: type[Exception], said: str, mining: Mining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, method, how)
+    line = refused(lambda: open_market(OTHER, OTHER, PAPER), kind)
+    assert re.search(said, line)
+    there = re.search("on the chain already: EnergyMarket (0x[0-9a-fA-F]{40}), to which (.*) gives its views", line)
+    assert there
+    monkeypatch.undo()
+    names = {"with_views": deployment.with_views, "deployer": deployment.deployer}
+    assert eval(there[2], names).account(OTHER).balance == 0
+    assert len(mining.rpc("eth_getCode", there[1], "latest")) > 1000
+
+
+def test_money_that_moved_is_told_where_a_later_step_fails(mining: Mining, monkeypatch: pytest.MonkeyPatch) -> None:
+    market, token = deployer("HostileToken").deploy(), deployment.deployer("EnergyCredit").deploy()
+    opened = Deployment(market, token, OTHER, OTHER, PAPER)
+    failing(monkeypatch, "eth_sendRawTransaction", RPCError("no", -32000))
+    assert refused(lambda: fund(opened, SENDER.address, 500), RpcError).endswith(
+        f"no; on the chain already: 500 base units of credit of {SENDER.address}"
+    )

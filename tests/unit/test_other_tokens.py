@@ -241,6 +241,12 @@ def test_a_network_is_looked_at_as_it_is_now(stage: Stage, monkeypatch: pytest.M
     assert looked == ["anew"]
 
 
+def test_a_token_sells_no_energy(stage: Stage) -> None:
+    """It could never take out what households pay, and a supplier can never be changed."""
+    with pytest.raises(ValueError, match=f"the supplier can never be changed, and {stage.token.address} is the token"):
+        deploy_market(stage.token, stage.token, show=None)
+
+
 # ---- the default token -------------------------------------------------------------------
 
 
@@ -257,10 +263,9 @@ def test_commands_that_count_in_pence_refuse_a_credit_with_other_decimals(
     real = deployment.deployer
     monkeypatch.setattr(deployment, "deployer", lambda name: SixDecimals if name == "EnergyCredit" else real(name))
     assert cli.main([command]) == 2
-    assert capsys.readouterr() == (
-        "",
-        "EnergyCredit has 6 decimals, and pence are counted by 18; give it 18 decimals\n",
-    )
+    out, err = capsys.readouterr()
+    last = "EnergyCredit has 6 decimals, and pence are counted by 18; give it 18 decimals"
+    assert (out, err.splitlines()[-1]) == ("", last)
 
 
 class SixDecimals:

@@ -348,7 +348,7 @@ def test_nobody_reads_half_a_file(tmp_path: Path) -> None:
 def test_what_the_system_says_is_one_line() -> None:
     missing = FileNotFoundError(errno.ENOENT, "No such file or directory", "a\nb.csv")
     assert outputs.told(missing) == "a\\nb.csv: no such file or directory"
-    assert outputs.told(OSError("Something Odd")) == "something odd"
+    assert outputs.told(OSError("WATTPROOF_X: Odd")) == "WATTPROOF_X: Odd", "words of our own, with names"
 
 
 def test_a_file_stays_where_it_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

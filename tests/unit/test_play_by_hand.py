@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import re
 from collections.abc import Iterator
@@ -9,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import boa
+import numpy
 import pytest
 
 from wattproof import CallRefused, Market, Tariff
 from wattproof.market.clock import Clock
 from wattproof.market.units import Display
 from wattproof.play.bills import BILL
+from wattproof.play.session import doubted
 from wattproof.play.shown import Told
 from wattproof.play.slips import told
-from wattproof.repl import misspelt
+from wattproof.repl import misspelt, uncalled
 
 
 @pytest.fixture(scope="module")
@@ -232,3 +235,213 @@ def test_a_market_that_the_chain_took_back_says_so() -> None:
         market = Market()
     with pytest.raises(ValueError, match="no longer on the chain"):
         market.quote(1)
+
+
+# ---- which period ----------------------------------------------------------------------
+
+
+def test_who_quotes_nothing_is_metered_in_the_period_that_the_clock_was_moved_to(market: Market) -> None:
+    sunny, clock = market["sunny"], market.clock
+    period = clock.current()
+    clock.to("METERING")
+    assert clock.current() == period
+    sunny.meter.read(imported=0.5)
+    assert market.reading(sunny, period).imported == 500
+    clock.to("SETTLING")
+    market["owner"].settle()
+    assert sunny.position().settled
+
+
+def test_a_clock_that_was_moved_to_a_period_means_that_one_until_something_is_quoted(market: Market) -> None:
+    sunny, clock = market["sunny"], market.clock
+    first = market.quote(sunny.quote(2, 9)).period
+    market.quote(sunny.quote(2, 9, period=first + 1))
+    assert clock.current() == first + 1
+    clock.to("METERING", first)
+    sunny.meter.read(exported=1)
+    assert market.reading(sunny, first).exported == 1000
+    later = market.quote(sunny.quote(2, 9)).period
+    assert clock.current() == later
+
+
+def test_a_clock_that_the_chain_took_back_means_what_it_meant_before(market: Market) -> None:
+    before = market.clock.current()
+    with boa.env.anchor():
+        market.clock.to("CLOSING", before + 9)
+    assert market.clock.current() == before
+
+
+def test_a_phase_of_an_open_period_is_not_passed_by_unasked(market: Market) -> None:
+    sunny, clock = market["sunny"], market.clock
+    first = market.quote(sunny.quote(2, 9)).period
+    sunny.quote(2, 9, period=first + 1)
+    assert said(lambda: clock.to("METERING")) == (
+        f"not done: which period? METERING of {first!r} comes first, and its quote 1 is not settled: "
+        f'clock.to("METERING", {int(first)}), or clock.to("METERING", {first + 1})'
+    )
+    clock.to("METERING", first + 1)
+    clock.to("CLOSING")
+
+
+def test_a_phase_that_is_past_says_which_is_next(market: Market) -> None:
+    clock = market.clock
+    now, next_one = clock.now, clock.period + 2
+    line = said(lambda: clock.to("MATCHING", 1))
+    assert line.startswith("not done: MATCHING of period 1 (1970-01-01 01:30 +0100) began ")
+    assert f'the next is clock.to("MATCHING", {next_one - 1}), at 2019-06-21 00:20:00 +0100' in line
+    assert clock.now == now
+    clock.to("MATCHING", next_one - 1)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda market: market["sunny"].position(1),
+        lambda market: market.clock.phase(1),
+        lambda market: market.clock.to("METERING", 1),
+    ],
+)
+def test_the_id_of_a_quote_is_no_period(market: Market, asked: Any) -> None:
+    market["sunny"].quote(2, 9)
+    period = repr(market.clock.current())
+    assert said(lambda: asked(market)) == (
+        f"not done: period 1 (1970-01-01 01:30 +0100) is long over; quote 1 is of period {period}"
+    )
+
+
+def test_a_refusal_names_the_period_whose_turn_it_is(market: Market) -> None:
+    sunny, clock = market["sunny"], market.clock
+    first = market.clock.current()
+    clock.to("METERING", first)
+    later = market.quote(sunny.quote(2, 9)).period
+    line = said(lambda: sunny.meter.read(imported=1))
+    assert line.endswith(f"clock.to('METERING', {int(later)}); in METERING now is period={int(first)})")
+    sunny.meter.read(imported=1, period=first)
+    line = said(lambda: sunny.quote(2, 9, period=first))
+    assert line.endswith(f"submit_quote needs BIDDING, which is over; in BIDDING now is period={int(later)})")
+
+
+# ---- what is answered ------------------------------------------------------------------
+
+
+def test_a_part_of_a_table_is_a_table_and_what_it_has_not_is_one_line(market: Market) -> None:
+    bills = market.bills()
+    assert repr(bills[:1]).splitlines()[0] == "Bill" and len(bills[:1]) == 1
+    assert repr(bills[0]).startswith("Bill\n  household")
+    assert said(lambda: bills.saving) == (
+        "not done: a table has no 'saving', but its rows may: [row.saving for row in ...]"
+    )
+    assert said(lambda: bills.power) == "not done: a table has no 'power'"
+    assert said(lambda: bills["sunny"]) == (
+        "not done: the rows of a table are numbered from 0, and none is called 'sunny'"
+    )
+
+
+def test_a_notebook_shows_the_text_of_a_list_that_is_empty_or_holds_no_structs(market: Market) -> None:
+    market["sunny"].quote(2, 9)
+    for answer in (market.trades(1), market.words([0, 1]), market.bills()[:0]):
+        assert answer._repr_html_() is None, answer
+    assert repr(market.trades(1)) == "[]"
+
+
+def test_answers_and_people_can_be_copied(market: Market) -> None:
+    sunny = market["sunny"]
+    sunny.quote(2, 9)
+    quote = market.quote(1)
+    assert repr(copy.deepcopy(quote)) == repr(quote) and copy.deepcopy(quote) == quote
+    assert copy.copy(sunny) is sunny and copy.deepcopy(market.households)["sunny"] is sunny
+
+
+def test_an_address_that_is_answered_has_the_name_of_who_has_it(market: Market) -> None:
+    market["sunny"].quote(2, 9)
+    assert market.quote(1).prosumer.name == "sunny"
+    assert market.quote(1).prosumer in market and "0x" + "1" * 40 not in market
+
+
+def test_a_quote_is_named_by_a_whole_number_of_numpy(market: Market) -> None:
+    market["sunny"].quote(2, 9)
+    assert market.quote(numpy.int64(1)) == market.quote(1)
+    market["12 Elm Street"].bid(numpy.uint8(1), kwh=1, price=10)
+    assert market.bid(1, "12 Elm Street").status
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda market: market.clock.to("METERING", market.quote(1)),
+        lambda market: market["12 Elm Street"].bid(market.quote(1), 1, 10),
+        lambda market: market.account(market.quote(1)),
+    ],
+)
+def test_a_struct_in_the_place_of_a_number_is_told_in_one_line(market: Market, call: Any) -> None:
+    market["sunny"].quote(2, 9)
+    assert said(lambda: call(market)).startswith("not done: ")
+
+
+@pytest.mark.parametrize(
+    ("slip", "line"),
+    [
+        (lambda market: market["sunny"].account.balance, "account is a call, account(), and has no 'balance'"),
+        (lambda market: market.bills.saving, "bills is a call, bills(), and has no 'saving'"),
+        (lambda market: market["sunny"].meter.read.exported, "and has no 'exported'"),
+    ],
+)
+def test_a_call_that_was_not_made_is_told(market: Market, slip: Any, line: str) -> None:
+    with pytest.raises(AttributeError) as problem:
+        slip(market)
+    assert (uncalled(problem.value) or "").endswith(line)
+
+
+def test_a_mistake_of_somebody_elses_is_no_call_that_was_not_made() -> None:
+    for slip in (lambda: copy.copy.it, lambda: "".upper.it, lambda: "".it):  # type: ignore[attr-defined]
+        with pytest.raises(AttributeError) as problem:
+            slip()
+        assert uncalled(problem.value) is None
+
+
+def test_a_household_says_what_it_does(market: Market) -> None:
+    explained = inspect.getdoc(market["sunny"]) or ""
+    assert [deed for deed in dir(market["sunny"]) if not deed.startswith("_") and deed not in explained] == [
+        "carried",
+        "name",
+    ]
+
+
+def test_a_tariff_shows_its_prices_as_all_amounts_are(market: Market) -> None:
+    assert repr(market.tariff).startswith(f"Tariff(sbp=6.00 p/kWh ({6 * 10**13}), ssp=18.00 p/kWh ({18 * 10**13}), ")
+    assert market.tariff == Tariff()
+
+
+@pytest.mark.parametrize(
+    ("tariff", "doubt"),
+    [
+        (Tariff(sbp=6), "sbp is 0.0000000000006 p/kWh: is this meant? 1 p/kWh is 10**13 base units per Wh"),
+        (Tariff(sbp=6, ssp=18, service_fee=0), "sbp is 0.0000000000006 p/kWh, ssp is 0.0000000000018 p/kWh: is this"),
+        (Tariff(ssp=18 * 10**16), "ssp is 18000.00 p/kWh: is this meant?"),
+    ],
+)
+def test_prices_that_hardly_anybody_means_are_asked_about(
+    tariff: Tariff, doubt: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Market(tariff=tariff)
+    assert capsys.readouterr().err.startswith(f"tariff: warning: {doubt}")
+
+
+def test_prices_that_somebody_may_mean_are_not_asked_about() -> None:
+    assert [doubted(tariff) for tariff in (Tariff(), Tariff(sbp=0, service_fee=0), Tariff(ssp=99 * 10**13))] == [
+        None
+    ] * 3
+
+
+def test_quotes_and_bids_are_listed(market: Market) -> None:
+    sunny, elm = market["sunny"], market["12 Elm Street"]
+    assert market.quotes() == [] == market.bids(1)
+    first = market.quote(sunny.quote(2, 9)).period
+    market["sunny"].quote(1, "9.5", period=first + 1)
+    elm.bid(2, kwh=1, price=10)
+    assert [(quote.quote_id, quote.price) for quote in market.quotes()] == [(1, 9 * 10**13), (2, 95 * 10**12)]
+    assert repr(market.quotes()).splitlines()[1].split() == ["quote_id", *market.quote(1)._fields]
+    assert [quote.quote_id for quote in market.quotes(first + 1)] == [2]
+    assert [(bid.bidder, bid.status.name) for bid in market.bids(2)] == [(elm, "CREATED")]
+    assert "12 Elm Street" in repr(market.bids(2)) and market.bids(1) == []
+    assert said(lambda: market.quotes(1)).endswith(f"quote 1 is of period {first}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import boa
 import pytest
 from eth_abi.abi import encode
@@ -460,3 +462,31 @@ def test_looks_at_the_length_before_s_and_at_s_before_v(stage: Stage, newcomer: 
         register(stage, newcomer, r + high)
     with stage.refuses(HIGH_S):
         register(stage, newcomer, r + high + b"\0")
+
+
+@pytest.mark.parametrize(
+    ("user", "profile", "said"),
+    [
+        ("anna", bytes(32), "user 'anna' is no address"),
+        (5, bytes(32), "user 5 is no address"),
+        ("0x" + 40 * "1", "abc", "a profile must be 32 bytes, such as the SHA-256 of a text, not 'abc'"),
+        ("0x" + 40 * "1", bytes(31), "a profile must be 32 bytes"),
+        ("0x" + 40 * "1", None, "a profile must be 32 bytes"),
+        ("0x" + 40 * "1", 5, "a profile must be 32 bytes"),
+    ],
+)
+def test_a_meter_signs_no_pairing_that_no_market_would_take(user: Any, profile: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Meter("any").sign_pairing("0x" + 40 * "2", user, profile)
+
+
+def test_a_profile_may_be_hexadecimal() -> None:
+    market, user = "0x" + 40 * "2", "0x" + 40 * "1"
+    meter = Meter("any")
+    assert meter.sign_pairing(market, user, "0x" + 32 * "07") == meter.sign_pairing(market, user, 32 * b"\7")
+
+
+@pytest.mark.parametrize("chain", ["1", -1, True, 2**256, 1.0])
+def test_a_chain_has_a_whole_number(chain: Any) -> None:
+    with pytest.raises(ValueError, match="a chain's ID must be a whole number"):
+        Meter("any").sign_pairing("0x" + 40 * "2", "0x" + 40 * "1", bytes(32), chain)

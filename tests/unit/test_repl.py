@@ -342,6 +342,7 @@ def test_the_command_opens_ipython_and_runs_the_session() -> None:
         [sys.executable, "-m", "wattproof", "repl"], input=pasted, capture_output=True, text=True, timeout=120
     )
     assert run.returncode == 0, run.stderr
+    assert run.stderr.startswith("Opening a market; the first time, its contracts are compiled")
     assert "Households: sunny, bright, breezy" in run.stdout
     assert re.search(r"Trade\n  buyer   volume     price\n  cloudy  1\.500 kWh  11\.00 p/kWh\n", run.stdout)
     assert "refused: quotes: price out of band" in run.stdout

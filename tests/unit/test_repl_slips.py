@@ -166,10 +166,12 @@ def test_a_refusal_says_what_is_missing(names: dict[str, Any]) -> None:
 
 def test_settling_nothing_says_so(names: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     names["sunny"].quote(2, 9)
-    names["owner"].settle(1)
     period = names["clock"].current()
-    said = capsys.readouterr().out
-    assert said == f"nothing to settle in period 1 (1970-01-01 01:30 +0100); the period quoted last is {period}\n"
+    names["owner"].settle(period - 3)
+    assert capsys.readouterr().out == (
+        f"nothing to settle in period {period - 3} (2019-06-20 23:00 +0100); where none is named, it is {period}\n"
+    )
+    assert said("owner.settle(1)", names).endswith(f"is long over; quote 1 is of period {period}")
     names["owner"].settle()
     assert capsys.readouterr().out == (
         f"nothing to settle in period {period}: match its quotes first, market.match_bids(1); it is in BIDDING, "

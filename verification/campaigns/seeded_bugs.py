@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import functools
 import os
 import re
@@ -23,7 +24,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -88,9 +89,12 @@ class Verdict:
         return self.seen.get(invariant, min(self.seen.values(), default=float("nan")))
 
 
-def bugs() -> list[Bug]:
-    """Every seeded bug. ValueError where a patch does not say what it must."""
-    return [_parse(path) for path in sorted(PATCHES.glob("*.patch"))]
+def bugs(asked: Collection[str] = ()) -> list[Bug]:
+    """Every seeded bug, or those of these names: half-written ones beside them are left alone.
+
+    ValueError where a patch does not say what it must.
+    """
+    return [_parse(path) for path in sorted(PATCHES.glob("*.patch")) if not asked or path.stem in asked]
 
 
 def _parse(path: Path) -> Bug:
@@ -249,14 +253,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     asked = {Path(name).name.removesuffix(".patch") for name in options.names}  # Shells complete the patch's path.
     try:
-        chosen = [bug for bug in bugs() if not asked or bug.name in asked]
+        chosen = bugs(asked)
     except ValueError as problem:
         print(problem, file=sys.stderr)
         return 2
     if options.test:
         chosen = [replace(bug, invariant="?", test=options.test) for bug in chosen]
     if unknown := sorted(asked - {bug.name for bug in chosen}):
-        print(f"no bug {', '.join(unknown)}: they are the patches of {PATCHES.relative_to(ROOT)}", file=sys.stderr)
+        known = [path.stem for path in PATCHES.glob("*.patch")]
+        near = sorted({other for name in unknown for other in difflib.get_close_matches(name, known)})
+        hint = f"; near to it: {', '.join(near)}" if near else ""
+        print(
+            f"no bug {', '.join(unknown)}: they are the patches of {PATCHES.relative_to(ROOT)}{hint}", file=sys.stderr
+        )
         return 2
     tests = sorted({bug.test.partition("::")[0] for bug in chosen})
     how = ("--profile", "bugs", "--engine", "revm", "--oversized")

@@ -177,7 +177,7 @@ class Teller:
         """Writes what is told of the test."""
         assert isinstance(told.failure, Crashed)
         summary, error = f"crashed: {told.failure.how or CRASHED}", f"crashed: {told.failure}"
-        shown = telling.text(told, counters.STORIES)
+        shown = telling.text(told, counters.STORIES, self.subject.test)
         text = "\n\n".join(filter(None, [error, shown]))
         kept = reproducers.keep(self.subject, "crash", told, self.engine, text)
         kept |= {"error": error[:1000], "trace": found.trace if found else None}

@@ -13,6 +13,7 @@ import itertools
 import linecache
 import re
 import reprlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Any
@@ -20,8 +21,11 @@ from typing import Any
 MOST = 200
 """Characters of all figures of a failure."""
 
+_LENGTH = 60
+"""Characters of one value."""
+
 _SHORT = reprlib.Repr()
-_SHORT.maxother = _SHORT.maxstring = 60
+_SHORT.maxother = _SHORT.maxstring = _LENGTH
 _SHORT.maxtuple = _SHORT.maxlist = _SHORT.maxdict = _SHORT.maxset = 4
 
 _HARMLESS = ("abs", "len", "max", "min", "sorted", "sum")
@@ -57,9 +61,15 @@ def figures(frame: FrameType, details: Mapping[str, Any], names: Mapping[str, st
     except Exception:  # Values say what they like when they are looked at; the details are there all the same.
         said = ""
     if not any(letter.isdigit() for letter in said):
-        said = ", ".join(filter(None, (said, *(f"{name} {_SHORT.repr(value)}" for name, value in details.items()))))
+        said = ", ".join(filter(None, (said, *(f"{name} {_detail(value, names)}" for name, value in details.items()))))
     said = " ".join(named(said, names).split())
     return said if len(said) <= MOST else f"{said[: MOST - 1]}…"
+
+
+def _detail(value: Any, names: Mapping[str, str]) -> str:
+    """A value in a few characters: people have their names before it is cut, which would leave half an address."""
+    whole = " ".join(named(repr(value), names).split())
+    return whole if len(whole) <= _LENGTH else f"{whole[: _LENGTH - 1]}…"
 
 
 def named(text: str, names: Mapping[str, str]) -> str:
@@ -107,6 +117,8 @@ def _compared(left: ast.expr, relation: ast.cmpop, right: ast.expr, scope: dict[
     if isinstance(relation, ast.Eq | ast.Is):
         if isinstance(left, ast.Constant):
             left, right, one, other = right, left, other, one
+        if isinstance(one, list) and isinstance(other, list) and len(one) == len(other) == 1:
+            one, other = one[0], other[0]
         if differing := _differing(one, other):
             return f"{_label(left)}: {differing}"
         due = "due" if isinstance(right, ast.Constant) else _label(right)
@@ -138,7 +150,7 @@ def _differing(one: Any, other: Any) -> str:
 def _value(node: ast.expr, scope: dict[str, Any]) -> Any:
     """What an expression is. Raises _Unreadable where that would make calls."""
     for part in ast.walk(node):
-        if isinstance(part, ast.Call):
+        if isinstance(part, ast.Call) and not _is_entry(part, scope):
             word = part.func.id if isinstance(part.func, ast.Name) else ""
             if word not in _HARMLESS or word in scope:
                 raise _Unreadable
@@ -148,9 +160,21 @@ def _value(node: ast.expr, scope: dict[str, Any]) -> Any:
     return eval(compile(whole, "<check>", "eval"), {"__builtins__": builtins, **scope})
 
 
+def _is_entry(node: ast.expr, scope: Mapping[str, Any]) -> bool:
+    """Whether it is `table.get("name")` of a dict, which changes nothing."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=table), attr="get"), args=[ast.Constant()], keywords=[]):
+            return type(scope.get(table)) in (dict, Counter)
+    return False
+
+
 def _label(node: ast.expr) -> str:
     """A word for what an expression stands for."""
     match node:
+        case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(name))]):
+            return name
+        case ast.List(elts=[ast.Name() as alone]):
+            return _label(alone)
         case ast.Attribute(attr=name) | ast.Name(id=name):
             return name
         case ast.Subscript(value=inner):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,9 @@ from wattproof.outputs import BadPlace, write
 
 SHOWN = 25
 """Calls of a function's history that are shown, the last so many."""
+
+LONGEST_NAME = 120
+"""Characters of a file's name: those of parametrized tests have no bound."""
 
 
 @dataclass
@@ -165,10 +169,10 @@ def remarks(failure: BaseException) -> list[str]:
 # ---- for the terminal --------------------------------------------------------------------------------------
 
 
-def text(told: Told, folder: Path) -> str:
+def text(told: Told, folder: Path, test: str, place: int = 1) -> str:
     """All of it, for the terminal. The lines are written to a file of that folder, too.
 
-    They stand at the margin, to be pasted as they are.
+    They stand at the margin, to be pasted as they are. `place` counts the failures of the test.
     """
     failure, parts = told.failure, []
     if isinstance(failure, counters.Violated):
@@ -176,7 +180,9 @@ def text(told: Told, folder: Path) -> str:
         details = [f"    {name} = {named(value, names)}" for name, value in failure.details.items()]
         parts.append("\n".join([f"violated: {told.summary}", statement(failure.invariant), *details, _place(failure)]))
     if told.lines:
-        parts.append("\n".join([f"for `wattproof repl`{_written(told, folder)}:", *told.lines]))
+        parts.append(
+            "\n".join([f"for `wattproof repl`{_written(told, folder / name_of(told, test, place))}:", *told.lines])
+        )
     return "\n\n".join(parts)
 
 
@@ -190,9 +196,17 @@ def _place(failure: BaseException) -> str:
     return f"checked in {shown}:{frames[-1].lineno}, {frames[-1].name}"
 
 
-def _written(told: Told, folder: Path) -> str:
+def name_of(told: Told, test: str, place: int = 1) -> str:
+    """The file of a failure: no other test's, and no other failure's of this one, has the same."""
+    file, *inside = test.split("::")
+    parts = [Path(file).stem, *(part for part in inside if part != "runTest")]
+    number = f"-{place}" if place > 1 else ""
+    name = re.sub(r"[^\w-]+", "-", "-".join([told.invariant or "failure", *parts])).strip("-")
+    return f"{name[:LONGEST_NAME]}{number}.py"
+
+
+def _written(told: Told, path: Path) -> str:
     """Where the lines were written."""
-    path = folder / f"{told.invariant or 'failure'}.py"
     try:
         write(path, "\n".join(told.lines) + "\n")
     except BadPlace as problem:  # What failed is told all the same.

@@ -42,7 +42,7 @@ def tell(item: Any, call: Any, report: Any, told: Sequence[Told], rerun: str) ->
         return
     if violated := [one for one in told if isinstance(one.failure, counters.Violated)]:
         report.summary = ", ".join(one.summary for one in violated)
-    shown = [telling.text(one, counters.STORIES) for one in told]
+    shown = [telling.text(one, counters.STORIES, item.nodeid, place) for place, one in enumerate(told, 1)]
     again = f"to run it again: {rerun}"
     if len(violated) == len(told):
         report.longrepr = "\n\n".join([*filter(None, shown), again])

@@ -18,6 +18,7 @@ from hypothesis import settings
 
 from verification.harness import counters, journal, kept_examples, replay, reproducers, summary
 from verification.harness.totals import COUNTS, merged, read
+from verification.plugins import selection
 from verification.plugins.profiles import engine_name, profile_of
 from verification.plugins.selection import names_of
 from wattproof import outputs
@@ -29,6 +30,7 @@ _STARTED = pytest.StashKey[float]()
 _PLACE = pytest.StashKey[outputs.File]()
 _TOTAL = pytest.StashKey[dict[str, Any]]()
 _PROBLEMS = pytest.StashKey[list[str]]()
+_REMARKS = pytest.StashKey[list[str]]()
 
 
 def open_folder(config: pytest.Config) -> None:
@@ -158,11 +160,34 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     problems = summary.rarely_called(total) if profile_of(config) != "quick" else []
     if profile_of(config) != "quick" and _is_whole_run(config):
         problems += [f"{name}: not reached in the whole run" for name in summary.unreached(total)]
+    config.stash[_REMARKS] = remarks = _asked_in_vain(config, total)
+    if _judged(config):
+        problems += remarks
     config.stash[_PROBLEMS] = problems
     if counters.timing:
         config.stash[_PLACE].write(json.dumps(_told(config, total, int(session.exitstatus))))
     if problems and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _asked_in_vain(config: pytest.Config, total: dict[str, Any]) -> list[str]:
+    """A line for each invariant that `-k` names and of which a green run would show nothing."""
+    if config.getoption("collectonly"):
+        return []
+    named = selection.named_invariants(config.getoption("keyword") or "")
+    lines = []
+    for name in sorted(named & set(summary.unreached(total))):
+        checks = total["vacuous"].get(name, 0)
+        lines.append(
+            f"{name}: asked for and not reached: "
+            + (f"its premise was false in all of {checks} checks" if checks else "no test came to check it")
+        )
+    return lines
+
+
+def _judged(config: pytest.Config) -> bool:
+    """Whether the run makes as many histories as an invariant needs to be reached."""
+    return profile_of(config) != "quick" and not config.getoption("histories") and not config.getoption("steps")
 
 
 def _told(config: pytest.Config, total: dict[str, Any], status: int) -> dict[str, Any]:
@@ -192,15 +217,16 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     for name, test in total["tests"].items() if total else ():
         if test.get("replayed"):
             terminalreporter.line(kept_examples.told(name, test["replayed"]))
-    problems = config.stash.get(_PROBLEMS, [])
-    if problems:
-        terminalreporter.section("properties: reached too rarely", red=True, bold=True)
-        for problem in problems:
-            terminalreporter.line(problem)
+    problems, remarks = config.stash.get(_PROBLEMS, []), config.stash.get(_REMARKS, [])
+    if problems or remarks:
+        terminalreporter.section("properties: reached too rarely", red=bool(problems), yellow=not problems, bold=True)
+        for line in problems or remarks:
+            terminalreporter.line(line)
 
 
 def _is_whole_run(config: pytest.Config) -> bool:
     """Whether no test was chosen or left out by name, so that every invariant should have been reached."""
     chosen = config.getoption("keyword") or config.getoption("markexpr") or config.getoption("maxfail")
-    chosen = chosen or config.getoption("about")
+    chosen = chosen or config.getoption("about") or config.getoption("collectonly")
+    chosen = chosen or any(config.getoption(option, None) for option in ("deselect", "ignore", "lf", "stepwise"))
     return not chosen and config.args_source is not pytest.Config.ArgsSource.ARGS

@@ -48,6 +48,12 @@ def of_known_invariants(asked: str) -> None:
             raise pytest.UsageError(f"-k: no invariant is called {name}: add its line and its row to invariants.md")
 
 
+def named_invariants(asked: str) -> set[str]:
+    """The invariants that `-k` asks for by name or as a group, without those that it leaves out."""
+    kept = re.sub(r"\bnot\s+(\([^()]*\)|\S+)", "", asked)
+    return {known for name in _NAMED.findall(kept) for known in _known() if name in known}
+
+
 def _known() -> Mapping[str, Invariant]:
     try:
         return invariants()

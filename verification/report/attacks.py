@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 FAMILY = "C4-PROFIT-"
 """The invariants that bound what somebody can lose to others."""
 
+SUM = "C4-PROFIT-1"
+"""The one of them that bounds no loss: it says that all losses together are the gain."""
+
 
 def told(worst: Mapping[str, Any]) -> dict[str, Any]:
     """An attack as a report shows it: money in base units, and the story with equal calls in a row told once.
@@ -43,7 +46,7 @@ def lines(
 ) -> list[dict[str, Any]]:
     """Every invariant on profit: what it says, here and in docs/threats.md, how often it was checked, the worst attack.
 
-    The attack is None where nobody lost anything.
+    The attack is None where nobody lost anything, and of `SUM` where the sum was right.
     """
     return [
         {
@@ -62,7 +65,12 @@ def nothing(line: Mapping[str, Any]) -> str:
     """What is said of a line of which there is no attack."""
     if not line["checked"]:
         return "never checked"
-    return f"nobody lost anything in {number(line['checked'])} checks"
+    return f"{right(line)} in {number(line['checked'])} checks"
+
+
+def right(line: Mapping[str, Any]) -> str:
+    """What was seen of a line of which there is no attack. That the sum of all losses is right is no word on a loss."""
+    return "all others lost what was gained" if line["invariant"] == SUM else "nobody lost anything"
 
 
 def share(worst: Mapping[str, Any]) -> str:

@@ -11,9 +11,12 @@ from rich.text import Text
 
 from verification.report import schema
 from verification.report.document import at
-from verification.report.entries import LEFT_OUT
+from verification.report.entries import FALSIFIED, HELD, LEFT_OUT
 from verification.texts import plain
 from wattproof.market.bytecode import NoReport, load
+
+OUTCOMES = ("held", "incomplete", "falsified")
+"""What a verdict may be, from the best."""
 
 FACTS = (
     ("revision", "/verified/revision/commit"),
@@ -49,8 +52,8 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """What is different: `facts`, `status`, `appeared`, `vanished`, `changed`, `less`, `parts`, `gas`, and `worse`.
 
     `left_out` are the invariants that one of the two says nothing of, as it is a report on a part; `worse` those that
-    held in the first report and do not hold, or are gone, in the second; `verdict` says whether all held in the first,
-    and something failed in the second, be it no invariant.
+    held in the first report and do not hold, or are gone, in the second, and those that are falsified in the second
+    alone, of which nothing was known before; `verdict` says whether that of the second is worse, for whatever reason.
     """
     facts = [(label, at(one, pointer), at(other, pointer)) for label, pointer in FACTS]
     before, after = ({row["id"]: row for row in told["invariants"]} for told in (one, other))
@@ -59,10 +62,14 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     vanished = [name for name in before if name not in after]
     said = ("statement", "predicate", "clauses", "tolerance")
     gas = {row["function"]: row for row in one["gas"]}
-    was_held = one["verdict"]["outcome"] == "held"
+    was, now = (OUTCOMES.index(told["verdict"]["outcome"]) for told in (one, other))
     return {
         "facts": [fact for fact in facts if fact[1] != fact[2]],
-        "status": [change for change in status if change[1] != change[2] and LEFT_OUT not in change[1:]],
+        "status": [
+            change
+            for change in status
+            if change[1] != change[2] and (LEFT_OUT not in change[1:] or change[2] == FALSIFIED)
+        ],
         "appeared": [name for name in after if name not in before],
         "vanished": vanished,
         "changed": [name for name in both if any(before[name][key] != after[name][key] for key in said)],
@@ -81,9 +88,10 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
             for row in other["gas"]
             if row["function"] in gas and gas[row["function"]]["median"] != row["median"]
         ],
-        "verdict": was_held and other["verdict"]["outcome"] != "held",
-        "left_out": [name for name, was, now in status if LEFT_OUT in (was, now) and was != now],
-        "worse": [name for name, was, now in status if was == "held" and now not in ("held", LEFT_OUT)]
+        "verdict": now > was,
+        "left_out": [name for name, was, now in status if LEFT_OUT in (was, now) and was != now and now != FALSIFIED],
+        "worse": [name for name, was, now in status if was == HELD and now not in (HELD, LEFT_OUT)]
+        + [name for name, was, now in status if now == FALSIFIED and was not in (HELD, FALSIFIED)]
         + [name for name in vanished if before[name]["status"] == "held"],
     }
 
@@ -120,13 +128,28 @@ def _print(console: Console, found: dict[str, Any]) -> None:
         for name in found[key]:
             line(f"{heading}: {name}", "red" if name in found["worse"] and key == "vanished" else "")
     if found["left_out"]:
-        line(f"left out: {len(found['left_out'])} invariants in one of the two, of which it says nothing")
+        line(f"left out: {_invariants(len(found['left_out']))} in one of the two, of which it says nothing")
     if found["worse"]:
-        line(f"worse: {len(found['worse'])} invariants that held do not hold any more", "bold red")
+        line(f"worse: {_stopped(found)}", "bold red")
     elif found["verdict"]:
-        line("worse: the first report's verdict is that all held, the second one's is not", "bold red")
+        line("worse: the verdict of the second report, for a reason that is no invariant", "bold red")
     else:
-        line("No invariant that held has stopped holding.", "green")
+        line("No invariant that held has stopped holding, and none is newly falsified.", "green")
+
+
+def _stopped(found: dict[str, Any]) -> str:
+    """How many invariants are worse, those that held before apart from those of which nothing was known."""
+    unknown = sum(name in found["worse"] and was != HELD for name, was, _ in found["status"])
+    held = len(found["worse"]) - unknown
+    said = [
+        f"{_invariants(held)} that held {'does' if held == 1 else 'do'} not hold any more" if held else "",
+        f"{_invariants(unknown)} newly falsified, of which nothing was known" if unknown else "",
+    ]
+    return ", and ".join(filter(None, said))
+
+
+def _invariants(number: int) -> str:
+    return "1 invariant" if number == 1 else f"{number} invariants"
 
 
 def _shown(value: Any) -> str:

@@ -17,7 +17,7 @@ from verification import git, rerun
 from verification.measurements import versions
 from verification.report import cheap, checks, effort, failures, findings, sources, system
 from verification.report import parts as evidence_parts
-from verification.report.campaign import Campaign, rules
+from verification.report.campaign import Campaign
 from verification.report.entries import of_criteria, of_invariants
 from verification.report.sources import Claims
 from verification.report.strength import strength
@@ -57,6 +57,7 @@ def build(tree: Path, campaign: Campaign, began: datetime, claims: Claims, revis
     failed = failures.once(unit.counts.get("failures", []) + properties.counts.get("failures", []))
     entries = of_invariants(tree, claims, campaign, counts, failed, parts)
     day, wrong = effort.day_of(campaign["day"])
+    about = system.system(tree, claims.rows)
     document = {
         "schema": SCHEMA,
         "verdict": {},
@@ -73,14 +74,14 @@ def build(tree: Path, campaign: Campaign, began: datetime, claims: Claims, revis
         },
         "selection": effort.selection(campaign, claims),
         "effort": effort.drawn(campaign, counts),
-        "system": system.system(tree, claims.rows),
+        "system": about,
         "findings": findings.findings(entries, failed, claims.risks),
         "stages": failures.stages(campaign, wrong),
         "criteria": of_criteria(claims, entries),
         "invariants": entries,
         "failures": failed,
         "attacks": effort.attacks_found(claims, entries, unit, properties),
-        "rules": {name: {"accepted": taken, "refused": no} for name, (taken, no) in rules(counts["calls"]).items()},
+        "rules": effort.called(counts["calls"], [entry["call"] for entry in about["entries"]]),
         "reasons": effort.reasons(counts["calls"]),
         "phases": counts["phases"],
         "lengths": effort.histogram(counts["lengths"]),

@@ -10,7 +10,7 @@ from typing import Any
 from verification.harness.totals import COUNTED, accepted_and_refused, add, keep
 from verification.report import attacks, schema
 from verification.report import parts as evidence_parts
-from verification.report.campaign import TITLES, Campaign, Stage
+from verification.report.campaign import TITLES, Campaign, Stage, rules
 from verification.report.parts import Part
 from verification.report.sources import Claims
 
@@ -73,6 +73,16 @@ def tests(*stages: Stage) -> dict[str, dict[str, Any]]:
             checks = sum(test.get("checked", {}).values())
             found[name] = {"outcome": test["outcome"], "examples": test.get("examples", 0), "checks": checks}
     return dict(sorted(found.items()))
+
+
+def called(calls: dict[str, dict[str, int]], entry_points: list[str]) -> dict[str, dict[str, int]]:
+    """Accepted and refused calls per entry point, the most frequent first, and those last that were never called.
+
+    Where nothing was called at all (of a part of the invariants, say) there are none.
+    """
+    found = {name: {"accepted": taken, "refused": no} for name, (taken, no) in rules(calls).items()}
+    never = sorted(set(entry_points) - found.keys()) if found else []
+    return found | {name: {"accepted": 0, "refused": 0} for name in never}
 
 
 def reasons(calls: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:

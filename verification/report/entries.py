@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from verification import rerun
-from verification.invariants import rests_on
+from verification.invariants import Invariant, clauses_cited, rests_on
 from verification.report import checks, sources
 from verification.report import parts as evidence_parts
 from verification.report.campaign import Campaign
@@ -83,9 +84,9 @@ def of_invariants(
                     f"{kind} {number}"
                     for kind, points in (("risk", claims.risks), ("not shown", claims.not_shown))
                     for number, said in enumerate(points, 1)
-                    if any(_cites(said, clause) for clause in row.clauses)
+                    if _concerns(said, row)
                 ],
-                "rerun": _rerun(tree, seen or tests or list(row.tests), campaign),
+                "rerun": _rerun(tree, seen or _again(tests, outcomes) or list(row.tests), campaign),
             }
         )
     return found
@@ -126,6 +127,11 @@ def _seen_in(
     return list(dict.fromkeys(told)) or [name for name in sorted(checked) if outcomes.get(name) != "passed"]
 
 
+def _again(tests: list[str], outcomes: dict[str, str]) -> list[str]:
+    """The tests of a row in the order in which it is worth running them again: first those that keep it from held."""
+    return sorted(tests, key=lambda name: outcomes.get(name) == "passed")
+
+
 def _reason(
     status: str,
     invariant: str,
@@ -153,8 +159,19 @@ def _reason(
     return next(ended, "none of its tests was run")
 
 
-def _cites(text: str, clause: str) -> bool:
-    return any(word.strip("(),.;:") == clause for word in text.split())
+_NAMED = re.compile(r"\b(C\d-[A-Z]+)(?:-(\d+)(?:\s+to\s+\1-(\d+))?)?(?![\w-])")
+"""An invariant, a range of them, or all of a group (without a number), as a text names them."""
+
+
+def _concerns(said: str, row: Invariant) -> bool:
+    """Whether a known issue, or what is not shown, is about an invariant: by its clauses or by its name."""
+    if not set(clauses_cited(said)).isdisjoint(row.clauses):
+        return True
+    group, _, number = row.id.rpartition("-")
+    return any(
+        group == named and (not first or int(first) <= int(number) <= int(last or first))
+        for named, first, last in _NAMED.findall(said)
+    )
 
 
 def _lines(tree: Path, reference: str) -> dict[str, Any]:

@@ -13,6 +13,13 @@ OPEN, ACCEPTED = "open", "known, accepted"
 SEVERITIES = ("high", "medium", "low", "unknown")
 """From the worst; unknown is that of a test that failed without an invariant."""
 
+LEVELS = (
+    "High: who neither erred nor could know better may lose the worth of its energy, or its money stays locked. "
+    "Medium: the loss has a low bound or needs a partner or a trusted key, or somebody is kept from trading. "
+    "Low: the loss is within fees or compensations."
+)
+"""What the severity of a known issue means, in the words of invariants.md."""
+
 _HIGH = {"conservation", "intent", "liveness"}
 """Kinds of invariants whose violation costs somebody money, or locks it."""
 

@@ -91,7 +91,8 @@ def _closing(campaign: Campaign, stage: Stage) -> str:
     if stage.status is None:
         return f"{name}: not run"
     if stage.name == "day":
-        return f"{name}: {'done' if stage.status == 0 else 'FAILED'} in {clock(stage.seconds)}"
+        ended = "done" if stage.status == 0 else f"not done ({campaign.stopped})" if stage.cut else "FAILED"
+        return f"{name}: {ended} in {clock(stage.seconds)}"
     at = progress(stage)
     told = f"{name}: {at.done} of {at.tests} tests in {clock(stage.seconds)}"
     if at.steps:

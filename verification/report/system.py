@@ -95,13 +95,15 @@ def overview() -> str:
 def entries(terms: str, rows: list[Invariant]) -> list[dict[str, Any]]:
     """Every entry point: who may call it, what refuses others, under which clauses, and the invariants that hold it so.
 
-    Those are of C4-ROLE and C4-ATTACK that cite one of the clauses, and of C4-ROLE and C4-FRAME that name the call.
+    Those are of C4-ROLE and C4-ATTACK that cite one of the clauses, and of C4-ROLE and C4-FRAME that name the call. The
+    machines that check them make no call for many entries at once: such a batch is held by C2-ACCEPT.
     """
     refusals, groups = _refusals(terms), _groups(terms)
     found = []
     for call in refusals:
         own = [one for one in refusals[call] if ABOUT_THE_CALLER.search(one[0])]
         # A batch leaves out the entries that the call for one would refuse, and gives no reason for them.
+        batch = call[:-1] in refusals
         about = [*own, *(one for one in refusals.get(call[:-1], []) if ABOUT_THE_CALLER.search(one[0]))]
         clauses = clauses_cited(" ".join(clause for _, _, clause in about))
         found.append(
@@ -110,10 +112,15 @@ def entries(terms: str, rows: list[Invariant]) -> list[dict[str, Any]]:
                 "who": who(about),
                 "reasons": list(dict.fromkeys(reason for one in own for reason in _reasons(one, groups))),
                 "clauses": list(clauses),
-                "invariants": [row.id for row in rows if _holds(row, call, clauses)],
+                "invariants": [row.id for row in rows if (_accepts(row) if batch else _holds(row, call, clauses))],
             }
         )
     return found
+
+
+def _accepts(row: Invariant) -> bool:
+    """Whether an invariant is about whatever call is accepted, of all entry points."""
+    return row.id.startswith("C2-ACCEPT-")
 
 
 def _holds(row: Invariant, call: str, clauses: tuple[str, ...]) -> bool:

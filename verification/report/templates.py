@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from verification import rerun
-from verification.report import attacks, facts
+from verification.report import attacks, facts, findings
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False})
 
@@ -56,6 +56,7 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_ENVIRONMENT.globals["levels"] = findings.LEVELS
 _ENVIRONMENT.filters.update(
     number=facts.number,
     clock=facts.clock,
@@ -69,4 +70,5 @@ _ENVIRONMENT.filters.update(
     fence=fence,
     share=attacks.share,
     nothing=attacks.nothing,
+    right=attacks.right,
 )

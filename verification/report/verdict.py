@@ -32,7 +32,10 @@ def verdict(document: dict[str, Any], campaign: Campaign) -> dict[str, Any]:
     elif partial or by_status[BLOCKED] or broken:
         outcome = "incomplete"
         why = campaign.stopped or (some(broken, 3) if broken else "some tests did not run to their end")
-        sentence = f"Nothing was seen not to hold, but the run is not whole: {why}."
+        sentence = (
+            f"Nothing was seen not to hold, but the run is not whole: {why}. "
+            f"{len(by_status[HELD])} of {total} invariants held; of the others it shows nothing."
+        )
     elif by_status[NOT_REACHED]:
         outcome = "held" if document["effort"]["profile"] == "quick" else "incomplete"
         held, missed = len(by_status[HELD]), len(by_status[NOT_REACHED])

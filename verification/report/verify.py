@@ -126,6 +126,8 @@ def _compile() -> str | None:
     for name in ("EnergyMarket", "EnergyCredit"):
         try:
             _ = deployer(name).compiler_data.bytecode
+        except FileNotFoundError as problem:
+            return str(problem)
         except (VyperException, OSError) as problem:
             return f"{name} does not compile, so there is nothing to verify:\n{problem}"
     return None

@@ -25,6 +25,7 @@ def _run(options: argparse.Namespace) -> int:
     if sys.stdin is None:
         print("there is nothing to type at, as the standard input is closed: leave it open", file=sys.stderr)
         return 2
+    print("Opening a market; the first time, its contracts are compiled, which takes up to a minute.", file=sys.stderr)
     with engine(options.engine):
         repl.run(options.households or DEFAULT_FILE)
     return 0

@@ -17,6 +17,7 @@ import boa.vm.py_evm as py_evm
 from boa.contracts.vyper.vyper_contract import VyperContract
 from boa.environment import Env
 from boa.util.abi import Address
+from boa.vm.fork import AccountDBFork
 from eth.constants import BLANK_ROOT_HASH
 
 from wattproof.evm import compiler_cache
@@ -104,7 +105,8 @@ def storage_dump(env: Env, address: Any) -> dict[int, int]:
     address = Address(getattr(address, "address", address))
     if isinstance(env, RevmEnv):
         return env.evm.storage_dump(address)
-    if env.evm.is_forked:
+    # What titanoboa says itself, `is_forked`, is of the chain that it forked last, in whatever environment.
+    if isinstance(env.evm.vm.state._account_db, AccountDBFork):
         raise EngineUnsupported("a forked chain's storage cannot be listed")
     store = env.evm.vm.state._account_db._account_stores.get(address.canonical_address)
     if store is None:

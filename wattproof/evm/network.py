@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -79,14 +80,53 @@ def _told(env: NetworkEnv) -> Iterator[None]:
     address = _address(env)
     try:
         yield
-    except RPCError as problem:
-        raise RpcError(address.host, {"message": address.said(problem), "code": problem.code}) from None
-    except RequestException as problem:
-        raise NodeUnusable(unreachable(problem, address.host)) from None
-    except (LookupError, TypeError, ValueError, AttributeError) as problem:
-        if not _is_reading(problem):
+    except Exception as problem:
+        told = _in_one_line(problem, address)
+        if told is None:
             raise
-        raise NodeUnusable(f"{address.host} does not answer as a node does: is it the RPC address?") from None
+        raise told from None
+
+
+def _in_one_line(problem: Exception, address: Address) -> RpcError | NodeUnusable | None:
+    """What titanoboa raised, told in one line; None where that is not about the node."""
+    sent = _on_its_way(problem, address)
+    if isinstance(problem, RPCError):
+        return RpcError(address.host, {"message": address.said(problem) + sent, "code": problem.code})
+    if isinstance(problem, RequestException):
+        return NodeUnusable(unreachable(problem, address.host) + sent)
+    if (ended := _ended(problem)) is not None:
+        return NodeUnusable(f"{address.host} {ended}{sent}")
+    if isinstance(problem, LookupError | TypeError | ValueError | AttributeError) and _is_reading(problem):
+        return NodeUnusable(f"{address.host} does not answer as a node does: is it the RPC address?{sent}")
+    return None
+
+
+def _ended(problem: Exception) -> str | None:
+    """What titanoboa says in its own words of a transaction that did not end well; None where it is something else."""
+    said = str(problem)
+    if said.startswith("Timed out waiting for "):
+        return "does not say in time what became of the last transaction"
+    if said.startswith("txn failed: "):
+        return "says that the last transaction failed, whose gas is paid"
+    if said.startswith("uh oh! "):
+        here, there = re.findall("0x[0-9a-fA-F]{40}", said)
+        return f"created {there} in the place of {here}: does somebody else send from this account at the same time?"
+    if said.startswith("panic: "):
+        return "refused what went well in the rehearsal: did somebody else come first?"
+    return None
+
+
+def _on_its_way(problem: Exception, address: Address) -> str:
+    """Which transaction was, or may have been, sent when titanoboa failed; nothing where none was."""
+    for frame, _ in traceback.walk_tb(problem.__traceback__):
+        if frame.f_code.co_name == "_send_txn":
+            number, signed = frame.f_locals.get("tx_hash"), frame.f_locals.get("signed")
+            # A node that does not answer may have taken it; one that refuses has not.
+            if number is None and signed is not None and isinstance(problem, RequestException):
+                number = "0x" + bytes(signed.hash).hex()
+            if number is not None:
+                return f"; look for transaction {address.said(number)} before you send anything again"
+    return ""
 
 
 def unreachable(problem: RequestException, host: str | None = None) -> str:
@@ -113,6 +153,20 @@ def speaking() -> contextlib.AbstractContextManager[None]:
     """Inside the block titanoboa sends or asks: on a network what goes wrong is told as by `_told`."""
     env = network()
     return contextlib.nullcontext() if env is None else _told(env)
+
+
+@contextlib.contextmanager
+def sending() -> Iterator[list[str]]:
+    """As `speaking`, where several transactions are sent: the block notes what they did, one by one, so that where a
+    later one fails it is told what stays on the chain."""
+    done: list[str] = []
+    try:
+        with speaking():
+            yield done
+    except (RpcError, NodeUnusable) as problem:
+        if done:
+            problem.args = (f"{problem}; on the chain already: {', '.join(done)}",)
+        raise
 
 
 def latest() -> None:
@@ -205,11 +259,12 @@ def is_development(env: NetworkEnv) -> bool:
 
 
 def _keep_nothing(env: NetworkEnv) -> None:
-    """Has titanoboa keep nothing on disk of a development chain from here on. Raises as `ask`.
+    """Has titanoboa keep nothing on disk of a chain from here on. Raises as `ask`.
 
-    Such a chain begins anew with its node, and goes back: what is kept of a block, by its number, may be another's.
+    A chain of somebody's own begins anew with its node, and every chain may go back a few blocks: what is kept of a
+    block, by its number, may be another's.
     """
-    if is_development(env) and "fork_rpc" not in vars(env):
+    if "fork_rpc" not in vars(env):
         vars(env)["fork_rpc"] = functools.partial(_fork_anew, env)
         with _told(env):
             env._reset_fork()

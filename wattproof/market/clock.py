@@ -42,7 +42,14 @@ class Clock:
 
     @classmethod
     def of(cls, market: Any) -> Clock:
-        """The clock of a deployed market, with its views or without, or of its lens, on its chain."""
+        """The clock of a deployed market, with its views or without, or of its lens, on its chain.
+
+        ValueError for anything else, such as an address.
+        """
+        if not hasattr(market, "frame") and not hasattr(market, "PERIOD_LENGTH"):
+            raise ValueError(
+                f"{market!r} is no market, which has a clock: give the contract, as deploy().market is one"
+            )
         if hasattr(market, "frame"):
             frame = market.frame()
             return cls(frame.period_length, frame.window, market.env)

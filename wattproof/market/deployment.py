@@ -8,11 +8,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,14 +62,25 @@ def contracts_dir() -> Path:
     )
 
 
+def find_sources() -> Path:
+    """The folder of the Vyper sources, which has a market. FileNotFoundError where it has none, with what to do."""
+    folder = contracts_dir()
+    if not (folder / "EnergyMarket.vy").is_file():
+        raise FileNotFoundError(f"WATTPROOF_CONTRACTS: {folder} holds no EnergyMarket.vy; name the folder that does")
+    return folder
+
+
 @functools.cache
 def deployer(name: str) -> Any:
-    """titanoboa's deployer of the contract `name`, compiled once per process (and kept on disk)."""
+    """titanoboa's deployer of the contract `name`, compiled once per process (and kept on disk).
+
+    Raises FileNotFoundError where the sources are not there.
+    """
     compiler_cache.use()
     with warnings.catch_warnings():
         # The market's array of all its words (contracts/market/records.vy) is meant to be that large.
         warnings.filterwarnings("ignore", "Use of large arrays")
-        return boa.load_partial(str(contracts_dir() / f"{name}.vy"))
+        return boa.load_partial(str(find_sources() / f"{name}.vy"))
 
 
 def on_stderr(line: str) -> None:
@@ -87,13 +99,15 @@ def deploy_market(
 
     Prices that `tariff` leaves at their defaults are counted in the token's decimals (see `in_token`); `show` (None:
     nothing) is called with all prices in the token's own unit before anything is sent. Raises UnusableToken where there
-    is no ERC-20, or no such tariff in it. The rest is as in `open_market`.
+    is no ERC-20, or no such tariff in it; ValueError where the supplier is the token. The rest is as in `open_market`.
     """
     tariff = checked(tariff)
     supplier = network.account("supplier", supplier)
     owner = owner if owner is None else network.account("owner", owner)
     network.check_sender(owner)
     known = read_token(token)
+    if supplier == known.address:
+        raise ValueError(f"the supplier can never be changed, and {supplier} is the token: name who sells the energy")
     tariff = in_token(tariff, known)
     if show:
         show(prices_text(tariff, known))
@@ -109,14 +123,18 @@ def open_market(token: str, supplier: str, tariff: Tariff, owner: str | None = N
     tariff = checked(tariff)
     supplier = network.account("supplier", supplier)
     owner = owner if owner is None else network.account("owner", owner)
-    network.rehearse(lambda: _open_market(token, supplier, tariff, owner), owner)
-    with network.speaking():
-        return _open_market(token, supplier, tariff, owner)
+    network.rehearse(lambda: _open_market(token, supplier, tariff, owner, []), owner)
+    with network.sending() as done:
+        return _open_market(token, supplier, tariff, owner, done)
 
 
-def _open_market(token: str, supplier: str, tariff: Tariff, owner: str | None) -> Any:
+def _open_market(token: str, supplier: str, tariff: Tariff, owner: str | None, done: list[str]) -> Any:
+    """`done` is what stays where a later step fails, and how to go on (see `network.sending`)."""
     with boa.env.prank(owner or boa.env.eoa):
         market = deployer("EnergyMarket").deploy(token, supplier, *frame(tariff))
+        at = repr(str(market.address))
+        lens = f"with_views(deployer('EnergyMarket').at({at}), deployer('MarketLens').deploy({at}))"
+        done.append(f"EnergyMarket {market.address}, to which {lens} gives its views")
         return with_views(market, deployer("MarketLens").deploy(market.address))
 
 
@@ -154,16 +172,17 @@ def deploy(
         show(prices_text(tariff, CREDIT))
     owner, supplier = network.parties(owner, supplier)
 
-    def play() -> Deployment:
+    def play(done: list[str]) -> Deployment:
         token = deployer("EnergyCredit").deploy()
+        done.append(f"EnergyCredit {token.address}, in which deploy_market({str(token.address)!r}, ...) opens a market")
         if (decimals := decimals_of(token.address)) != DECIMALS:
             counted = f"pence are counted by {DECIMALS}; give it {DECIMALS} decimals"
             raise UnusableToken(f"EnergyCredit has {decimals} decimals, and {counted}")
-        return Deployment(_open_market(token.address, supplier, tariff, owner), token, owner, supplier, tariff)
+        return Deployment(_open_market(token.address, supplier, tariff, owner, done), token, owner, supplier, tariff)
 
-    network.rehearse(play, None, owner)
-    with network.speaking():
-        return play()
+    network.rehearse(lambda: play([]), None, owner)
+    with network.sending() as done:
+        return play(done)
 
 
 def give(deployment: Deployment, account: str, amount: int, allowance: int = 2**256 - 1) -> None:
@@ -173,21 +192,35 @@ def give(deployment: Deployment, account: str, amount: int, allowance: int = 2**
     ValueError where `account` is no address, or an amount no whole number that fits a uint256. The chain is the one
     that the market is on, wherever titanoboa is set to meanwhile.
     """
-    account = network.account("account", account)
-    for name, number in (("amount", amount), ("allowance", allowance)):
-        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**256:
-            raise ValueError(f"{name} {number!r} is no whole number of base units, 0 or more and below 2**256")
-    with boa.swap_env(deployment.market.env), network.speaking():
-        network.check_payment(account, amount)
-        if network.network() is None:
-            boa.env.set_balance(account, boa.env.get_balance(account) + amount)
-        deployment.token.mint(value=amount, sender=account)
-        deployment.token.approve(deployment.market.address, allowance, sender=account)
+    with _on_its_chain(deployment) as done:
+        _give(deployment, account, amount, allowance, done)
 
 
 def fund(deployment: Deployment, account: str, amount: int) -> None:
     """Gives `account` ether, turns it into `amount` base units of credit and deposits them in the market."""
+    with _on_its_chain(deployment) as done:
+        _give(deployment, account, amount, amount, done)
+        deployment.market.deposit(amount, sender=network.account("account", account))
+
+
+@contextlib.contextmanager
+def _on_its_chain(deployment: Deployment) -> Iterator[list[str]]:
+    if not isinstance(deployment, Deployment):
+        raise ValueError(f"money is given by what deploy() returns, not by {deployment!r}")
+    with boa.swap_env(deployment.market.env), network.sending() as done:
+        yield done
+
+
+def _give(deployment: Deployment, account: str, amount: int, allowance: int, done: list[str]) -> None:
+    """`done` is what stays where a later step fails (see `network.sending`)."""
     account = network.account("account", account)
-    give(deployment, account, amount, allowance=amount)
-    with boa.swap_env(deployment.market.env), network.speaking():
-        deployment.market.deposit(amount, sender=account)
+    for name, number in (("amount", amount), ("allowance", allowance)):
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**256:
+            raise ValueError(f"{name} {number!r} is no whole number of base units, 0 or more and below 2**256")
+    network.check_payment(account, amount)
+    if network.network() is None:
+        boa.env.set_balance(account, boa.env.get_balance(account) + amount)
+    deployment.token.mint(value=amount, sender=account)
+    done.append(f"{amount} base units of credit of {account}")
+    deployment.token.approve(deployment.market.address, allowance, sender=account)
+    done.append(f"the market may take {allowance} of it")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 from typing import Any
 
 import boa
@@ -65,14 +66,25 @@ class Meter:
         The chain is that of a contract, of titanoboa's environment for an address, unless `chain_id` names another.
         """
         if chain_id is None:
-            chain_id = getattr(market, "env", boa.env).evm.patch.chain_id
+            chain_id = int(getattr(market, "env", boa.env).evm.patch.chain_id)
+        if isinstance(chain_id, bool) or not isinstance(chain_id, int) or not 0 <= chain_id < 2**256:
+            raise ValueError(f"a chain's ID must be a whole number, 0 or more and below 2**256, not {chain_id!r}")
         address = network.account("market", market)
         digest = keccak(b"\x19\x01" + domain_separator(chain_id, address) + struct_hash)
         signature = self._signer.sign_recoverable(digest, hasher=None)
         return signature[:64] + bytes([27 + signature[64]])
 
-    def sign_pairing(self, market: Any, user: str, profile: bytes, chain_id: int | None = None) -> bytes:
-        """Signs this meter's pairing with `user` for `register`."""
+    def sign_pairing(self, market: Any, user: str, profile: bytes | str, chain_id: int | None = None) -> bytes:
+        """Signs this meter's pairing with `user` for `register`.
+
+        ValueError for a profile that is not 32 bytes (or 0x and 64 hexadecimal digits), and for what is no user: no
+        market would take the signature.
+        """
+        if isinstance(profile, str) and re.fullmatch("0x[0-9a-fA-F]{64}", profile):
+            profile = bytes.fromhex(profile[2:])
+        if not isinstance(profile, bytes) or len(profile) != 32:
+            raise ValueError(f"a profile must be 32 bytes, such as the SHA-256 of a text, not {profile!r}")
+        user = network.account("user", user)
         return self.sign(pairing_hash(user, profile), market, chain_id)
 
     def sign_reading(

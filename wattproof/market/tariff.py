@@ -19,7 +19,8 @@ class Tariff:
     in ten-thousandths of a bid's amount per tier; bids rank by their total amount, or by their unit price where
     `rank_by_price` (T-MAT-11). The grid's prices are the paper's (section 5.2.2); the paper names
     no service fee, window or step: 0.2 p/kWh, ten minutes and 5 % per tier are ours. The defaults are for a token with
-    18 decimals; `in_token` counts them in another.
+    18 decimals, in which 1 p/kWh is 10**13: `Tariff(sbp=7 * 10**13, ssp=25 * 10**13)`; `in_token` counts them in
+    another.
     """
 
     sbp: int = field(default_factory=lambda: pence_per_kwh(6))

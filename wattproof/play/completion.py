@@ -36,6 +36,8 @@ OF_A_MARKET = {
     "reading": Reading._fields,
     "trades": Trade._fields,
     "bills": ROW,
+    "quotes": ("quote_id", *QuoteView._fields),
+    "bids": ("bidder", *Bid._fields),
 }
 """The fields of what these answer."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import operator
 from collections import namedtuple
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import boa
 from vyper.semantics.types import AddressT, DArrayT, SArrayT, StructT
@@ -178,7 +179,8 @@ def _meant(kind: Any, value: Any, address: Callable[[Any], Any]) -> Any:
         return [_meant(kind.value_type, item, address) for item in value]
     if isinstance(kind, StructT) and isinstance(value, tuple) and len(value) == len(kind.members):
         return tuple(_meant(*pair, address) for pair in zip(kind.members.values(), value, strict=True))
-    return value
+    # A whole number of numpy is one, too.
+    return operator.index(value) if isinstance(value, SupportsIndex) and not isinstance(value, int) else value
 
 
 def _signature(asked: Iterable[str]) -> inspect.Signature:

@@ -39,11 +39,20 @@ def _phase(refusal: Refusal) -> str:
     needed = [one for one in Phase if one in NEEDED[refusal.function]]
     named = " or ".join(str(one.name) for one in needed) if len(needed) < 4 else f"{needed[0].name} or later"
     said = f"period {refusal.show.period(period)} is in {phase.name}; {refusal.function} needs {named}"
+    other = _other(refusal, needed)
     ahead = [one for one in needed if one is not Phase.BIDDING and clock.begins(one, period) > now]
     if not ahead:
-        return f"{said}, which is over"
+        return f"{said}, which is over{other}"
     begins = refusal.show.moment(clock.begins(ahead[0], period))
-    return f"{said}, which begins at {begins}: clock.to({ahead[0].name!r}, {int(period)})"
+    return f"{said}, which begins at {begins}: clock.to({ahead[0].name!r}, {int(period)}){other}"
+
+
+def _other(refusal: Refusal, needed: list[Phase]) -> str:
+    """The period for which the call could be made now, where it names one and needs one phase."""
+    runs = refusal.clock.period
+    near = (period for period in range(runs - 1, runs + 3) if [Phase(refusal.market.phase(period))] == needed)
+    found = next(near, None) if "period" in refusal.arguments else None
+    return "" if found is None else f"; in {needed[0].name} now is period={int(found)}"
 
 
 def _too_far(refusal: Refusal) -> str:

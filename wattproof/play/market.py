@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import sys
+from collections import namedtuple
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from wattproof.play.bills import bills
 from wattproof.play.clock import MarketClock
 from wattproof.play.contract import Contract
 from wattproof.play.people import BoundMeter, Household, Households, Owner, Party
-from wattproof.play.session import Session
+from wattproof.play.session import Session, doubted
 from wattproof.play.shown import PLACE
 from wattproof.play.slips import in_one_line, meant, one_line
 from wattproof.simulation.households import DEFAULT_FILE, open_households
@@ -40,6 +42,7 @@ class Market(Contract):
     clock        `market.clock.to("REVEALING")`, `.now`, `.phase()`
     tariff       its prices and times
     token        what it settles in
+    quotes, bids, bills, events   tables: `market.quotes()`, `market.bids(1)`
 
     What it answers are whole numbers that show their unit: Wh, and base units, of which a penny has 10**16.
     """
@@ -51,12 +54,13 @@ class Market(Contract):
 
     @one_line
     def __init__(self, households: str | Path = DEFAULT_FILE, tariff: Tariff = Tariff(), place: str = PLACE) -> None:
-        """Opens a market inside this process, and sets its chain's clock to the morning of 21 June 2019.
+        """Opens a market inside this process, and sets its chain's clock to the morning of 21 June 2019. The first time
+        that compiles the contracts, which takes up to a minute.
 
         `households` is a CSV file as `wattproof day` takes it (its energies are not played, its capacities count);
         `place`, a zone such as "Europe/Zurich", says by which clock times are shown. Raises `BadInput` where the file
-        cannot be used, ValueError where no market opens with this tariff; what can hardly be meant in the file is
-        printed on stderr.
+        cannot be used, ValueError where no market opens with this tariff; what can hardly be meant in the file or the
+        tariff is printed on stderr.
         """
         if not isinstance(households, str | Path):
             raise ValueError(f"households is the path of a CSV file, not {households!r}")
@@ -65,7 +69,9 @@ class Market(Contract):
         session = Session(tariff, place)
         super().__init__(session.deployment.market, session)
         session.market = self
-        self.households, self.clock, self.tariff = Households(), session.clock, tariff
+        self.households, self.clock, self.tariff = Households(), session.clock, session.show.tariff(tariff)
+        if doubt := doubted(tariff):
+            print(f"tariff: warning: {doubt}", file=sys.stderr)
         self.token = Contract(session.deployment.token, session)
         owner = Owner("owner", session.deployment.owner, session)
         supplier = Party("supplier", session.deployment.supplier, session)
@@ -93,7 +99,7 @@ class Market(Contract):
         A household that is called "owner" or "supplier", too, is in `households`."""
         people = self._everybody
         by_address = {str(party): party for party in (*self.households.values(), *self._people.values())}
-        if name not in people and name not in by_address:
+        if not isinstance(name, str) or (name not in people and name not in by_address):
             near = meant(str(name), people)
             raise KeyError(f"nobody is called {name!r}: {near or 'list(market.households) names the households'}")
         return people[name] if name in people else by_address[name]
@@ -106,10 +112,31 @@ class Market(Contract):
         return iter(self._everybody)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._everybody
+        return name in self._everybody or name in [str(party) for party in self._everybody.values()]
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self)
+
+    def quotes(self, period: int | None = None) -> Any:
+        """The quotes of a period, or all, as a table: what `quote` answers, beside the ID."""
+        period = None if period is None else self.clock.meant(period)
+        listed = {number: self._deployed.quote(number) for number in range(1, self._deployed.quote_count() + 1)}
+        return self._rows("Quote", "quote_id", {n: one for n, one in listed.items() if period in (None, one.period)})
+
+    def bids(self, quote_id: int) -> Any:
+        """The bids of the households on a quote, as a table: what `bid` answers, beside who made it."""
+        made = {str(one): self.bid(quote_id, one) for one in self.households.values()}
+        return self._rows("Bid", "bidder", {who: bid for who, bid in made.items() if bid.status})
+
+    @property
+    def _deployed(self) -> Any:
+        return self._session.deployment.market
+
+    def _rows(self, kind: str, key: str, structs: Mapping[Any, Any]) -> Any:
+        """Structs as a table, with what they are found by in the first column."""
+        return self._session.show.struct(
+            [namedtuple(kind, (key, *one._fields))(found, *one) for found, one in structs.items()]  # type: ignore[misc]
+        )
 
     def bills(self) -> Any:
         """Every household's bill so far, as a table; `household.bill?` says what its columns are."""

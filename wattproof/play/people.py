@@ -49,7 +49,7 @@ class BoundMeter(Meter):
             raise AttributeError(name)
         raise no_such(f"{self._user.name}'s meter", name, dir(self))
 
-    def sign_pairing(self, market: Any, user: str, profile: bytes, chain_id: int | None = None) -> bytes:
+    def sign_pairing(self, market: Any, user: str, profile: bytes | str, chain_id: int | None = None) -> bytes:
         """Signs that it belongs to a user, by name or address, in a market. Raises as `Meter.sign_pairing` does."""
         return super().sign_pairing(market, self._session.address(user), profile, chain_id)
 
@@ -60,8 +60,8 @@ class BoundMeter(Meter):
         return super().sign_reading(market, self._session.address(user), period, exported, imported, chain_id)
 
     def read(self, exported: Number = 0, imported: Number = 0, period: int | None = None) -> None:
-        """Signs and submits a reading: what was exported and imported in the period, in kWh. It is final, so ValueError
-        for more than the connection carries."""
+        """Signs and submits a reading: what was exported and imported in the period, by default the clock's current
+        one, in kWh. It is final, so ValueError for more than the connection carries."""
         market = self._session.market
         period = self._session.clock.current() if period is None else period
         for name, number in (("exported", exported), ("imported", imported)):
@@ -91,6 +91,12 @@ class Party(str):
 
     def __repr__(self) -> str:
         return f"<{self.name} {self!s}>"
+
+    def __copy__(self) -> Self:
+        return self  # There is one of each.
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
 
     def __dir__(self) -> Iterable[str]:
         """What a party does; it is a text, too, whose many methods nobody looks for."""
@@ -123,7 +129,17 @@ class Party(str):
 
 @in_one_line
 class Household(Party):
-    """A registered household with its meter."""
+    """A registered household with its meter. Energy is typed in kWh, prices in p/kWh, sums in pence.
+
+    quote, invalidate      offers energy, and takes that back
+    bid, reveal, buy       seals a bid on a quote, opens it, buys what a matched quote has left
+    meter.read             reports what flowed
+    position, bill         what it bought and delivered in a period; what all came to
+    account                its money in the market, its connection and its record
+    deposit, withdraw      moves money
+
+    `household.bid?` explains one of them. As a text it is its address.
+    """
 
     meter: BoundMeter
 
@@ -187,9 +203,9 @@ class Household(Party):
         self._market.buy_surplus(quote_id, volume, sender=self)
 
     def position(self, period: int | None = None) -> Any:
-        """What this household bought, received and delivered in a period."""
+        """What this household bought, received and delivered in a period, by default the clock's current one."""
         session = self._session
-        return session.market.position(self, session.clock.current() if period is None else period)
+        return session.market.position(self, session.clock.meant(period))
 
     def bill(self) -> Any:
         """What its energy and money came to so far, beside what the grid alone would have cost.
@@ -247,10 +263,10 @@ class Owner(Party):
         self._market.authorize(user, capacity, sender=self)
 
     def settle(self, period: int | None = None) -> None:
-        """Settles all matched quotes of a period, then every account that there is something to settle for. Says so
-        where there is nothing, and what is in the way."""
+        """Settles all matched quotes of a period, by default the clock's current one, then every account that there
+        is something to settle for. Says so where there is nothing, and what is in the way."""
         market, settled, unmatched = self._market, 0, []
-        period = self._session.clock.current() if period is None else period
+        period = self._session.clock.meant(period)
         for quote_id in range(1, market.quote_count() + 1):
             quote = market.quote(quote_id)
             if quote.period == period and quote.status == QuoteStatus.MATCHED:
@@ -275,7 +291,7 @@ class Owner(Party):
         if phase < Phase.SETTLING:
             said += f"; it is in {phase.name}, and SETTLING begins at {clock.begins(Phase.SETTLING, period)}"
         elif period != clock.current():
-            said += f"; the period quoted last is {clock.current()}"
+            said += f"; where none is named, it is {clock.current()}"
         return said
 
     @functools.cached_property

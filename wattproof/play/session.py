@@ -10,7 +10,7 @@ import boa
 
 from wattproof.evm import network
 from wattproof.market.deployment import Tariff, deploy
-from wattproof.market.tariff import checked
+from wattproof.market.tariff import PRICES, checked
 from wattproof.market.units import PENCE_PER_KWH, Display
 from wattproof.play.clock import MarketClock
 from wattproof.play.contract import Contract
@@ -27,6 +27,19 @@ _PRICED = (
     "SBP and twice the service fee are at most SSP)"
 )
 """What a tariff is, for who wrote another."""
+
+_LEAST, _MOST = PENCE_PER_KWH // 100, PENCE_PER_KWH * 1000
+"""Prices, but for 0, that somebody can mean for a kilowatt-hour: from a hundredth of a penny to ten pounds."""
+
+
+def doubted(tariff: Tariff) -> str | None:
+    """A question about prices that hardly anybody means, as pence in the place of base units; None for others."""
+    prices = {name: getattr(tariff, name) for name in PRICES}
+    unlikely = {name: price for name, price in prices.items() if price and not _LEAST <= price <= _MOST}
+    odd = [f"{name} is {Display().price(price)}" for name, price in unlikely.items()]
+    if not odd:
+        return None
+    return f"{', '.join(odd)}: is this meant? 1 p/kWh is 10**13 base units per Wh, as in Tariff(ssp=18 * 10**13)"
 
 
 class Session:

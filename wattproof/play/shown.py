@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from wattproof.market.tariff import PRICES as PRICED
+from wattproof.market.tariff import Tariff
 from wattproof.market.units import Display
 from wattproof.play.slips import no_such, one_line
 from wattproof.terms.model import ZERO_ADDRESS, BidStatus, QuoteStatus
@@ -67,13 +70,16 @@ class Known(str):
 
     def __new__(cls, address: str, name: str) -> Known:
         known = super().__new__(cls, address)
-        known._shown = f"<{name} {address}>"
+        known.name = name
         return known
 
-    _shown: str
+    name: str
+
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
+        return str(self), self.name  # what a copy is made of
 
     def __repr__(self) -> str:
-        return self._shown
+        return f"<{self.name} {self!s}>"
 
 
 class Show:
@@ -110,6 +116,13 @@ class Show:
     def name(self, address: str) -> str:
         """What somebody is called, or else the address."""
         return "nobody" if address == ZERO_ADDRESS else self.names.get(address, address)
+
+    def tariff(self, tariff: Tariff) -> Tariff:
+        """A tariff whose prices show what they stand for."""
+        prices = {name: getattr(tariff, name) for name in PRICED}
+        return replace(
+            tariff, **{name: Told(one, f"{self.display.price(one)} ({int(one)})") for name, one in prices.items()}
+        )
 
     def party(self, address: str) -> str:
         """An address that shows who has it, where somebody known does."""
@@ -188,6 +201,19 @@ def _readable(base: type[Any], name: str, show: Show) -> type[Any]:
 class Rows(list[Any]):
     """A list that shows itself as a table, where it holds structs."""
 
+    @one_line
+    def __getitem__(self, at: Any) -> Any:
+        if isinstance(at, str):
+            raise TypeError(f"the rows of a table are numbered from 0, and none is called {at!r}")
+        return Rows(super().__getitem__(at)) if isinstance(at, slice) else super().__getitem__(at)
+
+    @one_line
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        each = f", but its rows may: [row.{name} for row in ...]" if self and name in dir(self[0]) else ""
+        raise AttributeError(f"a table has no {name!r}{each}")
+
     def _table(self) -> tuple[str, list[list[str]]] | None:
         """What the rows are, and the cells with the headings first; None where there are no structs."""
         if not self or not all(hasattr(row, "cells") for row in self) or len({type(row).__name__ for row in self}) > 1:
@@ -201,10 +227,12 @@ class Rows(list[Any]):
         name, rows = found
         return "\n".join([name, *(f"  {line}" for line in aligned(rows))])
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> str | None:
+        """None, so that a notebook shows the text, where there is no row or one that is no struct."""
         found = self._table()
         if found is None:
-            return "".join(row._repr_html_() if hasattr(row, "_repr_html_") else cell(repr(row)) for row in self)
+            structs = bool(self) and all(hasattr(row, "cells") for row in self)
+            return "".join(row._repr_html_() for row in self) if structs else None
         name, rows = found
         return table(name, rows[0], rows[1:])
 

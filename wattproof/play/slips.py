@@ -65,13 +65,20 @@ def reason_of(error: boa.BoaError) -> str:
     """Why a call was refused, in the market's words."""
     frame = error.stack_trace.last_frame
     reason = str(getattr(frame, "pretty_vm_reason", None) or str(frame).splitlines()[0])
+    if reason == "Revert(b'')":  # What the compiler checks has no words.
+        return "no reason given: an argument is longer, or larger, than the call takes"
     wrapped = re.fullmatch(r"Revert\(([\"'])(.*)\1\)", reason)
     return wrapped[2] if wrapped else reason
 
 
 def told(error: BaseException) -> str | None:
     """The line that says why something was not done: by the market, a node or the helpers here; None for a mistake in
-    what was typed, or here. Of a node's address it shows only the host."""
+    what was typed, or here. Of a node's address it shows only the host; an argument of several lines becomes one."""
+    line = _told(error)
+    return line and re.sub(r"\s*\n\s*", " ", line)
+
+
+def _told(error: BaseException) -> str | None:
     if isinstance(error, boa.BoaError):
         return f"refused: {error if isinstance(error, CallRefused) else reason_of(error)}"
     if isinstance(error, RequestException):
@@ -123,7 +130,7 @@ def one_line(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*args, **kwargs)
         except Exception as error:
-            taken = f": it is {_call_of(function)}"
+            taken = f": it is {call_of(function)}"
             if isinstance(error, TypeError) and str(error).startswith(f"{function.__qualname__}()"):
                 error.args = (str(error).removesuffix(taken) + taken,)  # What is inherited is wrapped twice.
             line = told(error)
@@ -134,7 +141,7 @@ def one_line(function: Callable[..., Any]) -> Callable[..., Any]:
     return called
 
 
-def _call_of(function: Callable[..., Any]) -> str:
+def call_of(function: Callable[..., Any]) -> str:
     """How a method is called: "quote(kwh, price, period=None)", with dots for longer defaults."""
     _, *parameters = inspect.signature(function).parameters.values()
     empty = inspect.Parameter.empty
