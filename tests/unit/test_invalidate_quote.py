@@ -230,15 +230,16 @@ def test_refuses_what_is_matched_or_settled(stage: Stage) -> None:
         invalidate(stage, quote_id)
 
 
-def test_looks_at_the_caller_before_status_and_phase(stage: Stage) -> None:
+def test_looks_at_the_status_before_caller_and_phase(stage: Stage) -> None:
     """T-PARTY-16."""
-    quote_id = stage.quote()
+    quote_id, other = stage.quote(), stage.quote(prosumer=stage.consumer)
     invalidate(stage, quote_id)
     stage.to("CLOSING")
 
     with stage.refuses(UNKNOWN):
-        stage.market.invalidate_quote(quote_id + 1, sender=stage.stranger)
+        stage.market.invalidate_quote(other + 1, sender=stage.stranger)
+    for sender in (stage.stranger, stage.prosumer.address):
+        with stage.refuses(NOT_VALID):
+            stage.market.invalidate_quote(quote_id, sender=sender)
     with stage.refuses(NOT_PROSUMER):
-        stage.market.invalidate_quote(quote_id, sender=stage.stranger)
-    with stage.refuses(NOT_VALID):
-        invalidate(stage, quote_id)
+        stage.market.invalidate_quote(other, sender=stage.stranger)

@@ -740,9 +740,10 @@ def test_a_quote_has_at_most_256_trades_and_they_cannot_be_used_up() -> None:
 def test_reading_refusals_in_order(market: Market) -> None:
     good = Signature(signer="first's meter", message=market.reading_message("first", PERIOD, 1, 2))
     submit = (market, "submit_reading")
-    refused("accounts: not registered", *submit, "nobody", 0, 0, 0, good, sender="first", now=0)
     for now in (METERING - 1, SETTLING):
-        refused("clock: wrong phase", *submit, "first", PERIOD, 1, 2, good, sender="first", now=now)
+        for user in ("first", "nobody"):
+            refused("clock: wrong phase", *submit, user, PERIOD, 1, 2, good, sender="first", now=now)
+    refused("accounts: not registered", *submit, "nobody", PERIOD, 0, 0, good, sender="first", now=METERING)
     refused("accounts: wrong meter", *submit, "first", PERIOD, 1, 3, good, sender="first", now=METERING)
     refused("accounts: wrong meter", *submit, "second", PERIOD, 1, 2, good, sender="first", now=METERING)
     join(market, "idle")

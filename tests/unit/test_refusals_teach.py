@@ -215,6 +215,7 @@ CASES = [
 RARE = {
     "ledger: in arrears",
     "ledger: token refused",
+    "accounts: too little gas",
     "bids: book is full",
     "surplus: too many trades",
     "ecdsa: invalid signature `s` value",

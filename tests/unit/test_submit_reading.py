@@ -478,14 +478,18 @@ def test_refuses_66_bytes_without_a_reason(stage: Stage) -> None:
 # ---- the order of refusals -----------------------------------------------------------------------------------------
 
 
-def test_refuses_who_is_not_registered_first(stage: Stage) -> None:
-    """T-MET-1: in every phase, whatever else is wrong."""
+def test_refuses_who_is_not_registered(stage: Stage) -> None:
+    """T-MET-1: whatever else is wrong but the phase, which comes first."""
     nobody = stage.unregistered("nobody")
-    for phase in (None, "METERING", "CLOSING"):
+    for phase, reason in (
+        ("", "clock: wrong phase"),
+        ("METERING", "accounts: not registered"),
+        ("CLOSING", "clock: wrong phase"),
+    ):
         if phase:
             stage.to(phase)
         for address in (nobody.address, stage.supplier, stage.owner, stage.stranger):
-            with boa.reverts("accounts: not registered"):
+            with boa.reverts(reason):
                 stage.market.submit_reading(address, stage.period, 2**48, 0, b"")
 
 

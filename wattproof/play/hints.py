@@ -339,6 +339,7 @@ HINTS: dict[str, Callable[[Refusal], str]] = {
     "accounts: already authorised": _authorised,
     "accounts: malformed signature": _length,
     "accounts: wrong meter": _signed,
+    "accounts: too little gas": lambda _: "the meter is a contract, which is asked with 100,000 gas: send more",
     "ecdsa: invalid signature": _signed,
     "ecdsa: invalid signature `s` value": lambda _: (
         "of the two forms of a signature only the one with the low s counts"
