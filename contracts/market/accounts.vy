@@ -101,7 +101,9 @@ def register(profile: bytes32, meter: address, signature: Bytes[65]):
     if self._profile[meter] != empty(bytes32):
         errors._revert("accounts: meter already paired")
     struct_hash: bytes32 = keccak256(abi_encode(_PAIRING_TYPE, msg.sender, profile))
-    errors._check(self._signature_fault(meter, struct_hash, signature))
+    fault: String[40] = self._signature_fault(meter, struct_hash, signature)
+    if len(fault) > 0:
+        errors._revert(fault)
 
     number: uint256 = self._next_number
     identity: uint256 = packing._new_identity(meter, number)
@@ -219,6 +221,7 @@ def _signature_fault(meter: address, struct_hash: bytes32, signature: Bytes[65])
     domain: bytes32 = eip712._domain_separator_v4()
     digest: bytes32 = keccak256(slice(abi_encode(_TYPED_DATA, domain, struct_hash), 30, 66))
     malleable: bool = False
+    # No meter is zero (T-REG-4), so what recovers to nobody is none's.
     signer: address = empty(address)
     if len(signature) == 65:
         r: uint256 = extract32(signature, 0, output_type=uint256)
@@ -228,26 +231,11 @@ def _signature_fault(meter: address, struct_hash: bytes32, signature: Bytes[65])
         malleable = s > ecdsa._MALLEABILITY_THRESHOLD
         if not malleable:
             signer = ecrecover(digest, v, r, s)
-        # No meter is zero (T-REG-4), so what recovers to nobody is none's.
     if signer == meter:
         return ""
 
     if meter.is_contract:
-        # With less than it is due a meter that signed could be made to seem silent.
-        if msg.gas < _ASKING_GAS:
-            errors._revert("accounts: too little gas")
-        answered: bool = False
-        answer: Bytes[33] = b""
-        # One byte more than the answer is taken, so that a longer one shows.
-        answered, answer = raw_call(
-            meter,
-            abi_encode(digest, signature, method_id=method_id("isValidSignature(bytes32,bytes)")),
-            max_outsize=33,
-            gas=_METER_GAS,
-            is_static_call=True,
-            revert_on_failure=False,
-        )
-        if answered and keccak256(answer) == _SIGNED:
+        if self._has_signed(meter, digest, signature):
             return ""
     elif len(signature) != 65:
         return "accounts: malformed signature"
@@ -257,3 +245,29 @@ def _signature_fault(meter: address, struct_hash: bytes32, signature: Bytes[65])
         return "ecdsa: invalid signature"
 
     return "accounts: wrong meter"
+
+
+@internal
+@view
+def _has_signed(meter: address, digest: bytes32, signature: Bytes[65]) -> bool:
+    """
+    @dev Asks the code of `meter` whether it signed `digest` (T-REG-22, T-REG-23).
+    @custom:error "accounts: too little gas".
+    """
+    # With less than it is due a meter that signed could be made to seem silent.
+    if msg.gas < _ASKING_GAS:
+        errors._revert("accounts: too little gas")
+
+    answered: bool = False
+    answer: Bytes[33] = b""
+    # One byte more than the answer is taken, so that a longer one shows.
+    answered, answer = raw_call(
+        meter,
+        abi_encode(digest, signature, method_id=method_id("isValidSignature(bytes32,bytes)")),
+        max_outsize=33,
+        gas=_METER_GAS,
+        is_static_call=True,
+        revert_on_failure=False,
+    )
+
+    return answered and keccak256(answer) == _SIGNED

@@ -63,7 +63,7 @@ def submit_bid(quote_id: uint256, seal: bytes32):
     """
     trader: accounts.Trader = accounts._trader(msg.sender)
     quote: packing.Quote = quotes._existing(quote_id, IEnergyMarket.QuoteStatus.VALID)
-    _: IEnergyMarket.Phase = clock._check_phase(quote.period, IEnergyMarket.Phase.BIDDING)
+    clock._check_phase(quote.period, IEnergyMarket.Phase.BIDDING)
     if trader.number == quote.prosumer:
         errors._revert("bids: own quote")
     key: uint256 = quote_id << packing.KEY_QUOTE_SHIFT | trader.number
@@ -94,7 +94,7 @@ def reveal_bid(quote_id: uint256, price: uint256, volume: uint256, salt: bytes32
     """
     trader: accounts.Trader = accounts._trader(msg.sender)
     quote: packing.Quote = quotes._existing(quote_id, IEnergyMarket.QuoteStatus.VALID)
-    _: IEnergyMarket.Phase = clock._check_phase(quote.period, IEnergyMarket.Phase.REVEALING)
+    clock._check_phase(quote.period, IEnergyMarket.Phase.REVEALING)
     key: uint256 = quote_id << packing.KEY_QUOTE_SHIFT | trader.number
     sealed: bool = False
     commitment: bytes32 = empty(bytes32)

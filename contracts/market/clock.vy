@@ -81,16 +81,13 @@ def _phase(period: uint256) -> IEnergyMarket.Phase:
 
 @internal
 @view
-def _check_phase(period: uint256, allowed: IEnergyMarket.Phase) -> IEnergyMarket.Phase:
+def _check_phase(period: uint256, allowed: IEnergyMarket.Phase):
     """
-    @dev Returns the phase of `period`; reverts unless it is one of those `allowed`.
+    @dev Reverts unless `period` stands in one of the phases `allowed`.
     @custom:error "clock: wrong phase".
     """
-    phase: IEnergyMarket.Phase = self._phase(period)
-    if phase not in allowed:
+    if self._phase(period) not in allowed:
         errors._revert("clock: wrong phase")
-
-    return phase
 
 
 @internal

@@ -18,13 +18,3 @@ def _revert(reason: String[42]):
     @dev Reverts with a reason.
     """
     raise reason
-
-
-@internal
-@pure
-def _check(fault: String[40]):
-    """
-    @dev Reverts with a fault as the reason, where there is one; empty: there is none.
-    """
-    if len(fault) > 0:
-        self._revert(fault)

@@ -35,10 +35,6 @@ uses: tariff
 _BASE_WEIGHT: constant(uint256) = 10_000
 
 
-# @dev How many times a candidate enters or leaves the heap, at most.
-_MAX_STEPS: constant(uint256) = 2 * bids.BOOK_SIZE
-
-
 # ---- rank: one number, the larger the better -----------------------------------------
 #
 #   from   to   field         width   why it fits
@@ -95,17 +91,15 @@ def match_bids(quote_id: uint256):
     """
     @dev Serves the opened bids of a quote, once; who gets nothing, gets its reserve back.
     @notice The book is read once, the bid opened last first. A min-heap holds the candidates,
-            those bids that may still win: the worst is at its root. Once the better ones want
-            all that is offered, the worst is evicted and has lost. Once the book is read, the
-            candidates left have won, and leave the heap from the worst to the best. The worst
-            order of bids takes some `n log n` steps.
+            those bids that may still win: the worst is at its root. Where the better ones want
+            all that is offered, a new one takes its place, and it has lost. Once the book is
+            read, the candidates leave the heap from the worst to the best: those that lose
+            after all, then the winners. The worst order of bids takes some `n log n` steps.
     @param quote_id The ID of the quote.
     @custom:error "quotes: unknown quote", "quotes: not valid", "clock: wrong phase".
     """
     quote: packing.Quote = quotes._existing(quote_id, IEnergyMarket.QuoteStatus.VALID)
-    _: IEnergyMarket.Phase = clock._check_phase(
-        quote.period, ~(IEnergyMarket.Phase.BIDDING | IEnergyMarket.Phase.REVEALING)
-    )
+    clock._check_phase(quote.period, ~(IEnergyMarket.Phase.BIDDING | IEnergyMarket.Phase.REVEALING))
 
     prosumer: address = accounts._user[quote.prosumer]
     sale: packing.Sale = deliveries._read_sale(prosumer, quote.period)
@@ -124,11 +118,9 @@ def match_bids(quote_id: uint256):
     cutoff: uint256 = 0
 
     # Selecting: each bid of the book enters the heap, unless it has lost already. Where the
-    # better ones take all without the worst, that leaves for it.
+    # better ones want all, the worst leaves for it.
     next: uint256 = quote.first
-    for _bid: uint256 in range(bids.BOOK_SIZE):
-        if next == 0:
-            break
+    for _bid: uint256 in range(quote.opened, bound=bids.BOOK_SIZE):
         # Standing counts as it is now.
         bidder: address = accounts._user[next]
         candidate: Candidate = Candidate(
@@ -140,12 +132,15 @@ def match_bids(quote_id: uint256):
             candidate.balance >> packing.BALANCE_PERFORMANCES_SHIFT & packing.MAX_PERFORMANCES
         )
         # The unit price counts, times the volume or, where it ranks by itself, times 1.
-        amount: uint256 = unsafe_mul(
-            unsafe_mul(price, volume if by_amount else 1),
-            unsafe_add(_BASE_WEIGHT, unsafe_mul(step, tier)),
-        )
         rank: uint256 = (
-            amount << _AMOUNT_SHIFT | volume << _VOLUME_SHIFT | len(candidates) << _PLACE_SHIFT | next
+            unsafe_mul(
+                unsafe_mul(price, volume if by_amount else 1),
+                unsafe_add(_BASE_WEIGHT, unsafe_mul(step, tier)),
+            )
+            << _AMOUNT_SHIFT
+            | volume << _VOLUME_SHIFT
+            | len(candidates) << _PLACE_SHIFT
+            | next
         )
         next = candidate.bid >> packing.BID_NEXT_SHIFT & packing.MAX_NUMBER
         if rank < cutoff:
@@ -155,9 +150,10 @@ def match_bids(quote_id: uint256):
         better_volume = unsafe_add(better_volume, volume)
         hole: uint256 = 0
         if cutoff != 0 and better_volume >= supply:
-            self._reject(quote_id, quote.period, candidates[heap[0] >> _PLACE_SHIFT & _MAX_PLACE])
+            self._reject(quote_id, quote.period, candidates[cutoff >> _PLACE_SHIFT & _MAX_PLACE])
             heap_volume = better_volume
-            # Sift down.
+            # Sift down: the hole moves down from the root as long as its smaller child is
+            # smaller than the rank that goes into it.
             for _level: uint256 in range(_HEAP_DEPTH):
                 child: uint256 = unsafe_add(unsafe_mul(hole, 2), 1)
                 if child >= size:
@@ -188,11 +184,9 @@ def match_bids(quote_id: uint256):
         heap[hole] = rank
         better_volume = unsafe_sub(heap_volume, heap[0] >> _VOLUME_SHIFT & packing.MAX_ENERGY)
         cutoff = heap[0] if heap_volume >= supply else 0
-    # Sorting: the worst leaves, again and again. It has won unless the better ones take all;
+    # Sorting: the worst leaves, until none is left. It has won unless the better ones want all;
     # so the winners end up behind the heap, the best first.
-    for _candidate: uint256 in range(bids.BOOK_SIZE):
-        if size == 0:
-            break
+    for _candidate: uint256 in range(size, bound=bids.BOOK_SIZE):
         size = unsafe_sub(size, 1)
         worst: uint256 = heap[0]
         rank: uint256 = heap[size]
@@ -202,6 +196,7 @@ def match_bids(quote_id: uint256):
             heap[size] = worst
             sale.winners = unsafe_add(sale.winners, 1)
         heap_volume = better_volume
+        # Sift down, as above; the last one goes back where it was.
         hole: uint256 = 0
         for _level: uint256 in range(_HEAP_DEPTH):
             child: uint256 = unsafe_add(unsafe_mul(hole, 2), 1)
@@ -216,8 +211,6 @@ def match_bids(quote_id: uint256):
                 break
             heap[hole] = child_rank
             hole = child
-        if size == 0:
-            break
         heap[hole] = rank
         better_volume = unsafe_sub(heap_volume, heap[0] >> _VOLUME_SHIFT & packing.MAX_ENERGY)
 

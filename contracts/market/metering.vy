@@ -58,8 +58,10 @@ def submit_reading(
                   "metering: already read", "accounts: not authorised",
                   "accounts: too little gas", and what `accounts._signature_fault` returns.
     """
-    _: IEnergyMarket.Phase = clock._check_phase(period, IEnergyMarket.Phase.METERING)
-    errors._check(self._accept(user, period, exported, imported, signature))
+    clock._check_phase(period, IEnergyMarket.Phase.METERING)
+    fault: String[40] = self._accept(user, period, exported, imported, signature)
+    if len(fault) > 0:
+        errors._revert(fault)
 
 
 @external
@@ -73,7 +75,7 @@ def submit_readings(period: uint256, readings: DynArray[IEnergyMarket.SignedRead
     @return uint256 A bit for each that was accepted, the first one's lowest.
     @custom:error "clock: wrong phase", "accounts: too little gas".
     """
-    _: IEnergyMarket.Phase = clock._check_phase(period, IEnergyMarket.Phase.METERING)
+    clock._check_phase(period, IEnergyMarket.Phase.METERING)
 
     accepted: uint256 = 0
     index: uint256 = 0

@@ -61,7 +61,7 @@ def submit_quote(period: uint256, volume: uint256, price: uint256) -> uint256:
     trader: accounts.Trader = accounts._trader(msg.sender)
     if not clock._within_horizon(period):
         errors._revert("quotes: period too far ahead")
-    _: IEnergyMarket.Phase = clock._check_phase(period, IEnergyMarket.Phase.BIDDING)
+    clock._check_phase(period, IEnergyMarket.Phase.BIDDING)
     if volume == 0 or volume > trader.capacity:
         errors._revert("quotes: volume out of bounds")
     if price < tariff._lowest_price() or price > tariff._highest_price():
@@ -122,7 +122,7 @@ def invalidate_quote(quote_id: uint256):
     quote: packing.Quote = self._existing(quote_id, IEnergyMarket.QuoteStatus.VALID)
     if accounts._user[quote.prosumer] != msg.sender:
         errors._revert("quotes: not the prosumer")
-    _: IEnergyMarket.Phase = clock._check_phase(quote.period, IEnergyMarket.Phase.BIDDING)
+    clock._check_phase(quote.period, IEnergyMarket.Phase.BIDDING)
 
     quote.status = IEnergyMarket.QuoteStatus.INVALID
 

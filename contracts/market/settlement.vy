@@ -135,7 +135,9 @@ def settle_account(user: address, period: uint256):
                   "settlement: quotes still open".
     """
     self._check_settling(period)
-    errors._check(self._settle(user, period))
+    fault: String[40] = self._settle(user, period)
+    if len(fault) > 0:
+        errors._revert(fault)
 
 
 @external
@@ -202,17 +204,18 @@ def _settle(user: address, period: uint256) -> String[40]:
         deliveries._delivery[user][period] = delivery | packing.READING_SETTLED
         agreed: uint256 = position & packing.MAX_ENERGY
         if agreed != 0:
-            asked: uint256 = position >> packing.POSITION_ASKED_SHIFT & packing.MAX_ENERGY
             good: bool = False
             forecast: uint256 = agreed
             # First what was agreed, then what was asked. Energy is below 2 ** 24: no product
-            # overflows.
+            # overflows, and what is below the tolerance wraps around, beyond its width.
             for _forecast: uint256 in range(2):
-                good = unsafe_mul(imported, 100) >= unsafe_mul(forecast, _LOWEST_PERCENT)
-                good = good and unsafe_mul(imported, 100) <= unsafe_mul(forecast, _HIGHEST_PERCENT)
-                if good or unsafe_mul(agreed, _LEAST_SHARE) < asked:
+                excess: uint256 = unsafe_sub(unsafe_mul(imported, 100), unsafe_mul(forecast, _LOWEST_PERCENT))
+                good = excess <= unsafe_mul(forecast, _HIGHEST_PERCENT - _LOWEST_PERCENT)
+                if good:
                     break
-                forecast = asked
+                forecast = position >> packing.POSITION_ASKED_SHIFT & packing.MAX_ENERGY
+                if unsafe_mul(agreed, _LEAST_SHARE) < forecast:
+                    break
             balance = incentives._record(user, balance, good)
     else:
         positions._position[user][period] = position | packing.POSITION_SETTLED
@@ -320,8 +323,8 @@ def _check_settling(period: uint256):
          anybody while CLOSING.
     @custom:error "clock: wrong phase", "settlement: owner only".
     """
-    phase: IEnergyMarket.Phase = clock._check_phase(
-        period, IEnergyMarket.Phase.SETTLING | IEnergyMarket.Phase.CLOSING
-    )
-    if phase == IEnergyMarket.Phase.SETTLING and msg.sender != ownable.owner:
-        errors._revert("settlement: owner only")
+    if clock._phase(period) == IEnergyMarket.Phase.SETTLING:
+        if msg.sender != ownable.owner:
+            errors._revert("settlement: owner only")
+    else:
+        clock._check_phase(period, IEnergyMarket.Phase.CLOSING)

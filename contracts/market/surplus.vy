@@ -60,10 +60,9 @@ def buy_surplus(quote_id: uint256, volume: uint256):
     trader: accounts.Trader = accounts._trader(msg.sender)
     quote: packing.Quote = quotes._existing(quote_id, IEnergyMarket.QuoteStatus.MATCHED)
     # A purchase counts as agreed only while the delivery is still ahead (T-ACC-11).
-    phase: IEnergyMarket.Phase = clock._check_phase(
-        quote.period, IEnergyMarket.Phase.MATCHING | IEnergyMarket.Phase.METERING
-    )
-    ahead: bool = phase == IEnergyMarket.Phase.MATCHING
+    ahead: bool = clock._phase(quote.period) == IEnergyMarket.Phase.MATCHING
+    if not ahead:
+        clock._check_phase(quote.period, IEnergyMarket.Phase.METERING)
     if trader.number == quote.prosumer:
         errors._revert("surplus: own quote")
     if volume == 0:

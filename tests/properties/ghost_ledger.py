@@ -161,17 +161,21 @@ def served(order: list[Opened], volume: int) -> list[Deal]:
 
 
 def losers(opened: list[Opened], order: list[Opened], volume: int) -> list[Opened]:
-    """Who wins nothing, as told (annex B): the book read from the last, a bid is out once better ones want all."""
+    """Who wins nothing, as told (annex B): the book read from the last, one at most is out for each bid read."""
     place = {bid: number for number, bid in enumerate(order)}
     hopeful: list[Opened] = []
     out: list[Opened] = []
     wanted = 0
     for bid in reversed(opened):
+        all_wanted = wanted >= volume
         bisect.insort(hopeful, bid, key=place.__getitem__)
         wanted += bid.volume
-        while wanted - hopeful[-1].volume >= volume:
+        if all_wanted and wanted - hopeful[-1].volume >= volume:
             wanted -= hopeful[-1].volume
             out.append(hopeful.pop())
+    while hopeful and wanted - hopeful[-1].volume >= volume:
+        wanted -= hopeful[-1].volume
+        out.append(hopeful.pop())
     return out
 
 

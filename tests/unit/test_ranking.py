@@ -98,12 +98,13 @@ def check(stage: Stage, bids: Sequence[Planted], supply: int) -> None:
             left -= filled
     lost, won = match(stage, bids, supply)
     assert list(won.items()) == list(served.items())
-    certain: list[int] = []
+    told: list[int] = []
     for last in reversed(range(len(bids))):
-        read = [i for i in ranked if i >= last]
-        out = [i for n, i in enumerate(read) if sum(bids[j].volume for j in read[:n]) >= supply]
-        certain += [i for i in reversed(out) if i not in certain]
-    assert lost == certain
+        now = [i for i in ranked if i >= last and i not in told]
+        before = [i for i in now if i != last]
+        if all(sum(bids[i].volume for i in some) >= supply for some in (before, now[:-1])):
+            told.append(now[-1])
+    assert lost == told + [i for i in reversed(ranked) if i not in {*told, *served}]
 
 
 # ---- by hand -------------------------------------------------------------------------------------------------------
@@ -198,7 +199,7 @@ def test_both_orders_of_the_same_bids(
         check(stage, planted, min(LARGEST, max(1, demand - 1)))
 
 
-def test_losers_by_price_are_told_when_it_is_certain(wide_by_price: Stage) -> None:
+def test_losers_by_price_are_told_one_for_each_bid_read(wide_by_price: Stage) -> None:
     """T-MAT-11, annex B: the book of the next test, in which 9, 7, 6, 5 and 1 is the order of the prices.
 
     Read from the last, 4 and 3 want all; 2 displaces 4; 1 is out at once; 0 wants 8, and 2 the rest: 3 is out.
@@ -210,12 +211,23 @@ def test_losers_by_price_are_told_when_it_is_certain(wide_by_price: Stage) -> No
     assert match(wide_by_price, bids, 10) == ([4, 1, 3], {0: 8, 2: 2})
 
 
-def test_losers_are_told_when_it_is_certain(wide: Stage) -> None:
+def test_losers_are_told_one_for_each_bid_read(wide: Stage) -> None:
     """Annex B, by hand: read from the last, bids 4 and 3 want all; 2 displaces 4, 1 is out at once, 0 displaces 3."""
     bids = [Planted(9, 8), Planted(1, 10), Planted(7, 8), Planted(6, 5), Planted(5, 5)]
     # Worth 72, 10, 56, 30, 25. The third and fourth want 13 of 10 Wh: the fifth is out. The second is worse than all.
     # The first and third want 16 Wh: the fourth is out.
     assert match(wide, bids, 10) == ([4, 1, 3], {0: 8, 2: 2})
+
+
+def test_who_loses_besides_the_one_told_is_told_at_the_end(wide: Stage) -> None:
+    """Annex B: read from the last, 4 wants all alone; 0 displaces one, and the others lose with it."""
+    bids = [Planted(9, 10), *[Planted(1, 3)] * 3]
+    # 3 and 2 and 1 want 9 of 10 Wh: nobody is out before 0 is read, which wants all, and 9 Wh were not all.
+    assert match(wide, bids, 10) == ([3, 2, 1], {0: 10})
+    bids = [Planted(9, 10), Planted(8, 1), *[Planted(1, 5)] * 3]
+    # 4 and 3 want all: 2, the earlier of equals, displaces 4. 1 displaces nobody, as 2 and 1 do not want all; 0 does,
+    # and 3 is told for it; 2 and 1 win nothing either.
+    assert match(wide, bids, 10) == ([4, 3, 2, 1], {0: 10})
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 64, 127, 128])

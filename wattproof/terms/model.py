@@ -650,10 +650,17 @@ class Market:
         place = {bidder: number for number, bidder in enumerate(ranked)}
         told: list[Address] = []
         left: list[Address] = []
+
+
+        def all_wanted(bidders: list[Address]) -> bool:
+            return sum(quote.bids[bidder].volume for bidder in bidders) >= quote.volume
+
         for bidder in reversed(quote.opened):
-            left = sorted([*left, bidder], key=place.__getitem__)
-            while sum(quote.bids[better].volume for better in left[:-1]) >= quote.volume:
+            before, left = left, sorted([*left, bidder], key=place.__getitem__)
+            if all_wanted(before) and all_wanted(left[:-1]):
                 told.append(left.pop())
+        while all_wanted(left[:-1]):
+            told.append(left.pop())
         return told
 
     @entry_point
