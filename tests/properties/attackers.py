@@ -663,7 +663,9 @@ class Attackers(MarketMachine):
         for number in sorted(self.records.terms):
             for name in ("owner", STRANGER, *HOUSEHOLDS):
                 if name != self.prosumer(number):
-                    yield Attack(Call("invalidate_quote", (number,), name), "quotes: not the prosumer")
+                    valid = self.records.statuses.get(number) == VALID
+                    reason = "quotes: not the prosumer" if valid else "quotes: not valid"
+                    yield Attack(Call("invalidate_quote", (number,), name), reason)
 
     def greedy_owners(self) -> Iterator[Attack]:
         """The owner takes more than it has, settles before its time, twice, or what there is not."""
