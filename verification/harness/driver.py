@@ -94,7 +94,11 @@ class Driver(abc.ABC, Generic[Done]):
 
     def registration(self, name: str, meter_of: str | None = None, **other: Any) -> tuple[bytes, str, Signed]:
         """What a household registers with; `other` as in `pairing`."""
-        return profile_of(name), meter(meter_of or name).address, self.pairing(name, meter_of=meter_of, **other)
+        return profile_of(name), self.meter(meter_of or name), self.pairing(name, meter_of=meter_of, **other)
+
+    def meter(self, name: str) -> str:
+        """The address of the meter of that name, or a name that goes by it."""
+        return meter(name).address
 
     def report(
         self, name: str, period: int, exported: int, imported: int, **other: Any
