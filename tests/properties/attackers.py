@@ -17,8 +17,8 @@ from tests.properties.machine import Call, Decide, MarketMachine, brought_in, mo
 from verification.harness.choices import Choose
 from verification.harness.counters import holds
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MAX_CAPACITY, NEWCOMER, STRANGER, Lockstep
-from verification.harness.state import Observation
 from verification.harness.meter_contracts import CONTRACT, DEVICE
+from verification.harness.state import Observation
 from verification.harness.symbolic import FORMS, HOSTILE, Signed, salt_of
 from verification.harness.trace import Outcome
 
@@ -506,7 +506,7 @@ class Attackers(MarketMachine):
                 lockstep.reading(name, period, *told, market=str(lockstep.token.address)),
                 lockstep.reading(name, period, *told, meter_of=other),
                 lockstep.reading(other, period, *told),
-                lockstep.reading(other, period, *told, meter_of=name),
+                lockstep.reading(other, period, *told, meter_of=lockstep.key(name)),
                 lockstep.reading(name, period + 1, *told),
                 lockstep.reading(name, period, told[0] - 1, told[1]),
                 lockstep.reading(name, period, told[0], told[1] + 1),
@@ -540,7 +540,9 @@ class Attackers(MarketMachine):
                 device = name if self.lockstep.coded[name].endswith(CONTRACT) else name + DEVICE
                 for manner in manners:
                     signed = self.lockstep.reading(name, period, 1, 1, meter_of=device, form=manner)
-                    yield Attack(Call("submit_reading", (name, period, 1, 1, signed), STRANGER), "accounts: wrong meter")
+                    yield Attack(
+                        Call("submit_reading", (name, period, 1, 1, signed), STRANGER), "accounts: wrong meter"
+                    )
 
     def outsiders(self) -> Iterator[Attack]:
         """A user that is not let in, and has no business in a period, has its true reading of it handed in."""

@@ -48,6 +48,7 @@ def reached(told: Forecast) -> dict[str, bool]:
     lost = [asked for asked, given, _ in told.bids if not given]
     counts, parted = 10 * agreed >= asked, not within(agreed, imported)
     as_asked = parted and within(asked, imported)
+    late = any(given and late for _, given, late in told.bids)
     return {
         "95 % of what was asked": counts and parted and imported == -(-95 * asked // 100),
         "a Wh below 95 % of what was asked": counts and parted and imported == -(-95 * asked // 100) - 1,
@@ -60,7 +61,7 @@ def reached(told: Forecast) -> dict[str, bool]:
         "as agreed and not as asked": asked > 0 and not parted and not within(asked, imported),
         "asked nothing": asked == 0,
         "as asked, of several bids, one of them lost": as_asked and counts and len(won) > 1 and len(lost) > 0,
-        "as asked, with a bid matched late": as_asked and counts and any(given and late for _, given, late in told.bids),
+        "as asked, with a bid matched late": as_asked and counts and late,
     }
 
 
@@ -68,7 +69,14 @@ EDGES = ("asked", "95 % of asked", "below 95 % of asked", "105 % of asked", "abo
 
 
 def rationed(
-    period: int, people: Sequence[str], band: int, small: int, large: int, mark: str, late: bool = False, third: str = ""
+    period: int,
+    people: Sequence[str],
+    band: int,
+    small: int,
+    large: int,
+    mark: str,
+    late: bool = False,
+    third: str = "",
 ) -> Day:
     """A day on which one household is given a part of what it asks, and all meters report `mark`.
 

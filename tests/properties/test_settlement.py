@@ -386,7 +386,7 @@ TestSettlement = Settlement.TestCase
 
 @pytest.mark.parametrize("mark", [*EDGES, "agreed"])
 def test_a_record_at_every_bound(mark: str) -> None:
-    """C3-RECORD-6, C3-RECORD-7: at a tenth of what was asked, a Wh more and a Wh less; in time, late, of many quotes."""
+    """C3-RECORD-6, C3-RECORD-7: at a tenth of what was asked, a Wh beside it; in time and late, of many quotes."""
     days = [(dict(large=90 + more), {}) for more in (0, 1, -1)]
     days += [({}, dict(late=True)), ({}, dict(third="asked")), ({}, dict(third="bought"))]
     seen: Counter[str] = Counter()

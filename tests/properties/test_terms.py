@@ -78,7 +78,7 @@ class Terms(MarketMachine):
     def a_signature(self, choose: Choose, kind: str, name: str, fields: tuple[Any, ...]) -> Signed:
         """A signature over `fields`, or one that is wrong in one respect."""
         lockstep = self.lockstep
-        right = Signed(name, kind, fields, lockstep.target, lockstep.chain)
+        right = Signed(lockstep.key(name), kind, fields, lockstep.target, lockstep.chain)
         wrong = choose.number(0, 15)
         match wrong:
             case 1:

@@ -52,7 +52,6 @@ def isValidSignature(digest: bytes32, signature: Bytes[65]) -> Bytes[64]:
     signer: address = ecrecover(digest, v, r, s)
     if signer == empty(address) or signer != _DEVICE:
         return abi_encode(0xffffffff)
-
     # An invalid instruction takes all the gas that there is.
     assert manner != 1, UNREACHABLE
     if manner == 2:

@@ -1,8 +1,8 @@
 """Meters that are contracts, for a market that is played: the code on the chain, and what the model is told of it.
 
 A lockstep knows them by name. `misty's meter` is a contract that stands for misty's device, whose key is that of the
-meter of that name. `rainy's key` is rainy's own meter, a key that delegates to code (EIP-7702); the code stands for
-another device, whose name is `rainy's device`.
+meter of that name. `rainy's key` is a key that delegates to code (EIP-7702), and that code stands for another device,
+whose name is `rainy's device`. (Not rainy's usual key: that one is a mere key in other markets of the same chain.)
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def placed(env: Env, name: str) -> tuple[str, Says] | None:
         household = name.removesuffix(DELEGATED)
         device = meter(household + DEVICE).address
         _, code = env.deploy_code(bytecode=_creation_code(device))
-        env.set_code(Address(meter(household).address), code)
-        return meter(household).address, Says(device)
+        env.set_code(Address(meter(name).address), code)
+        return meter(name).address, Says(device)
     return None
 
 

@@ -79,8 +79,8 @@ class Signed:
             return model.Signature("malformed")
         if self.form == "bad v" or self.form in HOSTILE:
             return model.Signature("unrecoverable")
-        form = "malleable" if self.form == "high s" else self.form
-        return model.Signature(form, meter(self.meter).address, (self.kind, self.chain, self.market, *self.fields))
+        message = (self.kind, self.chain, self.market, *self.fields)
+        return model.Signature("malleable" if self.form == "high s" else "ok", meter(self.meter).address, message)
 
 
 def on_chain(args: Sequence[Any]) -> list[Any]:
