@@ -6,7 +6,8 @@ tariff. Each kind of attack has an invariant of its own in criterion 4; `Attacke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from eth_utils.crypto import keccak
@@ -16,8 +17,9 @@ from tests.properties.machine import Call, Decide, MarketMachine, brought_in, mo
 from verification.harness.choices import Choose
 from verification.harness.counters import holds
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MAX_CAPACITY, NEWCOMER, STRANGER, Lockstep
+from verification.harness.meter_contracts import CONTRACT, DEVICE
 from verification.harness.state import Observation
-from verification.harness.symbolic import FORMS, Signed, meter, salt_of
+from verification.harness.symbolic import FORMS, HOSTILE, Signed, salt_of
 from verification.harness.trace import Outcome
 
 BIDDING, REVEALING, MATCHING, DELIVERING, METERING, SETTLING, CLOSING = (1 << bit for bit in range(7))
@@ -504,7 +506,7 @@ class Attackers(MarketMachine):
                 lockstep.reading(name, period, *told, market=str(lockstep.token.address)),
                 lockstep.reading(name, period, *told, meter_of=other),
                 lockstep.reading(other, period, *told),
-                lockstep.reading(other, period, *told, meter_of=name),
+                lockstep.reading(other, period, *told, meter_of=lockstep.key(name)),
                 lockstep.reading(name, period + 1, *told),
                 lockstep.reading(name, period, told[0] - 1, told[1]),
                 lockstep.reading(name, period, told[0], told[1] + 1),
@@ -523,9 +525,24 @@ class Attackers(MarketMachine):
             "bad v": "ecdsa: invalid signature",
         }
         for name, period in self.unread_now():
+            coded = name in self.lockstep.coded
             for form in FORMS[1:]:
-                signed = self.lockstep.reading(name, period, 1, 1, form=form)
-                yield Attack(Call("submit_reading", (name, period, 1, 1, signed), STRANGER), reasons[form])
+                # The code alone knows its forms; that of our meters takes the twin of its own device's signature.
+                if not (form == "high s" and coded):
+                    signed = self.lockstep.reading(name, period, 1, 1, form=form)
+                    reason = "accounts: wrong meter" if coded else reasons[form]
+                    yield Attack(Call("submit_reading", (name, period, 1, 1, signed), STRANGER), reason)
+
+    def broken_meters(self, manners: Sequence[str]) -> Iterator[Attack]:
+        """A true reading of a meter that is a contract and gives no answer that counts, in one of these manners."""
+        for name, period in self.unread_now():
+            if name in self.lockstep.coded:
+                device = name if self.lockstep.coded[name].endswith(CONTRACT) else name + DEVICE
+                for manner in manners:
+                    signed = self.lockstep.reading(name, period, 1, 1, meter_of=device, form=manner)
+                    yield Attack(
+                        Call("submit_reading", (name, period, 1, 1, signed), STRANGER), "accounts: wrong meter"
+                    )
 
     def outsiders(self) -> Iterator[Attack]:
         """A user that is not let in, and has no business in a period, has its true reading of it handed in."""
@@ -663,7 +680,9 @@ class Attackers(MarketMachine):
         for number in sorted(self.records.terms):
             for name in ("owner", STRANGER, *HOUSEHOLDS):
                 if name != self.prosumer(number):
-                    yield Attack(Call("invalidate_quote", (number,), name), "quotes: not the prosumer")
+                    valid = self.records.statuses.get(number) == VALID
+                    reason = "quotes: not the prosumer" if valid else "quotes: not valid"
+                    yield Attack(Call("invalidate_quote", (number,), name), reason)
 
     def greedy_owners(self) -> Iterator[Attack]:
         """The owner takes more than it has, settles before its time, twice, or what there is not."""
@@ -709,7 +728,7 @@ class Attackers(MarketMachine):
                 lockstep.pairing(name, profile, meter_of=UNPAIRED, market=str(lockstep.token.address)),
             )
             for signed in wrong:
-                call = Call("register", (profile, meter(UNPAIRED).address, signed), name)
+                call = Call("register", (profile, lockstep.meter(UNPAIRED), signed), name)
                 yield Attack(call, "accounts: wrong meter")
 
     def meter_thieves(self) -> Iterator[Attack]:
@@ -773,6 +792,9 @@ class Attackers(MarketMachine):
             "replayer": self.replayers,
             "forger": self.forgers,
             "spoiler": self.spoilers,
+            "broken meter": functools.partial(self.broken_meters, HOSTILE[:-3]),
+            "writing meter": functools.partial(self.broken_meters, HOSTILE[-3:-1]),
+            "prying meter": functools.partial(self.broken_meters, HOSTILE[-1:]),
             "outsider": self.outsiders,
             "shrinker": self.shrinkers,
             "overreacher": self.overreachers,
@@ -822,6 +844,12 @@ class Attackers(MarketMachine):
                 holds("C4-ATTACK-6", failed, **tried)
             case "spoiler":
                 holds("C4-ATTACK-7", failed, **tried)
+            case "broken meter":
+                holds("C4-METER-2", failed, **tried)
+            case "writing meter":
+                holds("C4-METER-5", failed, **tried)
+            case "prying meter":
+                holds("C4-METER-4", failed, **tried)
             case "wash trader":
                 holds("C4-ATTACK-8", failed, **tried)
             case "usurper":

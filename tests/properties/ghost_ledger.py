@@ -270,7 +270,7 @@ EXPORTS = (
 )
 IMPORTS = (
     *("agreed", "bought", "95 %", "below 95 %", "105 %", "above 105 %", "received", "nothing", "more", "silent"),
-    *("capacity", "beyond"),
+    *("capacity", "beyond", "asked", "95 % of asked", "below 95 % of asked", "105 % of asked", "above 105 % of asked"),
 )
 SALES = ("matching", "matching", "afterwards", "afterwards", "delivering", "metering")
 TIMES = ("bidding", "revealing", "matching", "delivering", "metering", "settling", "settled")
@@ -301,17 +301,19 @@ def exports(mark: str, volume: int, sold: int, won: int, capacity: int) -> int:
     }.get(mark, 0)
 
 
-def imports(mark: str, agreed: int, bought: int, received: int, capacity: int) -> int:
-    """What a household imports, in Wh, that agreed and bought so much and stands to receive `received`."""
+def imports(mark: str, asked: int, agreed: int, bought: int, received: int, capacity: int) -> int:
+    """What a household imports, in Wh, that asked, agreed and bought so much and stands to receive `received`."""
+    mark, forecast = (mark.removesuffix(" of asked"), asked) if mark.endswith(" of asked") else (mark, agreed)
     return {
+        "asked": asked,
         "capacity": capacity,
         "beyond": capacity + 1 + bought,
         "agreed": agreed,
         "bought": bought,
-        "95 %": -(-95 * agreed // 100),
-        "below 95 %": max(-(-95 * agreed // 100) - 1, 0),
-        "105 %": 105 * agreed // 100,
-        "above 105 %": 105 * agreed // 100 + 1,
+        "95 %": -(-95 * forecast // 100),
+        "below 95 %": max(-(-95 * forecast // 100) - 1, 0),
+        "105 %": 105 * forecast // 100,
+        "above 105 %": 105 * forecast // 100 + 1,
         "received": received,
         "more": 3 * bought + 100,
     }.get(mark, 0)
@@ -493,9 +495,13 @@ class GhostLedger(MarketMachine):
     def claimed(self, user: str, period: int) -> int:
         """Wh of the bids that somebody opened for a period, lost ones included, and of its purchases (T-REG-21)."""
         offers = [offer for offer in self.offers.values() if offer.period == period]
-        asked = sum(bid.volume for offer in offers for bid in offer.opened if bid.bidder == user)
         bought = (deal for offer in offers for deal in offer.deals[offer.winners :])
-        return asked + sum(deal.volume for deal in bought if deal.buyer == user)
+        return self.asked(user, period) + sum(deal.volume for deal in bought if deal.buyer == user)
+
+    def asked(self, user: str, period: int) -> int:
+        """Wh of the bids that somebody opened for a period, won or not (T-STD-12)."""
+        offers = [offer for offer in self.offers.values() if offer.period == period]
+        return sum(bid.volume for offer in offers for bid in offer.opened if bid.bidder == user)
 
     def deals_of(self, user: str, period: int) -> Iterator[Deal]:
         """The trades in which somebody buys for a period."""
@@ -708,9 +714,11 @@ class GhostLedger(MarketMachine):
             user = self.lockstep.address(name)
             if "silent" in (mark if name not in sellers else "", marks.get(name)):
                 continue
-            agreed, bought = self.agreed(user, day.period), self.bought(user, day.period)
-            if name in sellers or bought:
-                drawn = imports(mark, agreed, bought, due.get(user, 0), self.capacity(name))
+            asked, agreed = self.asked(user, day.period), self.agreed(user, day.period)
+            bought = self.bought(user, day.period)
+            # Who asked and was given nothing yet may still win, where a quote is matched late.
+            if name in sellers or bought or asked:
+                drawn = imports(mark, asked, agreed, bought, due.get(user, 0), self.capacity(name))
                 reports.append((name, out.get(name, 0), drawn))
         return reports
 

@@ -410,7 +410,10 @@ class MarketMachine(RuleBasedStateMachine):
         beyond = choose.one((capacity, capacity + 1, MAX_CAPACITY + 1, 2**256 - 1))
         exported = choose.edge([*edge_exports(quote.volume, quote.sold), beyond], 0, 2 * quote.volume + 1)
         agreed = position.agreed or position.bought
-        imports = around(0, agreed, -(-95 * agreed // 100), 105 * agreed // 100, position.bought)
+        kept = market.positions.get((address, period))
+        forecasts = {agreed, kept.asked if kept else 0}
+        bounds = [wh for forecast in sorted(forecasts) for wh in (-(-95 * forecast // 100), 105 * forecast // 100)]
+        imports = around(0, *sorted(forecasts), *bounds, position.bought)
         return self.reading_call(name, period, exported, choose.edge([*imports, beyond], 0, 2 * agreed + 10))
 
     def draw_settler(self, choose: Choose) -> str:

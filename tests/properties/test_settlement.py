@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Any, NamedTuple
 
+import pytest
+
 from tests.properties.ghost_ledger import (
     MATCHED,
     NOBODY,
@@ -19,11 +21,16 @@ from tests.properties.ghost_ledger import (
     collateral_of,
     discounted,
     tier_of,
+    whole_day,
 )
 from tests.properties.ghost_ledger import parts as parts_of
+from tests.properties.standings import EDGES, Forecast, is_good, rationed, rationed_days, reached
+from verification.harness.choices import Choose
 from verification.harness.counters import holds
-from verification.harness.lockstep import STRANGER
+from verification.harness.lockstep import HOUSEHOLDS, STRANGER
 from verification.harness.state import Account, Observation
+from verification.harness.trace import Call
+from wattproof.terms.model import Phase
 
 STANDING = ("performances", "defaults", "waivers")
 
@@ -52,7 +59,19 @@ class Settlement(GhostLedger):
         self.received: Counter[tuple[str, int]] = Counter()
         self.delivered: Counter[tuple[str, int]] = Counter()
         self.short: Counter[tuple[str, int]] = Counter()
+        self.late: set[int] = set()
+        """The quotes that were matched when their delivery was over."""
+        self.standings: Counter[str] = Counter()
+        """How often settlements were in each of the rare states of `standings.reached`."""
         super().opened()
+
+    def draw_trading_day(self, choose: Choose) -> Call:
+        """A day from end to end; one in four is one on which somebody has a part of what it asked."""
+        traders, t = list(self.enabled.traders), self.lockstep.tariff
+        period = self.next_period()
+        if period is None or len(traders) < 4 or choose.number(0, 3) < 3:
+            return super().draw_trading_day(choose)
+        return whole_day(choose.draw(rationed_days(period, traders, t.highest_price - t.lowest_price)))
 
     # ---- every call ----------------------------------------------------------------------
 
@@ -84,6 +103,8 @@ class Settlement(GhostLedger):
             if accepted:
                 self._invoiced(step, *step.args)
         elif accepted:
+            if step.function == "match_bids" and self.stage(self.offers[step.args[0]].period) > Phase.METERING:
+                self.late.add(step.args[0])
             same = all(
                 getattr(new, name) == getattr(step.before.accounts.get(user, NOBODY), name)
                 for user, new in step.after.accounts.items()
@@ -293,12 +314,30 @@ class Settlement(GhostLedger):
         agreed, bought = self.agreed(*place), self.bought(*place)
         got = self._standing(step, user)
         if reading:
-            good = 95 * agreed <= 100 * reading[1] <= 105 * agreed
+            told = self._forecast(place, agreed, reading[1])
+            good = is_good(told)
             due = (int(good), int(not good), 0) if agreed else (0, 0, 0)
-            holds("C3-RECORD-2", got == due, agreed=agreed, imported=reading[1], got=got, due=due)
+            if agreed:
+                self.standings.update(state for state, so in reached(told).items() if so)
+            shown = {"asked": told.asked, "agreed": agreed, "imported": reading[1], "got": got, "due": due}
+            holds("C3-RECORD-2", got == due, **shown)
+            by_asked = agreed and agreed < told.asked
+            holds("C3-RECORD-6", got == due, when=by_asked and 10 * agreed >= told.asked, **shown)
+            holds("C3-RECORD-7", got == due, when=by_asked and 10 * agreed < told.asked, **shown)
         silent = not reading and bought > 0
         holds("C3-SILENT-1", got == (0, 1, 0) and not new.authorized, when=silent, user=user, got=got, account=new)
         holds("C3-SILENT-3", new.authorized == old.authorized, when=not silent, user=user, account=new)
+
+    def _forecast(self, place: tuple[str, int], agreed: int, imported: int) -> Forecast:
+        """What a user signed for a period: every bid that it opened, with what it won, and what its meter signed."""
+        user, period = place
+        bids = []
+        for number, offer in self.offers.items():
+            if offer.period == period:
+                won = {deal.buyer: deal.volume for deal in offer.deals[: offer.winners]}
+                late = number in self.late
+                bids += [(bid.volume, won.get(user, 0), late) for bid in offer.opened if bid.bidder == user]
+        return Forecast(tuple(bids), agreed, imported)
 
     def _no_worse_than_the_grid(
         self, place: tuple[str, int], exported: int, imported: int, fed_in: int, grid: int
@@ -343,3 +382,39 @@ class Settlement(GhostLedger):
 
 
 TestSettlement = Settlement.TestCase
+
+
+@pytest.mark.parametrize("mark", [*EDGES, "agreed"])
+def test_a_record_at_every_bound(mark: str) -> None:
+    """C3-RECORD-6, C3-RECORD-7: at a tenth of what was asked, a Wh beside it; in time and late, of many quotes."""
+    days = [(dict(large=90 + more), {}) for more in (0, 1, -1)]
+    days += [({}, dict(late=True)), ({}, dict(third="asked")), ({}, dict(third="bought"))]
+    seen: Counter[str] = Counter()
+    for sizes, odd in days:
+        machine = Settlement()
+        machine.branch_off("fresh")
+        try:
+            period, t = machine.next_period(), machine.lockstep.tariff
+            assert period is not None
+            sizes = {"small": 10, "large": 90} | sizes
+            machine.play(rationed(period, HOUSEHOLDS, t.highest_price - t.lowest_price, **sizes, mark=mark, **odd))
+        finally:
+            machine.teardown()
+        seen += machine.standings
+    assert not {*MUST_BE_REACHED[mark]} - seen.keys(), seen
+
+
+MUST_BE_REACHED = {
+    "asked": (
+        "agreed a tenth of what was asked",
+        "agreed a Wh less than a tenth",
+        "as asked, of several bids, one of them lost",
+        "as asked, with a bid matched late",
+    ),
+    "95 % of asked": ("95 % of what was asked", "95 % of what was asked, no Wh rounded"),
+    "below 95 % of asked": ("a Wh below 95 % of what was asked",),
+    "105 % of asked": ("105 % of what was asked", "105 % of what was asked, no Wh rounded"),
+    "above 105 % of asked": ("a Wh above 105 % of what was asked",),
+    "agreed": ("as agreed and not as asked", "asked nothing"),
+}
+"""The rare states that the days of `test_a_record_at_every_bound` lead to."""

@@ -19,7 +19,8 @@ from verification.harness import presets
 from verification.harness.choices import Choose
 from verification.harness.counters import holds
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, START, STRANGER
-from verification.harness.symbolic import FORMS, Signed, meter
+from verification.harness.meter_contracts import DEVICE
+from verification.harness.symbolic import FORMS, HOSTILE, Signed
 from wattproof.market.abi import revert_reason, word
 from wattproof.market.deployment import Tariff, deploy, deployer
 from wattproof.terms import model
@@ -77,8 +78,8 @@ class Terms(MarketMachine):
     def a_signature(self, choose: Choose, kind: str, name: str, fields: tuple[Any, ...]) -> Signed:
         """A signature over `fields`, or one that is wrong in one respect."""
         lockstep = self.lockstep
-        right = Signed(name, kind, fields, lockstep.target, lockstep.chain)
-        wrong = choose.number(0, 13)
+        right = Signed(lockstep.key(name), kind, fields, lockstep.target, lockstep.chain)
+        wrong = choose.number(0, 15)
         match wrong:
             case 1:
                 return replace(right, meter="rainy" if name != "rainy" else "sunny")
@@ -90,6 +91,10 @@ class Terms(MarketMachine):
                 return replace(right, fields=(lockstep.address(STRANGER), *fields[1:]))
             case 5 | 6 | 7 | 8:
                 return replace(right, form=FORMS[wrong - 4])
+            case 9 | 10:
+                return replace(right, form=choose.one(HOSTILE))
+            case 11:
+                return replace(right, meter=name + DEVICE)  # which some code may stand for
         return right
 
     def draw_registration(self, choose: Choose) -> Call:
@@ -97,7 +102,7 @@ class Terms(MarketMachine):
         paired = choose.one((NEWCOMER, NEWCOMER, "mild", "cloudy"))
         profile = choose.one((who.encode().ljust(32, b"."), bytes(32)))
         signed = self.a_signature(choose, "Pairing", paired, (self.lockstep.address(who), profile))
-        address = ZERO if choose.number(0, 6) == 6 else meter(paired).address
+        address = ZERO if choose.number(0, 6) == 6 else self.lockstep.meter(paired)
         return Call("register", (profile, address, signed), who)
 
     def draw_wild(self, choose: Choose) -> Call:

@@ -90,11 +90,19 @@ class Driver(abc.ABC, Generic[Done]):
         self, kind: str, name: str, meter_of: str | None, fields: tuple[Any, ...], other: dict[str, Any]
     ) -> Signed:
         where = {"market": self.target, "chain": self.chain} | other
-        return Signed(meter_of or name, kind, (self.address(name), *fields), **where)
+        return Signed(meter_of or self.key(name), kind, (self.address(name), *fields), **where)
 
     def registration(self, name: str, meter_of: str | None = None, **other: Any) -> tuple[bytes, str, Signed]:
         """What a household registers with; `other` as in `pairing`."""
-        return profile_of(name), meter(meter_of or name).address, self.pairing(name, meter_of=meter_of, **other)
+        return profile_of(name), self.meter(meter_of or name), self.pairing(name, meter_of=meter_of, **other)
+
+    def meter(self, name: str) -> str:
+        """The address of the meter of that name, or a name that goes by it."""
+        return meter(name).address
+
+    def key(self, name: str) -> str:
+        """The name of the key with which the meter of that name signs."""
+        return name
 
     def report(
         self, name: str, period: int, exported: int, imported: int, **other: Any

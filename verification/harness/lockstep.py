@@ -25,6 +25,7 @@ from eth_utils.crypto import keccak
 from verification.harness import counters
 from verification.harness.counters import holds
 from verification.harness.driver import STRANGER, Driver
+from verification.harness.meter_contracts import DELEGATED, Says, placed
 from verification.harness.state import Asked, Observation, decode
 from verification.harness.symbolic import for_model, on_chain, seal_bytes
 from verification.harness.trace import Gift, Made, Moment, Outcome, Scene, Trace
@@ -118,6 +119,9 @@ class Lockstep(Driver[Outcome]):
         self.model = model_of(
             tariff, deployment.owner, deployment.supplier, str(self.token.address), self.target, self.chain
         )
+        self.code: dict[str, Says] = {}
+        """What the meters say that have code, by address."""
+        self.model.code_at = self.code
         self.interface = interface(self.market)
         self.lens = Lens(self.market.lens)
         self.periods: list[int] = []
@@ -132,19 +136,27 @@ class Lockstep(Driver[Outcome]):
         self.ended: int | None = None
         self._preset: tuple[int, bytes] | None = None
         self.first = 1
+        self.coded: dict[str, str] = {}
+        """Whose meter has code, and the name of that meter."""
         self.sealed: dict[tuple[int, str], tuple[int, int]] = {}
         """What was sealed in a preset and waits to be opened: price and volume by quote and bidder."""
         self._finalised: set[int | tuple[str, int]] = set()
 
     @classmethod
     def fresh(
-        cls, tariff: Tariff = TARIFF, funds: int = 10**9, capacities: Mapping[str, int] = MappingProxyType({})
+        cls,
+        tariff: Tariff = TARIFF,
+        funds: int = 10**9,
+        capacities: Mapping[str, int] = MappingProxyType({}),
+        coded: Mapping[str, str] = MappingProxyType({}),
     ) -> Lockstep:
         """A market in which `HOUSEHOLDS` are registered and authorised, with `funds` base units deposited each.
 
-        Whoever is not in `capacities` has `CAPACITY`.
+        Whoever is not in `capacities` has `CAPACITY`; who is in `coded` has the meter of that name, which has code (see
+        `meter_contracts`).
         """
         lockstep = cls(tariff)
+        lockstep.coded = dict(coded)
         for name in HOUSEHOLDS:
             lockstep.enrol(name, funds, capacity=capacities.get(name, CAPACITY))
         lockstep.enrol(NEWCOMER, 0, register=False)
@@ -162,11 +174,23 @@ class Lockstep(Driver[Outcome]):
     # ---- people ----------------------------------------------------------------------
 
     def address(self, name: str) -> str:
-        """The address that goes by that name."""
+        """The address that goes by that name; a meter that has code is placed there when it is first named."""
         if name not in self.addresses:
-            self.addresses[name] = str(self.env.generate_address(name))
+            if meter := placed(self.env, name):
+                self.addresses[name], self.code[meter[0]] = meter
+            else:
+                self.addresses[name] = str(self.env.generate_address(name))
             self.names[self.addresses[name]] = name
         return self.addresses[name]
+
+    def meter(self, name: str) -> str:
+        """The name of the meter of that name where it has code, else its address."""
+        return self.coded.get(name) or super().meter(name)
+
+    def key(self, name: str) -> str:
+        """The name of the key with which the meter of that name signs; that of who has one with code is another."""
+        coded = self.coded.get(name, name)
+        return coded if coded.endswith(DELEGATED) else name
 
     def give(self, name: str, amount: int) -> None:
         """Gives somebody tokens outside the market and lets the market take any amount of them."""
@@ -431,6 +455,7 @@ class Lockstep(Driver[Outcome]):
             lockstep = copy.copy(self)
             lockstep.model = pickle.loads(self._kept())
             lockstep.addresses, lockstep.names = dict(self.addresses), dict(self.names)
+            lockstep.code = lockstep.model.code_at = dict(self.code)
             lockstep.periods, lockstep.users, lockstep.others = list(self.periods), list(self.users), list(self.others)
             lockstep.calls, lockstep._finalised = list(self.calls), set(self._finalised)
             lockstep.trace = self.trace.copy(lockstep._scene())

@@ -14,7 +14,7 @@ import boa
 from boa.environment import Env
 
 from verification.harness import counters, journal
-from verification.harness.lockstep import HOUSEHOLDS, Lockstep
+from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Lockstep
 from verification.harness.trace import Remark
 from wattproof.evm.engine import make_env, roomy_env
 from wattproof.evm.revm import RevmEnv
@@ -78,8 +78,28 @@ def prepare(module: Any) -> None:
         prepared(name)
 
 
+CODED = {"cloudy": "cloudy's meter", "misty": "misty's meter", "mild": "mild's meter", "rainy": "rainy's key"}
+"""Whose meter is a contract, or a key that has code, in some presets; mild's serves nobody yet."""
+
+
 def _fresh() -> Lockstep:
-    return Lockstep.fresh()
+    """All is as it is when a market opens; some meters are contracts."""
+    return Lockstep.fresh(coded=CODED)
+
+
+def _metering() -> Lockstep:
+    """Bright sold 100 of 200 Wh to misty, whose meter is a contract; their period, the only one watched, is metered."""
+    lockstep = _fresh()
+    period, price = lockstep.next_period(), lockstep.tariff.lowest_price
+    lockstep.watch(period)
+    quote_id = lockstep.call("submit_quote", period, 200, price, sender="bright").result or 0
+    lockstep.bid(quote_id, "misty", price, 100)
+    lockstep.to(Phase.REVEALING, period)
+    lockstep.reveal(quote_id, "misty", price, 100)
+    lockstep.to(Phase.MATCHING, period)
+    lockstep.call("match_bids", quote_id, sender=STRANGER)
+    lockstep.to(Phase.METERING, period)
+    return lockstep
 
 
 def _no_fee() -> Lockstep:
@@ -105,7 +125,7 @@ NARROW = {"sunny": 150, "bright": 3_000, "breezy": 250, "cloudy": 150, "misty": 
 
 def _narrow() -> Lockstep:
     """Households whose connections carry little: what they quote, ask for, buy and meter comes to the capacity."""
-    return Lockstep.fresh(capacities=NARROW)
+    return Lockstep.fresh(capacities=NARROW, coded=CODED)
 
 
 def _by_price() -> Lockstep:
@@ -198,6 +218,7 @@ def _full_book() -> Lockstep:
 
 PRESETS: dict[str, Callable[[], Lockstep]] = {
     "fresh": _fresh,
+    "metering": _metering,
     "no fee": _no_fee,
     "dear": _dear,
     "poor": _poor,

@@ -19,6 +19,17 @@ from wattproof.terms import model
 FORMS = ("ok", "truncated", "empty", "high s", "bad v")
 """Forms of a signature: the accepted one, cut by its last byte, none at all, its malleable twin, an impossible v."""
 
+MANNERS = (
+    *("honest", "burns its gas", "reverts", "reverts with a yes", "says yes and a byte", "says yes twice"),
+    *("says yes a byte short", "says yes in 4 bytes", "says no", "says yes with dirt", "says nothing"),
+    *("says yes and logs", "says yes and stores", "says yes if it may look at the market"),
+)
+"""Manners in which a `MoodyMeter` answers, by their number there. Each but the first is a form of a signature, too: one
+that has the meter answer so, and of which a key knows no more than that its v is impossible."""
+
+HOSTILE = MANNERS[1:]
+"""The manners that are no answer, whoever signed."""
+
 
 SEALED: dict[bytes, tuple[Any, ...]] = {}
 """What is in each seal that was ever made here, so that a trace can show it."""
@@ -66,11 +77,10 @@ class Signed:
         """What the model is told."""
         if self.form in ("truncated", "empty"):
             return model.Signature("malformed")
-        if self.form == "high s":
-            return model.Signature("malleable")
-        if self.form == "bad v":
+        if self.form == "bad v" or self.form in HOSTILE:
             return model.Signature("unrecoverable")
-        return model.Signature("ok", meter(self.meter).address, (self.kind, self.chain, self.market, *self.fields))
+        message = (self.kind, self.chain, self.market, *self.fields)
+        return model.Signature("malleable" if self.form == "high s" else "ok", meter(self.meter).address, message)
 
 
 def on_chain(args: Sequence[Any]) -> list[Any]:
@@ -102,4 +112,6 @@ def _signature(signed: Signed) -> bytes:
             return malleable_twin(signature)
         case "bad v":
             return signature[:64] + bytes([29])
+        case manner if manner in HOSTILE:
+            return signature[:64] + bytes([128 + 2 * MANNERS.index(manner) + signature[64] - 27])
     return signature

@@ -291,6 +291,10 @@ def coalitions(
         who, price, volume = draw(st.integers(1, 5)), draw(_NUMBERS), draw(_NUMBERS)
         made.append(Move("last bids", "submit_bid", who, 0, price, volume, 1))
         made.append(Move("last openings", "reveal_bid", who, 0, 0, 0, 1))
+        if draw(st.booleans()):
+            # It asks for more on another quote, at a price that need not win: what it asks is a forecast (T-STD-7).
+            made.append(Move("last bids", "submit_bid", who, 1, draw(_NUMBERS), draw(_NUMBERS), 1))
+            made.append(Move("last openings", "reveal_bid", who, 1, 0, 0, 1))
     return Coalition(members, tuple(held), reports, tuple(made))
 
 

@@ -1,4 +1,4 @@
-"""Eleven ways in which this market could be taken advantage of, each played again on the rules that came of them.
+"""Twelve ways in which this market could be taken advantage of, each played again on the rules that came of them.
 
 In pence, on the default tariff: SBP 6, SSP 18, fee 0.2 p/kWh. What somebody has is its money in the market, free and
 reserved, and its invoice account. The figures were computed by hand from the terms; every call goes to the model, too.
@@ -511,3 +511,50 @@ def test_attack_11_a_partners_bid_waits_for_the_sun_to_fail() -> None:
     # 10 % of 10 * 17.8 = 17.8 goes round in the family.
     wanted = {SELLER: p("-17.8"), PARTNER: p("17.8"), BUYER: p("-180"), "supplier": p("180")}
     holds("C4-TAKE-11", taken == wanted, gains=taken, wanted=wanted)
+
+
+def test_attack_12_bids_that_are_only_to_be_asked_for() -> None:
+    """A household buys a tenth of what it uses, and asks for the rest by a bid that cannot win: a good record."""
+
+    def asks(market: Play, bought: int, asked: int) -> Gains:
+        """A half-hour in which the partner uses 10 kWh: so much it buys, for so much more another's bid is higher."""
+        market.period = market.lockstep.next_period()
+        market.note()
+        small, large = market.quote(bought, "6.2"), market.quote(9_000, "6.2", RIVAL)
+        own, lost, higher = Bid(PARTNER, bought, "6.2"), Bid(PARTNER, asked, "6.2"), Bid(BUYER, 9_000, "17.8")
+        market.seal(small, own)
+        market.seal(large, higher)
+        if asked:
+            market.seal(large, lost)
+        market.to(Phase.REVEALING)
+        market.open(small, own)
+        market.open(large, higher)
+        if asked:
+            market.open(large, lost)
+        market.match(small)
+        market.match(large)
+        reports = ((SELLER, bought, 0), (RIVAL, 9_000, 0), (PARTNER, 0, 10_000), (BUYER, 0, 9_000))
+        for report in reports:
+            assert market.read(*report).accepted
+        market.settle(small, large, accounts=tuple(name for name, *_ in reports))
+        return market.gains()
+
+    def run(asked: int) -> tuple[Gains, tuple[int, int], Gains]:
+        with play() as market:
+            first = asks(market, 1_000, asked)
+            after = market.account(PARTNER)
+            for _ in range(4):
+                asks(market, 1_000, asked)
+            return first, (after.performances, after.defaults), asks(market, 10_000, 0)
+
+    (fair, record, later), (found, earned, better) = run(asked=0), run(asked=9_000)
+    holds("C4-TAKE-12", found == fair, gains=found, without=fair)
+    holds("C4-TAKE-12", (record, earned) == ((0, 1), (1, 0)), without=record, earned=earned)
+    # Five of them are a tier: 20 % off its fee of 0.2 p on each kWh that it buys, which the owner goes without.
+    gained = less(better, later)
+    holds("C4-TAKE-12", gained == {PARTNER: p("0.4"), "owner": p("-0.4")}, gained=gained)
+    # A Wh less than a tenth earns nothing.
+    with play() as market:
+        asks(market, 999, 9_000)
+        kept = market.account(PARTNER)
+        holds("C4-TAKE-12", (kept.performances, kept.defaults) == (0, 1), performances=kept.performances)
