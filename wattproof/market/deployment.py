@@ -178,8 +178,8 @@ def deploy_meter(x: int, y: int) -> Any:
     """Deploys a `P256Meter`: the meter, on the chain, of the device with the public key (x, y).
 
     On a network it is rehearsed first (see `network.rehearse`), and from then on titanoboa's copy of that chain checks
-    such signatures, too. ValueError where that is no key; NotReady where the chain cannot check signatures on P-256. The
-    chain inside this process cannot, unless `wattproof.evm.p256.give` lets it.
+    such signatures, too. ValueError where that is no key. NotReady where the chain cannot check signatures on P-256, as
+    the one inside this process cannot, unless `wattproof.evm.p256.give` lets it.
     """
     for name, number in (("x", x), ("y", y)):
         if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**256:
