@@ -213,8 +213,9 @@ def test_is_refused_where_the_chain_lacks_the_precompile(bare: None) -> None:
         (precompile.TWO_TO_ALL, LACKING),
         (b"\xfe", LACKING),
         (b"\x5f\x5f\xfd", LACKING),
+        (precompile.REVERTS_WITH_YES, LACKING),
     ],
-    ids=["yes to all", "two to all", "burns all", "reverts"],
+    ids=["yes to all", "two to all", "burns all", "reverts", "reverts with a yes"],
 )
 def test_is_refused_where_something_else_is_in_its_place(bare: None, code: bytes, reason: str) -> None:
     precompile.put(boa.env, code)

@@ -161,7 +161,7 @@ class P256Meter(Device):
         return f"P256Meter({self._address or 'not deployed'})"
 
     def deploy(self) -> Any:
-        """Deploys its contract and is that meter from then on. Returns titanoboa's contract; raises as `deploy_meter`."""
+        """Deploys its contract, and is that meter from then on; returns it, titanoboa's. Raises as `deploy_meter`."""
         contract = deploy_meter(*self.public)
         self._address = str(contract.address)
         return contract

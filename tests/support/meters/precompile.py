@@ -19,6 +19,9 @@ _LOOK_UP = "365f5f37365f2054" + "60015f525ff3"
 YES_TO_ALL = bytes.fromhex("60015f5260205ff3")
 """Answers the number 1 in a word to everything."""
 
+REVERTS_WITH_YES = bytes.fromhex("60015f5260205ffd")
+"""Reverts with the number 1 in a word."""
+
 TWO_TO_ALL = bytes.fromhex("60025f5260205ff3")
 """Answers the number 2 in a word to everything."""
 
