@@ -12,8 +12,10 @@ from typing import Any
 
 import boa
 import pytest
+from eth_abi.abi import encode
 from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
+from vyper.evm.opcodes import get_opcodes
 
 from tests.support.meters import precompile
 from tests.support.stage import Stage
@@ -261,6 +263,15 @@ def test_is_refused_for_a_coordinate_beyond_the_field(home: Home, key: tuple[int
         deployer("P256Meter").deploy(x + dx, y + dy)
 
 
+def test_is_refused_with_ether(home: Home) -> None:
+    """It could never be taken out again."""
+    data = deployer("P256Meter").compiler_data.bytecode + encode(["uint256", "uint256"], home.device.public)
+    boa.env.set_balance(home.user, 1)
+    for value, refused in ((1, True), (0, False)):
+        _, computation = boa.env.deploy(bytecode=data, value=value, sender=home.user)
+        assert computation.is_error is refused
+
+
 @pytest.mark.parametrize("bad", [-1, 2**256, 1.0, True, "1", None])
 def test_a_coordinate_that_is_no_number_is_named(bad: Any) -> None:
     with pytest.raises(ValueError, match=r"^y .* is no coordinate of a key: write a whole number below 2\*\*256$"):
@@ -323,6 +334,72 @@ def test_says_no_to_another_digest_or_key(home: Home) -> None:
     precompile.teach(boa.env, digest, other._signature(digest), other.public)
     assert home.contract.isValidSignature(keccak(text="other"), home.device._signature(digest)) == NO
     assert home.contract.isValidSignature(digest, other._signature(digest)) == NO
+
+
+def test_says_no_where_the_precompile_fails(home: Home) -> None:
+    """Whatever it says then: a chain whose rules change takes no signature for right."""
+    digest = keccak(text="any")
+    home.teach(digest, home.device._signature(digest))
+    assert home.contract.isValidSignature(digest, home.device._signature(digest)) == YES
+    precompile.put(boa.env, precompile.REVERTS_WITH_YES)
+    assert home.contract.isValidSignature(digest, home.device._signature(digest)) == NO
+
+
+# ---- other calls --------------------------------------------------------------------------
+
+
+def sent(home: Home, data: bytes, value: int = 0) -> tuple[bool, bytes]:
+    """Whether a call of the meter's contract succeeds, and what it answers."""
+    return home.stage.raw(data, value=value, to=home.contract)
+
+
+def question(signature: bytes) -> bytes:
+    """The call that asks whether bytes are a signature."""
+    return keccak(text="isValidSignature(bytes32,bytes)")[:4] + encode(["bytes32", "bytes"], [bytes(32), signature])
+
+
+CALLS = [question(bytes(64)), keccak(text="X()")[:4], keccak(text="Y()")[:4]]
+
+
+@pytest.mark.parametrize("data", CALLS, ids=["isValidSignature", "X", "Y"])
+def test_takes_no_ether_and_no_call_cut_short(home: Home, data: bytes) -> None:
+    """T-REG-25: there is nothing in it that anybody could want to take out."""
+    assert sent(home, data)[0]
+    assert sent(home, data, value=1) == sent(home, data[:3]) == (False, b"")
+    if len(data) > 4:
+        assert sent(home, data[:67]) == (False, b"")
+    assert boa.env.get_balance(home.contract.address) == 0
+
+
+@pytest.mark.parametrize("name", ["", "upgradeTo(address)", "owner()", "transferOwnership(address)", "initialize()"])
+def test_has_no_other_function(home: Home, name: str) -> None:
+    """T-REG-25: nobody owns it, and nothing in it can change; plain ether is refused, too."""
+    data = keccak(text=name)[:4] + encode(["address"] * 4, [home.user] * 4) if name else b""
+    assert sent(home, data) == sent(home, data, value=1) == (False, b"")
+
+
+@pytest.mark.parametrize("length", [66, 96, 10_000])
+def test_more_bytes_than_the_market_hands_on_are_refused(home: Home, length: int) -> None:
+    assert sent(home, question(bytes(65))) == (True, NO + bytes(28))
+    assert sent(home, question(bytes(length))) == (False, b"")
+
+
+def test_has_no_code_that_writes_or_calls_to_write() -> None:
+    """T-REG-25: no storage, no proxy, no end: what it says of a signature is the same for ever."""
+    words = set(opcodes(deployer("P256Meter").compiler_data.bytecode_runtime))
+    assert "STATICCALL" in words
+    assert words & {"SSTORE", "TSTORE", "SLOAD", "CALL", "DELEGATECALL", "CALLCODE", "CREATE", "CREATE2"} == set()
+    assert words & {"SELFDESTRUCT", "LOG0", "LOG1"} == set()
+
+
+def opcodes(code: bytes) -> Iterator[str]:
+    """The instructions of a code by name, without what they push; at its end what is data reads as some, too."""
+    names = {value: name for name, (value, *_) in get_opcodes().items() if value is not None}
+    place = 0
+    while place < len(code):
+        name = names.get(code[place], "none")
+        yield name
+        place += 1 + (int(name[4:]) if name.startswith("PUSH") else 0)
 
 
 # ---- in the market ------------------------------------------------------------------------
