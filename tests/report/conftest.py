@@ -14,10 +14,11 @@ from rich.console import Console
 
 from verification import git
 from verification.gas.figures import as_json, read_snapshot
-from verification.report import campaign, document, parts, sources
+from verification.report import campaign, document, parts
 from verification.report import verify as verify_module
 from verification.report.campaign import Plan
 from verification.report.verify import engine_for, verify
+from wattproof.market.bytecode import compiled
 
 ROOT = Path(__file__).parents[2]
 
@@ -164,7 +165,7 @@ def _verify(out: Path, contracts: Path) -> int:
 def _measure(folder: Path) -> None:
     """Parts that do not depend on what was measured here: two present, one of another bytecode, the others missing."""
     folder.mkdir()
-    code = sources.code("EnergyMarket")["runtime"]["keccak256"]
+    code = compiled("EnergyMarket")["runtime"]["keccak256"]
     mutation = {
         "bytecode": {"runtime": code},
         "figures": {"tried/all": "3/9"},

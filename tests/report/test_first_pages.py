@@ -16,6 +16,7 @@ from verification.invariants import ROOT, invariants
 from verification.report import checks, effort, entries, findings, page, parts, sources, system, text, verdict
 from verification.report.facts import number
 from verification.report.strength import strength
+from wattproof.market.bytecode import compiled
 
 TERMS = (ROOT / "docs" / "terms.md").read_text()
 
@@ -289,7 +290,7 @@ def test_no_text_of_the_page_shows_its_markup(told: dict[str, Any], places: dict
 
 def test_what_the_run_measured_stands_in_for_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "PARTS", {name: (Path(f"{name}.json"), "make it") for name in ("symbolic", "mutation")})
-    code = sources.code("EnergyMarket")["runtime"]["keccak256"]
+    code = compiled("EnergyMarket")["runtime"]["keccak256"]
     own, tree = tmp_path / "own", tmp_path / "tree"
     own.mkdir()
     tree.mkdir()

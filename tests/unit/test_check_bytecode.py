@@ -14,11 +14,12 @@ import boa
 import pytest
 
 from tests.support.answering import answering, replies
-from verification.report import sources
 from wattproof.cli import main
-from wattproof.evm import rpc
-from wattproof.market.bytecode import SCHEMA
+from wattproof.evm import p256, rpc
+from wattproof.evm.engine import engine
+from wattproof.market.bytecode import SCHEMA, compiled
 from wattproof.market.deployment import deploy
+from wattproof.market.meters import P256Meter
 
 SECRET = "kKeEyY0123456789"
 HELD = {"outcome": "held", "sentence": "All held."}
@@ -34,7 +35,7 @@ def market() -> Any:
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a report says of the contracts."""
     path = tmp_path_factory.mktemp("report") / "evidence.json"
-    verified = {"market": sources.code("EnergyMarket"), "credit": sources.code("EnergyCredit")}
+    verified = {"market": compiled("EnergyMarket"), "credit": compiled("EnergyCredit")}
     verified["revision"] = {"commit": "abc", "clean": True}
     path.write_text(json.dumps({"schema": SCHEMA, "verified": verified, "verdict": HELD}))
     return path
@@ -338,3 +339,58 @@ def test_an_address_shows_no_more_than_its_host() -> None:
     said = f"https://host.example:8545/v3/{SECRET} of me with pw+1, pw%2B1, key {SECRET}9, in v3: {url}"
     assert address.said(said) == "https://host.example:8545/…/… of … with …, …, key …, in …: …"
     assert address.said("some method") == "some method"
+
+
+# ---- of a meter --------------------------------------------------------------------------
+
+
+METER = P256Meter("device", "0x" + 20 * "12")
+
+
+@pytest.fixture(scope="module")
+def meter_code() -> bytes:
+    """The code of a deployed P256Meter: behind the runtime code its key, in the order of the constructor."""
+    with engine("pyevm") as env:
+        p256.give(env)
+        return bytes(env.get_code(METER.deploy().address))
+
+
+@pytest.fixture
+def check_meter(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs the command of a meter whose code is as a node says; returns exit code, output and errors."""
+
+    def checked(code: str, address: str = "0x" + 20 * "12") -> tuple[int, str, str]:
+        with answering(answer=replies(**SOUND | {"eth_getCode": code})) as node:
+            found = main(["check-bytecode", "--meter", address, f"--rpc=http://127.0.0.1:{node.port}/{SECRET}"])
+        said = capsys.readouterr()
+        return found, said.out, said.err
+
+    return checked
+
+
+def test_a_meter_is_known_and_its_key_shown(meter_code: bytes, check_meter: Check) -> None:
+    """T-REG-25: the owner compares the key with the device's, which no report can know."""
+    code, out, err = check_meter("0x" + meter_code.hex())
+    x, y = METER.public
+    assert (code, err) == (0, "")
+    assert "is a P256Meter of Wattproof" in out
+    assert f"  X: 0x{x:064x}\n  Y: 0x{y:064x}\n" in out
+
+
+@pytest.mark.parametrize("place", [0, 300, -65])
+def test_other_code_is_no_meter_of_ours(place: int, meter_code: bytes, check_meter: Check) -> None:
+    """One bit in the code, first, in the middle or last before the key; a proxy; a byte more or less."""
+    changed = bytearray(meter_code)
+    changed[place] ^= 1
+    proxy = "363d3d373d3d3d363d73" + 20 * "12" + "5af43d82803e903d91602b57fd5bf3"
+    for other in (changed.hex(), proxy, meter_code.hex() + "00", meter_code[:-1].hex()):
+        code, out, err = check_meter("0x" + other)
+        assert (code, err) == (1, "")
+        assert "is NOT a P256Meter of Wattproof" in out
+        assert "X:" not in out
+
+
+def test_of_a_meter_that_cannot_be_told_nothing_is_said(check_meter: Check) -> None:
+    assert "is it the right chain?" in unusable(check_meter("0x"))
+    assert "no address of a meter" in unusable(check_meter("0x00", "x"))
+    assert "not with 0x" in unusable(check_meter("none"))

@@ -27,7 +27,7 @@ from vyper.ir import compile_ir
 
 from wattproof.market import deployment
 
-TARGETS = ("EnergyMarket", "EnergyCredit", "MarketLens")
+TARGETS = ("EnergyMarket", "EnergyCredit", "MarketLens", "P256Meter")
 """What is deployed; every module below `contracts/` that one of them imports can be changed."""
 
 _trees: dict[tuple[int, Path, str], Any] = {}

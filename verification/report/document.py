@@ -25,7 +25,7 @@ from verification.report.templates import step
 from verification.report.verdict import verdict
 from verification.texts import plain
 from wattproof import __version__
-from wattproof.market.bytecode import SCHEMA
+from wattproof.market.bytecode import SCHEMA, compiled
 
 CHECKLIST = (
     "I have read docs/terms.md, and every clause says what both sides of a trade mean.",
@@ -51,7 +51,7 @@ def build(tree: Path, campaign: Campaign, began: datetime, claims: Claims, revis
         revision: that of the tree then, as `git.revision` tells it.
     """
     unit, properties = campaign["unit"], campaign["properties"]
-    market = sources.code("EnergyMarket")
+    market = compiled("EnergyMarket")
     parts = evidence_parts.gather(tree, market["runtime"]["keccak256"], unit.folder / cheap.FOLDER)
     counts = effort.together(unit, properties)
     failed = failures.once(unit.counts.get("failures", []) + properties.counts.get("failures", []))
@@ -67,7 +67,7 @@ def build(tree: Path, campaign: Campaign, began: datetime, claims: Claims, revis
             "source": git.address(tree, revision),
             "contracts": rerun.contracts_shown(tree),
             "market": market,
-            "credit": sources.code("EnergyCredit"),
+            "credit": compiled("EnergyCredit"),
             "compiler": sources.compiler(),
             "engine": campaign.plan.engine,
             "versions": versions(),

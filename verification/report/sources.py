@@ -6,9 +6,6 @@ import re
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-from eth_utils.crypto import keccak
 
 from verification.invariants import Invariant, criteria, invariants, points, rests_on
 from wattproof.market.deployment import contracts_dir, deployer
@@ -152,29 +149,6 @@ def names_test(tree: Path, reference: str) -> bool:
 
 
 # ---- bytecode, versions ------------------------------------------------------------------------
-
-
-def code(contract: str) -> dict[str, Any]:
-    """A contract as compiled here: hashes and sizes of its code, and what its constructor appends to it."""
-    from vyper.compiler.output import build_layout_output
-
-    data = deployer(contract).compiler_data
-    codes = {"creation": data.bytecode, "runtime": data.bytecode_runtime}
-    layout = build_layout_output(data)["code_layout"]
-    return {
-        **{name: {"keccak256": keccak(text).hex(), "bytes": len(text)} for name, text in codes.items()},
-        "immutables": sorted(_immutables(layout), key=lambda field: field["offset"]),
-    }
-
-
-def _immutables(layout: dict[str, Any], module: str = "") -> list[dict[str, Any]]:
-    found = []
-    for name, entry in layout.items():
-        if "offset" in entry and not isinstance(entry["offset"], dict):
-            found.append({"name": f"{module}{name}", **{key: entry[key] for key in ("type", "offset", "length")}})
-        else:
-            found += _immutables(entry, f"{name}.")
-    return found
 
 
 def compiler() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 What lies at an address is the runtime code that was compiled and, behind it, what the constructor fixed for ever: the
 frame of the market. The first must be the report's to the last byte; the second is shown, and must fit this address.
+With `--meter` it is whether a meter is the `P256Meter` that this Wattproof compiles, and of which key (T-REG-25).
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from eth_utils.crypto import keccak
 from rich.console import Console
 from rich.text import Text
 
-from wattproof import documents
+from wattproof import __version__, documents
 from wattproof.evm import rpc
 from wattproof.evm.rpc import Address, NodeUnusable
+from wattproof.market.deployment import deployer
 from wattproof.market.meters import domain_separator
 from wattproof.outputs import one_line
 
@@ -86,22 +88,46 @@ def _fits(value: Any, shape: Any) -> bool:
     return shape(value) if inspect.isfunction(shape) else isinstance(value, shape)
 
 
-def check(code: bytes, compiled: dict[str, Any]) -> tuple[bool, str, dict[str, Any]]:
-    """Whether deployed code is the compiled one; a sentence about it; and the values that its constructor fixed.
+def compiled(contract: str) -> dict[str, Any]:
+    """A contract as compiled here: hashes and sizes of its code, and what its constructor appends to it."""
+    from vyper.compiler.output import build_layout_output
+
+    data = deployer(contract).compiler_data
+    codes = {"creation": data.bytecode, "runtime": data.bytecode_runtime}
+    layout = build_layout_output(data)["code_layout"]
+    return {
+        **{name: {"keccak256": keccak(text).hex(), "bytes": len(text)} for name, text in codes.items()},
+        "immutables": sorted(_immutables(layout), key=lambda field: field["offset"]),
+    }
+
+
+def _immutables(layout: dict[str, Any], module: str = "") -> list[dict[str, Any]]:
+    found = []
+    for name, entry in layout.items():
+        if "offset" in entry and not isinstance(entry["offset"], dict):
+            found.append({"name": f"{module}{name}", **{key: entry[key] for key in ("type", "offset", "length")}})
+        else:
+            found += _immutables(entry, f"{name}.")
+    return found
+
+
+def check(code: bytes, known: dict[str, Any], whose: str = "the report's") -> tuple[bool, str, dict[str, Any]]:
+    """Whether deployed code is a known one; a sentence about it; and the values that its constructor fixed.
 
     Args:
         code: what lies at the address.
-        compiled: what a report says of the contract, under `verified`.
+        known: what a report says of the contract, under `verified`; or what `compiled` does.
+        whose: how the sentence calls that.
     """
-    runtime, layout = compiled["runtime"], compiled["immutables"]
+    runtime, layout = known["runtime"], known["immutables"]
     tail = max((field["offset"] + field["length"] for field in layout), default=0)
     wanted = runtime["bytes"] + tail
     if len(code) != wanted:
         return False, f"its code has {len(code)} bytes, not {wanted}", {}
     found = keccak(code[: runtime["bytes"]]).hex()
     if found != runtime["keccak256"]:
-        return False, f"its runtime code hashes to 0x{found}, the report's to 0x{runtime['keccak256']}", {}
-    said = f"its runtime code is the report's, byte by byte (0x{found})"
+        return False, f"its runtime code hashes to 0x{found}, {whose} to 0x{runtime['keccak256']}", {}
+    said = f"its runtime code is {whose}, byte by byte (0x{found})"
     return True, said, {field["name"]: _value(code[runtime["bytes"] :], field) for field in layout}
 
 
@@ -130,19 +156,30 @@ def misfits(values: dict[str, Any], address: str, chain: int) -> list[str]:
     return found
 
 
+def _checksum(address: str, what: str) -> str:
+    """An address in checksum form. Raises NodeUnusable."""
+    # Where they are mixed up, one of the two is the node's, which is not to be shown.
+    if not re.fullmatch(r"0x[0-9a-fA-F]{40}", address):
+        raise NodeUnusable(f"that is no address of a {what}: write 0x and 40 hexadecimal digits")
+    return to_checksum_address(address)
+
+
+def _deployed(node: Address, address: str) -> tuple[bytes, int]:
+    """The code at an address, and the chain. Raises NodeUnusable, also where there is none."""
+    code, chain = rpc.code(node, address), rpc.chain_id(node)
+    if not code:
+        raise NodeUnusable(f"there is no contract at {address} on chain {chain}: is it the right chain?")
+    return code, chain
+
+
 def check_bytecode(address: str, url: str, report: Path, console: Console) -> int:
     """Prints what is found. Returns 0: it is the report's market; 1: it is not; 2: that cannot be told."""
     try:
-        # Where they are mixed up, one of the two is the node's, which is not to be shown.
-        if not re.fullmatch(r"0x[0-9a-fA-F]{40}", address):
-            raise NodeUnusable("that is no address of a market: write 0x and 40 hexadecimal digits")
+        address = _checksum(address, "market")
         if re.match("(https?|wss?):", str(report)):
             raise NoReport("that is no report but a node: name a report's folder or its evidence.json")
-        address = to_checksum_address(address)
         told, node = load(report), Address.of(url)
-        code, chain = rpc.code(node, address), rpc.chain_id(node)
-        if not code:
-            raise NodeUnusable(f"there is no contract at {address} on chain {chain}: is it the right chain?")
+        code, chain = _deployed(node, address)
         same, said, values = check(code, told["verified"]["market"])
         problems = misfits(values, address, chain) if same else []
         token = str(values.get("ledger.TOKEN", ""))
@@ -151,23 +188,48 @@ def check_bytecode(address: str, url: str, report: Path, console: Console) -> in
         print(problem, file=sys.stderr)
         return 2
 
-    def line(text: str, style: str = "") -> None:
-        console.print(Text(text, style=style), soft_wrap=True)
-
     good = same and not problems
-    line(
-        f"{address} on chain {chain} {'is' if good else 'is NOT'} the market of this report", "green" if good else "red"
-    )
+    _verdict(console, good, f"{address} on chain {chain}", "the market of this report")
     for reason in (said, *problems):
-        line(f"  {reason}")
+        _line(console, f"  {reason}")
     for name, value in values.items():
         if not name.startswith("eip712."):
-            line(f"  {name.partition('.')[2]}: {value}")
+            _line(console, f"  {name.partition('.')[2]}: {value}")
     if is_credit is not None:
-        line(f"  the token is {'the' if is_credit else 'not the'} project's EnergyCredit")
+        _line(console, f"  the token is {'the' if is_credit else 'not the'} project's EnergyCredit")
     verdict, revision = told["verdict"], told["verified"]["revision"]
     clean = ", of a tree that was not clean" if revision["clean"] is False else ""
-    line(f"the report is of revision {revision['commit'] or 'unknown'}{clean}; it says: {verdict['sentence']}")
+    commit = revision["commit"] or "unknown"
+    _line(console, f"the report is of revision {commit}{clean}; it says: {verdict['sentence']}")
     if verdict["outcome"] != "held":
-        line("  so that it is the same market is no recommendation", "yellow")
+        _line(console, "  so that it is the same market is no recommendation", "yellow")
     return 0 if good else 1
+
+
+def check_meter(address: str, url: str, console: Console) -> int:
+    """Prints what is found. Returns 0: it is a `P256Meter`, whose code cannot change; 1: it is not; 2: cannot be told.
+
+    That no other meter stands for the same key, and that the key is the device's, remains for the owner to check.
+    """
+    try:
+        address = _checksum(address, "meter")
+        code, chain = _deployed(Address.of(url), address)
+    except NodeUnusable as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    same, said, values = check(code, compiled("P256Meter"), "this Wattproof's")
+    _verdict(console, same, f"{address} on chain {chain}", f"a P256Meter of Wattproof {__version__}")
+    _line(console, f"  {said}")
+    for name, value in values.items():
+        _line(console, f"  {name}: 0x{value:064x}")
+    if same:
+        _line(console, "compare X and Y with the device's public key, and with those of all other meters")
+    return 0 if same else 1
+
+
+def _verdict(console: Console, good: bool, what: str, wanted: str) -> None:
+    _line(console, f"{what} {'is' if good else 'is NOT'} {wanted}", "green" if good else "red")
+
+
+def _line(console: Console, text: str, style: str = "") -> None:
+    console.print(Text(text, style=style), soft_wrap=True)

@@ -20,7 +20,7 @@ from typing import Any
 
 import boa
 
-from wattproof.evm import compiler_cache, network
+from wattproof.evm import compiler_cache, network, p256
 from wattproof.market.tariff import PAPER, Tariff, checked, frame, in_token, prices_text
 from wattproof.market.tokens import Token, UnusableToken, decimals_of, read_token
 from wattproof.market.units import DECIMALS
@@ -183,6 +183,42 @@ def deploy(
     network.rehearse(lambda: play([]), None, owner)
     with network.sending() as done:
         return play(done)
+
+
+_METER_REFUSED = {
+    "meter: key not on the curve": "that is no public key on P-256: compare both coordinates with the device's",
+    "P-256 precompile": "the chain cannot check signatures on P-256 (EIP-7951, on Ethereum since Osaka): take a chain "
+    "that can, or a meter whose key is an account's",
+}
+"""What is in a refusal of a `P256Meter`, and what it means."""
+
+
+def deploy_meter(x: int, y: int) -> Any:
+    """Deploys a `P256Meter`: the meter, on the chain, of the device with the public key (x, y).
+
+    On a network it is rehearsed first (see `network.rehearse`), and from then on titanoboa's copy of that chain checks
+    such signatures, too. ValueError where that is no key. NotReady where the chain cannot check signatures on P-256, as
+    the one inside this process cannot, unless `wattproof.evm.p256.give` lets it.
+    """
+    for name, number in (("x", x), ("y", y)):
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**256:
+            raise ValueError(f"{name} {number!r} is no coordinate of a key: write a whole number below 2**256")
+    live = network.network() is not None
+
+    def play() -> Any:
+        if live:  # Whether the chain itself can, it says when it is asked for the gas.
+            p256.give(boa.env)
+        return deployer("P256Meter").deploy(x, y)
+
+    try:
+        network.rehearse(play, None)
+        with network.speaking():
+            return play()
+    except (boa.BoaError, network.NotReady) as problem:
+        for refusal, meaning in _METER_REFUSED.items():
+            if refusal in str(problem):
+                raise (ValueError if "key" in refusal else network.NotReady)(meaning) from None
+        raise
 
 
 def give(deployment: Deployment, account: str, amount: int, allowance: int = 2**256 - 1) -> None:

@@ -1,7 +1,13 @@
-"""Smart meters: a signing key each, whose address is the meter's number (T-REG-4)."""
+"""Smart meters: what signs a household's pairing and readings, with an address that is the meter's number (T-REG-4).
+
+>>> from wattproof.market.meters import Meter
+>>> Meter("sunny").address
+'0xAc89Cc08C82dF163E60B7aB3D0e632a2A1B37D01'
+"""
 
 from __future__ import annotations
 
+import abc
 import functools
 import hashlib
 import re
@@ -9,12 +15,16 @@ from typing import Any
 
 import boa
 import coincurve
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
 from eth_keys import keys  # pyright: ignore[reportPrivateImportUsage]
 from eth_keys.constants import SECPK1_N
 from eth_utils.crypto import keccak
 
-from wattproof.evm import network
+from wattproof.evm import network, p256
 from wattproof.market.abi import word
+from wattproof.market.deployment import deploy_meter
 from wattproof.terms.model import CAPACITY_BOUND
 
 DOMAIN_TYPE = keccak(text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
@@ -49,19 +59,23 @@ def malleable_twin(signature: bytes) -> bytes:
     return signature[:32] + s.to_bytes(32, "big") + bytes([55 - signature[64]])
 
 
-class Meter:
-    """A smart meter with the key drawn from `seed`. Keys from a seed are for simulation and tests only."""
+class Device(abc.ABC):
+    """A smart meter, whatever its key is; `Meter` and `P256Meter` are the two kinds."""
 
-    def __init__(self, seed: str | int) -> None:
-        self.key = keys.PrivateKey(hashlib.sha256(f"wattproof meter {seed}".encode()).digest())
-        self._signer = coincurve.PrivateKey(self.key.to_bytes())  # eth_keys would make one for every signature
-        self.address: str = self.key.public_key.to_checksum_address()
+    @property
+    @abc.abstractmethod
+    def address(self) -> str:
+        """The meter's number on the chain."""
+
+    @abc.abstractmethod
+    def _signature(self, digest: bytes) -> bytes:
+        """The device's signature of 32 bytes, as the market takes it."""
 
     def __repr__(self) -> str:
-        return f"Meter({self.address})"
+        return f"{type(self).__name__}({self.address})"
 
     def sign(self, struct_hash: bytes, market: Any, chain_id: int | None = None) -> bytes:
-        """Signs an EIP-712 struct for `market` (a contract or an address): r, s, v, 65 bytes, low s (T-REG-8, 9).
+        """Signs an EIP-712 struct for `market` (a contract or an address).
 
         The chain is that of a contract, of titanoboa's environment for an address, unless `chain_id` names another.
         """
@@ -70,9 +84,7 @@ class Meter:
         if isinstance(chain_id, bool) or not isinstance(chain_id, int) or not 0 <= chain_id < 2**256:
             raise ValueError(f"a chain's ID must be a whole number, 0 or more and below 2**256, not {chain_id!r}")
         address = network.account("market", market)
-        digest = keccak(b"\x19\x01" + domain_separator(chain_id, address) + struct_hash)
-        signature = self._signer.sign_recoverable(digest, hasher=None)
-        return signature[:64] + bytes([27 + signature[64]])
+        return self._signature(keccak(b"\x19\x01" + domain_separator(chain_id, address) + struct_hash))
 
     def sign_pairing(self, market: Any, user: str, profile: bytes | str, chain_id: int | None = None) -> bytes:
         """Signs this meter's pairing with `user` for `register`.
@@ -109,3 +121,64 @@ class Meter:
         if isinstance(period, bool) or not isinstance(period, int) or not 0 <= period < 2**256:
             raise ValueError(f"a period must be a whole number, 0 or more and below 2**256, not {period!r}")
         return self.sign(reading_hash(user, period, exported, imported), market, chain_id)
+
+
+class Meter(Device):
+    """A smart meter with the key drawn from `seed`. Keys from a seed are for simulation and tests only.
+
+    The key is on secp256k1, as those of accounts, and its address is the meter's. Signatures are r, s, v, 65 bytes, low
+    s (T-REG-8, 9).
+    """
+
+    def __init__(self, seed: str | int) -> None:
+        self.key = keys.PrivateKey(hashlib.sha256(f"wattproof meter {seed}".encode()).digest())
+        self._signer = coincurve.PrivateKey(self.key.to_bytes())  # eth_keys would make one for every signature
+        self._address: str = self.key.public_key.to_checksum_address()
+
+    @property
+    def address(self) -> str:
+        """The address of the key."""
+        return self._address
+
+    def _signature(self, digest: bytes) -> bytes:
+        signature = self._signer.sign_recoverable(digest, hasher=None)
+        return signature[:64] + bytes([27 + signature[64]])
+
+
+class P256Meter(Device):
+    """A smart meter with a P-256 key drawn from `seed`: a device that a contract stands for on the chain (T-REG-22).
+
+    Keys from a seed are for simulation and tests only. Signatures are r, s, 64 bytes, low s, and the same for the same
+    message (RFC 6979). What is signed is the EIP-712 digest itself, without another hash.
+
+    public   the coordinates of the public key, which the contract shows as `X` and `Y`
+    """
+
+    def __init__(self, seed: str | int, address: Any = None) -> None:
+        """`address` is that of its `P256Meter`, or the contract, where it is deployed already; see `deploy`."""
+        number = int.from_bytes(hashlib.sha256(f"wattproof P-256 meter {seed}".encode()).digest(), "big")
+        self._key = ec.derive_private_key(1 + number % (p256.ORDER - 1), ec.SECP256R1())
+        point = self._key.public_key().public_numbers()
+        self.public = (point.x, point.y)
+        self._address = None if address is None else network.account("meter", address)
+
+    @property
+    def address(self) -> str:
+        """The address of its contract. Raises LookupError where it has none."""
+        if self._address is None:
+            raise LookupError("this meter has no contract on a chain yet: call its deploy() first")
+        return self._address
+
+    def __repr__(self) -> str:
+        return f"P256Meter({self._address or 'not deployed'})"
+
+    def deploy(self) -> Any:
+        """Deploys its contract, and is that meter from then on; returns it, titanoboa's. Raises as `deploy_meter`."""
+        contract = deploy_meter(*self.public)
+        self._address = str(contract.address)
+        return contract
+
+    def _signature(self, digest: bytes) -> bytes:
+        encoded = self._key.sign(digest, ec.ECDSA(Prehashed(hashes.SHA256()), deterministic_signing=True))
+        r, s = decode_dss_signature(encoded)
+        return r.to_bytes(32, "big") + min(s, p256.ORDER - s).to_bytes(32, "big")

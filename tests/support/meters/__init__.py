@@ -54,4 +54,4 @@ class ContractMeter(Meter):
         # As bytes: of a contract that it knows, titanoboa decodes each answer by its type, and cannot show a refusal
         # where it is of none.
         address, _ = boa.env.deploy_code(bytecode=creation_code(self.device, manner))
-        self.address = str(address)
+        self._address = str(address)

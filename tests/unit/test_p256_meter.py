@@ -1,0 +1,504 @@
+"""`P256Meter`, a meter whose device signs with a P-256 key: T-REG-22, T-REG-25.
+
+The engines lack the chain's precompile. A contract that knows the right signatures lies in its place here; it itself
+answers in tests/evidence/test_contract_meters.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import boa
+import pytest
+from eth_abi.abi import encode
+from eth_account.messages import encode_typed_data
+from eth_utils.crypto import keccak
+from vyper.evm.opcodes import get_opcodes
+
+from tests.support.meters import precompile
+from tests.support.stage import Stage
+from wattproof.evm import p256
+from wattproof.evm.engine import available, engine
+from wattproof.evm.network import NotReady
+from wattproof.evm.revm import EngineUnsupported
+from wattproof.market.deployment import deploy_meter, deployer
+from wattproof.meters import Meter, P256Meter
+
+# The curve, as SEC 2, section 2.4.2, has it.
+FIELD = 2**256 - 2**224 + 2**192 + 2**96 - 1
+ORDER = 0xFFFFFFFF_00000000_FFFFFFFF_FFFFFFFF_BCE6FAAD_A7179E84_F3B9CAC2_FC632551
+
+YES, NO = bytes.fromhex("1626ba7e"), bytes.fromhex("ffffffff")
+WRONG_METER = "accounts: wrong meter"
+LACKING = "meter: no P-256 precompile"
+CREDULOUS = "meter: P-256 precompile says yes to all"
+NO_KEY = "meter: key not on the curve"
+
+KNOWN, KNOWN_DIGEST = (
+    P256Meter("the known signature of P256Meter.vy"),
+    keccak(text="Wattproof: the known signature of P256Meter"),
+)
+"""The key and the digest of the signature that the constructor tries: nobody chose more than these two texts."""
+
+PROFILE = b"profile".ljust(32, b".")
+
+
+def twin(signature: bytes) -> bytes:
+    """The other signature of the same message by the same key, with the high s."""
+    return signature[:32] + (ORDER - int.from_bytes(signature[32:], "big")).to_bytes(32, "big")
+
+
+@dataclass
+class Home:
+    """A stage whose chain checks the signatures that it was taught, and a household with a device on P-256."""
+
+    stage: Stage
+    device: P256Meter
+    contract: Any
+    user: str = field(default_factory=lambda: str(boa.env.generate_address("of the device")))
+
+    def digest(self, kind: str, **fields: Any) -> bytes:
+        """The EIP-712 digest of a message, by another's hand than the product's."""
+        types = {
+            "Pairing": [("user", "address"), ("profile", "bytes32")],
+            "Reading": [("user", "address"), ("period", "uint256"), ("exported", "uint256"), ("imported", "uint256")],
+        }[kind]
+        domain = {
+            "name": "Wattproof",
+            "version": "1",
+            "chainId": boa.env.evm.patch.chain_id,
+            "verifyingContract": self.stage.market.address,
+        }
+        shape = {kind: [{"name": name, "type": type_} for name, type_ in types]}
+        signable = encode_typed_data(domain, shape, fields)
+        return keccak(b"\x19" + signable.version + signable.header + signable.body)
+
+    def teach(self, digest: bytes, signature: bytes, length: int = 32) -> None:
+        """The chain knows from now on that the device signed: with either s, as the precompile does."""
+        for each in (signature, twin(signature)):
+            precompile.teach(boa.env, digest, each, self.device.public, length)
+
+    def pairing(self) -> bytes:
+        """The device's signature of its pairing, which the chain knows."""
+        signature = self.device.sign_pairing(self.stage.market, self.user, PROFILE)
+        self.teach(self.digest("Pairing", user=self.user, profile=PROFILE), signature)
+        return signature
+
+    def reading(self, exported: int, imported: int) -> bytes:
+        """The device's signature of a reading, which the chain knows."""
+        fields = {"user": self.user, "period": self.stage.period, "exported": exported, "imported": imported}
+        signature = self.device.sign_reading(self.stage.market, *fields.values())
+        self.teach(self.digest("Reading", **fields), signature)
+        return signature
+
+    def register(self, signature: bytes) -> None:
+        self.stage.market.register(PROFILE, self.device.address, signature, sender=self.user)
+
+    def metering(self) -> None:
+        """The household is registered and authorised, and the stage's period is in METERING."""
+        self.register(self.pairing())
+        self.stage.market.authorize(self.user, 10_000, sender=self.stage.owner)
+        self.stage.to("METERING")
+
+    def submit(self, exported: int, imported: int, signature: bytes) -> None:
+        self.stage.market.submit_reading(self.user, self.stage.period, exported, imported, signature)
+
+
+def put_pupil() -> None:
+    """The chain's precompile knows the one signature that the constructor tries."""
+    precompile.put_pupil(boa.env)
+    precompile.teach(boa.env, KNOWN_DIGEST, KNOWN._signature(KNOWN_DIGEST), KNOWN.public)
+
+
+@pytest.fixture(scope="module", params=available())
+def on(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Each engine, as it is: without the precompile."""
+    with engine(request.param):
+        yield
+
+
+@pytest.fixture(scope="module")
+def built(on: None) -> Home:
+    stage, device = Stage(), P256Meter("device")
+    put_pupil()
+    return Home(stage, device, device.deploy())
+
+
+@pytest.fixture
+def home(built: Home) -> Iterator[Home]:
+    """A household that has not registered; whatever a test does is undone."""
+    with boa.env.anchor():
+        yield built
+
+
+@pytest.fixture
+def bare(on: None) -> Iterator[None]:
+    """A chain with nothing in the precompile's place."""
+    with boa.env.anchor():
+        precompile.put(boa.env, b"")
+        yield
+
+
+# ---- the device ---------------------------------------------------------------------------
+
+
+def test_a_device_signs_the_same_message_the_same_way() -> None:
+    """64 bytes, r and s, s in the lower half; another message or key signs otherwise."""
+    device = P256Meter("device")
+    signatures = [device._signature(keccak(text=str(each))) for each in range(64)]
+
+    assert signatures == [P256Meter("device")._signature(keccak(text=str(each))) for each in range(64)]
+    assert {len(each) for each in signatures} == {64}
+    assert all(0 < 2 * int.from_bytes(each[32:], "big") < ORDER for each in signatures)
+    assert len(set(signatures)) == 64
+    assert device.public != P256Meter("another").public
+    assert P256Meter("another")._signature(keccak(text="0")) != signatures[0]
+
+
+def test_a_device_says_what_to_do_where_it_is_no_meter_yet() -> None:
+    device = P256Meter("device")
+    with pytest.raises(LookupError, match=r"^this meter has no contract on a chain yet: call its deploy\(\) first$"):
+        _ = device.address
+    assert repr(device) == "P256Meter(not deployed)"
+    there = P256Meter("device", "0x" + 40 * "1")
+    assert (there.address, repr(there)) == ("0x" + 40 * "1", f"P256Meter(0x{40 * '1'})")
+
+
+@pytest.mark.parametrize(
+    ("exported", "error"), [(0.5, TypeError), (True, TypeError), (-1, ValueError), (2**24, ValueError)]
+)
+def test_both_kinds_refuse_what_no_meter_measures(exported: Any, error: type[Exception]) -> None:
+    market, user = "0x" + 40 * "1", "0x" + 40 * "2"
+    said = []
+    for meter in (Meter("any"), P256Meter("any")):
+        with pytest.raises(error) as problem:
+            meter.sign_reading(market, user, 1, exported, 0)
+        said.append(str(problem.value))
+    assert said[0] == said[1]
+
+
+# ---- deployment ---------------------------------------------------------------------------
+
+
+def test_the_signature_that_the_constructor_tries_is_of_our_own_making() -> None:
+    """Whoever knows two texts can make it again, so that there is nothing hidden in it."""
+    signature = KNOWN._signature(KNOWN_DIGEST)
+    source = deployer("P256Meter").compiler_data.source_code.replace("_", "")
+    numbers = [int.from_bytes(signature[at : at + 32], "big") for at in (0, 32)] + list(KNOWN.public)
+
+    for name, number in zip("RSXY", numbers, strict=True):
+        assert f"KNOWN{name}: constant(uint256) = (\n    {number}\n)" in source
+    assert f"KNOWNDIGEST: constant(bytes32) = 0x{KNOWN_DIGEST.hex()}" in source
+
+
+def test_shows_the_key_it_was_given(home: Home) -> None:
+    """T-REG-25: the owner compares it with the device's."""
+    assert (home.contract.X(), home.contract.Y()) == home.device.public
+
+
+def test_is_refused_where_the_chain_lacks_the_precompile(bare: None) -> None:
+    """A call of what is not there succeeds, with an empty answer: that is not taken for one."""
+    device = P256Meter("device")
+    with boa.reverts(LACKING):
+        deployer("P256Meter").deploy(*device.public)
+    with pytest.raises(NotReady, match=r"^the chain cannot check signatures on P-256 .*: take a chain that can, or"):
+        device.deploy()
+    assert repr(device) == "P256Meter(not deployed)"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (precompile.YES_TO_ALL, CREDULOUS),
+        (precompile.TWO_TO_ALL, LACKING),
+        (b"\xfe", LACKING),
+        (b"\x5f\x5f\xfd", LACKING),
+        (precompile.REVERTS_WITH_YES, LACKING),
+    ],
+    ids=["yes to all", "two to all", "burns all", "reverts", "reverts with a yes"],
+)
+def test_is_refused_where_something_else_is_in_its_place(bare: None, code: bytes, reason: str) -> None:
+    precompile.put(boa.env, code)
+    with boa.reverts(reason):
+        deployer("P256Meter").deploy(*P256Meter("device").public, gas=10_000_000)
+    with pytest.raises(NotReady, match="the chain cannot check signatures on P-256"):
+        deploy_meter(*P256Meter("device").public)
+
+
+@pytest.mark.parametrize("length", [0, 1, 31, 33, 64])
+def test_is_refused_where_the_answer_has_another_length(bare: None, length: int) -> None:
+    precompile.put_pupil(boa.env)
+    precompile.teach(boa.env, KNOWN_DIGEST, KNOWN._signature(KNOWN_DIGEST), KNOWN.public, length)
+    with boa.reverts(LACKING):
+        deployer("P256Meter").deploy(*P256Meter("device").public)
+
+
+X, Y = P256Meter("device").public
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [(X, Y ^ 1), (X ^ 1, Y), (Y, X), (0, 0), (X, 0), (X, FIELD), (FIELD, Y), (2**256 - 1, Y), (X, 2**256 - 1)],
+)
+def test_is_refused_for_a_key_that_is_none(home: Home, x: int, y: int) -> None:
+    """A coordinate that was copied wrong leads off the curve."""
+    with boa.reverts(NO_KEY):
+        deployer("P256Meter").deploy(x, y)
+    with pytest.raises(ValueError, match=r"^that is no public key on P-256: compare both coordinates"):
+        deploy_meter(x, y)
+
+
+SMALL_X = (5, 0x459243B9AA581806FE913BCE99817ADE11CA503C64D9A3C533415C083248FBCC)
+SMALL_Y = (0x8D0177EBAB9C6E9E10DB6DD095DBAC0D6375E8A97B70F611875D877F0069D2C7, 1)
+
+
+@pytest.mark.parametrize(("key", "dx", "dy"), [(SMALL_X, FIELD, 0), (SMALL_Y, 0, FIELD)], ids=["x", "y"])
+def test_is_refused_for_a_coordinate_beyond_the_field(home: Home, key: tuple[int, int], dx: int, dy: int) -> None:
+    """A point of the curve, once as it is and once with a number that the field does not have."""
+    x, y = key
+    assert deployer("P256Meter").deploy(x, y).X() == x
+    with boa.reverts(NO_KEY):
+        deployer("P256Meter").deploy(x + dx, y + dy)
+
+
+def test_is_refused_with_ether(home: Home) -> None:
+    """It could never be taken out again."""
+    data = deployer("P256Meter").compiler_data.bytecode + encode(["uint256", "uint256"], home.device.public)
+    boa.env.set_balance(home.user, 1)
+    for value, refused in ((1, True), (0, False)):
+        _, computation = boa.env.deploy(bytecode=data, value=value, sender=home.user)
+        assert computation.is_error is refused
+
+
+@pytest.mark.parametrize("bad", [-1, 2**256, 1.0, True, "1", None])
+def test_a_coordinate_that_is_no_number_is_named(bad: Any) -> None:
+    with pytest.raises(ValueError, match=r"^y .* is no coordinate of a key: write a whole number below 2\*\*256$"):
+        deploy_meter(X, bad)
+
+
+# ---- what it says -------------------------------------------------------------------------
+
+
+def test_says_yes_to_the_devices_own_signature(home: Home) -> None:
+    digest = keccak(text="any")
+    signature = home.device._signature(digest)
+    assert home.contract.isValidSignature(digest, signature) == NO, "the chain does not know it yet"
+    home.teach(digest, signature)
+    assert home.contract.isValidSignature(digest, signature) == YES
+
+
+@pytest.mark.parametrize("length", [0, 1, 31, 33, 64])
+def test_takes_no_other_answer_of_the_precompile(home: Home, length: int) -> None:
+    digest = keccak(text="any")
+    home.teach(digest, home.device._signature(digest), length)
+    assert home.contract.isValidSignature(digest, home.device._signature(digest)) == NO
+
+
+def test_the_low_s_ends_at_half_the_order(home: Home) -> None:
+    """The precompile is taught to take both: what decides is the contract."""
+    digest, r = keccak(text="any"), (1).to_bytes(32, "big")
+    for s, said in ((ORDER // 2, YES), (ORDER // 2 + 1, NO)):
+        signature = r + s.to_bytes(32, "big")
+        precompile.teach(boa.env, digest, signature, home.device.public)
+        assert home.contract.isValidSignature(digest, signature) == said
+
+
+def others(signature: bytes) -> dict[str, bytes]:
+    """What is not the device's signature in the one accepted form."""
+    return {
+        "nothing": b"",
+        "63 bytes": signature[:63],
+        "65 bytes": signature + b"\x00",
+        "65 bytes, as accounts sign": signature + b"\x1b",
+        "high s": twin(signature),
+        "s and r": signature[32:] + signature[:32],
+        "a bit of r": bytes([signature[0] ^ 1]) + signature[1:],
+        "a bit of s": signature[:63] + bytes([signature[63] ^ 1]),
+        "zeros": bytes(64),
+    }
+
+
+@pytest.mark.parametrize("kind", others(bytes(64)))
+def test_says_no_without_a_revert_to_other_bytes(home: Home, kind: str) -> None:
+    digest = keccak(text="any")
+    signature = home.device._signature(digest)
+    home.teach(digest, signature)
+    assert home.contract.isValidSignature(digest, others(signature)[kind]) == NO
+
+
+def test_says_no_to_another_digest_or_key(home: Home) -> None:
+    digest, other = keccak(text="any"), P256Meter("another")
+    home.teach(digest, home.device._signature(digest))
+    precompile.teach(boa.env, digest, other._signature(digest), other.public)
+    assert home.contract.isValidSignature(keccak(text="other"), home.device._signature(digest)) == NO
+    assert home.contract.isValidSignature(digest, other._signature(digest)) == NO
+
+
+def test_says_no_where_the_precompile_fails(home: Home) -> None:
+    """Whatever it says then: a chain whose rules change takes no signature for right."""
+    digest = keccak(text="any")
+    home.teach(digest, home.device._signature(digest))
+    assert home.contract.isValidSignature(digest, home.device._signature(digest)) == YES
+    precompile.put(boa.env, precompile.REVERTS_WITH_YES)
+    assert home.contract.isValidSignature(digest, home.device._signature(digest)) == NO
+
+
+# ---- other calls --------------------------------------------------------------------------
+
+
+def sent(home: Home, data: bytes, value: int = 0) -> tuple[bool, bytes]:
+    """Whether a call of the meter's contract succeeds, and what it answers."""
+    return home.stage.raw(data, value=value, to=home.contract)
+
+
+def question(signature: bytes) -> bytes:
+    """The call that asks whether bytes are a signature."""
+    return keccak(text="isValidSignature(bytes32,bytes)")[:4] + encode(["bytes32", "bytes"], [bytes(32), signature])
+
+
+CALLS = [question(bytes(64)), keccak(text="X()")[:4], keccak(text="Y()")[:4]]
+
+
+@pytest.mark.parametrize("data", CALLS, ids=["isValidSignature", "X", "Y"])
+def test_takes_no_ether_and_no_call_cut_short(home: Home, data: bytes) -> None:
+    """T-REG-25: there is nothing in it that anybody could want to take out."""
+    assert sent(home, data)[0]
+    assert sent(home, data, value=1) == sent(home, data[:3]) == (False, b"")
+    if len(data) > 4:
+        assert sent(home, data[:67]) == (False, b"")
+    assert boa.env.get_balance(home.contract.address) == 0
+
+
+@pytest.mark.parametrize("name", ["", "upgradeTo(address)", "owner()", "transferOwnership(address)", "initialize()"])
+def test_has_no_other_function(home: Home, name: str) -> None:
+    """T-REG-25: nobody owns it, and nothing in it can change; plain ether is refused, too."""
+    data = keccak(text=name)[:4] + encode(["address"] * 4, [home.user] * 4) if name else b""
+    assert sent(home, data) == sent(home, data, value=1) == (False, b"")
+
+
+@pytest.mark.parametrize("length", [66, 96, 10_000])
+def test_more_bytes_than_the_market_hands_on_are_refused(home: Home, length: int) -> None:
+    assert sent(home, question(bytes(65))) == (True, NO + bytes(28))
+    assert sent(home, question(bytes(length))) == (False, b"")
+
+
+def test_has_no_code_that_writes_or_calls_to_write() -> None:
+    """T-REG-25: no storage, no proxy, no end: what it says of a signature is the same for ever."""
+    words = set(opcodes(deployer("P256Meter").compiler_data.bytecode_runtime))
+    assert "STATICCALL" in words
+    assert words & {"SSTORE", "TSTORE", "SLOAD", "CALL", "DELEGATECALL", "CALLCODE", "CREATE", "CREATE2"} == set()
+    assert words & {"SELFDESTRUCT", "LOG0", "LOG1"} == set()
+
+
+def opcodes(code: bytes) -> Iterator[str]:
+    """The instructions of a code by name, without what they push; at its end what is data reads as some, too."""
+    names = {value: name for name, (value, *_) in get_opcodes().items() if value is not None}
+    place = 0
+    while place < len(code):
+        name = names.get(code[place], "none")
+        yield name
+        place += 1 + (int(name[4:]) if name.startswith("PUSH") else 0)
+
+
+# ---- in the market ------------------------------------------------------------------------
+
+
+def test_registers_and_reports(home: Home) -> None:
+    """T-REG-22: what the device signs is the market's own EIP-712 digest; all else is as with other meters."""
+    home.register(home.pairing())
+    assert home.stage.events() == [("Registered", {"user": home.user, "meter": home.device.address})]
+    home.stage.market.authorize(home.user, 10_000, sender=home.stage.owner)
+    home.stage.to("METERING")
+
+    home.submit(5, 6, home.reading(5, 6))
+
+    assert home.stage.market.reading(home.user, home.stage.period) == (True, 5, 6)
+
+
+@pytest.mark.parametrize("kind", others(bytes(64)))
+def test_the_market_refuses_other_bytes(home: Home, kind: str) -> None:
+    """T-REG-22: whatever is wrong with it, it is somebody else's; at the pairing, and at a reading."""
+    signature = others(home.pairing())[kind]
+    with home.stage.refuses(WRONG_METER):
+        home.register(signature)
+    home.metering()
+    signature = others(home.reading(5, 6))[kind]
+    with home.stage.refuses(WRONG_METER):
+        home.submit(5, 6, signature)
+
+
+def test_the_market_refuses_another_message(home: Home) -> None:
+    """T-REG-10: one Wh more, another half-hour, another device."""
+    home.metering()
+    market, user, period = home.stage.market, home.user, home.stage.period
+    right = home.reading(5, 6)
+    for exported, imported, signature in (
+        (6, 6, right),
+        (5, 7, right),
+        (5, 6, home.device.sign_reading(market, user, period + 1, 5, 6)),
+        (5, 6, P256Meter("another").sign_reading(market, user, period, 5, 6)),
+        (5, 6, Meter("device").sign_reading(market, user, period, 5, 6)),
+    ):
+        with home.stage.refuses(WRONG_METER):
+            home.submit(exported, imported, signature)
+    home.submit(5, 6, right)
+
+
+def test_a_wrong_signature_is_left_out_of_a_batch_alone(home: Home) -> None:
+    """T-MET-11: the entries around it are recorded."""
+    home.metering()
+    stage = home.stage
+    neighbours = [
+        (each.address, 1, 2, each.meter.sign_reading(stage.market, each.address, stage.period, 1, 2))
+        for each in (stage.prosumer, stage.consumer)
+    ]
+    wrong, right = ((home.user, 5, 6, each) for each in (twin(home.reading(5, 6)), home.reading(5, 6)))
+
+    assert stage.market.submit_readings(stage.period, [neighbours[0], wrong, right, neighbours[1]]) == 0b1101
+
+    refused = [fields for name, fields in stage.events() if name == "ReadingRefused"]
+    assert refused == [{"user": home.user, "period": stage.period, "index": 1, "reason": WRONG_METER}]
+
+
+# ---- the precompile in Python, for titanoboa's copy of a chain -----------------------------------
+
+
+def test_answers_as_the_precompile_does() -> None:
+    """EIP-7951: the number 1 in a word where the signature is right, with either s; else nothing."""
+    digest = keccak(text="any")
+    signature = KNOWN._signature(digest)
+    right = digest + signature + b"".join(each.to_bytes(32, "big") for each in KNOWN.public)
+    word = (1).to_bytes(32, "big")
+
+    assert p256.answer(right) == p256.answer(digest + twin(signature) + right[96:]) == word
+    for place in range(160):
+        assert p256.answer(right[:place] + bytes([right[place] ^ 1]) + right[place + 1 :]) == b"", place
+    for wrong in (b"", right[:159], right + b"\x00", bytes(160), digest + signature + bytes(64)):
+        assert p256.answer(wrong) == b""
+    for number in (0, ORDER):
+        as_word = number.to_bytes(32, "big")
+        assert p256.answer(digest + as_word + right[64:]) == p256.answer(right[:64] + as_word + right[96:]) == b""
+
+
+def test_can_be_given_to_one_environment_alone() -> None:
+    """On py-evm the meter then works as on a chain, for the precompile's gas; on revm it is said that it cannot be."""
+    digest, device = keccak(text="any"), P256Meter("device")
+    with engine("pyevm") as env:
+        p256.give(env)
+        p256.give(env)
+        contract = device.deploy()
+        assert contract.isValidSignature(digest, twin(device._signature(digest))) == NO
+        assert contract.isValidSignature(digest, device._signature(digest)) == YES
+        assert p256.GAS < contract._computation.get_gas_used() < p256.GAS + 2_000
+        env.evm._init_vm()  # As titanoboa does before it sends anything to a network.
+        device.deploy()
+    with engine("pyevm"), boa.reverts(LACKING):
+        deployer("P256Meter").deploy(*device.public)
+    if "revm" in available():
+        with (
+            engine("revm") as env,
+            pytest.raises(EngineUnsupported, match=r"^revm takes no precompile of ours"),
+        ):
+            p256.give(env)
