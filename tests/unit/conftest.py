@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import boa
 import pytest
 
+from tests.support.meters.home import Home, moved_in
 from tests.support.stage import Stage
 from tests.support.tokens import Hostile
 from wattproof.evm.engine import available, engine
@@ -37,3 +39,22 @@ def hostile(stage: Stage) -> Hostile:
     hostile = Hostile(stage)
     hostile.market.deposit(500, sender=hostile.caller)
     return hostile
+
+
+@pytest.fixture(scope="module", params=available())
+def each_engine(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Each engine in turn, as it is: without the precompile for P-256."""
+    with engine(request.param):
+        yield
+
+
+@pytest.fixture(scope="module")
+def _home(each_engine: None) -> Home:
+    return moved_in()
+
+
+@pytest.fixture
+def home(_home: Home) -> Iterator[Home]:
+    """A household with a device on P-256 that has not registered; whatever a test does is undone."""
+    with boa.env.anchor():
+        yield _home

@@ -7,134 +7,31 @@ answers in tests/evidence/test_contract_meters.py.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import boa
 import pytest
 from eth_abi.abi import encode
-from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 from vyper.evm.opcodes import get_opcodes
 
 from tests.support.meters import precompile
-from tests.support.stage import Stage
-from wattproof.evm import p256
-from wattproof.evm.engine import available, engine
+from tests.support.meters.home import KNOWN, KNOWN_DIGEST, ORDER, Home, others
 from wattproof.evm.network import NotReady
-from wattproof.evm.revm import EngineUnsupported
 from wattproof.market.deployment import deploy_meter, deployer
 from wattproof.meters import Meter, P256Meter
 
-# The curve, as SEC 2, section 2.4.2, has it.
 FIELD = 2**256 - 2**224 + 2**192 + 2**96 - 1
-ORDER = 0xFFFFFFFF_00000000_FFFFFFFF_FFFFFFFF_BCE6FAAD_A7179E84_F3B9CAC2_FC632551
+"""The modulus of the curve's field (SEC 2, section 2.4.2)."""
 
 YES, NO = bytes.fromhex("1626ba7e"), bytes.fromhex("ffffffff")
-WRONG_METER = "accounts: wrong meter"
 LACKING = "meter: no P-256 precompile"
 CREDULOUS = "meter: P-256 precompile says yes to all"
 NO_KEY = "meter: key not on the curve"
 
-KNOWN, KNOWN_DIGEST = (
-    P256Meter("the known signature of P256Meter.vy"),
-    keccak(text="Wattproof: the known signature of P256Meter"),
-)
-"""The key and the digest of the signature that the constructor tries: nobody chose more than these two texts."""
-
-PROFILE = b"profile".ljust(32, b".")
-
-
-def twin(signature: bytes) -> bytes:
-    """The other signature of the same message by the same key, with the high s."""
-    return signature[:32] + (ORDER - int.from_bytes(signature[32:], "big")).to_bytes(32, "big")
-
-
-@dataclass
-class Home:
-    """A stage whose chain checks the signatures that it was taught, and a household with a device on P-256."""
-
-    stage: Stage
-    device: P256Meter
-    contract: Any
-    user: str = field(default_factory=lambda: str(boa.env.generate_address("of the device")))
-
-    def digest(self, kind: str, **fields: Any) -> bytes:
-        """The EIP-712 digest of a message, by another's hand than the product's."""
-        types = {
-            "Pairing": [("user", "address"), ("profile", "bytes32")],
-            "Reading": [("user", "address"), ("period", "uint256"), ("exported", "uint256"), ("imported", "uint256")],
-        }[kind]
-        domain = {
-            "name": "Wattproof",
-            "version": "1",
-            "chainId": boa.env.evm.patch.chain_id,
-            "verifyingContract": self.stage.market.address,
-        }
-        shape = {kind: [{"name": name, "type": type_} for name, type_ in types]}
-        signable = encode_typed_data(domain, shape, fields)
-        return keccak(b"\x19" + signable.version + signable.header + signable.body)
-
-    def teach(self, digest: bytes, signature: bytes, length: int = 32) -> None:
-        """The chain knows from now on that the device signed: with either s, as the precompile does."""
-        for each in (signature, twin(signature)):
-            precompile.teach(boa.env, digest, each, self.device.public, length)
-
-    def pairing(self) -> bytes:
-        """The device's signature of its pairing, which the chain knows."""
-        signature = self.device.sign_pairing(self.stage.market, self.user, PROFILE)
-        self.teach(self.digest("Pairing", user=self.user, profile=PROFILE), signature)
-        return signature
-
-    def reading(self, exported: int, imported: int) -> bytes:
-        """The device's signature of a reading, which the chain knows."""
-        fields = {"user": self.user, "period": self.stage.period, "exported": exported, "imported": imported}
-        signature = self.device.sign_reading(self.stage.market, *fields.values())
-        self.teach(self.digest("Reading", **fields), signature)
-        return signature
-
-    def register(self, signature: bytes) -> None:
-        self.stage.market.register(PROFILE, self.device.address, signature, sender=self.user)
-
-    def metering(self) -> None:
-        """The household is registered and authorised, and the stage's period is in METERING."""
-        self.register(self.pairing())
-        self.stage.market.authorize(self.user, 10_000, sender=self.stage.owner)
-        self.stage.to("METERING")
-
-    def submit(self, exported: int, imported: int, signature: bytes) -> None:
-        self.stage.market.submit_reading(self.user, self.stage.period, exported, imported, signature)
-
-
-def put_pupil() -> None:
-    """The chain's precompile knows the one signature that the constructor tries."""
-    precompile.put_pupil(boa.env)
-    precompile.teach(boa.env, KNOWN_DIGEST, KNOWN._signature(KNOWN_DIGEST), KNOWN.public)
-
-
-@pytest.fixture(scope="module", params=available())
-def on(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Each engine, as it is: without the precompile."""
-    with engine(request.param):
-        yield
-
-
-@pytest.fixture(scope="module")
-def built(on: None) -> Home:
-    stage, device = Stage(), P256Meter("device")
-    put_pupil()
-    return Home(stage, device, device.deploy())
-
 
 @pytest.fixture
-def home(built: Home) -> Iterator[Home]:
-    """A household that has not registered; whatever a test does is undone."""
-    with boa.env.anchor():
-        yield built
-
-
-@pytest.fixture
-def bare(on: None) -> Iterator[None]:
+def bare(each_engine: None) -> Iterator[None]:
     """A chain with nothing in the precompile's place."""
     with boa.env.anchor():
         precompile.put(boa.env, b"")
@@ -305,21 +202,6 @@ def test_the_low_s_ends_at_half_the_order(home: Home) -> None:
         assert home.contract.isValidSignature(digest, signature) == said
 
 
-def others(signature: bytes) -> dict[str, bytes]:
-    """What is not the device's signature in the one accepted form."""
-    return {
-        "nothing": b"",
-        "63 bytes": signature[:63],
-        "65 bytes": signature + b"\x00",
-        "65 bytes, as accounts sign": signature + b"\x1b",
-        "high s": twin(signature),
-        "s and r": signature[32:] + signature[:32],
-        "a bit of r": bytes([signature[0] ^ 1]) + signature[1:],
-        "a bit of s": signature[:63] + bytes([signature[63] ^ 1]),
-        "zeros": bytes(64),
-    }
-
-
 @pytest.mark.parametrize("kind", others(bytes(64)))
 def test_says_no_without_a_revert_to_other_bytes(home: Home, kind: str) -> None:
     digest = keccak(text="any")
@@ -400,105 +282,3 @@ def opcodes(code: bytes) -> Iterator[str]:
         name = names.get(code[place], "none")
         yield name
         place += 1 + (int(name[4:]) if name.startswith("PUSH") else 0)
-
-
-# ---- in the market ------------------------------------------------------------------------
-
-
-def test_registers_and_reports(home: Home) -> None:
-    """T-REG-22: what the device signs is the market's own EIP-712 digest; all else is as with other meters."""
-    home.register(home.pairing())
-    assert home.stage.events() == [("Registered", {"user": home.user, "meter": home.device.address})]
-    home.stage.market.authorize(home.user, 10_000, sender=home.stage.owner)
-    home.stage.to("METERING")
-
-    home.submit(5, 6, home.reading(5, 6))
-
-    assert home.stage.market.reading(home.user, home.stage.period) == (True, 5, 6)
-
-
-@pytest.mark.parametrize("kind", others(bytes(64)))
-def test_the_market_refuses_other_bytes(home: Home, kind: str) -> None:
-    """T-REG-22: whatever is wrong with it, it is somebody else's; at the pairing, and at a reading."""
-    signature = others(home.pairing())[kind]
-    with home.stage.refuses(WRONG_METER):
-        home.register(signature)
-    home.metering()
-    signature = others(home.reading(5, 6))[kind]
-    with home.stage.refuses(WRONG_METER):
-        home.submit(5, 6, signature)
-
-
-def test_the_market_refuses_another_message(home: Home) -> None:
-    """T-REG-10: one Wh more, another half-hour, another device."""
-    home.metering()
-    market, user, period = home.stage.market, home.user, home.stage.period
-    right = home.reading(5, 6)
-    for exported, imported, signature in (
-        (6, 6, right),
-        (5, 7, right),
-        (5, 6, home.device.sign_reading(market, user, period + 1, 5, 6)),
-        (5, 6, P256Meter("another").sign_reading(market, user, period, 5, 6)),
-        (5, 6, Meter("device").sign_reading(market, user, period, 5, 6)),
-    ):
-        with home.stage.refuses(WRONG_METER):
-            home.submit(exported, imported, signature)
-    home.submit(5, 6, right)
-
-
-def test_a_wrong_signature_is_left_out_of_a_batch_alone(home: Home) -> None:
-    """T-MET-11: the entries around it are recorded."""
-    home.metering()
-    stage = home.stage
-    neighbours = [
-        (each.address, 1, 2, each.meter.sign_reading(stage.market, each.address, stage.period, 1, 2))
-        for each in (stage.prosumer, stage.consumer)
-    ]
-    wrong, right = ((home.user, 5, 6, each) for each in (twin(home.reading(5, 6)), home.reading(5, 6)))
-
-    assert stage.market.submit_readings(stage.period, [neighbours[0], wrong, right, neighbours[1]]) == 0b1101
-
-    refused = [fields for name, fields in stage.events() if name == "ReadingRefused"]
-    assert refused == [{"user": home.user, "period": stage.period, "index": 1, "reason": WRONG_METER}]
-
-
-# ---- the precompile in Python, for titanoboa's copy of a chain -----------------------------------
-
-
-def test_answers_as_the_precompile_does() -> None:
-    """EIP-7951: the number 1 in a word where the signature is right, with either s; else nothing."""
-    digest = keccak(text="any")
-    signature = KNOWN._signature(digest)
-    right = digest + signature + b"".join(each.to_bytes(32, "big") for each in KNOWN.public)
-    word = (1).to_bytes(32, "big")
-
-    assert p256.answer(right) == p256.answer(digest + twin(signature) + right[96:]) == word
-    for place in range(160):
-        assert p256.answer(right[:place] + bytes([right[place] ^ 1]) + right[place + 1 :]) == b"", place
-    for wrong in (b"", right[:159], right + b"\x00", bytes(160), digest + signature + bytes(64)):
-        assert p256.answer(wrong) == b""
-    for number in (0, ORDER):
-        as_word = number.to_bytes(32, "big")
-        assert p256.answer(digest + as_word + right[64:]) == p256.answer(right[:64] + as_word + right[96:]) == b""
-
-
-def test_can_be_given_to_one_environment_alone() -> None:
-    """On py-evm the meter then works as on a chain, for the precompile's gas; on revm it is said that it cannot be."""
-    digest, device = keccak(text="any"), P256Meter("device")
-    with engine("pyevm") as env:
-        p256.give(env)
-        p256.give(env)
-        contract = device.deploy()
-        assert contract.isValidSignature(digest, twin(device._signature(digest))) == NO
-        assert contract.isValidSignature(digest, device._signature(digest)) == YES
-        assert p256.GAS < contract._computation.get_gas_used() < p256.GAS + 2_000
-        env.evm._init_vm()  # As titanoboa does before it sends anything to a network.
-        device.deploy()
-    with engine("pyevm"), boa.reverts(LACKING):
-        deployer("P256Meter").deploy(*device.public)
-    if "revm" in available():
-        with (
-            engine("revm") as env,
-            pytest.raises(EngineUnsupported, match=r"^revm takes no precompile of ours"),
-        ):
-            p256.give(env)
