@@ -79,6 +79,12 @@ def report(lockstep: Lockstep, period: int, entry: Entry) -> tuple[Any, ...]:
     return lockstep.report(owner_of(device), period, exported, imported, meter_of=device, form=form)
 
 
+def handed_in(lockstep: Lockstep, period: int, entries: Sequence[Entry]) -> list[tuple[Any, ...]]:
+    """The entries of a batch, as they go to the contract."""
+    reports = [report(lockstep, period, entry) for entry in entries]
+    return [(lockstep.address(user), *numbers, signed.bytes()) for user, _, *numbers, signed in reports]
+
+
 def batch(lockstep: Lockstep, period: int, entries: Sequence[Entry]) -> Outcome:
     """Hands in a batch."""
     signed = [(user, *rest) for user, _, *rest in (report(lockstep, period, entry) for entry in entries)]
@@ -130,25 +136,26 @@ def test_a_household_registers_with_a_contract_as_with_a_key() -> None:
     holds("C4-METER-1", told[0] == told[1] and told[0][0], key=told[0], contract=told[1])
 
 
-@pytest.mark.parametrize(
-    ("invariant", "manners"),
-    [("C4-METER-2", HOSTILE[:-3]), ("C4-METER-5", HOSTILE[-3:-1]), ("C4-METER-4", HOSTILE[-1:])],
-)
-def test_no_other_answer_counts(invariant: str, manners: Sequence[str]) -> None:
+MANNERS_OF = {"C4-METER-2": HOSTILE[:-3], "C4-METER-5": HOSTILE[-3:-1], "C4-METER-4": HOSTILE[-1:]}
+"""The hostile manners, by the invariant that says why they do not count."""
+
+
+@pytest.mark.parametrize("rule", MANNERS_OF)
+def test_no_other_answer_counts(rule: str) -> None:
     """Each hostile manner, of each meter that has code: in a reading by itself, in a batch, and in a pairing."""
-    for manner in manners:
+    for manner in MANNERS_OF[rule]:
         for device in CODED:
             with metering() as (lockstep, period):
                 entry = Entry(device, 1, 2, manner)
                 alone = lockstep.call("submit_reading", *report(lockstep, period, entry), sender=STRANGER)
                 none = batch(lockstep, period, [entry]).result
                 refused = (alone.accepted, alone.reason, none) == (False, "accounts: wrong meter", 0)
-                holds(invariant, refused, device=device, manner=manner, alone=alone, batch=none)
+                holds(rule, refused, device=device, manner=manner, alone=alone, batch=none)
         with presets.prepared("fresh").branch() as lockstep:
             paired = lockstep.registration(NEWCOMER, meter_of="mild", form=manner)
             told = lockstep.call("register", *paired, sender=NEWCOMER)
             refused = (told.accepted, told.reason) == (False, "accounts: wrong meter")
-            holds(invariant, refused, manner=manner, register=told)
+            holds(rule, refused, manner=manner, register=told)
 
 
 @given(
@@ -163,9 +170,9 @@ def test_a_hostile_meter_costs_its_batch_one_entry(entries: list[Entry], hostile
     """C4-METER-3: what came of the other entries, the events and the state are those of the batch without it."""
     place = min(place, len(entries))
     told = []
-    for handed_in in (entries, [*entries[:place], hostile, *entries[place:]]):
+    for some in (entries, [*entries[:place], hostile, *entries[place:]]):
         with metering() as (lockstep, period):
-            done = batch(lockstep, period, handed_in)
+            done = batch(lockstep, period, some)
             told.append(Told(done.accepted, done.result or 0, list(done.events), lockstep.observe()))
     without, beside = told
     holds("C4-METER-3", beside.without(place) == without, place=place, without=without[:3], beside=beside[:3])
@@ -190,6 +197,20 @@ class Told(NamedTuple):
             for name, fields in others
         ]
         return self._replace(bits=self.bits & low | self.bits >> 1 & ~low, events=moved)
+
+
+def test_a_meter_that_burns_its_gas_leaves_the_others_theirs() -> None:
+    """C4-METER-3: a burning meter takes 100,000 gas of its batch, and what comes after it goes through."""
+    with metering() as (lockstep, period):
+        entries = [Entry("cloudy", 5, 6, "burns its gas"), Entry("misty", 5, 6, "burns its gas"), Entry("sunny", 5, 6)]
+        told = lockstep.env.execute_code(
+            to_address=lockstep.target,
+            sender=lockstep.address(STRANGER),
+            data=lockstep.interface.call("submit_readings", period, handed_in(lockstep, period, entries)),
+            gas=500_000,
+        )
+        result = None if told.is_error else int.from_bytes(told.output, "big")
+        holds("C4-METER-3", result == 0b100, result=result)
 
 
 # ---- keys that have code ------------------------------------------------------------------------
@@ -252,8 +273,7 @@ def test_too_little_gas_refuses_the_whole_batch() -> None:
     """C4-METER-8: a meter that needs all its gas is never left out for want of it, whatever gas the batch is given."""
     with metering() as (lockstep, period):
         lockstep.env.set_code(Address(lockstep.address("cloudy's meter")), WHOLE + YES)
-        entries = [report(lockstep, period, Entry(device, 5, 6)) for device in ("sunny", "cloudy")]
-        readings = [(lockstep.address(user), *numbers, signed.bytes()) for user, _, *numbers, signed in entries]
+        readings = handed_in(lockstep, period, [Entry(device, 5, 6) for device in ("sunny", "cloudy")])
         data = lockstep.interface.call("submit_readings", period, readings)
         seen = set()
         for gas in [*range(30_000, 260_000, 10_000), *range(100_000, 200_000, 1_500)]:
