@@ -132,6 +132,15 @@ def test_is_refused_where_the_answer_has_another_length(bare: None, length: int)
         deployer("P256Meter").deploy(*P256Meter("device").public)
 
 
+def test_is_refused_where_the_digest_does_not_matter(bare: None) -> None:
+    """The signature is right there for every digest, and every other one wrong."""
+    precompile.put_pupil(boa.env)
+    for digest in (KNOWN_DIGEST, bytes(255 - each for each in KNOWN_DIGEST)):
+        precompile.teach(boa.env, digest, KNOWN._signature(KNOWN_DIGEST), KNOWN.public)
+    with boa.reverts(CREDULOUS):
+        deployer("P256Meter").deploy(*P256Meter("device").public)
+
+
 X, Y = P256Meter("device").public
 
 
@@ -147,7 +156,7 @@ def test_is_refused_for_a_key_that_is_none(home: Home, x: int, y: int) -> None:
         deploy_meter(x, y)
 
 
-SMALL_X = (5, 0x459243B9AA581806FE913BCE99817ADE11CA503C64D9A3C533415C083248FBCC)
+SMALL_X = (0, 0x66485C780E2F83D72433BD5D84A06BB6541C2AF31DAE871728BF856A174F93F4)
 SMALL_Y = (0x8D0177EBAB9C6E9E10DB6DD095DBAC0D6375E8A97B70F611875D877F0069D2C7, 1)
 
 
