@@ -174,7 +174,7 @@ class OpenQuote:
 
 @dataclass
 class Position:
-    """A party's half-hour until it is settled: what it asked, agreed, bought, received and delivered, and its reading."""
+    """A party's half-hour until it is settled: energies asked, agreed, bought, received, delivered, and its reading."""
 
     asked: int = 0
     agreed: int = 0
