@@ -22,7 +22,7 @@ from wattproof.study.plan import FULL, Size, Task, sized, workers
 from wattproof.study.runs import Run
 
 FASTEST = available()[-1]
-TINY = Size("tiny", 1, 1, 2, 1, 1, 1, 1, (3, 6))
+TINY = Size("tiny", 1, 1, 2, 1, 1, 1, 1, (3, 6), 2)
 DOCS = Path(__file__).parents[2] / "docs"
 
 FIGURES = (
@@ -162,7 +162,7 @@ def test_the_reference_engine_plays_less_and_says_so(
         "_play",
         lambda base, size, *_: played.append(size) or (_ for _ in ()).throw(OSError(28, "full", "there")),
     )
-    monkeypatch.setattr(command, "FULL", Size("other", 1, 1, 1, 1, 1, 1, 1, (3,)))
+    monkeypatch.setattr(command, "FULL", Size("other", 1, 1, 1, 1, 1, 1, 1, (3,), 1))
     text = io.StringIO()
     path = write_day(tmp_path / "day.csv")
     path.write_text(path.read_text().replace(",400,", ",4,"))

@@ -25,7 +25,7 @@ from wattproof.market.deployment import deployer
 from wattproof.outputs import Folder, brief, one_line
 from wattproof.simulation.day import PROBLEMS, exit_code
 from wattproof.simulation.households import DEFAULT_FILE, Households, open_households
-from wattproof.study import document
+from wattproof.study import document, standing
 from wattproof.study.communities import Base
 from wattproof.study.plan import FULL, REDUCED, Size, default_jobs, sized, tasks, timed, workers
 from wattproof.study.results import SCHEMA, gather
@@ -80,6 +80,7 @@ def run_study(
             results = {
                 **described(source, name, seed, chosen, size),
                 **gather(base, size, seed, played),
+                **standing.gather(base, size, played),
                 "times": times,
             }
             # Imported late: it takes a second.

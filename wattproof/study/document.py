@@ -29,6 +29,10 @@ TIMED = ("times", "table.times")
 """What differs from run to run and from machine to machine: renewed, never compared."""
 
 
+NAMED = ("household", "strategy", "sdr", "nodes", "rung", "step")
+"""By what the entries of a list are called."""
+
+
 class BadDocument(Exception):
     """The document cannot be used; the text is one line."""
 
@@ -114,7 +118,7 @@ def _flat(path: str, value: Any) -> Iterator[tuple[str, str]]:
         for at, entry in enumerate(value):
             key = at
             if isinstance(entry, Mapping):
-                key = next((entry[name] for name in ("household", "strategy", "sdr", "nodes") if name in entry), at)
+                key = next((entry[name] for name in NAMED if name in entry), at)
             yield from _flat(f"{path}.{key}".replace(" ", "-"), entry)
     else:
         yield path, shown(value)
