@@ -29,7 +29,7 @@ FIGURES = (
     *("figure-04-generation", "figure-05-net-production", "figure-06-pricing", "figure-07-supply-and-demand"),
     *("figure-08-costs-sdr-above-1", "figure-09-costs-sdr-below-1", "figure-10-producers", "figure-11-irregular"),
     *("figure-12-ordinary", "figure-13-regular", "figure-14-daily-costs", "figure-15-deal-probability"),
-    *("beyond-adaptation", "beyond-month", "beyond-strategies", "beyond-ranking", "beyond-scale"),
+    *("beyond-steps", "beyond-adaptation", "beyond-month", "beyond-strategies", "beyond-ranking", "beyond-scale"),
 )
 
 

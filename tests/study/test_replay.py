@@ -70,6 +70,16 @@ def test_by_hand() -> None:
     }
 
 
+def test_what_rounding_leaves_is_bought_and_agreed() -> None:
+    # Of two quotes of 10 Wh the shop bids 7 and 6 Wh, the flat 4 and 3 Wh: 11 and 9 Wh. The flat wins 3 and 3 Wh, and
+    # buys the 1 Wh that is left. It uses 6 Wh, which are neither the 7 Wh agreed nor the 7 Wh asked.
+    row = PeriodRow(0, {f"roof {at}": HalfHour(0, 10, 0, 10) for at in (1, 2)})
+    row |= {"flat": HalfHour(6, 0, 7, 0), "shop": HalfHour(13, 0, 13, 0)}
+    (day,) = replay([row], 500)
+    assert told(day)["flat"] == (0, 1, 2, 2, 7, 6)
+    assert told(day)["shop"] == (1, 0, 2, 2, 13, 13)
+
+
 def test_what_is_below_the_least_purchase_is_rounded_up_where_that_pays() -> None:
     price = PAPER.lowest_price
     assert purchase(50, 1000, 10, price, PAPER) == 50

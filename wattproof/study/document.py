@@ -16,7 +16,9 @@ from typing import Any
 from wattproof.market.deployment import Tariff
 from wattproof.outputs import write
 from wattproof.simulation.accounting import percent
+from wattproof.study.plan import USUAL_RUNG
 from wattproof.study.results import loads, priority
+from wattproof.study.standing import RANKINGS, WINDOWS
 
 NAME = "case-study.md"
 DATA = "case-study.json"
@@ -84,6 +86,7 @@ def values(results: Mapping[str, Any]) -> dict[str, str]:
     """All that can stand in the document, by name."""
     known = dict(_flat("", results))
     known["text.above_one"] = ", ".join(results["day"]["above_one"]) or "-"
+    known["text.default_step"] = priority(USUAL_RUNG[1])
     known |= {f"claim.{name}": text for name, text in claims(results).items()}
     known |= {f"table.{name}": f"\n\n{table}\n\n" for name, table in tables(results).items()}
     return known
@@ -146,8 +149,9 @@ def claims(results: Mapping[str, Any]) -> dict[str, str]:
         "everyone": _everyone(results["day"], results["month"]),
         "adaptation": _adaptation(results["adaptation"]),
         "exchange": _exchange(results["day"]["exchange"], results["month"]),
-        "order": _order(results["deals"]),
+        "order": _order(results["deals"], results["described"]),
         "scale": _scale(results["gas"]),
+        "asking": _asking(results["asking"], results["farming"]),
     }
 
 
@@ -199,11 +203,26 @@ def _scale(entries: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
+def _asking(entries: Sequence[Mapping[str, Any]], farming: Sequence[Mapping[str, Any]]) -> str:
+    """Which bids that only ask pay their player, and which cost the others, by more than chance."""
+
+    def named(found: Sequence[Mapping[str, Any]]) -> str:
+        return "; ".join(f"{entry['title']}, by {entry['ranking']}" for entry in found) or "nobody"
+
+    pays = [entry for entry in entries if Decimal(entry["gain_p_a_day"]["low"] or 0) > 0]
+    costs = [entry for entry in entries if Decimal(entry["others_p_a_day"]["high"] or 0) < 0]
+    farmed = {entry["priority"]: entry["player"] for entry in farming}[priority(USUAL_RUNG[1])]
+    return (
+        f"Who gains by more than chance: {named(pays)}. Where the others lose by more than chance: {named(costs)}. "
+        f"Farmed standing brings its player {shown(farmed)} p a day, by amount and at the default step."
+    )
+
+
 def _verdict(wholly: bool, partly: bool) -> str:
     return "**Yes.**" if wholly else "**In part.**" if partly else "**No.**"
 
 
-def _order(deals: Sequence[Mapping[str, Any]]) -> str:
+def _order(deals: Sequence[Mapping[str, Any]], described: Mapping[str, Any]) -> str:
     """Whether good performers make more deals, in the paper's order, and what priority has to do with it."""
     step = Tariff().priority_step
     usual = [entry for entry in deals if entry["priority_step"] == step]
@@ -226,7 +245,26 @@ def _order(deals: Sequence[Mapping[str, Any]]) -> str:
             f"with loads dealt anew, regular consumers are ahead of irregular ones by {', '.join(gaps)}, in points. "
         )
     held, number = (sum(entry[key] for entry in deals) for key in ("in_order", "communities"))
-    return f"{text}The paper's whole order holds in {held} of {number} runs."
+    text += f"The paper's whole order holds in {held} of {number} runs. "
+    return text + _described_order(described)
+
+
+def _described_order(described: Mapping[str, Any]) -> str:
+    """How likely the order is in communities as the paper describes them: at the default step, and at the best ones."""
+    held = {(entry["rank_by_price"], entry["priority_step"]): entry["later"]["order"] for entry in described["steps"]}
+
+    def best(by_price: bool) -> tuple[int, str]:
+        of = {step: chance for (ranking, step), chance in held.items() if ranking is by_price}
+        step = max(of, key=lambda step: Decimal(of[step]["mean"] or 0))
+        return step, shown(of[step])
+
+    (step, amount), (_, price) = best(False), best(True)
+    usual, number = shown(held[USUAL_RUNG]), described["communities"]
+    return (
+        f"In {number} communities as the paper describes them it holds in {usual} % with priority at "
+        f"{priority(USUAL_RUNG[1])}, with no other step in more than {amount} % (at {priority(step)}), and where bids "
+        f"rank by price in {price} %."
+    )
 
 
 # ---- tables -----------------------------------------------------------------------------------
@@ -278,6 +316,7 @@ def tables(results: Mapping[str, Any]) -> dict[str, str]:
             ],
         ),
         "deals": _deals(results["deals"], labels),
+        **_standing(results),
         "compared": _compared(results),
         "strategies": _table(
             ("strategy", "its player, p a day", "all others, p a day", "the owner's fees, p a day", "local trade, %"),
@@ -341,6 +380,54 @@ def _deals(deals: Sequence[Mapping[str, Any]], labels: Mapping[str, str]) -> str
             for name in (deals[0]["households"] if deals else ())
         ],
     )
+
+
+def _standing(results: Mapping[str, Any]) -> dict[str, str]:
+    """What standing does: by priority step, farmed, and where bids only ask."""
+    steps = [
+        {**entry, "ranking": RANKINGS[entry["rank_by_price"]], "priority": priority(entry["priority_step"])}
+        for entry in results["described"]["steps"]
+    ]
+    groups = list(steps[0]["later"]["groups"]) if steps else []
+    return {
+        "described": _markdown(
+            ("bids rank by", "priority", *groups, "regular, ordinary, irregular", "regular before irregular"),
+            [
+                (
+                    *(entry["ranking"], entry["priority"]),
+                    *(entry["later"]["groups"][key]["mean"] for key in groups),
+                    *(entry["later"][claim] for claim in ("standing", "accuracy")),
+                )
+                for entry in steps
+            ],
+        ),
+        "order": _markdown(
+            ("bids rank by", "priority", "first days", "after the warm-up", "last days of the month"),
+            [(entry["ranking"], entry["priority"], *(entry[name]["order"] for name in WINDOWS)) for entry in steps],
+        ),
+        "farming": _table(
+            ("priority", "weight of the highest tier", "its player, p a day", "all others, p a day"),
+            ("priority", "weight", "player", "others"),
+            results["farming"],
+        ),
+        "asking": _table(
+            (
+                *(
+                    "strategy",
+                    "bids rank by",
+                    "its player, p a day",
+                    "all others, p a day",
+                    "the owner's fees, p a day",
+                ),
+                *("good records, %", "without", "tier at the end", "without"),
+            ),
+            (
+                *("title", "ranking", "gain_p_a_day", "others_p_a_day", "fees_p_a_day"),
+                *("good_percent", "good_percent_without", "tier", "tier_without"),
+            ),
+            results["asking"],
+        ),
+    }
 
 
 def _compared(results: Mapping[str, Any]) -> str:

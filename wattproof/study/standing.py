@@ -28,6 +28,9 @@ from wattproof.terms.model import TIER_THRESHOLDS
 WINDOWS = ("first", "later", "last")
 """What the days that count are called: the first of a market, those after the warm-up, the last of a month."""
 
+RANKINGS = {False: "amount", True: "price"}
+"""What bids rank by, by whether they rank by price."""
+
 COMPARED = ("performances", "defaults", "bids", "deals", "wanted", "won")
 """What a replay says of a household."""
 
@@ -68,7 +71,7 @@ def described(base: Base, size: Size, played: Played) -> dict[str, Any]:
 
 def rung(by_price: bool, step: int) -> str:
     """A rung's name: "amount-500"."""
-    return f"{'price' if by_price else 'amount'}-{step}"
+    return f"{RANKINGS[by_price]}-{step}"
 
 
 def _claims(base: Base, days: list[Day]) -> dict[str, Any]:
@@ -144,9 +147,9 @@ def asked(base: Base, size: Size, played: Played) -> list[dict[str, Any]]:
             good, plain = ([good_percent(day.of(actors)) for day in days] for days in zip(*pairs, strict=True))
             made.append(
                 {
-                    "strategy": f"{strategy.key}-{'price' if by_price else 'amount'}",
+                    "strategy": f"{strategy.key}-{RANKINGS[by_price]}",
                     "title": strategy.title,
-                    "ranking": "price" if by_price else "amount",
+                    "ranking": RANKINGS[by_price],
                     "actors": actors,
                     "gain_p_a_day": change(pairs, lambda day, names=actors: day.of(names).saving),
                     "others_p_a_day": change(pairs, lambda day, names=others: day.of(names).saving),
