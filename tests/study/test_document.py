@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from wattproof.evm.engine import available
+from wattproof.market.deployment import Tariff
 from wattproof.study import document, results
 from wattproof.study.communities import Base, Frame
 from wattproof.study.plan import FULL, RATIOS, Task, adaptation_tasks, day_task, execute, gas_task, month_task
@@ -135,6 +137,48 @@ def test_what_the_text_says_in_words(played: dict[str, Any]) -> None:
     for outline in (played["stress"]["stress"], played["stress"]["plain"], played["wind"]["wind"]):
         assert outline["households_worse"] == 0
         assert outline["balanced"] == outline["half_hours"]
+
+
+def test_what_the_text_says_of_standing_in_words(shipped: Base, played: dict[str, Any]) -> None:
+    # "Standing rewards accuracy."
+    good = played["month"]["good_percent_by_habit"]
+    assert float(good["regular"]["low"]) > float(good["ordinary"]["high"])
+    assert float(good["ordinary"]["low"]) > float(good["irregular"]["high"])
+    # "Its consumer 5 uses hardly more than the next over the day, and while something is quoted not even the most;
+    # consumers 6 and 7 use about half as much then."
+    loads = {name: shipped.load(name) for name in shipped.consumers}
+    most, next_one = sorted(loads.values())[:-3:-1]
+    assert loads["rainy"] == most < 1.1 * next_one
+    day = shipped.days[0]
+    sunny = [at for at in range(48) if any(half_hours[at].pv > half_hours[at].load for half_hours in day.values())]
+    then = {name: sum(day[name][at].load for at in sunny) for name in shipped.consumers}
+    assert then["rainy"] < max(then.values())
+    assert 0.4 < (then["balmy"] + then["mild"]) / (2 * then["rainy"]) < 0.6
+    # "In all of these every deal and every record is the same."
+    described = played["described"]
+    assert described["agree"] == described["on_contract"] == FULL.variants
+    steps = {entry["rung"]: entry for entry in described["steps"]}
+    by_amount = [entry for entry in described["steps"] if not entry["rank_by_price"]]
+    # "By amount no step brings the whole order about. Consumer 5 comes first instead."
+    assert all(float(entry["later"]["order"]["high"]) < 15 for entry in by_amount)
+    assert all(float(entry["later"]["size"]["low"]) > 85 for entry in by_amount)
+    # "The others come in the paper's order, and the more surely the larger the step."
+    for claim in ("standing", "accuracy"):
+        chances = [float(entry["later"][claim]["mean"]) for entry in by_amount]
+        assert chances[0] < 50 < 85 < chances[-1]
+        assert all(later >= earlier - 5 for earlier, later in pairwise(chances))
+    # "By price the whole order holds ... after the warm-up", and hardly at the end of the month.
+    price = steps["price-100"]
+    assert float(price["later"]["order"]["low"]) > float(steps["amount-10000"]["later"]["order"]["high"])
+    assert float(price["last"]["order"]["high"]) < float(price["later"]["order"]["low"])
+    # "With the default that holds in ... %, and with twice the step in ... %."
+    assert float(steps["amount-500"]["later"]["accuracy"]["low"]) > 80
+    assert Tariff().priority_step == 500
+    # "A larger one costs": the more the larger it is, and the others pay.
+    farming = played["farming"]
+    gains = [float(entry["player"]["mean"]) for entry in farming]
+    assert gains == sorted(gains)
+    assert all(float(entry["player"]["low"]) > 0 > float(entry["others"]["high"]) for entry in farming)
 
 
 def test_what_the_text_says_of_the_rankings_in_words(played: dict[str, Any]) -> None:
