@@ -16,9 +16,12 @@ import pytest
 from wattproof.evm.engine import available
 from wattproof.market.deployment import Tariff
 from wattproof.study import document, results
+from wattproof.study.claims import claims
 from wattproof.study.communities import Base, Frame
 from wattproof.study.plan import FULL, RATIOS, Task, adaptation_tasks, day_task, execute, gas_task, month_task
 from wattproof.study.runs import Run
+from wattproof.study.tables import tables
+from wattproof.study.texts import shown
 
 DOCS = Path(__file__).parents[2] / "docs"
 FASTEST = available()[-1]
@@ -62,7 +65,7 @@ def test_a_households_name_cannot_write_in_the_document(played: dict[str, Any]) 
     results = renamed(played)
     for entry in results["households"]:
         entry["label"] = f"consumer 1 ({entry['household']})"
-    table = document.tables(results)["households"].splitlines()
+    table = tables(results)["households"].splitlines()
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {5}
     text = document.render("<!--=table.households-->?<!--/-->", document.values(results))
     assert document.MARKER.sub("", text) == ""
@@ -279,30 +282,30 @@ def test_verdicts_follow_the_numbers(played: dict[str, Any]) -> None:
     """A claim's answer is computed: other results, another answer."""
     changed = json.loads(json.dumps(played))
     changed["day"]["savers"] = 0
-    assert document.claims(changed)["everyone"].startswith("**No.**")
+    assert claims(changed)["everyone"].startswith("**No.**")
     changed["day"]["savers"] = len(changed["day"]["households"])
     for worse, verdict in ((1, "**In part.**"), (0, "**Yes.**")):
         changed["month"]["household_days_worse"] = worse
-        assert document.claims(changed)["everyone"].startswith(verdict)
+        assert claims(changed)["everyone"].startswith(verdict)
 
     changed["adaptation"][3]["balanced"] -= 1
-    assert document.claims(changed)["adaptation"].startswith("**No.**")
+    assert claims(changed)["adaptation"].startswith("**No.**")
 
     for entry in changed["deals"]:
         entry["mean_in_order"] = entry["regular_before_irregular"] = True
-    assert document.claims(changed)["order"].startswith("**Yes.**")
+    assert claims(changed)["order"].startswith("**Yes.**")
     for entry in changed["deals"]:
         entry["mean_in_order"] = False
-    assert document.claims(changed)["order"].startswith("**In part.**")
+    assert claims(changed)["order"].startswith("**In part.**")
     for entry in changed["deals"]:
         entry["regular_before_irregular"] = False
-    assert document.claims(changed)["order"].startswith("**No.**")
+    assert claims(changed)["order"].startswith("**No.**")
 
     for entry in changed["gas"]:
         entry["gas_per_household"] = "1000"
-    assert document.claims(changed)["scale"].startswith("**Yes.**")
+    assert claims(changed)["scale"].startswith("**Yes.**")
     changed["gas"][-1]["gas_per_household"] = "1200"
-    assert document.claims(changed)["scale"].startswith("**No.**")
+    assert claims(changed)["scale"].startswith("**No.**")
 
 
 @pytest.mark.parametrize(
@@ -318,7 +321,7 @@ def test_verdicts_follow_the_numbers(played: dict[str, Any]) -> None:
     ],
 )
 def test_how_values_are_shown(value: Any, text: str) -> None:
-    assert document.shown(value) == text
+    assert shown(value) == text
 
 
 def test_a_task_that_is_played_in_full_is_the_last_day(shipped: Base) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.study.test_results import SIZE, bidding, plain
-from wattproof.study import document, standing
+from wattproof.study import claims, standing
 from wattproof.study.communities import Base
 from wattproof.study.plan import FARMED, LADDER, USUAL_RUNG, tasks
 from wattproof.study.runs import Day
@@ -116,8 +116,8 @@ def test_the_claim_names_who_gains(shipped: Base) -> None:
     one, two = {"title": "one", "ranking": "amount"}, {"title": "two", "ranking": "price"}
     one |= {"gain_p_a_day": change("0.01", "2.00"), "others_p_a_day": change("-1.00", "0.01")}
     two |= {"gain_p_a_day": change("-0.01", "2.00"), "others_p_a_day": change("-1.00", "-0.01")}
-    text = document._asking([one, two], farming)
+    text = claims._asking([one, two], farming)
     assert (
         "gains by more than chance: one, by amount. Where the others lose by more than chance: two, by price." in text
     )
-    assert "nobody" in document._asking([], farming)
+    assert "nobody" in claims._asking([], farming)
