@@ -184,6 +184,25 @@ def test_what_the_text_says_of_standing_in_words(shipped: Base, played: dict[str
     assert all(float(entry["player"]["low"]) > 0 > float(entry["others"]["high"]) for entry in farming)
 
 
+def test_what_the_text_says_of_bids_that_only_ask_in_words(played: dict[str, Any]) -> None:
+    tiers = {entry["strategy"]: [float(entry[key]["mean"]) for key in ("tier", "tier_without")]
+             for entry in played["asking"]}  # fmt: skip
+    # "Who only asks stands no higher for it at the end than by plain bids, under either ranking."
+    for key in ("low", "tenth", "tenfold"):
+        for ranking in ("amount", "price"):
+            asked, plain = tiers.pop(f"{key}-{ranking}")
+            assert asked <= plain
+    # "An irregular consumer with two forecasts stands a little higher by amount, and no higher by price."
+    asked, plain = tiers.pop("two-amount")
+    assert plain < asked < plain + 1
+    asked, plain = tiers.pop("two-price")
+    assert asked <= plain
+    assert not tiers
+    # "Nobody stands higher than the highest tier, which farmed standing has from the first day": it pays more.
+    farmed = next(entry for entry in played["farming"] if entry["priority"] == "5 % a tier")
+    assert float(farmed["player"]["low"]) > 0
+
+
 def test_what_the_text_says_of_the_rankings_in_words(played: dict[str, Any]) -> None:
     def rises(entry: dict[str, Any], key: str = "change") -> bool:
         return float(entry[key]["low"]) > 0
