@@ -185,6 +185,9 @@ def test_what_the_text_says_of_standing_in_words(shipped: Base, played: dict[str
 
 
 def test_what_the_text_says_of_bids_that_only_ask_in_words(played: dict[str, Any]) -> None:
+    gains = {entry["strategy"]: entry["gain_p_a_day"] for entry in played["asking"]}
+    # "What the lowest price brings by amount ...; by price it gains nothing that could be told from none."
+    assert float(gains["low-amount"]["low"]) > 0 >= float(gains["low-price"]["low"])
     tiers = {entry["strategy"]: [float(entry[key]["mean"]) for key in ("tier", "tier_without")]
              for entry in played["asking"]}  # fmt: skip
     # "Who only asks stands no higher for it at the end than by plain bids, under either ranking."

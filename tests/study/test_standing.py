@@ -55,6 +55,14 @@ def test_how_likely_each_order_is(shipped: Base) -> None:
         }
 
 
+def test_nothing_is_known_of_groups_that_a_file_does_not_have(small: Base) -> None:
+    days = [bidding(roof=1, flat=2, shop=3)] * len(standing.WINDOWS)
+    made: dict[Any, Any] = {("described", 1): dict.fromkeys(LADDER, days)}
+    nothing = {"mean": None, "low": None, "high": None, "n": 0}
+    for entry in standing.described(small, SIZE, made)["steps"]:
+        assert entry["later"]["order"] == entry["later"]["standing"] == nothing
+
+
 @pytest.mark.parametrize("key", standing.COMPARED)
 def test_a_replay_that_says_otherwise_than_the_contract_is_counted(shipped: Base, key: str) -> None:
     made = played()

@@ -78,8 +78,9 @@ def _claims(base: Base, days: list[Day]) -> dict[str, Any]:
     chances = {key: [deal_percent(day, names) for day in days] for key, names in groups(base).items()}
     held = {}
     for claim, order in CLAIMS.items():
-        known = [chances[key] for key in order if key in chances]
-        held[claim] = proportion(sum(falls([values[at] for values in known]) for at in range(len(days))), len(days))
+        # Of groups that the file does not have nothing is known.
+        cases = range(len(days) if all(key in chances for key in order) else 0)
+        held[claim] = proportion(sum(falls([chances[key][at] for key in order]) for at in cases), len(cases))
     return {"groups": {key: interval(values, 1) for key, values in chances.items()}, **held}
 
 
