@@ -16,7 +16,7 @@ from tests.study.conftest import DAY, write_day
 from wattproof import cli
 from wattproof.evm.engine import available
 from wattproof.simulation.households import open_households
-from wattproof.study import command, document
+from wattproof.study import command, document, plan, standing
 from wattproof.study.communities import Base, Frame
 from wattproof.study.plan import FULL, Size, Task, sized, workers
 from wattproof.study.runs import Run
@@ -36,6 +36,8 @@ FIGURES = (
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plays a study of seconds."""
+    for module in (plan, standing):
+        monkeypatch.setattr(module, "FARMED", (500, 1000))
     monkeypatch.setattr(command, "FULL", TINY)
     monkeypatch.setattr(command, "REDUCED", TINY)
 

@@ -373,7 +373,10 @@ def steps(described: dict[str, Any]) -> Drawn:
         axes.set_ylabel(text)
         axes.set_ylim(0)
         axes.grid(axis="y")
-        _legend(axes, columns=2)
+        if series:
+            _legend(axes, columns=2)
+        else:
+            _empty(axes, "no consumer")
     rows = [
         ("price" if entry["rank_by_price"] else "amount", entry["priority_step"], what, *_ci(series[at]))
         for at, entry in enumerate(entries)
