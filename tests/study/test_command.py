@@ -16,26 +16,28 @@ from tests.study.conftest import DAY, write_day
 from wattproof import cli
 from wattproof.evm.engine import available
 from wattproof.simulation.households import open_households
-from wattproof.study import command, document
+from wattproof.study import command, document, plan, standing
 from wattproof.study.communities import Base, Frame
 from wattproof.study.plan import FULL, Size, Task, sized, workers
 from wattproof.study.runs import Run
 
 FASTEST = available()[-1]
-TINY = Size("tiny", 1, 1, 2, 1, 1, 1, 1, (3, 6))
+TINY = Size("tiny", 1, 1, 2, 1, 1, 1, 1, (3, 6), 2)
 DOCS = Path(__file__).parents[2] / "docs"
 
 FIGURES = (
     *("figure-04-generation", "figure-05-net-production", "figure-06-pricing", "figure-07-supply-and-demand"),
     *("figure-08-costs-sdr-above-1", "figure-09-costs-sdr-below-1", "figure-10-producers", "figure-11-irregular"),
     *("figure-12-ordinary", "figure-13-regular", "figure-14-daily-costs", "figure-15-deal-probability"),
-    *("beyond-adaptation", "beyond-month", "beyond-strategies", "beyond-ranking", "beyond-scale"),
+    *("beyond-steps", "beyond-adaptation", "beyond-month", "beyond-strategies", "beyond-ranking", "beyond-scale"),
 )
 
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plays a study of seconds."""
+    for module in (plan, standing):
+        monkeypatch.setattr(module, "FARMED", (500, 1000))
     monkeypatch.setattr(command, "FULL", TINY)
     monkeypatch.setattr(command, "REDUCED", TINY)
 
@@ -162,7 +164,7 @@ def test_the_reference_engine_plays_less_and_says_so(
         "_play",
         lambda base, size, *_: played.append(size) or (_ for _ in ()).throw(OSError(28, "full", "there")),
     )
-    monkeypatch.setattr(command, "FULL", Size("other", 1, 1, 1, 1, 1, 1, 1, (3,)))
+    monkeypatch.setattr(command, "FULL", Size("other", 1, 1, 1, 1, 1, 1, 1, (3,), 1))
     text = io.StringIO()
     path = write_day(tmp_path / "day.csv")
     path.write_text(path.read_text().replace(",400,", ",4,"))

@@ -117,6 +117,31 @@ def test_loads_are_dealt_among_consumers_but_the_largest(shipped: Base) -> None:
     assert len(seen) > 4
 
 
+def test_loads_are_alike_but_the_largests_which_is_half_as_much_again(shipped: Base) -> None:
+    """The paper's description of its consumers' demand; what they use together stays as it was."""
+    for before, after in zip(rows(shipped), rows(shipped, alike=True), strict=True):
+        assert sum(after[name].load for name in shipped.consumers) == sum(
+            before[name].load for name in shipped.consumers
+        )
+        assert all(after[name] == before[name] for name in shipped.prosumers)
+        others = [after[name].load for name in shipped.consumers if name != "rainy"]
+        assert max(others) - min(others) <= 1
+        assert abs(after["rainy"].load - Fraction(3, 2) * min(others)) <= 2
+    # Later days vary, each household's by itself; its habit is the file's.
+    community = Community(shipped, Frame(seed=1, days=(1,), alike=True))
+    assert community.classes == Community(shipped, Frame()).classes
+    varied = list(community)[24]
+    assert len({varied[name].load for name in shipped.consumers}) > 5
+
+
+def test_loads_that_are_alike_keep_the_errors_of_a_files_own_forecasts(tmp_path: Path) -> None:
+    base = Base.of(open_households(write_day(tmp_path / "day.csv", forecasts=True)))
+    # 600 Wh, of which the shop has three of five parts, and twice as much is expected of it.
+    row = rows(base, alike=True)[0]
+    assert (row["flat"][0], row["flat"].forecast_load) == (240, 264)
+    assert (row["shop"][0], row["shop"].forecast_load) == (360, 720)
+
+
 @pytest.mark.parametrize("ratio", [(1, 20), (1, 1), (20, 1)])
 def test_supply_over_demand_is_the_ratio(shipped: Base, ratio: tuple[int, int]) -> None:
     made = rows(shipped, sdr=ratio)

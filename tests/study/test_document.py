@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from wattproof.evm.engine import available
+from wattproof.market.deployment import Tariff
 from wattproof.study import document, results
+from wattproof.study.claims import claims
 from wattproof.study.communities import Base, Frame
 from wattproof.study.plan import FULL, RATIOS, Task, adaptation_tasks, day_task, execute, gas_task, month_task
 from wattproof.study.runs import Run
+from wattproof.study.tables import tables
+from wattproof.study.texts import shown
 
 DOCS = Path(__file__).parents[2] / "docs"
 FASTEST = available()[-1]
@@ -60,7 +65,7 @@ def test_a_households_name_cannot_write_in_the_document(played: dict[str, Any]) 
     results = renamed(played)
     for entry in results["households"]:
         entry["label"] = f"consumer 1 ({entry['household']})"
-    table = document.tables(results)["households"].splitlines()
+    table = tables(results)["households"].splitlines()
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {5}
     text = document.render("<!--=table.households-->?<!--/-->", document.values(results))
     assert document.MARKER.sub("", text) == ""
@@ -137,6 +142,70 @@ def test_what_the_text_says_in_words(played: dict[str, Any]) -> None:
         assert outline["balanced"] == outline["half_hours"]
 
 
+def test_what_the_text_says_of_standing_in_words(shipped: Base, played: dict[str, Any]) -> None:
+    # "Standing rewards accuracy."
+    good = played["month"]["good_percent_by_habit"]
+    assert float(good["regular"]["low"]) > float(good["ordinary"]["high"])
+    assert float(good["ordinary"]["low"]) > float(good["irregular"]["high"])
+    # "Its consumer 5 uses hardly more than the next over the day, and while something is quoted not even the most;
+    # consumers 6 and 7 use about half as much then."
+    loads = {name: shipped.load(name) for name in shipped.consumers}
+    most, next_one = sorted(loads.values())[:-3:-1]
+    assert loads["rainy"] == most < 1.1 * next_one
+    day = shipped.days[0]
+    sunny = [at for at in range(48) if any(half_hours[at].pv > half_hours[at].load for half_hours in day.values())]
+    then = {name: sum(day[name][at].load for at in sunny) for name in shipped.consumers}
+    assert then["rainy"] < max(then.values())
+    assert 0.4 < (then["balmy"] + then["mild"]) / (2 * then["rainy"]) < 0.6
+    # "In all of these every deal and every record is the same."
+    described = played["described"]
+    assert described["agree"] == described["on_contract"] == FULL.variants
+    steps = {entry["rung"]: entry for entry in described["steps"]}
+    by_amount = [entry for entry in described["steps"] if not entry["rank_by_price"]]
+    # "By amount no step brings the whole order about. Consumer 5 comes first instead."
+    assert all(float(entry["later"]["order"]["high"]) < 15 for entry in by_amount)
+    assert all(float(entry["later"]["size"]["low"]) > 85 for entry in by_amount)
+    # "The others come in the paper's order, and the more surely the larger the step."
+    for claim in ("standing", "accuracy"):
+        chances = [float(entry["later"][claim]["mean"]) for entry in by_amount]
+        assert chances[0] < 50 < 85 < chances[-1]
+        assert all(later >= earlier - 5 for earlier, later in pairwise(chances))
+    # "By price the whole order holds ... after the warm-up", and hardly at the end of the month.
+    price = steps["price-100"]
+    assert float(price["later"]["order"]["low"]) > float(steps["amount-10000"]["later"]["order"]["high"])
+    assert float(price["last"]["order"]["high"]) < float(price["later"]["order"]["low"])
+    # "With the default that holds in ... %, and with twice the step in ... %."
+    assert float(steps["amount-500"]["later"]["accuracy"]["low"]) > 80
+    assert Tariff().priority_step == 500
+    # "A larger one costs": the more the larger it is, and the others pay.
+    farming = played["farming"]
+    gains = [float(entry["player"]["mean"]) for entry in farming]
+    assert gains == sorted(gains)
+    assert all(float(entry["player"]["low"]) > 0 > float(entry["others"]["high"]) for entry in farming)
+
+
+def test_what_the_text_says_of_bids_that_only_ask_in_words(played: dict[str, Any]) -> None:
+    gains = {entry["strategy"]: entry["gain_p_a_day"] for entry in played["asking"]}
+    # "What the lowest price brings by amount ...; by price it gains nothing that could be told from none."
+    assert float(gains["low-amount"]["low"]) > 0 >= float(gains["low-price"]["low"])
+    tiers = {entry["strategy"]: [float(entry[key]["mean"]) for key in ("tier", "tier_without")]
+             for entry in played["asking"]}  # fmt: skip
+    # "Who only asks stands no higher for it at the end than by plain bids, under either ranking."
+    for key in ("low", "tenth", "tenfold"):
+        for ranking in ("amount", "price"):
+            asked, plain = tiers.pop(f"{key}-{ranking}")
+            assert asked <= plain
+    # "An irregular consumer with two forecasts stands a little higher by amount, and no higher by price."
+    asked, plain = tiers.pop("two-amount")
+    assert plain < asked < plain + 1
+    asked, plain = tiers.pop("two-price")
+    assert asked <= plain
+    assert not tiers
+    # "Nobody stands higher than the highest tier, which farmed standing has from the first day": it pays more.
+    farmed = next(entry for entry in played["farming"] if entry["priority"] == "5 % a tier")
+    assert float(farmed["player"]["low"]) > 0
+
+
 def test_what_the_text_says_of_the_rankings_in_words(played: dict[str, Any]) -> None:
     def rises(entry: dict[str, Any], key: str = "change") -> bool:
         return float(entry[key]["low"]) > 0
@@ -187,7 +256,7 @@ def test_what_the_text_says_of_the_rankings_in_words(played: dict[str, Any]) -> 
 def test_figures_are_there_and_no_others(text: str) -> None:
     shown = document.FIGURE.findall(text)
     assert sorted(file.name for file in (DOCS / "figures").iterdir()) == sorted(f"{name}.svg" for name in shown)
-    assert len(shown) == len(set(shown)) == 17
+    assert len(shown) == len(set(shown)) == 18
     assert sum(file.stat().st_size for file in (DOCS / "figures").iterdir()) < 1_000_000
 
 
@@ -235,30 +304,30 @@ def test_verdicts_follow_the_numbers(played: dict[str, Any]) -> None:
     """A claim's answer is computed: other results, another answer."""
     changed = json.loads(json.dumps(played))
     changed["day"]["savers"] = 0
-    assert document.claims(changed)["everyone"].startswith("**No.**")
+    assert claims(changed)["everyone"].startswith("**No.**")
     changed["day"]["savers"] = len(changed["day"]["households"])
     for worse, verdict in ((1, "**In part.**"), (0, "**Yes.**")):
         changed["month"]["household_days_worse"] = worse
-        assert document.claims(changed)["everyone"].startswith(verdict)
+        assert claims(changed)["everyone"].startswith(verdict)
 
     changed["adaptation"][3]["balanced"] -= 1
-    assert document.claims(changed)["adaptation"].startswith("**No.**")
+    assert claims(changed)["adaptation"].startswith("**No.**")
 
     for entry in changed["deals"]:
         entry["mean_in_order"] = entry["regular_before_irregular"] = True
-    assert document.claims(changed)["order"].startswith("**Yes.**")
+    assert claims(changed)["order"].startswith("**Yes.**")
     for entry in changed["deals"]:
         entry["mean_in_order"] = False
-    assert document.claims(changed)["order"].startswith("**In part.**")
+    assert claims(changed)["order"].startswith("**In part.**")
     for entry in changed["deals"]:
         entry["regular_before_irregular"] = False
-    assert document.claims(changed)["order"].startswith("**No.**")
+    assert claims(changed)["order"].startswith("**No.**")
 
     for entry in changed["gas"]:
         entry["gas_per_household"] = "1000"
-    assert document.claims(changed)["scale"].startswith("**Yes.**")
+    assert claims(changed)["scale"].startswith("**Yes.**")
     changed["gas"][-1]["gas_per_household"] = "1200"
-    assert document.claims(changed)["scale"].startswith("**No.**")
+    assert claims(changed)["scale"].startswith("**No.**")
 
 
 @pytest.mark.parametrize(
@@ -274,7 +343,7 @@ def test_verdicts_follow_the_numbers(played: dict[str, Any]) -> None:
     ],
 )
 def test_how_values_are_shown(value: Any, text: str) -> None:
-    assert document.shown(value) == text
+    assert shown(value) == text
 
 
 def test_a_task_that_is_played_in_full_is_the_last_day(shipped: Base) -> None:

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from wattproof.study.numbers import decimal, interval, percent
+from wattproof.study.numbers import decimal, interval, percent, proportion
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,23 @@ def test_interval_by_hand() -> None:
     assert interval([2, 2, 2]) == {"mean": "2.00", "low": "2.00", "high": "2.00", "n": 3}
     # Two values: t is 12.706, the deviation of the mean 1.
     assert interval([1, 3], 3) == {"mean": "2.000", "low": "-10.706", "high": "14.706", "n": 2}
+
+
+@pytest.mark.parametrize(
+    ("held", "number", "mean", "low", "high"),
+    [
+        # Newcombe 1998, "Two-sided confidence intervals for the single proportion", table I, method 3.
+        (81, 263, "30.80", "25.53", "36.62"),
+        (15, 148, "10.14", "6.24", "16.05"),
+        (0, 20, "0.00", "0.00", "16.11"),
+        (1, 29, "3.45", "0.61", "17.18"),
+        # The other end mirrors it.
+        (20, 20, "100.00", "83.89", "100.00"),
+    ],
+)
+def test_a_proportion_by_wilson(held: int, number: int, mean: str, low: str, high: str) -> None:
+    assert proportion(held, number, 2) == {"mean": mean, "low": low, "high": high, "n": number}
+
+
+def test_of_no_cases_nothing_is_known() -> None:
+    assert proportion(0, 0) == {"mean": None, "low": None, "high": None, "n": 0}

@@ -9,10 +9,11 @@ import pytest
 from wattproof.market.units import pence
 from wattproof.study import results
 from wattproof.study.communities import Base
-from wattproof.study.plan import AS_MONTH, STEPS, Size, own_prices, strategies
+from wattproof.study.plan import AS_MONTH, STEPS, Size
 from wattproof.study.runs import Day, Gas, Totals
+from wattproof.study.strategies import own_prices, strategies
 
-SIZE = Size("made", 1, 2, 2, 2, 1, 1, 2, (3,))
+SIZE = Size("made", 1, 2, 2, 2, 1, 1, 2, (3,), 2)
 
 
 def day(saving: dict[str, int], **community: int) -> Day:

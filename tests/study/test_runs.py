@@ -10,8 +10,8 @@ from wattproof.simulation.accounting import Bill
 from wattproof.simulation.households import HalfHour
 from wattproof.simulation.trading_day import Conduct, TradingDay
 from wattproof.study.communities import Base, Community, Frame
-from wattproof.study.plan import EAGER, own_prices
 from wattproof.study.runs import Run, Totals, metered, play, records, together, unreported
+from wattproof.study.strategies import EAGER, own_prices
 
 FASTEST = available()[-1]
 NOON = (20, 30)
@@ -99,6 +99,29 @@ def test_partners_trade_at_the_highest_price(small: Base) -> None:
     }
     assert ("flat", Tariff().highest_price) in prices
     assert {price for name, price in prices if name == "shop"} != {Tariff().highest_price}
+
+
+def test_bids_that_are_opened_only_so_as_to_have_asked(shipped: Base) -> None:
+    """They stand at the quotes' price, on all quotes but the largest; what they ask for is demand as any other."""
+    frame, conduct = Frame(1, (1,), span=(22, 28)), {"rainy": Conduct(bids=100, decoys=900)}
+    seen = 0
+    plain = [record.result for record in records(shipped, Run(frame), FASTEST)]
+    for before, record in zip(plain, records(shipped, Run(frame, conduct=conduct), FASTEST), strict=True):
+        result = record.result
+        # But for the Wh that rounding loses.
+        assert 0 <= before.demand - result.demand <= 1
+        mine, usual = ([bid for bid in of.offers if bid.household == "rainy"] for of in (result, before))
+        if len({bid.quote_id for bid in result.offers}) == 1:
+            assert [(bid.price, bid.volume) for bid in mine] == [(bid.price, bid.volume) for bid in usual]
+        elif mine:
+            seen += 1
+            largest, *others = sorted(mine, key=lambda bid: -(bid.price))
+            assert largest.price == result.bid_price
+            assert {bid.price for bid in others} == {result.quote_price}
+            forecast = record.row["rainy"].forecast_load
+            assert largest.volume == forecast // 10
+            assert sum(bid.volume for bid in others) <= forecast * 9 // 10
+    assert seen > 2
 
 
 def test_a_ranking_by_price_serves_who_bids_most(small: Base) -> None:

@@ -14,8 +14,9 @@ from wattproof.evm.engine import available
 from wattproof.market.deployment import Tariff
 from wattproof.simulation import trading_day as scenario
 from wattproof.simulation.accounting import Books, BooksDoNotBalance, Event, tier
+from wattproof.simulation.bidding import REACH, apportion
 from wattproof.simulation.households import open_households
-from wattproof.simulation.trading_day import Conduct, PeriodResult, TradingDay, apportion
+from wattproof.simulation.trading_day import Conduct, PeriodResult, TradingDay
 
 TARIFF = Tariff(sbp=60, ssp=180, service_fee=2, priority_step=500)
 """Small round prices in base units per Wh; the price band is [62, 178]."""
@@ -333,7 +334,7 @@ def test_nobody_bids_on_more_quotes_than_its_reach(tmp_path: Path) -> None:
     _, (period,) = play(csv(tmp_path, *sellers, "0,cloudy,600,0,600,0"))
 
     bids = [trade for trade in period.trades if trade.kind == "bid"]
-    assert len(bids) == scenario.REACH
+    assert len(bids) == REACH
     # What it did not bid for is still there, and it buys that, too.
     assert period.sold == 600
 

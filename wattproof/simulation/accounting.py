@@ -40,6 +40,15 @@ def tier(performances: int) -> int:
     return sum(performances >= threshold for threshold in TIER_THRESHOLDS)
 
 
+def performed_well(agreed: int, asked: int, imported: int) -> bool:
+    """Whether who agreed and asked so many Wh, agreed not being 0, and has a reading performed well (T-STD-7).
+
+    Who asked for nothing is measured by what it agreed alone.
+    """
+    forecasts = (agreed, asked) if 0 < asked <= 10 * agreed else (agreed,)
+    return any(95 * forecast <= 100 * imported <= 105 * forecast for forecast in forecasts)
+
+
 class BooksDoNotBalance(Exception):
     """The market's money and the parties' accounts disagree; the one-line text names the period or the party."""
 
@@ -413,8 +422,7 @@ class Books:
         if position.reading is None:
             good = False
         elif position.agreed:
-            forecasts = (position.agreed, position.asked if position.asked <= 10 * position.agreed else 0)
-            good = any(95 * each <= 100 * imported <= 105 * each for each in forecasts if each)
+            good = performed_well(position.agreed, position.asked, imported)
         self._judged(period, user, good, silent=position.reading is None)
         self.balances[user].invoice += amount
         self.bills[user].grid += amount

@@ -48,7 +48,8 @@ from wattproof.market.deployment import Deployment, Tariff, deploy
 from wattproof.market.meters import Meter
 from wattproof.market.seals import seal_of
 from wattproof.market.units import pence
-from wattproof.simulation.accounting import Bill, Books, Event, OpenQuote, Trade, price, ratio
+from wattproof.simulation.accounting import Bill, Books, Event, Trade, price, ratio
+from wattproof.simulation.bidding import apportion, in_reach, purchase, turns
 from wattproof.simulation.households import HalfHour, PeriodRow
 from wattproof.simulation.names import fault, unused
 from wattproof.simulation.pricing import into_band, sdr_prices
@@ -57,28 +58,8 @@ from wattproof.terms.model import MAX_OPENED, MAX_TRADES, Phase
 EPOCH = 1_750_464_000
 """Midnight UTC of 21 June 2025, in seconds: where the first period of every input starts, whatever today's date is."""
 
-REACH = 4
-"""Most quotes on which a household bids in one period."""
-
 FLOAT = pence(10_000)
 """What every party deposits at first, in base units: 100 pounds."""
-
-
-def apportion(demand: int, volumes: list[int]) -> list[int]:
-    """Splits `demand` Wh over quotes in proportion to their `volumes`, exactly: whole Wh by largest remainders.
-
-    Never more than a volume, and in total the smaller of the demand and all volumes. Equal remainders: first come.
-    """
-    total = sum(volumes)
-    target = min(demand, total)
-    if target == 0:
-        return [0] * len(volumes)
-    parts = [target * volume // total for volume in volumes]
-    # Whoever has a remainder has room for one more: its exact part is at most its volume.
-    order = sorted(range(len(volumes)), key=lambda at: -(target * volumes[at] % total))
-    for at in order[: target - sum(parts)]:
-        parts[at] += 1
-    return parts
 
 
 class Readings(Protocol):
@@ -104,6 +85,8 @@ class Conduct:
 
     quotes    of its forecast surplus it quotes so much; 1500 is half as much again
     bids      of its forecast deficit it bids for so much
+    decoys    for so much of its forecast deficit it bids at the quotes' price, only so as to have asked for it: on all
+              quotes but the largest, which takes its other bid; where there is one quote only, both are one bid
     reveals   so many of its sealed bids it opens, drawn from the seed
     eager     so far from the quote's price to the period's bid price, and beyond, its own bids stand
     partner   a household: it bids on that one's quotes only, at the highest price, wherever that one quotes
@@ -115,6 +98,7 @@ class Conduct:
 
     quotes: int = 1000
     bids: int = 1000
+    decoys: int = 0
     reveals: int = 1000
     eager: int = 1000
     partner: str | None = None
@@ -267,11 +251,26 @@ class _Period:
     bid_price: int | None = None
     quotes: dict[str, int] = field(default_factory=dict)  # by household
     wanted: dict[str, int] = field(default_factory=dict)  # forecast deficits
+    decoys: Counter[str] = field(default_factory=Counter)
     bids: list[Bid] = field(default_factory=list)
     bought: Counter[str] = field(default_factory=Counter)
     claimed: Counter[str] = field(default_factory=Counter)  # of the capacity: opened bids and purchases
     read: set[str] = field(default_factory=set)
     bills: dict[str, Bill] = field(default_factory=dict)
+
+
+def _spread(
+    quotes: list[tuple[int, int]], wanted: int, price: int, decoys: int, lowest: int
+) -> Iterator[tuple[int, int, int]]:
+    """A household's bids on `quotes` (ID and volume): ID, price, volume above 0; `decoys` Wh of them at `lowest`."""
+    parts = [(quotes, wanted + decoys, price)]
+    if decoys and len(quotes) > 1:
+        largest = max(quotes, key=lambda quote: quote[1])
+        parts = [([largest], wanted, price), ([quote for quote in quotes if quote is not largest], decoys, lowest)]
+    for taken, volume, at in parts:
+        for (quote_id, _), part in zip(taken, apportion(volume, [offered for _, offered in taken]), strict=True):
+            if part:
+                yield quote_id, at, part
 
 
 class TradingDay:
@@ -397,10 +396,11 @@ class TradingDay:
                 surplus[name] = volume
             elif net < 0 and (volume := min(-net * conduct.bids // 1000, member.capacity)):
                 period.wanted[name] = volume
+                period.decoys[name] = min(-net * conduct.decoys // 1000, member.capacity - volume)
         if surplus:
             surplus |= phantoms
         tariff = self.tariff
-        period.supply, period.demand = sum(surplus.values()), sum(period.wanted.values())
+        period.supply, period.demand = sum(surplus.values()), sum(period.wanted.values()) + period.decoys.total()
         if not surplus:
             return
         p_sell, p_buy = sdr_prices(period.supply, period.demand, tariff.sbp, tariff.ssp)
@@ -512,11 +512,10 @@ class TradingDay:
         """Which household bids for how much of which `quotes` (ID and volume), in the order of handing in."""
         bids: list[Bid] = []
         takers = dict.fromkeys((quote_id for quote_id, _ in quotes), 0)
-        reach = min(REACH, len(quotes))
         lowest, usual = period.quote_price or 0, period.bid_price or 0
-        for turn, name in enumerate(self._turns(period, period.wanted)):
+        for turn, name in enumerate(turns(period.index, period.wanted)):
             conduct, member = self.conduct.get(name, PLAIN), self.members[name]
-            chosen = [quotes[(turn * reach + step) % len(quotes)] for step in range(reach)]
+            chosen = in_reach(quotes, turn)
             price = into_band(lowest + (usual - lowest) * conduct.eager // 1000, lowest, self.tariff.highest_price)
             wanted = period.wanted[name]
             if conduct.partner in period.quotes:
@@ -525,12 +524,10 @@ class TradingDay:
             if conduct.shill:
                 price, wanted = lowest, member.capacity
             chosen = [(quote_id, volume) for quote_id, volume in chosen if takers[quote_id] < MAX_OPENED]
-            parts = apportion(wanted, [volume for _, volume in chosen])
-            for (quote_id, _), volume in zip(chosen, parts, strict=True):
-                if volume:
-                    takers[quote_id] += 1
-                    salt = hashlib.sha256(f"{self.seed}:salt:{period.number}:{quote_id}:{name}".encode()).digest()
-                    bids.append(Bid(name, member.address, quote_id, price, volume, salt))
+            for quote_id, at, volume in _spread(chosen, wanted, price, period.decoys[name], lowest):
+                takers[quote_id] += 1
+                salt = hashlib.sha256(f"{self.seed}:salt:{period.number}:{quote_id}:{name}".encode()).digest()
+                bids.append(Bid(name, member.address, quote_id, at, volume, salt))
         return bids
 
     def _opens(self, bid: Bid) -> bool:
@@ -547,7 +544,7 @@ class TradingDay:
         """
         offers = [quote_id for quote_id, volume in left.items() if volume > 0]
         offers.sort(key=lambda quote_id: (self.books.quotes[quote_id].price, quote_id))
-        for name in self._turns(period, wanted):
+        for name in turns(period.index, wanted):
             user = self.members[name].address
             if user not in self.books.authorized:
                 continue
@@ -555,7 +552,7 @@ class TradingDay:
                 quote = self.books.quotes[quote_id]
                 room = self.members[name].capacity - period.claimed[user]
                 lacking = min(wanted[name] - period.bought[user], room)
-                volume = self._purchase(quote, lacking, left[quote_id])
+                volume = purchase(lacking, left[quote_id], quote.least(), quote.price, self.tariff)
                 if not 0 < volume <= room or quote.prosumer == user:
                     continue
                 self._afford(user, volume * (quote.price + self.tariff.service_fee))
@@ -565,22 +562,6 @@ class TradingDay:
                 left[quote_id] -= volume
                 if left[quote_id] == 0 or len(quote.trades) == MAX_TRADES:
                     offers.remove(quote_id)
-
-    def _purchase(self, quote: OpenQuote, lacking: int, left: int) -> int:
-        """How much of a quote that has so much `left` a household buys that lacks so many Wh; 0: nothing."""
-        volume = min(lacking, left)
-        least = min(quote.least(), left)
-        if not 0 < volume < least:
-            return max(0, volume)
-        tariff = self.tariff
-        costs = least * (quote.price + tariff.service_fee) - (least - volume) * tariff.sbp
-        return least if costs < volume * tariff.ssp else 0
-
-    def _turns(self, period: _Period, wanted: dict[str, int]) -> list[str]:
-        """The households that want something; who comes first rotates from period to period."""
-        names = [name for name, volume in wanted.items() if volume > 0]
-        first = period.index % len(names) if names else 0
-        return names[first:] + names[:first]
 
     # ---- the chain ----------------------------------------------------------------------------
 

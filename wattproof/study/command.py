@@ -25,10 +25,12 @@ from wattproof.market.deployment import deployer
 from wattproof.outputs import Folder, brief, one_line
 from wattproof.simulation.day import PROBLEMS, exit_code
 from wattproof.simulation.households import DEFAULT_FILE, Households, open_households
-from wattproof.study import document
+from wattproof.study import document, standing
+from wattproof.study.claims import claims
 from wattproof.study.communities import Base
 from wattproof.study.plan import FULL, REDUCED, Size, default_jobs, sized, tasks, timed, workers
 from wattproof.study.results import SCHEMA, gather
+from wattproof.study.texts import shown
 from wattproof.tables import show
 
 NAMES = ("figure-*.csv", "figure-*.svg", "figure-*.png", "beyond-*.csv", "beyond-*.svg", "beyond-*.png", "results.json")
@@ -80,6 +82,7 @@ def run_study(
             results = {
                 **described(source, name, seed, chosen, size),
                 **gather(base, size, seed, played),
+                **standing.gather(base, size, played),
                 "times": times,
             }
             # Imported late: it takes a second.
@@ -177,11 +180,8 @@ def _print(console: Console, results: dict[str, Any]) -> None:
         cells = (row["alone_p"], row["market_p"], row["saving_p"], row["saving_percent"] or "-")
         table.add_row(Text(row["household"]), *cells)
     show(console, table)
-    for text in document.claims(results).values():
+    for text in claims(results).values():
         console.print(Text(document.plain(text)), soft_wrap=True)
     console.print(
-        Text(
-            f"{month['communities']} communities over {month['days']} days: "
-            f"{document.shown(month['saving_percent'])} % saved"
-        )
+        Text(f"{month['communities']} communities over {month['days']} days: {shown(month['saving_percent'])} % saved")
     )

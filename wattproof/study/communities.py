@@ -15,6 +15,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from wattproof.simulation.bidding import apportion
 from wattproof.simulation.households import (
     LIMIT,
     SPREADS,
@@ -26,7 +27,6 @@ from wattproof.simulation.households import (
     PeriodRow,
 )
 from wattproof.simulation.names import unused
-from wattproof.simulation.trading_day import apportion
 
 HALF_HOURS = 48
 """Half-hours of a day (paper, section 5.2.1)."""
@@ -52,6 +52,9 @@ WIND_STEP = 6
 WIND_BY_DAY = 400
 """Thousandths of the night's wind that blow between 06:00 and 20:00."""
 
+LARGEST = 1500
+"""Thousandths of another consumer's load that the largest has where the consumers' loads are alike."""
+
 NEVER_RIGHT = (300, 600)
 """Where every forecast is wrong: by at least and at most so many thousandths of what comes to pass."""
 
@@ -65,6 +68,7 @@ class Frame:
     windy        the prosumer that generates least has a wind turbine, too; without prosumers, the first household
     never_right  every forecast is off by 30 to 60 %
     shuffled     the seed deals the consumers' loads anew, but for the largest, which stays where it is
+    alike        the consumers' loads of a half-hour are shared out: all have the same, the largest half as much again
     size         number of households: the file's in turn, copies with varied days of their own; None: the file's
     sdr          where set, in every half-hour with supply and demand generation is scaled so that supply over demand is
                  this fraction, all forecasts being right; other half-hours are left out, and connections carry what
@@ -77,6 +81,7 @@ class Frame:
     windy: bool = False
     never_right: bool = False
     shuffled: bool = False
+    alike: bool = False
     size: int | None = None
     sdr: tuple[int, int] | None = None
     span: tuple[int, int] = (0, HALF_HOURS)
@@ -174,6 +179,7 @@ class Community:
         self.turbine = min(base.prosumers, key=base.generation, default=base.names[0]) if frame.windy else None
         self.classes = {name: base.classes[origin] for name, (origin, _) in self._origin.items()}
         self._forecaster = Forecaster(frame.seed, self.classes)
+        self._days = tuple(_alike(base, day) for day in base.days) if frame.alike else base.days
         self._loads = _dealt(base, frame.seed) if frame.shuffled else {name: name for name in base.names}
         # With loads dealt anew a connection carries the one that is dealt to it, too.
         self.capacities = {
@@ -200,7 +206,7 @@ class Community:
     def _day(self, name: str, number: int) -> list[HalfHour]:
         """A household's day. Its forecasts are those of the file where it has some, else to be replaced."""
         origin, copy = self._origin[name]
-        source = self.base.days[number % len(self.base.days)]
+        source = self._days[number % len(self._days)]
         loads, panels = source[self._loads[origin]], source[origin]
         as_it_stands = number == 0 and copy == 0
         shift = 0 if as_it_stands else self._draw(f"shift:{number}:{name}", 3) - 1
@@ -289,6 +295,20 @@ def _dealt(base: Base, seed: int) -> dict[str, str]:
     others = [name for name in base.consumers if name != base.largest_consumer]
     order = sorted(others, key=lambda name: draw(f"{seed}:deal:{name}", 2**64))
     return {name: name for name in base.names} | dict(zip(others, order, strict=True))
+
+
+def _alike(base: Base, day: Mapping[str, tuple[HalfHour, ...]]) -> dict[str, tuple[HalfHour, ...]]:
+    """A day on which the consumers' loads are alike: what they use together in a half-hour is shared out in whole Wh,
+    and the largest has half as much again as each other. Forecasts of the file keep their relative errors."""
+    weights = [LARGEST if name == base.largest_consumer else 1000 for name in base.consumers]
+    made = {name: list(half_hours) for name, half_hours in day.items()}
+    for at in range(HALF_HOURS):
+        total = sum(day[name][at].load for name in base.consumers)
+        for name, load in zip(base.consumers, _shares(total, weights) if weights else (), strict=True):
+            old = day[name][at]
+            expected = old.forecast_load * load // old.load if old.load else load
+            made[name][at] = old._replace(load=load, forecast_load=expected)
+    return {name: tuple(half_hours) for name, half_hours in made.items()}
 
 
 def _at_ratio(row: Mapping[str, HalfHour], numerator: int, denominator: int) -> dict[str, HalfHour]:

@@ -99,6 +99,7 @@ def _all(base: Base, records: Sequence[Record], results: dict[str, Any]) -> Iter
         yield deviations(base, records, name, f"{text}: forecast of load", base.consumers_of(habit), "load")
     yield daily_costs(base, records)
     yield deal_probability(base, results["deals"])
+    yield steps(results["described"])
     yield adaptation(results["adaptation"])
     yield month(base, results["month"])
     yield strategies(results["strategies"])
@@ -342,6 +343,46 @@ def deal_probability(base: Base, deals: Sequence[dict[str, Any]]) -> Drawn:
 
 
 # ---- beyond the paper ------------------------------------------------------------------------------------
+
+
+def steps(described: dict[str, Any]) -> Drawn:
+    """In communities as the paper describes them: the chances of the groups, and who comes first, by priority step."""
+    entries = described["steps"]
+    title = f"Who comes first in {described['communities']} communities as the paper describes them"
+    figure, (left, right) = _new(title, columns=2, height=4.8)
+    groups = [
+        (key, key, [entry["later"]["groups"][key] for entry in entries])
+        for key in (entries[0]["later"]["groups"] if entries else ())
+    ]
+    claims = [
+        (key, text, [entry["later"][key] for entry in entries])
+        for key, text in (("order", "the paper's whole order"), ("standing", "regular, ordinary, irregular"),
+                          ("accuracy", "regular before irregular"))
+    ]  # fmt: skip
+    names = [priority(entry["priority_step"]).removesuffix(" a tier").replace(" %", "") for entry in entries]
+    panels = (left, groups, "% of opened bids that become deals"), (right, claims, "% of communities")
+    for axes, series, text in panels:
+        for at, (_, name, intervals) in enumerate(series):
+            means, whiskers = _whiskers(intervals)
+            places = [place + 0.1 * (at - 1) for place in range(len(means))]
+            axes.errorbar(places, means, whiskers, fmt="osD^"[at % 4], color=LINES[at % len(LINES)], markersize=5,
+                          elinewidth=1, label=name)  # fmt: skip
+        axes.axvline(sum(not entry["rank_by_price"] for entry in entries) - 0.5, color=GREY, linewidth=1, linestyle=":")
+        axes.set_xticks(range(len(names)), names, fontsize=9)
+        axes.set_xlabel("priority, % a tier (on the right: bids rank by price)")
+        axes.set_ylabel(text)
+        axes.set_ylim(0)
+        axes.grid(axis="y")
+        if series:
+            _legend(axes, columns=2)
+        else:
+            _empty(axes, "no consumer")
+    rows = [
+        ("price" if entry["rank_by_price"] else "amount", entry["priority_step"], what, *_ci(series[at]))
+        for at, entry in enumerate(entries)
+        for what, _, series in (*groups, *claims)
+    ]
+    return Drawn("beyond-steps", figure, ("bids_rank_by", "priority_step", "what", "percent", "low", "high"), rows)
 
 
 def adaptation(entries: Sequence[dict[str, Any]]) -> Drawn:

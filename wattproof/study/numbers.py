@@ -54,6 +54,28 @@ def interval(values: Sequence[Fraction | int | None], places: int = 2) -> dict[s
     return {**{name: decimal(value, places) for name, value in bounds.items()}, "n": len(known)}
 
 
+Z_975 = Fraction("1.959963985")
+"""The standard normal distribution's quantile at 97.5 %."""
+
+
+def proportion(held: int, number: int, places: int = 1) -> dict[str, str | int | None]:
+    """So many of so many independent cases in per cent, and the 95 % confidence interval by Wilson: mean, low, high, n.
+
+    Unlike the usual interval it is right where nearly all or nearly none held. Of no cases nothing is known.
+    """
+    middle = low = high = None
+    if number:
+        middle, square = Fraction(held, number), Z_975**2
+        centre = middle + square / (2 * number)
+        reach = Z_975 * _root(middle * (1 - middle) / number + square / (4 * number**2))
+        # At 0 and at 1 rounding of the root must not lead beyond them.
+        low = max(Fraction(0), (centre - reach) / (1 + square / number))
+        high = min(Fraction(1), (centre + reach) / (1 + square / number))
+    bounds = {"mean": middle, "low": low, "high": high}
+    percents = {name: None if part is None else 100 * part for name, part in bounds.items()}
+    return {**{name: decimal(part, places) for name, part in percents.items()}, "n": number}
+
+
 def _root(value: Fraction) -> Fraction:
     """The square root, to 40 digits."""
     with localcontext() as context:

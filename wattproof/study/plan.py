@@ -17,9 +17,10 @@ from typing import Any
 from wattproof.market.deployment import Tariff
 from wattproof.simulation.trading_day import Conduct
 from wattproof.study import runs
-from wattproof.study.communities import HALF_HOURS, Base, Frame, draw
-from wattproof.study.runs import Run
-from wattproof.terms.model import TIER_THRESHOLDS
+from wattproof.study.communities import HALF_HOURS, Base, Community, Frame
+from wattproof.study.replay import replay
+from wattproof.study.runs import Day, Run, together
+from wattproof.study.strategies import FARM, asking, own_prices, strategies
 
 RATIOS = ((1, 20), (1, 10), (1, 5), (1, 2), (4, 5), (1, 1), (5, 4), (2, 1), (5, 1), (10, 1), (20, 1))
 """The supply-demand ratios of the condition adaptation, as fractions: 0.05 to 20."""
@@ -27,6 +28,15 @@ RATIOS = ((1, 20), (1, 10), (1, 5), (1, 2), (4, 5), (1, 1), (5, 4), (2, 1), (5, 
 STEPS = (0, 500, 10_000)
 """Priority steps whose deals are compared: the paper's plain order, the default, and the most that the market takes."""
 
+LADDER = (*((False, step) for step in (0, 100, 250, 500, 1000, 2000, 5000, 10_000)), (True, 0), (True, 100))
+"""Whether bids rank by price, and the priority step, of the communities as the paper describes them. With one bid price
+all steps above 0 rank alike by price."""
+
+USUAL_RUNG = (False, Tariff().priority_step)
+"""The rung of the paper's ranking and the default step."""
+
+FARMED = (250, 500, 1000, 2000, 10_000)
+"""Priority steps at which farmed standing is priced."""
 
 AS_MONTH = (Tariff().priority_step, False)
 """The step, and loads as in the file, of the month: its days serve that comparison, too."""
@@ -54,79 +64,44 @@ class Size:
     short: int
     strategies: int
     nodes: tuple[int, ...]
+    described: int
+
+    @property
+    def windows(self) -> tuple[slice, ...]:
+        """The days of a month that count: its first ones, those after the warm-up, and its last ones."""
+        starts = 0, self.warm_up, self.days - self.deal_days
+        return tuple(slice(start, start + self.deal_days) for start in starts)
 
 
-FULL = Size("full", 10, 20, 30, 8, 5, 3, 8, tuple(range(10, 141, 10)))
-REDUCED = Size("reduced", 2, 2, 3, 2, 1, 1, 2, (10, 20))
+FULL = Size("full", 10, 20, 30, 8, 5, 3, 8, tuple(range(10, 141, 10)), 200)
+REDUCED = Size("reduced", 2, 2, 3, 2, 1, 1, 2, (10, 20), 20)
 """For py-evm, which takes ten times as long."""
 
 
 USUAL = 10
 """Households of the community that the sizes are made for."""
 
+FEWER = ("seeds", "variants", "strategies", "described")
+"""What there is less of where there are more households."""
+
 
 def sized(size: Size, households: int) -> Size:
     """The size for a community of so many households: a larger one takes longer, so that fewer are played."""
     if households <= USUAL:
         return size
-    fewer = {name: max(2, getattr(size, name) * USUAL // households) for name in ("seeds", "variants", "strategies")}
+    fewer = {name: max(2, getattr(size, name) * USUAL // households) for name in FEWER}
     return replace(size, name=f"{size.name}, fewer communities", **fewer)
-
-
-FARM = Conduct(farmed=TIER_THRESHOLDS[-1])
-"""A household that comes with the highest tier, and has done nothing for it."""
-
-
-@dataclass(frozen=True)
-class Strategy:
-    """Households that act otherwise than the rest, the keys of `conduct`, and whose gain is counted."""
-
-    key: str
-    title: str
-    conduct: dict[str, Conduct]
-
-
-def strategies(base: Base) -> list[Strategy]:
-    """The strategies, played by the prosumer that generates most and by the consumer that uses most; those that need a
-    household that the file does not have are left out."""
-    seller = max(sorted(base.prosumers), key=base.generation, default=None)
-    buyer = base.largest_consumer
-    made: list[Strategy] = []
-    if seller:
-        waivers = "a prosumer quotes 103 % of its forecast, for the waivers"
-        made += [
-            Strategy("quote-125", "a prosumer quotes 125 % of its forecast", {seller: Conduct(quotes=1250)}),
-            Strategy("quote-200", "a prosumer quotes 200 % of its forecast", {seller: Conduct(quotes=2000)}),
-            Strategy("quote-80", "a prosumer quotes 80 % of its forecast", {seller: Conduct(quotes=800)}),
-            Strategy("quote-103", waivers, {seller: Conduct(quotes=1030)}),
-        ]
-    if buyer:
-        made += [
-            Strategy("bid-150", "a consumer bids for 150 % of its forecast", {buyer: Conduct(bids=1500)}),
-            Strategy("bid-50", "a consumer bids for 50 % of its forecast", {buyer: Conduct(bids=500)}),
-            Strategy("reveal-50", "a consumer opens half of its bids", {buyer: Conduct(reveals=500)}),
-            Strategy("reveal-0", "a consumer opens none and buys what is left", {buyer: Conduct(reveals=0)}),
-            Strategy("silence", "no consumer opens a bid", {name: Conduct(reveals=0) for name in base.consumers}),
-            Strategy("farm", "a consumer farms standing beforehand, by trades of 1 Wh", {buyer: FARM}),
-        ]
-    if seller and buyer:
-        phantom, silent = Conduct(phantom=True), Conduct(phantom=True, silent=True)
-        partners = {seller: Conduct(), buyer: Conduct(partner=seller)}
-        made += [
-            Strategy("phantom", "a consumer quotes all that its wire carries, and has none", {buyer: phantom}),
-            Strategy("phantom-silent", "a consumer does so, and its meter is silent", {buyer: silent}),
-            Strategy("wash", "a prosumer and a consumer trade with each other at the highest price", partners),
-        ]
-    return made
 
 
 @dataclass(frozen=True)
 class Task:
-    """A run, named by `key` in the results, and what is wanted of it: its "days", the last day in "full", its "gas"."""
+    """A run, named by `key` in the results, and what is wanted of it: its "days", the last day in "full", its "gas", or
+    in "steps" the replayed days of each `window`, added up, for each rung of the `LADDER`."""
 
     key: tuple[Any, ...]
     run: Run
     want: str = "days"
+    windows: tuple[slice, ...] = ()
 
     @property
     def weight(self) -> int:
@@ -149,16 +124,6 @@ def month_task(seed: int, days: int) -> Task:
     return Task(("month", seed), Run(Frame(seed, _days(days))))
 
 
-EAGER = 2000
-"""Thousandths of the way from the quotes' price to the usual bid price, at which the most eager household bids."""
-
-
-def own_prices(base: Base, seed: int) -> dict[str, Conduct]:
-    """Households that bid at prices of their own: each at a drawn part of the way from the quotes' price to the usual
-    bid price, up to twice as far."""
-    return {name: Conduct(eager=draw(f"{seed}:eager:{name}", EAGER + 1)) for name in base.names}
-
-
 def ranking_tasks(base: Base, size: Size, seed: int) -> list[Task]:
     """A community under both rankings: with one bid price a half-hour (by amount that is its month), with prices of the
     households' own, with a shill, and with farmed standing (by amount that is a strategy)."""
@@ -175,6 +140,37 @@ def ranking_tasks(base: Base, size: Size, seed: int) -> list[Task]:
             for kind, conduct, by_price in (("shill", shill, False), ("shill", shill, True), ("farm", farm, True))
         ]
     return made
+
+
+def described_tasks(size: Size, first_seed: int) -> list[Task]:
+    """Communities as the paper describes them: replayed, and the first ones at the default step played, too."""
+    seeds = range(first_seed, first_seed + size.described)
+    month, played = _days(size.days), _days(size.warm_up + size.deal_days)
+    return [
+        *(Task(("described", seed), Run(Frame(seed, month, alike=True)), "steps", size.windows) for seed in seeds),
+        *(Task(("as-described", seed), Run(Frame(seed, played, alike=True))) for seed in seeds[: size.variants]),
+    ]
+
+
+def asking_tasks(base: Base, size: Size, seed: int) -> list[Task]:
+    """A community in which bids are opened so as to have asked, under both rankings."""
+    frame = Frame(seed, _days(size.warm_up))
+    return [
+        Task(("asking", by_price, each.key, seed), Run(frame, conduct=each.conduct, rank_by_price=by_price))
+        for by_price in (False, True)
+        for each in asking(base)
+    ]
+
+
+def farm_tasks(base: Base, size: Size, seed: int) -> list[Task]:
+    """A community with farmed standing and without, at each step but the default, which other tasks play."""
+    buyer, frame = base.largest_consumer, Frame(seed, _days(size.short))
+    return [
+        Task(("farmed", step, farmed, seed), Run(frame, step, {buyer: FARM} if farmed else {}))
+        for step in FARMED
+        for farmed in (False, True)
+        if buyer and step != Tariff().priority_step
+    ]
 
 
 def gas_task(size: int, base: Base, seed: int) -> Task:
@@ -206,7 +202,8 @@ def tasks(base: Base, size: Size, first_seed: int) -> list[Task]:
             if (step, shuffled) != AS_MONTH:
                 frame = Frame(seed, _days(size.warm_up + size.deal_days), shuffled=shuffled)
                 made.append(Task(("deals", step, shuffled, seed), Run(frame, step)))
-        made += ranking_tasks(base, size, seed)
+        made += ranking_tasks(base, size, seed) + asking_tasks(base, size, seed) + farm_tasks(base, size, seed)
+    made += described_tasks(size, first_seed)
     made.append(day_task(first_seed, size.warm_up))
     short = _days(size.short)
     for seed in seeds:
@@ -226,8 +223,19 @@ def _days(number: int) -> tuple[int, ...]:
 
 def execute(base: Base, task: Task, engine: str) -> Any:
     """Plays a task; what it returns depends on what the task wants."""
+    if task.want == "steps":
+        return climbed(base, task)
     play = {"days": runs.play, "full": Whole.of, "gas": runs.metered}[task.want]
     return play(base, task.run, engine)
+
+
+def climbed(base: Base, task: Task) -> dict[tuple[bool, int], list[Day]]:
+    """The days of a task's windows at each rung of the ladder."""
+    rows, made = list(Community(base, task.run.frame)), {}
+    for by_price, step in LADDER:
+        days = replay(rows, step, by_price)
+        made[by_price, step] = [together(days[window]) for window in task.windows]
+    return made
 
 
 @dataclass

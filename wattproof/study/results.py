@@ -7,6 +7,7 @@ are whole Wh. `interval`s are means over communities (seeds) with their 95 % con
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from statistics import mean
@@ -20,8 +21,9 @@ from wattproof.simulation.trading_day import Conduct
 from wattproof.study import communities, indices
 from wattproof.study.communities import Base
 from wattproof.study.numbers import decimal, interval, percent, quotient
-from wattproof.study.plan import AS_MONTH, EAGER, RATIOS, SPAN, STEPS, Size, Whole, own_prices, strategies
+from wattproof.study.plan import AS_MONTH, RATIOS, SPAN, STEPS, Size, Whole
 from wattproof.study.runs import Day, Gas, Record, Totals, cleared, together
+from wattproof.study.strategies import EAGER, own_prices, strategies
 
 SCHEMA = 1
 """Version of the layout of results.json."""
@@ -42,7 +44,7 @@ def gather(base: Base, size: Size, first_seed: int, played: Played) -> dict[str,
         "households": describe(base),
         "day": day(base, played["day",]),
         "adaptation": [adaptation(ratio, played["ratio", *ratio]) for ratio in RATIOS],
-        "month": month(base, [(seed, days) for (kind, seed, *_), days in _of(played, "month")]),
+        "month": month(base, [(seed, days) for (kind, seed, *_), days in of_kind(played, "month")]),
         "deals": deals(base, size, played),
         "stress": compared(played, "stress", size),
         "wind": compared(played, "wind", size),
@@ -52,7 +54,7 @@ def gather(base: Base, size: Size, first_seed: int, played: Played) -> dict[str,
     }
 
 
-def _of(played: Played, kind: str) -> list[tuple[tuple[Any, ...], Any]]:
+def of_kind(played: Played, kind: str) -> list[tuple[tuple[Any, ...], Any]]:
     return sorted((key, result) for key, result in played.items() if key[0] == kind)
 
 
@@ -75,6 +77,7 @@ def model() -> dict[str, str]:
         "wind_by_day": f"{communities.WIND_BY_DAY // 10}",
         "wrong_least": f"{communities.NEVER_RIGHT[0] // 10}",
         "wrong_most": f"{communities.NEVER_RIGHT[1] // 10}",
+        "largest": f"{communities.LARGEST // 10}",
         "capacity_wh": f"{usual_capacity():,}",
         "eager": f"{EAGER // 10}",
         **{
@@ -113,7 +116,7 @@ def loads(shuffled: bool) -> str:
 
 def priority(step: int) -> str:
     """A priority step, in ten-thousandths, as it is shown."""
-    return f"{step // 100} % a tier" if step else "off"
+    return f"{Decimal(step) / 100} % a tier" if step else "off"
 
 
 # ---- days of a community -------------------------------------------------------------------
@@ -319,7 +322,7 @@ def month(base: Base, played: list[tuple[int, list[Day]]]) -> dict[str, Any]:
                 "days_worse": sum(day.saving < 0 for day in days),
                 "days": len(days),
                 "tier": interval([tier(each.performances) for each in own], 1),
-                "good_percent": interval([_good(each) for each in own], 1),
+                "good_percent": interval([good_percent(each) for each in own], 1),
             }
         )
     return {
@@ -336,7 +339,8 @@ def month(base: Base, played: list[tuple[int, list[Day]]]) -> dict[str, Any]:
         ),
         "households": households,
         "good_percent_by_habit": {
-            habit.value: interval([_good(total.of(base.consumers_of(habit))) for total in totals], 1) for habit in Habit
+            habit.value: interval([good_percent(total.of(base.consumers_of(habit))) for total in totals], 1)
+            for habit in Habit
         },
         "household_days": sum(entry["days"] for entry in households),
         "household_days_worse": sum(entry["days_worse"] for entry in households),
@@ -345,7 +349,7 @@ def month(base: Base, played: list[tuple[int, list[Day]]]) -> dict[str, Any]:
     }
 
 
-def _good(total: Totals) -> Fraction | None:
+def good_percent(total: Totals) -> Fraction | None:
     """Good performances in per cent of all records."""
     return percent(total.performances, total.performances + total.defaults)
 
@@ -378,16 +382,16 @@ def deals(base: Base, size: Size, played: Played) -> list[dict[str, Any]]:
     for shuffled in (False, True):
         for step in STEPS:
             if (step, shuffled) == AS_MONTH:
-                found = _of(played, "month")[: size.variants]
+                found = of_kind(played, "month")[: size.variants]
             else:
-                found = [entry for entry in _of(played, "deals") if entry[0][1:3] == (step, shuffled)]
+                found = [entry for entry in of_kind(played, "deals") if entry[0][1:3] == (step, shuffled)]
             runs = [together(days[size.warm_up : size.warm_up + size.deal_days]) for _, days in found]
             made.append(_deals(base, step, shuffled, runs))
     return made
 
 
 def _deals(base: Base, step: int, shuffled: bool, runs: list[Day]) -> dict[str, Any]:
-    chances = {key: [_deal_percent(day, names) for day in runs] for key, names in groups(base).items()}
+    chances = {key: [deal_percent(day, names) for day in runs] for key, names in groups(base).items()}
     # The paper's claim at its plainest: who keeps its plans makes more deals than who does not.
     plainest = [_mean(chances[key]) for key in ("regular", "irregular") if key in chances]
     return {
@@ -396,7 +400,7 @@ def _deals(base: Base, step: int, shuffled: bool, runs: list[Day]) -> dict[str, 
         "communities": len(runs),
         "households": {
             name: {
-                "deals_percent": interval([_deal_percent(day, [name]) for day in runs], 1),
+                "deals_percent": interval([deal_percent(day, [name]) for day in runs], 1),
                 "filled_percent": interval(
                     [percent(day.households[name].won, day.households[name].wanted) for day in runs], 1
                 ),
@@ -404,13 +408,13 @@ def _deals(base: Base, step: int, shuffled: bool, runs: list[Day]) -> dict[str, 
             for name in base.consumers
         },
         "groups": {key: interval(values, 1) for key, values in chances.items()},
-        "in_order": sum(_falls([values[at] for values in chances.values()]) for at in range(len(runs))),
-        "mean_in_order": _falls([_mean(values) for values in chances.values()]),
-        "regular_before_irregular": _falls(plainest),
+        "in_order": sum(falls([values[at] for values in chances.values()]) for at in range(len(runs))),
+        "mean_in_order": falls([_mean(values) for values in chances.values()]),
+        "regular_before_irregular": falls(plainest),
     }
 
 
-def _falls(values: Sequence[Fraction | None]) -> bool:
+def falls(values: Sequence[Fraction | None]) -> bool:
     """Whether each value is above the next; None counts as 0."""
     known = [value or Fraction(0) for value in values]
     return all(first > second for first, second in pairwise(known))
@@ -426,7 +430,7 @@ def _mean(values: Sequence[Fraction | None]) -> Fraction | None:
 
 def compared(played: Played, kind: str, size: Size) -> dict[str, Any]:
     """The communities of `kind`, beside the same days of the same seeds' months."""
-    found = _of(played, kind)
+    found = of_kind(played, kind)
     return {
         "communities": len(found),
         "days": size.short,
@@ -459,7 +463,7 @@ def strategic(base: Base, size: Size, played: Played) -> list[dict[str, Any]]:
     for strategy in strategies(base):
         pairs = [
             (together(days), together(played["month", seed][: size.short]))
-            for (_, key, seed), days in _of(played, "strategy")
+            for (_, key, seed), days in of_kind(played, "strategy")
             if key == strategy.key
         ]
         others = [name for name in base.names if name not in strategy.conduct]
@@ -469,24 +473,24 @@ def strategic(base: Base, size: Size, played: Played) -> list[dict[str, Any]]:
                 "strategy": strategy.key,
                 "title": strategy.title,
                 "actors": list(strategy.conduct),
-                "gain_p_a_day": _change(pairs, lambda day, names=strategy.conduct: day.of(names).saving),
-                "others_p_a_day": _change(pairs, lambda day, names=others: day.of(names).saving),
+                "gain_p_a_day": change(pairs, lambda day, names=strategy.conduct: day.of(names).saving),
+                "others_p_a_day": change(pairs, lambda day, names=others: day.of(names).saving),
                 "traded_change_percent": interval([percent(new - old, old) for new, old in traded], 1),
-                "fees_p_a_day": _change(pairs, lambda day: day.fees),
+                "fees_p_a_day": change(pairs, lambda day: day.fees),
                 "communities": len(pairs),
             }
         )
     return made
 
 
-def _change(pairs: list[tuple[Day, Day]], amount: Callable[[Day], int]) -> dict[str, Any]:
+def change(pairs: list[tuple[Day, Day]], amount: Callable[[Day], int]) -> dict[str, Any]:
     """By how much an amount of base units is larger on the first days than on the second ones, in pence a day."""
     return interval([one.pence_a_day(amount(one) - amount(other)) for one, other in pairs])
 
 
 def ranking(base: Base, size: Size, played: Played) -> dict[str, Any]:
     """The same communities with bids ranked by amount, as in the paper, and by unit price; in pence a day."""
-    seeds = [key[1] for key, _ in _of(played, "month")][: size.variants]
+    seeds = [key[1] for key, _ in of_kind(played, "month")][: size.variants]
     counted = slice(size.warm_up, size.warm_up + size.deal_days)
 
     def days(prices: str, by_price: bool, part: slice = counted) -> list[Day]:
@@ -538,12 +542,12 @@ def _both(base: Base, pairs: list[tuple[Day, Day]], own: list[dict[str, Conduct]
         "community": saved(lambda _: base.names),
         "fees": over(lambda day, _: day.pence_a_day(day.fees)),
         "price_p": over(lambda day, _: _mean_price(day)),
-        "regular": over(lambda day, _: _deal_percent(day, groups(base).get("regular", []))),
-        "irregular": over(lambda day, _: _deal_percent(day, groups(base).get("irregular", []))),
+        "regular": over(lambda day, _: deal_percent(day, groups(base).get("regular", []))),
+        "irregular": over(lambda day, _: deal_percent(day, groups(base).get("irregular", []))),
     }
 
 
-def _deal_percent(day: Day, names: Sequence[str]) -> Fraction | None:
+def deal_percent(day: Day, names: Sequence[str]) -> Fraction | None:
     """Opened bids of these households that became deals, in per cent."""
     total = day.of(names)
     return percent(total.deals, total.bids)
@@ -559,10 +563,10 @@ def _attacked(base: Base, pairs: list[tuple[Day, Day]]) -> dict[str, Any]:
         "consumers": [name for name in base.consumers if name != player],
     }
     return {
-        **{who: _change(pairs, lambda day, names=names: day.of(names).saving) for who, names in parties.items()},
-        "owner": _change(pairs, lambda day: day.fees),
+        **{who: change(pairs, lambda day, names=names: day.of(names).saving) for who, names in parties.items()},
+        "owner": change(pairs, lambda day: day.fees),
         # What households pay and the owner does not get, the supplier gets.
-        "supplier": _change(pairs, lambda day: day.community.market - day.fees),
+        "supplier": change(pairs, lambda day: day.community.market - day.fees),
     }
 
 

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from wattproof.market.deployment import Tariff
+from wattproof.market.tariff import PAPER
 from wattproof.market.units import PENCE
 from wattproof.simulation.accounting import Bill
 from wattproof.simulation.households import HalfHour
@@ -22,7 +23,7 @@ class Run:
     """What a run is made of. `priority_step` is in ten-thousandths of a bid's amount, or price, per tier."""
 
     frame: Frame
-    priority_step: int = 500
+    priority_step: int = PAPER.priority_step
     conduct: Mapping[str, Conduct] = field(default_factory=dict)
     rank_by_price: bool = False
 
