@@ -214,7 +214,8 @@ def _settle(user: address, period: uint256) -> String[40]:
                 if good:
                     break
                 forecast = position >> packing.POSITION_ASKED_SHIFT & packing.MAX_ENERGY
-                if unsafe_mul(agreed, _LEAST_SHARE) < forecast:
+                # Nothing asked is no forecast: it wraps around, too.
+                if unsafe_sub(forecast, 1) >= unsafe_mul(agreed, _LEAST_SHARE):
                     break
             balance = incentives._record(user, balance, good)
     else:

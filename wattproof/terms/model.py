@@ -829,7 +829,7 @@ class Market:
                 self._revoke(user)
         elif energy.agreed > 0:  # T-STD-7, T-STD-8; agreed nothing: T-STD-9
             asked = self.positions[user, period].asked  # T-STD-12
-            forecasts = [energy.agreed] + [asked] * (10 * energy.agreed >= asked)
+            forecasts = [energy.agreed] + [asked] * (0 < asked <= 10 * energy.agreed)
             self._record(user, good=any(95 * each <= 100 * reading.imported <= 105 * each for each in forecasts))
         imported = reading.imported if reading.present else energy.bought  # T-MET-7
         amount = (
