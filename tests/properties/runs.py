@@ -277,6 +277,7 @@ class Run(Driver[Answer]):
     trace: Trace = field(default=cast(Any, None), kw_only=True)
     """Empty at first, unless it is given."""
     finished: Trace | None = None
+    coded: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
     def __post_init__(self) -> None:
         self.target, self.chain = str(self.market.address), self.env.evm.patch.chain_id
@@ -298,6 +299,7 @@ class Run(Driver[Answer]):
             lockstep.lens,
             periods,
             trace=lockstep.trace.copy(lockstep.trace.scene),
+            coded={name: meter for name, meter in lockstep.coded.items() if meter in lockstep.addresses},
         )
 
     @property

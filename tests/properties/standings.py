@@ -38,7 +38,8 @@ def within(forecast: int, imported: int) -> bool:
 
 def is_good(told: Forecast) -> bool:
     """Whether a user that agreed something performs well (T-STD-7)."""
-    return within(told.agreed, told.imported) or (10 * told.agreed >= told.asked and within(told.asked, told.imported))
+    counts = 0 < told.asked <= 10 * told.agreed
+    return within(told.agreed, told.imported) or (counts and within(told.asked, told.imported))
 
 
 def reached(told: Forecast) -> dict[str, bool]:
@@ -59,7 +60,7 @@ def reached(told: Forecast) -> dict[str, bool]:
         "agreed a tenth of what was asked": as_asked and 10 * agreed == asked,
         "agreed a Wh less than a tenth": as_asked and 10 * agreed < asked <= 10 * (agreed + 1),
         "as agreed and not as asked": asked > 0 and not parted and not within(asked, imported),
-        "asked nothing": asked == 0,
+        "asked nothing, and imported nothing": asked == 0 and imported == 0,
         "as asked, of several bids, one of them lost": as_asked and counts and len(won) > 1 and len(lost) > 0,
         "as asked, with a bid matched late": as_asked and counts and late,
     }

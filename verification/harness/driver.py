@@ -7,9 +7,11 @@ histories of `verification.differential` the model alone, and the community of `
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
+from verification.harness.meter_contracts import DELEGATED
 from verification.harness.symbolic import Signed, meter, salt_of, seal_bytes
 from wattproof.market.abi import each
 from wattproof.market.clock import Clock
@@ -27,7 +29,10 @@ class Driver(abc.ABC, Generic[Done]):
     """A market that is played: people and meters go by name, meters' signatures are `Signed`.
 
     target, chain   the market's address and the chain's ID, as they stand in what is sealed and signed
+    coded           whose meter has code, and the name of that meter (see `meter_contracts`)
     """
+
+    coded: Mapping[str, str] = MappingProxyType({})
 
     tariff: Tariff
     target: str
@@ -97,12 +102,13 @@ class Driver(abc.ABC, Generic[Done]):
         return profile_of(name), self.meter(meter_of or name), self.pairing(name, meter_of=meter_of, **other)
 
     def meter(self, name: str) -> str:
-        """The address of the meter of that name, or a name that goes by it."""
-        return meter(name).address
+        """The address of the meter of that name, or its own name where it has code."""
+        return self.coded.get(name) or meter(name).address
 
     def key(self, name: str) -> str:
-        """The name of the key with which the meter of that name signs."""
-        return name
+        """The name of the key with which the meter of that name signs; that of who has one with code is another."""
+        coded = self.coded.get(name, name)
+        return coded if coded.endswith(DELEGATED) else name
 
     def report(
         self, name: str, period: int, exported: int, imported: int, **other: Any

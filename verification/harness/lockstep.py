@@ -25,7 +25,7 @@ from eth_utils.crypto import keccak
 from verification.harness import counters
 from verification.harness.counters import holds
 from verification.harness.driver import STRANGER, Driver
-from verification.harness.meter_contracts import DELEGATED, Says, placed
+from verification.harness.meter_contracts import Says, placed
 from verification.harness.state import Asked, Observation, decode
 from verification.harness.symbolic import for_model, on_chain, seal_bytes
 from verification.harness.trace import Gift, Made, Moment, Outcome, Scene, Trace
@@ -136,8 +136,6 @@ class Lockstep(Driver[Outcome]):
         self.ended: int | None = None
         self._preset: tuple[int, bytes] | None = None
         self.first = 1
-        self.coded: dict[str, str] = {}
-        """Whose meter has code, and the name of that meter."""
         self.sealed: dict[tuple[int, str], tuple[int, int]] = {}
         """What was sealed in a preset and waits to be opened: price and volume by quote and bidder."""
         self._finalised: set[int | tuple[str, int]] = set()
@@ -182,15 +180,6 @@ class Lockstep(Driver[Outcome]):
                 self.addresses[name] = str(self.env.generate_address(name))
             self.names[self.addresses[name]] = name
         return self.addresses[name]
-
-    def meter(self, name: str) -> str:
-        """The name of the meter of that name where it has code, else its address."""
-        return self.coded.get(name) or super().meter(name)
-
-    def key(self, name: str) -> str:
-        """The name of the key with which the meter of that name signs; that of who has one with code is another."""
-        coded = self.coded.get(name, name)
-        return coded if coded.endswith(DELEGATED) else name
 
     def give(self, name: str, amount: int) -> None:
         """Gives somebody tokens outside the market and lets the market take any amount of them."""

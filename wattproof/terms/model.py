@@ -651,7 +651,6 @@ class Market:
         told: list[Address] = []
         left: list[Address] = []
 
-
         def all_wanted(bidders: list[Address]) -> bool:
             return sum(quote.bids[bidder].volume for bidder in bidders) >= quote.volume
 
