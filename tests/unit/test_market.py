@@ -247,7 +247,7 @@ def test_a_name_is_no_markup() -> None:
     show = Show(Display(), {"0x1": "<b>Anna</b>"}, 1800)
     event = show.struct(boa_like("0x1"))
     assert "<td>&lt;b&gt;Anna&lt;/b&gt;</td>" in event._repr_html_()
-    assert "<td>&lt;b&gt;Anna&lt;/b&gt;</td>" in Rows([event])._repr_html_()
+    assert "<td>&lt;b&gt;Anna&lt;/b&gt;</td>" in str(Rows([event])._repr_html_())
 
 
 def boa_like(user: str) -> Any:
