@@ -55,6 +55,8 @@ def test_a_part_of_the_tests_need_not_reach_everything(
 ) -> None:
     config = asked(request, monkeypatch)
     monkeypatch.setattr(config, "args_source", pytest.Config.ArgsSource.TESTPATHS)
+    for other in ("collectonly", "deselect", "ignore", "lf"):  # of the run that this test is in
+        monkeypatch.setattr(config.option, other, None, raising=False)
     assert counts._is_whole_run(config)
     monkeypatch.setattr(config.option, option, ["x"], raising=False)
     assert not counts._is_whole_run(config)
