@@ -447,9 +447,9 @@ class Mining(Anvil):
         self.arguments.remove("--no-mining")
 
 
-def test_a_market_on_a_network_opens_and_its_clock_moves(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def poor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mining]:
+    """Titanoboa is set to it, and SENDER has nothing there."""
     try:
         anvil.binary()
     except NodeUnavailable as missing:
@@ -457,43 +457,40 @@ def test_a_market_on_a_network_opens_and_its_clock_moves(
     monkeypatch.setattr(CachingRPC, "_cache_filepath", lambda self, folder, chain: tmp_path / "blocks")
     with Mining() as node, boa.set_network_env(f"http://127.0.0.1:{node.port}"):
         boa.env.add_account(SENDER)
-        assert "has 0 ether" in refused(deploy)
-        assert node.rpc("eth_blockNumber") == "0x0"
-        node.endow(SENDER.address, 10**18)
-        deployment = deploy()
-        market, clock = deployment.market, Clock.of(deployment.market)
-        assert (deployment.owner, deployment.supplier) == (SENDER.address, SENDER.address)
-        period = clock.next_quotable()
-        clock.to("REVEALING", period)
-        block = node.rpc("eth_getBlockByNumber", "latest", False)
-        assert int(block["timestamp"], 16) == clock.begins("REVEALING", period)
-        assert market.phase(period) == Phase.REVEALING
-        fund(deployment, SENDER.address, 500)
-        assert market.account(SENDER.address).balance == 500
-        with pytest.raises(NotReady, match="and needs up to"):
-            fund(deployment, SENDER.address, 10**18)
-        old = deployer("HostileToken").deploy()
-        assert read_token(old) == Token(str(old.address), "tokens", None)
-        assert read_token(deployment.token).symbol == "WATT"
-        with pytest.raises(UnusableToken, match="does not say how many decimals it has; take another token"):
-            deploy_market(old, OTHER)
-        with pytest.raises(UnusableToken, match="does not answer balanceOf, so it is no ERC-20 token"):
-            deploy_market(market, OTHER)
+        yield node
+
+
+def test_a_market_on_a_network_opens_and_its_clock_moves(poor: Mining, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "has 0 ether" in refused(deploy)
+    assert poor.rpc("eth_blockNumber") == "0x0"
+    poor.endow(SENDER.address, 10**18)
+    deployment = deploy()
+    market, clock = deployment.market, Clock.of(deployment.market)
+    assert (deployment.owner, deployment.supplier) == (SENDER.address, SENDER.address)
+    period = clock.next_quotable()
+    clock.to("REVEALING", period)
+    block = poor.rpc("eth_getBlockByNumber", "latest", False)
+    assert int(block["timestamp"], 16) == clock.begins("REVEALING", period)
+    assert market.phase(period) == Phase.REVEALING
+    fund(deployment, SENDER.address, 500)
+    assert market.account(SENDER.address).balance == 500
+    with pytest.raises(NotReady, match="and needs up to"):
+        fund(deployment, SENDER.address, 10**18)
+    old = deployer("HostileToken").deploy()
+    assert read_token(old) == Token(str(old.address), "tokens", None)
+    assert read_token(deployment.token).symbol == "WATT"
+    with pytest.raises(UnusableToken, match="does not say how many decimals it has; take another token"):
+        deploy_market(old, OTHER)
+    with pytest.raises(UnusableToken, match="does not answer balanceOf, so it is no ERC-20 token"):
+        deploy_market(market, OTHER)
 
 
 @pytest.fixture
-def mining(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mining]:
+def mining(poor: Mining) -> Mining:
     """Titanoboa is set to it, and SENDER has ether there."""
-    try:
-        anvil.binary()
-    except NodeUnavailable as missing:
-        pytest.skip(str(missing))
-    monkeypatch.setattr(CachingRPC, "_cache_filepath", lambda self, folder, chain: tmp_path / "blocks")
-    with Mining() as node, boa.set_network_env(f"http://127.0.0.1:{node.port}"):
-        boa.env.add_account(SENDER)
-        boa.env.tx_settings.poll_timeout = 1
-        node.endow(SENDER.address, 10**18)
-        yield node
+    boa.env.tx_settings.poll_timeout = 1
+    poor.endow(SENDER.address, 10**18)
+    return poor
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, method: str, how: Any) -> None:
