@@ -15,13 +15,13 @@ from boa.vm.fork import CachingRPC
 from eth_account import Account
 from eth_utils.crypto import keccak
 
-from tests.support.meters import Manner, creation_code
 from verification.builds import build
 from verification.gas.chain import CHAIN_ID
 from verification.gas.community import CAPACITY, START, Community
 from verification.gas.node import Node
 from verification.harness.driver import profile_of
-from verification.harness.symbolic import meter
+from verification.harness.meter_contracts import creation_code
+from verification.harness.symbolic import in_manner, meter
 from wattproof.evm.anvil import Anvil
 from wattproof.evm.network import NotReady
 from wattproof.evm.node import NodeUnavailable, RpcError
@@ -67,14 +67,10 @@ class Osaka:
         self.put(name, device, self.market.create(build("P256Meter"), *device.public))
         return device
 
-    def contract(self, device: Meter, manner: Manner) -> str:
-        """Deploys the contract of a device that answers in a manner."""
-        code = creation_code(device.address, manner)
+    def contract(self, device: Meter) -> str:
+        """Deploys the contract of a device, which answers in the manner that a signature names."""
+        code = creation_code(device.address)
         return self.market.backend.send(self.market.people["owner"], None, code).created or ""
-
-    def become(self, address: str, model: str) -> None:
-        """Puts a contract's code, with what its constructor fixed, at another address."""
-        self.node.rpc("anvil_setCode", address, self.node.rpc("eth_getCode", model, "latest"))
 
     def reading(self, name: str, period: int, exported: int, imported: int) -> tuple[str, int, int, bytes]:
         """An entry of a batch, signed by the household's device, or by its key where it has none."""
@@ -180,7 +176,7 @@ def test_a_device_on_p256_trades_from_registration_to_settlement(osaka: Osaka) -
     market.call("withdraw", MONEY - 600 * 11 - 600, sender="cloudy")
 
 
-HOSTILE = {"burns": Manner.BURNS_GAS, "reverts": Manner.REVERTS, "answers": Manner.ANSWERS_MORE}
+HOSTILE = {"burns": "burns its gas", "reverts": "reverts", "answers": "says yes and a byte"}
 
 
 def full(osaka: Osaka) -> list[str]:
@@ -189,11 +185,10 @@ def full(osaka: Osaka) -> list[str]:
     for name in homes:
         osaka.market.admit(name, CAPACITY)
     osaka.p256("device")
-    for name, manner in HOSTILE.items():
-        # Honest when it registers, and of other code afterwards.
+    for name in HOSTILE:
+        # Honest when it registers, and in the batch no longer.
         device = Meter(f"device that {name}")
-        osaka.put(name, device, osaka.contract(device, Manner.HONEST))
-        osaka.become(osaka.meters[name], osaka.contract(device, manner))
+        osaka.put(name, device, osaka.contract(device))
     return ["burns", *homes[:20], "reverts", "device", *homes[20:40], "answers", *homes[40:]]
 
 
@@ -203,6 +198,9 @@ def test_a_full_batch_loses_only_what_hostile_meters_spoil(osaka: Osaka) -> None
     period = market.next_period()
     market.to(Phase.METERING, period)
     batch = [osaka.reading(name, period, place, 1) for place, name in enumerate(names)]
+    for name, manner in HOSTILE.items():
+        user, exported, imported, signature = batch[names.index(name)]
+        batch[names.index(name)] = user, exported, imported, in_manner(signature, manner)
     assert len(batch) == 64
 
     # The limit that the node estimates suffices for every meter. As many events as entries, but others for three.

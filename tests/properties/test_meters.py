@@ -17,13 +17,12 @@ from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.meters import ContractMeter, Manner
 from verification.harness import presets
 from verification.harness.counters import holds
 from verification.harness.driver import profile_of
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, STRANGER, Lockstep
 from verification.harness.meter_contracts import DELEGATED as SUFFIX
-from verification.harness.meter_contracts import DEVICE, Says
+from verification.harness.meter_contracts import DEVICE, Says, creation_code
 from verification.harness.state import Observation
 from verification.harness.symbolic import FORMS, HOSTILE, meter
 from verification.harness.trace import Outcome
@@ -295,10 +294,11 @@ def test_too_little_gas_refuses_the_whole_batch() -> None:
 def test_one_device_can_stand_behind_two_contracts() -> None:
     """C4-METER-9: the market tells addresses apart, not devices: that is the owner's to check (T-REG-25)."""
     with metering() as (lockstep, period):
-        second = ContractMeter("cloudy", Manner.HONEST)
-        lockstep.code[second.address] = Says(second.device)
+        device = meter("cloudy").address
+        second = str(lockstep.env.deploy_code(bytecode=creation_code(device))[0])
+        lockstep.code[second] = Says(device)
         pairing = lockstep.pairing(NEWCOMER, meter_of="cloudy")
-        paired = lockstep.call("register", profile_of(NEWCOMER), second.address, pairing, sender=NEWCOMER)
+        paired = lockstep.call("register", profile_of(NEWCOMER), second, pairing, sender=NEWCOMER)
         lockstep.call("authorize", NEWCOMER, CAPACITY, sender="owner")
         told = [lockstep.read(name, period, 700, 0, meter_of="cloudy") for name in ("cloudy", NEWCOMER)]
         twice = paired.accepted and all(done.accepted for done in told)

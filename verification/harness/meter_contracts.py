@@ -40,12 +40,12 @@ def placed(env: Env, name: str) -> tuple[str, Says] | None:
     """Puts the code of that meter onto the chain; returns its address and what it says. None: that is no such name."""
     if name.endswith(CONTRACT):
         device = meter(name.removesuffix(CONTRACT)).address
-        address, _ = env.deploy_code(bytecode=_creation_code(device))
+        address, _ = env.deploy_code(bytecode=creation_code(device))
         return str(address), Says(device)
     if name.endswith(DELEGATED):
         household = name.removesuffix(DELEGATED)
         device = meter(household + DEVICE).address
-        _, code = env.deploy_code(bytecode=_creation_code(device))
+        _, code = env.deploy_code(bytecode=creation_code(device))
         env.set_code(Address(meter(name).address), code)
         return meter(name).address, Says(device)
     return None
@@ -57,6 +57,7 @@ def _deployer() -> Any:
     return boa.load_partial(str(Path(__file__).parent / "MoodyMeter.vy"))
 
 
-def _creation_code(device: str) -> bytes:
+def creation_code(device: str) -> bytes:
+    """What deploys a `MoodyMeter` for the device whose key has that address."""
     # As bytes: of a contract that it knows, titanoboa decodes each answer by its type.
     return _deployer().compiler_data.bytecode + word(device)

@@ -113,5 +113,10 @@ def _signature(signed: Signed) -> bytes:
         case "bad v":
             return signature[:64] + bytes([29])
         case manner if manner in HOSTILE:
-            return signature[:64] + bytes([128 + 2 * MANNERS.index(manner) + signature[64] - 27])
+            return in_manner(signature, manner)
     return signature
+
+
+def in_manner(signature: bytes, manner: str) -> bytes:
+    """A device's signature that has its `MoodyMeter` answer in one of `MANNERS` but the first."""
+    return signature[:64] + bytes([128 + 2 * MANNERS.index(manner) + signature[64] - 27])
