@@ -13,7 +13,7 @@ import pytest
 from vyper.exceptions import VyperException
 
 from verification.harness import counters, presets
-from verification.plugins import counts, failures, profiles, selection
+from verification.plugins import counts, failures, further, profiles, selection
 from verification.plugins.profiles import PROFILES, engine_name, rerun
 from verification.plugins.selection import is_property_test
 from wattproof.cli.arguments import count
@@ -48,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     compiler_cache.use()
     profiles.load(config)
     counts.open_folder(config)
-    for part in (selection, failures, counts):
+    for part in (selection, failures, counts, further):
         config.pluginmanager.register(part)
     config.pluginmanager.register(failures.Untried(config))
     config.addinivalue_line("markers", "invariant(*ids): the invariants of invariants.md that a test checks")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from verification.harness import summary
-from verification.plugins import counts, selection
+from verification.harness import counters, summary
+from verification.plugins import counts, further, selection
 
 NOTHING: dict[str, Any] = {"checked": {}, "vacuous": {"C3-FEE-5": 43}, "tallies": {}, "calls": {}}
 
@@ -61,3 +63,61 @@ def test_a_part_of_the_tests_need_not_reach_everything(
     monkeypatch.setattr(config.option, option, ["x"], raising=False)
     assert not counts._is_whole_run(config)
     assert summary.unreached(NOTHING)
+
+
+# ---- machines that go on -----------------------------------------------------------------------
+
+
+FEW = settings(max_examples=100, stateful_step_count=2, database=None, deadline=None)
+
+
+class Rare(RuleBasedStateMachine):
+    """Calls everything, but only from a certain history on."""
+
+    since = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        counters.tallies["histories of Rare"] += 1
+
+    @rule()
+    def call(self) -> None:
+        if counters.tallies["histories of Rare"] > self.since:
+            for function in summary.LEAST_ACCEPTED:
+                counters.calls[f"Rare.{function}"]["accepted"] += 50
+
+
+class Wrong(RuleBasedStateMachine):
+    """Is wrong whatever it does."""
+
+    @rule()
+    def call(self) -> None:
+        raise AssertionError("wrong")
+
+
+@pytest.mark.usefixtures("uncounted")
+@pytest.mark.parametrize(
+    ("since", "rounds", "enough"), [(0, 0, True), (120, 1, True), (220, 2, True), (10**6, further.ROUNDS - 1, False)]
+)
+def test_a_machine_goes_on_until_everything_was_called_often_enough(
+    since: int, rounds: int, enough: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Rare, "since", since)
+    Rare.TestCase.settings = FEW
+    Rare.TestCase("runTest").runTest()
+    assert further.go_on(Rare, FEW, None) == rounds
+    assert counters.tallies["histories of Rare"] >= 100 * (rounds + 1)
+    assert (summary.rarely_called(counters.counts(), "Rare") == []) is enough
+    assert not hasattr(Rare, "_hypothesis_internal_use_seed")
+
+
+@pytest.mark.usefixtures("uncounted")
+def test_what_fails_in_a_further_round_fails_the_test() -> None:
+    counters.tallies["histories of Wrong"] = 100  # and no call
+    with pytest.raises(AssertionError, match="wrong"):
+        further.go_on(Wrong, FEW, 7)
+
+
+def test_further_rounds_are_for_runs_that_judge() -> None:
+    """Quick runs and campaigns do not judge how often something was called."""
+    assert set(further.PROFILES) == {"ci", "deep"}

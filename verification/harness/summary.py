@@ -43,12 +43,12 @@ ENOUGH = 100
 """Histories from which on a machine's counts are judged."""
 
 
-def rarely_called(total: dict[str, Any]) -> list[str]:
-    """A line for each entry point that a machine's rules called too rarely."""
+def rarely_called(total: dict[str, Any], only: str | None = None) -> list[str]:
+    """A line for each entry point that a machine's rules called too rarely; `only`: of that machine alone."""
     lines = []
     for name, histories in sorted(total["tallies"].items()):
         machine = name.removeprefix("histories of ")
-        if machine == name or histories < ENOUGH:
+        if machine == name or histories < ENOUGH or only not in (None, machine):
             continue
         for function, least in (LEAST_IN_TERMS if machine == "Terms" else LEAST_ACCEPTED).items():
             accepted, refused = accepted_and_refused([total["calls"].get(f"{machine}.{function}", {})])
