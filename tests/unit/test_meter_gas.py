@@ -33,13 +33,13 @@ def asked(meter: Any, gas: int) -> Any:
     return boa.env.execute_code(to_address=meter.address, data=data, gas=gas)
 
 
-def busiest() -> Any:
-    """The meter that needs the most gas of those that say yes within what is due."""
-    idle, busy = (asked(deployer("BusyMeter").deploy(rounds), DUE).get_gas_used() for rounds in (0, 1_000))
-    a_round = (busy - idle) // 1_000
-    meter = deployer("BusyMeter").deploy((DUE - idle) // a_round)
-    assert asked(meter, DUE).is_success
-    assert not asked(meter, DUE - a_round).is_success
+def busy(beyond: int = 0) -> Any:
+    """The meter that needs the most gas of those that say yes within what is due; or so many rounds `beyond` it."""
+    idle, longer = (asked(deployer("BusyMeter").deploy(rounds), DUE).get_gas_used() for rounds in (0, 1_000))
+    a_round = (longer - idle) // 1_000
+    meter = deployer("BusyMeter").deploy((DUE - idle) // a_round + beyond)
+    assert asked(meter, DUE + beyond * a_round).is_success
+    assert not asked(meter, DUE + (beyond - 1) * a_round).is_success
     return meter
 
 
@@ -47,11 +47,21 @@ def busiest() -> Any:
 def metering() -> Iterator[tuple[Stage, str]]:
     """A stage in METERING on the fastest engine, and a user whose meter is the busiest."""
     with engine(available()[-1]):
-        stage, meter, user = Stage(), busiest(), str(boa.env.generate_address("busy"))
+        stage, meter, user = Stage(), busy(), str(boa.env.generate_address("busy"))
         stage.market.register(b"busy".ljust(32), meter.address, b"", sender=user)
         stage.market.authorize(user, CAPACITY, sender=stage.owner)
         stage.to("METERING")
         yield stage, user
+
+
+def test_a_meter_has_no_more_than_it_is_due(metering: tuple[Stage, str]) -> None:
+    """The next meter, which needs a round more, is not heard, however much gas the call has."""
+    stage, _ = metering
+    with boa.env.anchor():
+        meter, user = busy(beyond=1), str(boa.env.generate_address("too busy"))
+        with boa.reverts("accounts: wrong meter"):
+            stage.market.register(b"busy".ljust(32), meter.address, b"", sender=user, gas=10_000_000)
+        assert stage.market.account(user).meter == "0x" + 40 * "0"
 
 
 def single(stage: Stage, user: str) -> bytes:
