@@ -11,6 +11,7 @@ from typing import Any
 
 import boa
 import pytest
+from boa.util.abi import Address
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
@@ -27,19 +28,19 @@ RESERVED = 105_000
 TOO_LITTLE = "accounts: too little gas"
 
 
-def asked(meter: Any, gas: int) -> Any:
-    """What comes of asking a meter, which says yes to anything, with that much gas."""
+def asked(meter: str, gas: int) -> Any:
+    """What comes of asking the meter there, which says yes to anything, with that much gas."""
     data = keccak(text="isValidSignature(bytes32,bytes)")[:4] + encode(["bytes32", "bytes"], [bytes(32), b""])
-    return boa.env.execute_code(to_address=meter.address, data=data, gas=gas)
+    return boa.env.execute_code(to_address=Address(meter), data=data, gas=gas)
 
 
-def busy(beyond: int = 0) -> Any:
-    """The meter that needs the most gas of those that say yes within what is due; or so many rounds `beyond` it."""
-    idle, longer = (asked(deployer("BusyMeter").deploy(rounds), DUE).get_gas_used() for rounds in (0, 1_000))
-    a_round = (longer - idle) // 1_000
-    meter = deployer("BusyMeter").deploy((DUE - idle) // a_round + beyond)
-    assert asked(meter, DUE + beyond * a_round).is_success
-    assert not asked(meter, DUE + (beyond - 1) * a_round).is_success
+def busiest() -> Any:
+    """The meter that needs the most gas of those that say yes within what is due."""
+    idle, busy = (asked(deployer("BusyMeter").deploy(rounds).address, DUE).get_gas_used() for rounds in (0, 1_000))
+    a_round = (busy - idle) // 1_000
+    meter = deployer("BusyMeter").deploy((DUE - idle) // a_round)
+    assert asked(meter.address, DUE).is_success
+    assert not asked(meter.address, DUE - a_round).is_success
     return meter
 
 
@@ -47,21 +48,32 @@ def busy(beyond: int = 0) -> Any:
 def metering() -> Iterator[tuple[Stage, str]]:
     """A stage in METERING on the fastest engine, and a user whose meter is the busiest."""
     with engine(available()[-1]):
-        stage, meter, user = Stage(), busy(), str(boa.env.generate_address("busy"))
+        stage, meter, user = Stage(), busiest(), str(boa.env.generate_address("busy"))
         stage.market.register(b"busy".ljust(32), meter.address, b"", sender=user)
         stage.market.authorize(user, CAPACITY, sender=stage.owner)
         stage.to("METERING")
         yield stage, user
 
 
-def test_a_meter_has_no_more_than_it_is_due(metering: tuple[Stage, str]) -> None:
-    """The next meter, which needs a round more, is not heard, however much gas the call has."""
+def particular(least: int) -> bytes:
+    """The code of a meter that says yes to anything where it is asked with at least so much gas, and else reverts."""
+    left = (least - 5 - 1).to_bytes(3, "big")  # GAS tells what is left after PUSH3 and itself, 5 units.
+    yes = bytes.fromhex("5b 63 1626ba7e 60e0 1b 5f52 6020 5ff3")
+    return bytes.fromhex("62") + left + bytes.fromhex("5a 11 600c 57 5f5f fd") + yes
+
+
+@pytest.mark.parametrize("least", [DUE - 1, DUE, DUE + 1])
+def test_a_meter_has_just_what_it_is_due(metering: tuple[Stage, str], least: int) -> None:
+    """Not a unit less, and none more, however much the call has."""
     stage, _ = metering
+    meter, user = (str(boa.env.generate_address(name)) for name in ("particular", "its owner"))
     with boa.env.anchor():
-        meter, user = busy(beyond=1), str(boa.env.generate_address("too busy"))
-        with boa.reverts("accounts: wrong meter"):
-            stage.market.register(b"busy".ljust(32), meter.address, b"", sender=user, gas=10_000_000)
-        assert stage.market.account(user).meter == "0x" + 40 * "0"
+        boa.env.set_code(Address(meter), particular(least))
+        assert [asked(meter, gas).is_success for gas in (least - 1, least)] == [False, True]
+        data = stage.market.register.prepare_calldata(b"busy".ljust(32), meter, b"")
+        done = boa.env.execute_code(to_address=stage.market.address, data=data, gas=10_000_000, sender=Address(user))
+        assert reason(bytes(done.output)) == ("accounts: wrong meter" if least > DUE else "")
+        assert done.is_success == (least <= DUE)
 
 
 def single(stage: Stage, user: str) -> bytes:
