@@ -299,6 +299,10 @@ def test_a_phase_that_is_past_says_which_is_next(market: Market) -> None:
         lambda market: market["sunny"].position(1),
         lambda market: market.clock.phase(1),
         lambda market: market.clock.to("METERING", 1),
+        lambda market: market.position("sunny", 1),
+        lambda market: market.reading("sunny", period=1),
+        lambda market: market.phase(1),
+        lambda market: market.settle_account("sunny", 1, sender="owner"),
     ],
 )
 def test_the_id_of_a_quote_is_no_period(market: Market, asked: Any) -> None:

@@ -63,16 +63,20 @@ class MarketClock(Clock):
         return Phase(self._market.phase(self.meant(period)))
 
     def meant(self, period: int | None) -> int:
-        """The period that is named, or else the current one. ValueError for what is no period, and where the ID of a
-        quote can hardly be meant for one: those were over decades ago."""
+        """The period that is named, or else the current one. ValueError for what is no period, and as
+        `check_no_quote`."""
         if period is None:
             return self.current()
         self.begins(Phase.DELIVERING, period)
+        self.check_no_quote(period)
+        return period
+
+    def check_no_quote(self, period: int) -> None:
+        """ValueError where the ID of a quote can hardly be meant for a period: that was over decades ago."""
         now, count = self.now, self._market.quote_count()
         if 1 <= period <= count and super().begins(Phase.CLOSING, period) < now - FARTHEST // 10:
             quoted = self._period(self._market.quote(period).period)
             raise ValueError(f"period {self._period(period)} is long over; quote {int(period)} is of period {quoted}")
-        return period
 
     def begins(self, phase: Phase | str, period: int | None = None) -> int:
         """The second at which `phase` of `period` begins. ValueError for BIDDING, which has no beginning."""

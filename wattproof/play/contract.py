@@ -138,7 +138,10 @@ class Call:
             unknown = [f"{name!r}" for name in named if name not in asked]
             wrong = f", and not {', '.join(unknown)}" if unknown else ""
             raise ValueError(f"{self.__name__} takes {', '.join(asked) or 'nothing'}{wrong}; who calls is sender=")
-        return {name: _meant(kind, given[name], self._session.address) for name, kind in asked.items()}
+        meant = {name: _meant(kind, given[name], self._session.address) for name, kind in asked.items()}
+        if isinstance(period := meant.get("period"), int):
+            self._session.clock.check_no_quote(period)
+        return meant
 
     def _shown(self, result: Any) -> Any:
         if self.__name__ == "phase":
