@@ -352,6 +352,8 @@ def _named(path: Path) -> Iterator[None]:
     """Says in one line what is wrong with a place."""
     try:
         yield
+    except ValueError as error:  # A name with a zero byte in it.
+        raise BadPlace(f"{one_line(str(path))}: {error}; name another place") from error
     except OSError as error:
         why = "no space is left" if error.errno == errno.ENOSPC else (error.strerror or str(error)).lower()
         what = "free some" if error.errno == errno.ENOSPC else "name another place"

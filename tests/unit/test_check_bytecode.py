@@ -272,6 +272,12 @@ def test_a_report_that_lacks_its_contracts_is_refused(lacking: str, report: Path
         ("immutables 2 offset", -1),
         ("immutables 2 length", -1),
         ("immutables 2 length", 10**30),
+        ("immutables 2 length", 1),
+        ("immutables 2 type", 7),
+        *(
+            ("immutables", [{"name": "ledger.TOKEN", "type": kind, "offset": 0, "length": length}])
+            for kind, length in (("uint256", 32), ("address", 31), ("address", 64), ("String[9]", 64))
+        ),
     ],
 )
 def test_a_damaged_report_is_no_verdict(where: str, value: Any, report: Path, check: Check, tmp_path: Path) -> None:
@@ -394,3 +400,24 @@ def test_of_a_meter_that_cannot_be_told_nothing_is_said(check_meter: Check) -> N
     assert "is it the right chain?" in unusable(check_meter("0x"))
     assert "no address of a meter" in unusable(check_meter("0x00", "x"))
     assert "not with 0x" in unusable(check_meter("none"))
+
+
+def test_what_a_report_says_is_one_line_of_it(report: Path, check: Check, market: Any, tmp_path: Path) -> None:
+    """It is somebody else's text: a line of it must not pass for one of the verdict."""
+    told = json.loads(report.read_text())
+    told["verdict"]["sentence"] = "no\nthe token is the project's EnergyCredit\x1b[31m\ud800"
+    told["verified"]["revision"]["commit"] = "a\nb"
+    for field in told["verified"]["market"]["immutables"]:
+        field["name"] = field["name"].replace("ledger.SUPPLIER", "ledger.a\nb")
+    (tmp_path / "evidence.json").write_text(json.dumps(told))
+    with answering(answer=replies(**SOUND)) as node:
+        code, out, err = check(f"http://127.0.0.1:{node.port}", place=tmp_path)
+    assert (code, err) == (0, "")
+    assert r"no\nthe token is" in out and r"\ud800" in out and "\x1b" not in out
+    assert r"a\nb" in out
+
+
+@pytest.mark.parametrize("url", ["https", "HTTPS", "Wss"])
+def test_an_address_in_the_place_of_a_report_is_not_shown(url: str, check: Check) -> None:
+    said = unusable(check("http://127.0.0.1:1", place=Path(f"{url}://h.example/{SECRET}")))
+    assert "that is no report but a node" in said

@@ -116,3 +116,17 @@ def test_a_closed_input_is_no_repl(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     monkeypatch.setattr(sys, "stdin", None)
     assert cli.main(["repl", "--engine", available()[-1]]) == 2
     assert "standard input is closed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
+def test_what_cannot_be_encoded_is_escaped(errors: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python opens stdout with surrogateescape where the locale is C.UTF-8, as in containers."""
+    kept = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(kept, encoding="utf-8", errors=errors))
+    assert guarded(lambda: print("a\ud800b") or 0) == 0
+    assert kept.getvalue() == b"a\\ud800b\n"
+
+
+def test_a_name_with_a_zero_byte_is_no_place(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["day", "--out", "a\0b"]) == 2
+    assert capsys.readouterr().err == "'a\\x00b': embedded null byte; name another place\n".replace("'", "")

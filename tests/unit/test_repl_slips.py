@@ -172,6 +172,7 @@ def test_settling_nothing_says_so(names: dict[str, Any], capsys: pytest.CaptureF
         f"nothing to settle in period {period - 3} (2019-06-20 23:00 +0100); where none is named, it is {period}\n"
     )
     assert said("owner.settle(1)", names).endswith(f"is long over; quote 1 is of period {period}")
+    assert said("cloudy.bid('1', 1, 9)", names) == "not done: '1' is no whole number from 0 to below 2**256: write 1"
     names["owner"].settle()
     assert capsys.readouterr().out == (
         f"nothing to settle in period {period}: match its quotes first, market.match_bids(1); it is in BIDDING, "
@@ -182,3 +183,19 @@ def test_settling_nothing_says_so(names: dict[str, Any], capsys: pytest.CaptureF
 def test_every_entry_point_with_a_phase_is_explained(names: dict[str, Any]) -> None:
     assert NEEDED.keys() == ENTRY_POINTS
     assert set(dir(names["market"])) >= ENTRY_POINTS
+
+
+def test_settling_again_says_that_all_is_settled(names: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    clock, owner = names["clock"], names["owner"]
+    names["sunny"].quote(2, 9)
+    period = clock.current()
+    clock.to("MATCHING")
+    names["market"].match_bids(1)
+    clock.to("METERING")
+    names["sunny"].meter.read(exported=2, imported=0)
+    clock.to("SETTLING")
+    owner.settle()
+    assert capsys.readouterr().out == ""
+    owner.settle()
+    told = capsys.readouterr().out
+    assert told.startswith(f"nothing to settle in period {period} (") and told.endswith("): all of it is settled\n")

@@ -93,6 +93,6 @@ def _lasting(stream: TextIO | None) -> Any:
     """A stream that bears everything; a terminal as it is, which is there as long as somebody looks at it."""
     if stream is None:  # It was closed, as `>&-` does; left so, the next file that is opened would take its place.
         stream = open(os.devnull, "w")  # noqa: SIM115
-    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+    if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
         stream.reconfigure(errors="backslashreplace")
     return stream if stream.isatty() else Lasting(stream)

@@ -44,10 +44,15 @@ def _is_hash(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
 
 
-_CODE = {
-    "runtime": {"keccak256": _is_hash, "bytes": _is_size},
-    "immutables": [{"name": str, "type": str, "offset": _is_size, "length": _is_size}],
-}
+def _is_immutable(value: Any) -> bool:
+    """Whether it can be what a constructor fixed: a word, or more of a text; the token is an address."""
+    if not _fits(value, {"name": str, "type": str, "offset": _is_size, "length": _is_size}):
+        return False
+    kind = "address" if value["name"] == "ledger.TOKEN" else value["type"]
+    return value["type"] == kind and value["length"] >= 32 and (kind.startswith("String") or value["length"] == 32)
+
+
+_CODE = {"runtime": {"keccak256": _is_hash, "bytes": _is_size}, "immutables": [_is_immutable]}
 
 _SHAPE = {
     "verdict": {"outcome": str, "sentence": str},
@@ -65,8 +70,9 @@ class NoReport(Exception):
 
 def load(place: Path) -> dict[str, Any]:
     """The document of a report, from its folder or from its evidence.json. Raises NoReport."""
-    path = place / "evidence.json" if place.is_dir() else place
+    path = place
     try:
+        path = place / "evidence.json" if place.is_dir() else place
         told = documents.parsed(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
         why = getattr(problem, "strerror", None) or problem
@@ -176,7 +182,7 @@ def check_bytecode(address: str, url: str, report: Path, console: Console) -> in
     """Prints what is found. Returns 0: it is the report's market; 1: it is not; 2: that cannot be told."""
     try:
         address = _checksum(address, "market")
-        if re.match("(https?|wss?):", str(report)):
+        if re.match("(https?|wss?):", str(report), re.IGNORECASE):
             raise NoReport("that is no report but a node: name a report's folder or its evidence.json")
         told, node = load(report), Address.of(url)
         code, chain = _deployed(node, address)
@@ -232,4 +238,5 @@ def _verdict(console: Console, good: bool, what: str, wanted: str) -> None:
 
 
 def _line(console: Console, text: str, style: str = "") -> None:
-    console.print(Text(text, style=style), soft_wrap=True)
+    # What a report or a contract says is somebody else's: it must not look like a line of ours.
+    console.print(Text(one_line(text), style=style), soft_wrap=True)

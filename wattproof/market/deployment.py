@@ -188,7 +188,7 @@ def deploy(
 _METER_REFUSED = {
     "meter: key not on the curve": "that is no public key on P-256: compare both coordinates with the device's",
     "P-256 precompile": "the chain cannot check signatures on P-256 (EIP-7951, on Ethereum since Osaka): take a chain "
-    "that can, or a meter whose key is an account's",
+    "that can, or a meter whose key is an account's (for tests inside this process: wattproof.evm.p256.give(boa.env))",
 }
 """What is in a refusal of a `P256Meter`, and what it means."""
 
@@ -202,7 +202,10 @@ def deploy_meter(x: int, y: int) -> Any:
     """
     for name, number in (("x", x), ("y", y)):
         if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**256:
-            raise ValueError(f"{name} {number!r} is no coordinate of a key: write a whole number below 2**256")
+            raise ValueError(
+                f"{name} {number!r} is no coordinate of a key: write a whole number below 2**256 "
+                "(of hexadecimal digits: int(digits, 16))"
+            )
     live = network.network() is not None
 
     def play() -> Any:

@@ -129,5 +129,5 @@ def _scaled(amount: Amount, scale: int, what: str, unit: str) -> int:
         raise ValueError(f"{what} is negative: {amount}")
     scaled, rest = divmod(numerator * scale, denominator)
     if rest:
-        raise ValueError(f"{what} is finer than whole {unit}: {amount}")
+        raise ValueError(f"{what} is finer than whole {unit}: {amount}; round it first")
     return scaled

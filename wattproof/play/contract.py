@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import boa
+from eth.codecs.abi.exceptions import EncodeError
 from vyper.semantics.types import AddressT, DArrayT, SArrayT, StructT
 
 from wattproof.play.shown import Told
-from wattproof.play.slips import CallRefused, in_one_line, no_such, one_line
+from wattproof.play.slips import CallRefused, in_one_line, misfit, no_such, one_line
 from wattproof.terms.model import Phase
 
 if TYPE_CHECKING:
@@ -122,6 +123,8 @@ class Call:
             )
         try:
             result = self._attribute(*given.values(), sender=who, **options)
+        except EncodeError as error:  # A library's, which says little.
+            raise ValueError(misfit(error.value, error.schema)) from error
         except boa.BoaError as error:
             if self._attribute.func_t.is_mutable:
                 session.refused(self._contract)

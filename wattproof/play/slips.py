@@ -103,7 +103,8 @@ def misfit(value: Any, kind: str) -> str:
     if kind.endswith("]"):
         return f"{shown} is no list, as {kind} is"
     if kind.startswith("uint"):
-        return f"{shown} is no whole number from 0 to below 2**{kind.removeprefix('uint')}"
+        cure = f": write {value}" if isinstance(value, str) and value.isdecimal() else ""
+        return f"{shown} is no whole number from 0 to below 2**{kind.removeprefix('uint')}{cure}"
     return f"{shown} is no {kind}"
 
 
