@@ -290,7 +290,7 @@ class Owner(Party):
             said += f": match its quotes first, {', '.join(unmatched)}"
         if phase < Phase.SETTLING:
             said += f"; it is in {phase.name}, and SETTLING begins at {clock.begins(Phase.SETTLING, period)}"
-        elif any(self._market.position(household, period).settled for household in self.households):
+        elif not unmatched and any(self._market.position(household, period).settled for household in self.households):
             said += ": all of it is settled"
         if phase >= Phase.SETTLING and period != clock.current():
             said += f"; where none is named, it is {clock.current()}"
