@@ -32,6 +32,7 @@ from .market import metering
 from .market import positions
 from .market import quotes
 from .market import records
+from .market import rooms
 from .market import sales
 from .market import settlement
 from .market import surplus
@@ -49,21 +50,24 @@ initializes: tariff
 initializes: ledger
 initializes: accounts[ownable := ownable, eip712 := eip712, ledger := ledger]
 initializes: incentives[tariff := tariff]
+initializes: rooms
 initializes: deliveries
+initializes: positions[deliveries := deliveries, rooms := rooms]
 initializes: quotes[
     accounts := accounts,
     clock := clock,
     deliveries := deliveries,
     ledger := ledger,
+    positions := positions,
+    rooms := rooms,
     tariff := tariff
 ]
-initializes: positions[quotes := quotes]
 initializes: metering[
     accounts := accounts,
     clock := clock,
     deliveries := deliveries,
     positions := positions,
-    quotes := quotes
+    rooms := rooms
 ]
 initializes: bids[
     accounts := accounts,
@@ -71,6 +75,7 @@ initializes: bids[
     ledger := ledger,
     positions := positions,
     quotes := quotes,
+    rooms := rooms,
     tariff := tariff
 ]
 initializes: sales[bids := bids]
@@ -81,7 +86,7 @@ initializes: matching[
     deliveries := deliveries,
     ledger := ledger,
     positions := positions,
-    quotes := quotes,
+    rooms := rooms,
     tariff := tariff
 ]
 initializes: surplus[
@@ -90,7 +95,7 @@ initializes: surplus[
     deliveries := deliveries,
     ledger := ledger,
     positions := positions,
-    quotes := quotes,
+    rooms := rooms,
     sales := sales,
     tariff := tariff
 ]
@@ -102,7 +107,7 @@ initializes: settlement[
     incentives := incentives,
     ledger := ledger,
     positions := positions,
-    quotes := quotes,
+    rooms := rooms,
     sales := sales,
     tariff := tariff
 ]
@@ -129,7 +134,7 @@ exports: (
     # The auction.
     quotes.submit_quote,
     quotes.invalidate_quote,
-    quotes.quote_count,
+    rooms.quote_count,
     bids.submit_bid,
     bids.reveal_bid,
     matching.match_bids,
@@ -180,8 +185,9 @@ def __init__(
     accounts.__init__()
     incentives.__init__()
     deliveries.__init__()
-    quotes.__init__()
+    rooms.__init__()
     positions.__init__()
+    quotes.__init__()
     metering.__init__()
     bids.__init__()
     sales.__init__()
@@ -211,7 +217,7 @@ def accept_ownership():
     @custom:error "ownable_2step: caller is not the new owner".
     """
     if msg.sender != ownable_2step.pending_owner:
-        errors._revert("ownable_2step: caller is not the new owner")
+        errors._revert_at_length("ownable_2step: caller is not the new owner")
 
     ownable_2step._transfer_ownership(msg.sender)
 

@@ -37,14 +37,17 @@ _USER: constant(uint256) = 5
 _IDENTITY: constant(uint256) = 6
 _PROFILE: constant(uint256) = 7
 _DEFAULTS: constant(uint256) = 8
-_DELIVERY: constant(uint256) = 9
-_QUOTE: constant(uint256) = 11
-_TOTALS: constant(uint256) = 12
-_POSITION: constant(uint256) = 13
+_QUOTE: constant(uint256) = 10
+_SALE: constant(uint256) = 11
+_POSITION: constant(uint256) = 12
+_TOTALS: constant(uint256) = 13
 _BID: constant(uint256) = 14
-_COMMITMENT_ASIDE: constant(uint256) = 15
-_PURCHASE: constant(uint256) = 16
-_RECORDS: constant(uint256) = 18
+_PURCHASE: constant(uint256) = 15
+_RECORDS: constant(uint256) = 16
+
+
+# @dev How many rooms there may be for a quote's number (see `rooms`): each time they doubled, one.
+_ROOMS: constant(uint256) = 27
 
 
 # @dev The market that this lens is for.
@@ -94,9 +97,18 @@ _SLOT_OFFSET: immutable(uint256)
 
 # @dev What the views tell of some quotes.
 struct Quotes:
+    kept: DynArray[packing.Quote, 8]
+    sales: DynArray[packing.Sale, 8]
     quotes: DynArray[IEnergyMarket.Quote, 8]
     remaining: DynArray[uint256, 8]
     trades: DynArray[bytes32, 8]
+
+
+# @dev What the views tell of some users and periods.
+struct Periods:
+    readings: DynArray[IEnergyMarket.Reading, 64]
+    positions: DynArray[IEnergyMarket.Position, 64]
+    quote_of: DynArray[uint256, 64]
 
 
 @deploy
@@ -204,7 +216,9 @@ def quote_of(prosumer: address, period: uint256) -> uint256:
     @param period The delivery period.
     @return uint256 The ID of the quote; 0 where there is none.
     """
-    return packing._sale(self._word(self._placed(_DELIVERY, prosumer, period))).quote_id
+    place: IMarketLens.Place = IMarketLens.Place(user=prosumer, period=period)
+
+    return self._periods([place]).quote_of[0]
 
 
 @external
@@ -215,7 +229,7 @@ def supply(period: uint256) -> uint256:
     @param period The delivery period.
     @return uint256 The energy of the quotes that were not withdrawn, in Wh.
     """
-    return packing._totals(self._word(self._place(_TOTALS, period))).supply
+    return self._totals([period])[0].supply
 
 
 @external
@@ -226,7 +240,7 @@ def demand(period: uint256) -> uint256:
     @param period The delivery period.
     @return uint256 The energy of the bids that were opened, in Wh.
     """
-    return packing._totals(self._word(self._place(_TOTALS, period))).demand
+    return self._totals([period])[0].demand
 
 
 @external
@@ -238,16 +252,7 @@ def bid(quote_id: uint256, bidder: address) -> IEnergyMarket.Bid:
     @param bidder The bidder.
     @return Bid The bid; all zero where there is none.
     """
-    # There is no such quote; a larger number would be the key of another one's bid.
-    if quote_id > packing.MAX_NUMBER:
-        return empty(IEnergyMarket.Bid)
-    number: uint256 = packing._number(self._word(self._place(_IDENTITY, convert(bidder, uint256))))
-    key: uint256 = quote_id << packing.KEY_QUOTE_SHIFT | number
-    found: DynArray[uint256, records.PAGE] = self._words(
-        [self._place(_BID, key), self._place(_QUOTE, quote_id)]
-    )
-
-    return self._bid_of(key, found[0], packing._quote(found[1]).status)
+    return self._bids([quote_id], self._quotes([quote_id]), [bidder])[0]
 
 
 @external
@@ -274,12 +279,9 @@ def trades(quote_id: uint256) -> DynArray[IEnergyMarket.Trade, sales.MAX_TRADES]
     @param quote_id The ID of the quote.
     @return DynArray The trades.
     """
-    word: uint256 = self._word(self._place(_QUOTE, quote_id))
-    quote: packing.Quote = packing._quote(word)
-    user: uint256 = self._word(self._place(_USER, quote.prosumer))
-    sale: uint256 = self._word(self._placed(_DELIVERY, convert(user, address), quote.period))
+    found: Quotes = self._quotes([quote_id])
 
-    return self._trades(quote_id, quote, packing._sale(sale))
+    return self._trades(found.kept[0], found.sales[0])
 
 
 @external
@@ -302,7 +304,7 @@ def reading(user: address, period: uint256) -> IEnergyMarket.Reading:
     @param period The delivery period.
     @return Reading The reading, in Wh; all zero where there is none.
     """
-    return self._reading_of(self._word(self._placed(_DELIVERY, user, period)))
+    return self._periods([IMarketLens.Place(user=user, period=period)]).readings[0]
 
 
 @external
@@ -314,12 +316,48 @@ def position(user: address, period: uint256) -> IEnergyMarket.Position:
     @param period The delivery period.
     @return Position The position, in Wh.
     """
-    found: DynArray[uint256, records.PAGE] = self._words(
-        [self._placed(_POSITION, user, period), self._placed(_DELIVERY, user, period)]
-    )
-    pending: uint256 = self._word(self._place(_QUOTE, packing._position(found[0]).pending))
+    return self._periods([IMarketLens.Place(user=user, period=period)]).positions[0]
 
-    return self._position_of(found[0], found[1], pending)
+
+@external
+@view
+def in_the_way(user: address, period: uint256) -> IMarketLens.InTheWay:
+    """
+    @dev Tells what has to be finished first, where "positions: earlier not settled" would refuse
+         what begins a user's record of a delivery period (T-PARTY-19 to T-PARTY-21). Ask again
+         after a quote was matched: its buyers then wait for its settlement.
+    @param user The user.
+    @param period The delivery period.
+    @return InTheWay Whether a record is in the way, and of which period; which of the user's quotes
+            are to be matched, and then to be settled: its own and the first on which it opened a
+            bid; how many others are to be settled, or matched before, on which it opened a bid or
+            of which it bought; and whether the account is to be settled then. Nothing and zeros
+            where it is not blocked.
+    """
+    found: DynArray[uint256, records.PAGE] = self._words(
+        [self._placed(_POSITION, user, period), self._placed(_SALE, user, period)]
+    )
+    position: packing.Position = packing._position(found[0])
+    result: IMarketLens.InTheWay = empty(IMarketLens.InTheWay)
+    if position.period == period or position.settled:
+        return result
+
+    sale: packing.Sale = packing._sale(found[1])
+    own: uint256 = sale.quote_id if position.quoted and sale.open else 0
+    quotes: DynArray[packing.Quote, 64] = self._kept([own, position.pending])
+    for quote: packing.Quote in quotes:
+        # Once matched, a pending quote is none of the user's, or one of the others.
+        if quote.id != 0 and quote.status == IEnergyMarket.QuoteStatus.VALID:
+            result.to_match.append(quote.id)
+        elif quote.id != 0 and quote.id == own:
+            result.to_settle.append(quote.id)
+    result.others = position.open
+    result.account = position.present or position.bought != 0
+    result.blocked = len(result.to_match) + len(result.to_settle) + result.others != 0 or result.account
+    if result.blocked:
+        result.period = position.period
+
+    return result
 
 
 # ---- in bulk -------------------------------------------------------------------------
@@ -360,31 +398,17 @@ def state(
     result.quotes = quote_views.quotes
     result.remaining = quote_views.remaining
     result.trades = quote_views.trades
-    result.bids = self._bids(existing, quote_views.quotes, bidders)
+    result.bids = self._bids(existing, quote_views, bidders)
 
-    wanted: DynArray[uint256, records.PAGE] = []
-    for place: IMarketLens.Place in places:
-        wanted.append(self._placed(_POSITION, place.user, place.period))
-        wanted.append(self._placed(_DELIVERY, place.user, place.period))
-    found: DynArray[uint256, records.PAGE] = self._words(wanted)
-    wanted = []
-    for index: uint256 in range(len(places), bound=64):
-        wanted.append(self._place(_QUOTE, packing._position(found[2 * index]).pending))
-    pending: DynArray[uint256, records.PAGE] = self._words(wanted)
-    for index: uint256 in range(len(places), bound=64):
-        delivery: uint256 = found[2 * index + 1]
-        result.readings.append(self._reading_of(delivery))
-        result.positions.append(self._position_of(found[2 * index], delivery, pending[index]))
-        result.quote_of.append(packing._sale(delivery).quote_id)
+    period_views: Periods = self._periods(places)
+    result.readings = period_views.readings
+    result.positions = period_views.positions
+    result.quote_of = period_views.quote_of
 
-    wanted = []
-    for period: uint256 in periods:
-        wanted.append(self._place(_TOTALS, period))
-    found = self._words(wanted)
+    totals: DynArray[packing.Totals, 4] = self._totals(periods)
     for index: uint256 in range(len(periods), bound=4):
-        totals: packing.Totals = packing._totals(found[index])
-        result.periods.append(totals.supply)
-        result.periods.append(totals.demand)
+        result.periods.append(totals[index].supply)
+        result.periods.append(totals[index].demand)
         result.periods.append(convert(clock._phase(periods[index]), uint256))
 
     result.others.append(count)
@@ -451,24 +475,30 @@ def _quotes(quote_ids: DynArray[uint256, 8]) -> Quotes:
     """
     @dev Returns quotes, what remains of them, and the hashes of their trades.
     """
+    kept: DynArray[packing.Quote, 64] = self._kept(quote_ids)
     wanted: DynArray[uint256, records.PAGE] = []
-    for quote_id: uint256 in quote_ids:
-        wanted.append(self._place(_QUOTE, quote_id))
-    words: DynArray[uint256, records.PAGE] = self._words(wanted)
-    wanted = []
-    for word: uint256 in words:
-        wanted.append(self._place(_USER, packing._quote(word).prosumer))
+    for quote: packing.Quote in kept:
+        wanted.append(self._place(_USER, quote.prosumer))
     prosumers: DynArray[uint256, records.PAGE] = self._words(wanted)
     wanted = []
-    for index: uint256 in range(len(words), bound=8):
+    for index: uint256 in range(len(kept), bound=8):
         prosumer: address = convert(prosumers[index], address)
-        wanted.append(self._placed(_DELIVERY, prosumer, packing._quote(words[index]).period))
-    deliveries: DynArray[uint256, records.PAGE] = self._words(wanted)
+        wanted.append(self._placed(_SALE, prosumer, kept[index].period))
+        wanted.append(self._placed(_POSITION, prosumer, kept[index].period))
+    words: DynArray[uint256, records.PAGE] = self._words(wanted)
 
     result: Quotes = empty(Quotes)
-    for index: uint256 in range(len(words), bound=8):
-        quote: packing.Quote = packing._quote(words[index])
-        sale: packing.Sale = packing._sale(deliveries[index])
+    for index: uint256 in range(len(kept), bound=8):
+        quote: packing.Quote = kept[index]
+        sale: packing.Sale = packing._sale(words[2 * index])
+        # Where the prosumer's place in the ring was used again, the quote is gone, too.
+        if sale.quote_id != quote.id:
+            quote = empty(packing.Quote)
+        if quote.id == 0:
+            sale = empty(packing.Sale)
+            prosumers[index] = 0
+        result.kept.append(quote)
+        result.sales.append(sale)
         result.quotes.append(
             IEnergyMarket.Quote(
                 prosumer=convert(prosumers[index], address),
@@ -480,15 +510,116 @@ def _quotes(quote_ids: DynArray[uint256, 8]) -> Quotes:
                 status=quote.status,
             )
         )
-        result.remaining.append(self._remaining(quote, sale))
-        result.trades.append(keccak256(abi_encode(self._trades(quote_ids[index], quote, sale))))
+        position: packing.Position = packing._position(words[2 * index + 1])
+        exported: uint256 = position.exported if position.period == quote.period else 0
+        result.remaining.append(self._remaining(quote, sale, exported))
+        result.trades.append(keccak256(abi_encode(self._trades(quote, sale))))
 
     return result
 
 
 @internal
 @view
-def _remaining(quote: packing.Quote, sale: packing.Sale) -> uint256:
+def _kept(quote_ids: DynArray[uint256, 64]) -> DynArray[packing.Quote, 64]:
+    """
+    @dev Returns the quotes that their rooms still keep; all zero where there is none.
+    """
+    count: uint256 = staticcall IEnergyMarket(MARKET).quote_count()
+    quotes: DynArray[packing.Quote, 64] = []
+    for quote_id: uint256 in quote_ids:
+        quote: packing.Quote = empty(packing.Quote)
+        if quote_id != 0 and quote_id <= count:
+            rooms_of_it: DynArray[uint256, _ROOMS] = []
+            wanted: DynArray[uint256, records.PAGE] = []
+            for doubling: uint256 in range(_ROOMS):
+                number: uint256 = 1 << (doubling + packing.ROOM_BITS)
+                # The last doubling came about by two quotes that lie half of the rooms apart: there
+                # are never more rooms than twice the number of quotes, but for the first 64.
+                if doubling != 0 and number > 2 * count:
+                    break
+                rooms_of_it.append(quote_id & (number - 1))
+                wanted.append(self._place(_QUOTE, quote_id & (number - 1)))
+            words: DynArray[uint256, records.PAGE] = self._words(wanted)
+            for index: uint256 in range(len(words), bound=_ROOMS):
+                word: uint256 = words[index]
+                if word != 0 and word >> packing.QUOTE_ID_SHIFT == quote_id >> packing.ROOM_BITS:
+                    quote = packing._quote(word, rooms_of_it[index])
+                    break
+        quotes.append(quote)
+
+    return quotes
+
+
+@internal
+@view
+def _totals(periods: DynArray[uint256, 4]) -> DynArray[packing.Totals, 4]:
+    """
+    @dev Returns the totals of periods; zero where they are none, or none any more.
+    """
+    wanted: DynArray[uint256, records.PAGE] = []
+    for period: uint256 in periods:
+        wanted.append(self._place(_TOTALS, clock._place(period)))
+    found: DynArray[uint256, records.PAGE] = self._words(wanted)
+    result: DynArray[packing.Totals, 4] = []
+    for index: uint256 in range(len(periods), bound=4):
+        totals: packing.Totals = packing._totals(found[index])
+        result.append(totals if totals.period == periods[index] else empty(packing.Totals))
+
+    return result
+
+
+@internal
+@view
+def _periods(places: DynArray[IMarketLens.Place, 64]) -> Periods:
+    """
+    @dev Returns readings, positions and quotes of users and periods.
+    """
+    wanted: DynArray[uint256, records.PAGE] = []
+    for place: IMarketLens.Place in places:
+        wanted.append(self._placed(_POSITION, place.user, place.period))
+        wanted.append(self._placed(_SALE, place.user, place.period))
+    found: DynArray[uint256, records.PAGE] = self._words(wanted)
+    pending: DynArray[uint256, 64] = []
+    for index: uint256 in range(len(places), bound=64):
+        pending.append(packing._position(found[2 * index]).pending)
+    quotes: DynArray[packing.Quote, 64] = self._kept(pending)
+
+    result: Periods = empty(Periods)
+    for index: uint256 in range(len(places), bound=64):
+        position: packing.Position = packing._position(found[2 * index])
+        sale: packing.Sale = packing._sale(found[2 * index + 1])
+        if position.period != places[index].period or found[2 * index] == 0:
+            position = empty(packing.Position)
+        if not position.quoted:
+            sale = empty(packing.Sale)
+        open: uint256 = unsafe_add(position.open, convert(sale.open, uint256))
+        if quotes[index].status == IEnergyMarket.QuoteStatus.VALID and position.pending != 0:
+            open = unsafe_add(open, 1)
+        result.readings.append(
+            IEnergyMarket.Reading(
+                present=position.present, exported=position.exported, imported=position.imported
+            )
+        )
+        # Open are the quotes with a stake of the user that are not settled (T-ACC-5); nothing is
+        # delivered before its own quote is settled (T-ACC-13).
+        result.positions.append(
+            IEnergyMarket.Position(
+                agreed=position.agreed,
+                bought=position.bought,
+                received=position.received,
+                delivered=0 if sale.open else min(sale.sold, position.exported),
+                open=open,
+                settled=position.settled,
+            )
+        )
+        result.quote_of.append(sale.quote_id)
+
+    return result
+
+
+@internal
+@view
+def _remaining(quote: packing.Quote, sale: packing.Sale, exported: uint256) -> uint256:
     """
     @dev Returns what of a quote can be bought now (T-SUR-10), in Wh.
     """
@@ -500,7 +631,7 @@ def _remaining(quote: packing.Quote, sale: packing.Sale) -> uint256:
         offered = quote.volume
     elif phase == IEnergyMarket.Phase.METERING:
         # 0 before the prosumer's meter is read.
-        offered = packing._reading(sale.reading).exported
+        offered = exported
 
     return unsafe_sub(offered, min(offered, sale.sold))
 
@@ -508,7 +639,7 @@ def _remaining(quote: packing.Quote, sale: packing.Sale) -> uint256:
 @internal
 @view
 def _trades(
-    quote_id: uint256, quote: packing.Quote, sale: packing.Sale
+    quote: packing.Quote, sale: packing.Sale
 ) -> DynArray[IEnergyMarket.Trade, sales.MAX_TRADES]:
     """
     @dev Returns the trades of a quote: the bids that won, chained in the order of the
@@ -518,13 +649,13 @@ def _trades(
     wanted: DynArray[uint256, records.PAGE] = []
     number: uint256 = quote.first
     for _winner: uint256 in range(sale.winners, bound=sales.MAX_TRADES):
-        word: uint256 = self._word(self._place(_BID, quote_id << packing.KEY_QUOTE_SHIFT | number))
+        word: uint256 = self._word(self._place(_BID, quote.room << packing.KEY_ROOM_SHIFT | number))
         bid: packing.Bid = packing._bid(word)
         wanted.append(self._place(_USER, number))
         trades.append(IEnergyMarket.Trade(buyer=empty(address), volume=bid.filled, price=bid.price))
         number = bid.next
     purchases: DynArray[uint256, records.PAGE] = []
-    row: uint256 = self._hashed(unsafe_add(_PURCHASE, _SLOT_OFFSET), quote_id)
+    row: uint256 = self._hashed(unsafe_add(_PURCHASE, _SLOT_OFFSET), quote.room)
     for place: uint256 in range(sale.purchases, bound=sales.MAX_TRADES):
         purchases.append(unsafe_sub(self._hashed(row, place), unsafe_add(_RECORDS, _SLOT_OFFSET)))
     bought: DynArray[uint256, records.PAGE] = self._words(purchases)
@@ -543,7 +674,7 @@ def _trades(
 @view
 def _bids(
     quote_ids: DynArray[uint256, 8],
-    quotes: DynArray[IEnergyMarket.Quote, 8],
+    quotes: Quotes,
     bidders: DynArray[address, 16],
 ) -> DynArray[IEnergyMarket.Bid, 128]:
     """
@@ -554,17 +685,16 @@ def _bids(
         wanted.append(self._place(_IDENTITY, convert(bidder, uint256)))
     identities: DynArray[uint256, records.PAGE] = self._words(wanted)
     wanted = []
-    keys: DynArray[uint256, 128] = []
-    for quote_id: uint256 in quote_ids:
+    for quote: packing.Quote in quotes.kept:
         for identity: uint256 in identities:
-            key: uint256 = quote_id << packing.KEY_QUOTE_SHIFT | packing._number(identity)
-            keys.append(key)
-            wanted.append(self._place(_BID, key))
+            wanted.append(
+                self._place(_BID, quote.room << packing.KEY_ROOM_SHIFT | packing._number(identity))
+            )
     words: DynArray[uint256, records.PAGE] = self._words(wanted)
 
     bids: DynArray[IEnergyMarket.Bid, 128] = []
-    for index: uint256 in range(len(keys), bound=128):
-        bids.append(self._bid_of(keys[index], words[index], quotes[index // len(bidders)].status))
+    for index: uint256 in range(len(words), bound=128):
+        bids.append(self._bid_of(words[index], quotes.kept[index // len(bidders)]))
 
     return bids
 
@@ -574,21 +704,21 @@ def _bids(
 
 @internal
 @view
-def _bid_of(key: uint256, word: uint256, status: IEnergyMarket.QuoteStatus) -> IEnergyMarket.Bid:
+def _bid_of(word: uint256, quote: packing.Quote) -> IEnergyMarket.Bid:
     """
-    @dev Returns the bid in a word, on a quote of that `status`.
+    @dev Returns the bid in a word, on that quote.
     """
     answer: IEnergyMarket.Bid = empty(IEnergyMarket.Bid)
-    if word == 0:
+    bid: packing.Bid = packing._bid(word)
+    sealed: bool = word & packing.SEALED != 0
+    # Who only purchased from the quote left nothing else in the word: what is opened has a volume.
+    if quote.id == 0 or bid.quote_id != quote.id or not (sealed or bid.volume != 0):
         return answer
 
     answer.status = IEnergyMarket.BidStatus.CREATED
-    if packing._is_commitment(word):
-        answer.seal = convert(word, bytes32)
-    elif word == packing.COMMITMENT_ASIDE:
-        answer.seal = convert(self._word(self._place(_COMMITMENT_ASIDE, key)), bytes32)
+    if sealed:
+        answer.seal = convert(word << packing.COMMITMENT_CUT, bytes32)
     else:
-        bid: packing.Bid = packing._bid(word)
         answer.price = bid.price
         answer.volume = bid.volume
         answer.filled = bid.filled
@@ -596,48 +726,10 @@ def _bid_of(key: uint256, word: uint256, status: IEnergyMarket.QuoteStatus) -> I
     # Whatever was not confirmed by the matching, opened or not, has lost.
     if answer.filled > 0:
         answer.status = IEnergyMarket.BidStatus.CONFIRMED
-    elif status != IEnergyMarket.QuoteStatus.VALID:
+    elif quote.status != IEnergyMarket.QuoteStatus.VALID:
         answer.status = IEnergyMarket.BidStatus.REJECTED
 
     return answer
-
-
-@internal
-@pure
-def _reading_of(delivery: uint256) -> IEnergyMarket.Reading:
-    """
-    @dev Returns the reading in the word of a delivery.
-    """
-    reading: packing.Reading = packing._reading(delivery)
-
-    return IEnergyMarket.Reading(
-        present=reading.present, exported=reading.exported, imported=reading.imported
-    )
-
-
-@internal
-@view
-def _position_of(word: uint256, delivery: uint256, pending: uint256) -> IEnergyMarket.Position:
-    """
-    @dev Returns a user's position from its word, that of its delivery and that of the quote
-         which is pending. Open are the quotes with a stake of the user that are not settled
-         (T-ACC-5); nothing is delivered before its own quote is settled (T-ACC-13).
-    """
-    position: packing.Position = packing._position(word)
-    sale: packing.Sale = packing._sale(delivery)
-    reading: packing.Reading = packing._reading(delivery)
-    open: uint256 = unsafe_add(position.open, convert(sale.open, uint256))
-    if packing._quote(pending).status == IEnergyMarket.QuoteStatus.VALID:
-        open = unsafe_add(open, 1)
-
-    return IEnergyMarket.Position(
-        agreed=position.agreed,
-        bought=position.bought,
-        received=position.received,
-        delivered=0 if sale.open else min(sale.sold, reading.exported),
-        open=open,
-        settled=position.settled or reading.settled,
-    )
 
 
 # ---- the market's words --------------------------------------------------------------
@@ -683,7 +775,7 @@ def _placed(mapping: uint256, user: address, period: uint256) -> uint256:
     """
     row: uint256 = self._hashed(unsafe_add(mapping, _SLOT_OFFSET), convert(user, uint256))
 
-    return unsafe_sub(self._hashed(row, period), unsafe_add(_RECORDS, _SLOT_OFFSET))
+    return unsafe_sub(self._hashed(row, clock._place(period)), unsafe_add(_RECORDS, _SLOT_OFFSET))
 
 
 @internal

@@ -93,16 +93,16 @@ def register(profile: bytes32, meter: address, signature: Bytes[65]):
                   "accounts: too little gas", and what `_signature_fault` returns.
     """
     if msg.sender == ledger.SUPPLIER:
-        errors._revert("accounts: supplier cannot register")
+        errors._revert_at_length("accounts: supplier cannot register")
     if self._identity[msg.sender] != 0:
-        errors._revert("accounts: already registered")
+        errors._revert(errors.ACCOUNTS_ALREADY_REGISTERED)
     if meter == empty(address):
-        errors._revert("accounts: meter is zero")
+        errors._revert(errors.ACCOUNTS_METER_IS_ZERO)
     if self._profile[meter] != empty(bytes32):
-        errors._revert("accounts: meter already paired")
+        errors._revert(errors.ACCOUNTS_METER_ALREADY_PAIRED)
     struct_hash: bytes32 = keccak256(abi_encode(_PAIRING_TYPE, msg.sender, profile))
-    fault: String[40] = self._signature_fault(meter, struct_hash, signature)
-    if len(fault) > 0:
+    fault: bytes32 = self._signature_fault(meter, struct_hash, signature)
+    if fault != empty(bytes32):
         errors._revert(fault)
 
     number: uint256 = self._next_number
@@ -135,15 +135,16 @@ def authorize(user: address, capacity: uint256):
     ownable._check_owner()
     word: uint256 = self._identity[user]
     if word == 0:
-        errors._revert("accounts: not registered")
-    if capacity == 0 or capacity > packing.MAX_ENERGY:
-        errors._revert("accounts: capacity out of bounds")
+        errors._revert(errors.ACCOUNTS_NOT_REGISTERED)
+    # Below zero is above any capacity: 0 is out of bounds, too.
+    if unsafe_sub(capacity, 1) >= packing.MAX_ENERGY:
+        errors._revert(errors.ACCOUNTS_CAPACITY_OUT_OF_BOUNDS)
     rise: uint256 = unsafe_sub(capacity, word >> packing.IDENTITY_CAPACITY_SHIFT)
     # What falls below zero is larger than any capacity.
     if rise > capacity:
-        errors._revert("accounts: capacity cannot fall")
+        errors._revert(errors.ACCOUNTS_CAPACITY_CANNOT_FALL)
     if rise == 0 and word & packing.AUTHORIZED != 0:
-        errors._revert("accounts: already authorised")
+        errors._revert(errors.ACCOUNTS_ALREADY_AUTHORISED)
 
     self._identity[user] = unsafe_add(word | packing.AUTHORIZED, rise << packing.IDENTITY_CAPACITY_SHIFT)
     log IEnergyMarket.Authorized(user=user, capacity=capacity)
@@ -200,12 +201,12 @@ def _check_authorized(identity: uint256):
     @custom:error "accounts: not authorised".
     """
     if identity & packing.AUTHORIZED == 0:
-        errors._revert("accounts: not authorised")
+        errors._revert(errors.ACCOUNTS_NOT_AUTHORISED)
 
 
 @internal
 @view
-def _signature_fault(meter: address, struct_hash: bytes32, signature: Bytes[65]) -> String[40]:
+def _signature_fault(meter: address, struct_hash: bytes32, signature: Bytes[65]) -> bytes32:
     """
     @dev Returns why `signature` is not `meter`'s of `struct_hash` in this market's EIP-712
          domain; empty where it is.
@@ -232,19 +233,19 @@ def _signature_fault(meter: address, struct_hash: bytes32, signature: Bytes[65])
         if not malleable:
             signer = ecrecover(digest, v, r, s)
     if signer == meter:
-        return ""
+        return empty(bytes32)
 
     if meter.is_contract:
         if self._has_signed(meter, digest, signature):
-            return ""
+            return empty(bytes32)
     elif len(signature) != 65:
-        return "accounts: malformed signature"
+        return errors.ACCOUNTS_MALFORMED_SIGNATURE
     elif malleable:
-        return "ecdsa: invalid signature `s` value"
+        return errors.ECDSA_INVALID_SIGNATURE_S_VALUE
     elif signer == empty(address):
-        return "ecdsa: invalid signature"
+        return errors.ECDSA_INVALID_SIGNATURE
 
-    return "accounts: wrong meter"
+    return errors.ACCOUNTS_WRONG_METER
 
 
 @internal
@@ -256,7 +257,7 @@ def _has_signed(meter: address, digest: bytes32, signature: Bytes[65]) -> bool:
     """
     # With less than it is due a meter that signed could be made to seem silent.
     if msg.gas < _ASKING_GAS:
-        errors._revert("accounts: too little gas")
+        errors._revert(errors.ACCOUNTS_TOO_LITTLE_GAS)
 
     answered: bool = False
     answer: Bytes[33] = b""

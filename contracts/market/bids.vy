@@ -6,7 +6,7 @@
 @license GNU Affero General Public License v3.0 only
 @author Wattproof
 @notice A consumer seals its bid while bidding is open and opens it afterwards, so that
-        no bid can be shaped by another (T-BID-1 to T-BID-16).
+        no bid can be shaped by another (T-BID-1 to T-BID-17).
 """
 
 from ..interfaces import IEnergyMarket
@@ -17,6 +17,7 @@ from . import ledger
 from . import packing
 from . import positions
 from . import quotes
+from . import rooms
 from . import tariff
 
 uses: accounts
@@ -24,6 +25,7 @@ uses: clock
 uses: ledger
 uses: positions
 uses: quotes
+uses: rooms
 uses: tariff
 
 
@@ -31,15 +33,11 @@ uses: tariff
 BOOK_SIZE: constant(uint256) = 128
 
 
-# @dev The bids by quote and the bidder's number, in one key (see `packing.KEY_QUOTE_SHIFT`): the
-# commitment, and once opened a record. The opened bids of a quote are chained, see
-# `packing.Quote.first`. A bid that lost keeps its record: what holds follows from the
-# quote's status (see `MarketLens.bid`).
+# @dev The bids by the quote's room and the bidder's number, in one key (see
+# `packing.KEY_ROOM_SHIFT`): the commitment, and once opened a record. The opened bids of a quote
+# are chained, see `packing.Quote.first`. A bid that lost keeps its record: what holds follows
+# from the quote's status (see `MarketLens.bid`).
 _bid: HashMap[uint256, uint256]
-
-
-# @dev The commitments that look like a record, one in 2 ** 78 (see `packing.COMMITMENT_ASIDE`).
-_commitment_aside: HashMap[uint256, uint256]
 
 
 @deploy
@@ -62,19 +60,15 @@ def submit_bid(quote_id: uint256, seal: bytes32):
                   "bids: already bid".
     """
     trader: accounts.Trader = accounts._trader(msg.sender)
-    quote: packing.Quote = quotes._existing(quote_id, IEnergyMarket.QuoteStatus.VALID)
+    quote: packing.Quote = rooms._existing(quote_id, IEnergyMarket.QuoteStatus.VALID)
     clock._check_phase(quote.period, IEnergyMarket.Phase.BIDDING)
     if trader.number == quote.prosumer:
-        errors._revert("bids: own quote")
-    key: uint256 = quote_id << packing.KEY_QUOTE_SHIFT | trader.number
-    if self._bid[key] != 0:
-        errors._revert("bids: already bid")
+        errors._revert(errors.BIDS_OWN_QUOTE)
+    key: uint256 = quote.room << packing.KEY_ROOM_SHIFT | trader.number
+    if self._bid[key] >> packing.BID_QUOTE_ID_SHIFT == quote_id:
+        errors._revert(errors.BIDS_ALREADY_BID)
 
-    word: uint256 = convert(seal, uint256)
-    if not packing._is_commitment(word):
-        self._commitment_aside[key] = word
-        word = packing.COMMITMENT_ASIDE
-    self._bid[key] = word
+    self._bid[key] = packing._sealed(quote_id, seal)
     log IEnergyMarket.BidSealed(quote_id=quote_id, bidder=msg.sender, seal=seal)
 
 
@@ -90,59 +84,49 @@ def reveal_bid(quote_id: uint256, price: uint256, volume: uint256, salt: bytes32
                   "quotes: not valid", "clock: wrong phase", "bids: nothing to open",
                   "bids: seal does not match", "bids: volume out of bounds",
                   "bids: price out of bounds", "bids: book is full",
-                  "positions: beyond the capacity", "ledger: insufficient balance".
+                  "positions: earlier not settled", "positions: beyond the capacity",
+                  "ledger: insufficient balance".
     """
     trader: accounts.Trader = accounts._trader(msg.sender)
-    quote: packing.Quote = quotes._existing(quote_id, IEnergyMarket.QuoteStatus.VALID)
+    quote: packing.Quote = rooms._existing(quote_id, IEnergyMarket.QuoteStatus.VALID)
     clock._check_phase(quote.period, IEnergyMarket.Phase.REVEALING)
-    key: uint256 = quote_id << packing.KEY_QUOTE_SHIFT | trader.number
-    sealed: bool = False
-    commitment: bytes32 = empty(bytes32)
-    sealed, commitment = self._sealed(key)
-    if not sealed:
-        errors._revert("bids: nothing to open")
-    if commitment != packing._commitment_of(self, quote_id, msg.sender, price, volume, salt):
-        errors._revert("bids: seal does not match")
+    key: uint256 = quote.room << packing.KEY_ROOM_SHIFT | trader.number
+    commitment: bytes32 = packing._commitment_of(self, quote_id, msg.sender, price, volume, salt)
+    sealed: uint256 = packing._sealed(quote_id, commitment)
+    word: uint256 = self._bid[key]
+    # The marks that come first tell whether it is this quote's bid, and not opened.
+    if word >> packing.SEALED_SHIFT != sealed >> packing.SEALED_SHIFT:
+        errors._revert(errors.BIDS_NOTHING_TO_OPEN)
+    if word != sealed:
+        errors._revert(errors.BIDS_SEAL_DOES_NOT_MATCH)
     if volume == 0 or volume > quote.volume:
-        errors._revert("bids: volume out of bounds")
+        errors._revert(errors.BIDS_VOLUME_OUT_OF_BOUNDS)
     if price < quote.price or price > tariff._highest_price():
-        errors._revert("bids: price out of bounds")
+        errors._revert(errors.BIDS_PRICE_OUT_OF_BOUNDS)
     if quote.opened >= BOOK_SIZE:
-        errors._revert("bids: book is full")
+        errors._revert(errors.BIDS_BOOK_IS_FULL)
 
-    pending: bool = positions._stake(msg.sender, quote.period, quote_id, volume, trader.capacity)
+    place: uint256 = clock._place(quote.period)
+    pending: bool = positions._stake(msg.sender, quote.period, place, quote_id, volume, trader.capacity)
     ledger._reserve(msg.sender, trader.balance, tariff._escrow(volume, price))
-    quotes._count(quote.period, 0, 0, volume)
-    self._bid[key] = packing._pack_bid(
-        packing.Bid(price=price, volume=volume, filled=0, next=quote.first, pending=pending)
-    )
-    quote.opened = unsafe_add(quote.opened, 1)
-    quote.first = trader.number
-    quotes._write(quote_id, quote)
+    quotes._count(quote.period, place, volume << packing.TOTALS_DEMAND_SHIFT)
+    self._bid[key] = packing._new_bid(quote_id, price, volume, quote.first, pending)
+    rooms._lead(quote.room, trader.number, packing.ONE_OPENED)
     log IEnergyMarket.BidRevealed(quote_id=quote_id, bidder=msg.sender, price=price, volume=volume)
 
 
 @internal
-@view
-def _sealed(key: uint256) -> (bool, bytes32):
+def _note_trade(room: uint256, quote_id: uint256, number: uint256) -> bool:
     """
-    @dev Returns whether there is a bid with this key that is not opened, and its commitment.
+    @dev Notes that a user purchases from a quote; returns whether that is its first trade with it.
     """
+    key: uint256 = room << packing.KEY_ROOM_SHIFT | number
     word: uint256 = self._bid[key]
-    if packing._is_commitment(word):
-        return True, convert(word, bytes32)
-    if word == packing.COMMITMENT_ASIDE:
-        return True, convert(self._commitment_aside[key], bytes32)
+    if word >> packing.BID_QUOTE_ID_SHIFT != quote_id:
+        # What is there was a bid on another quote, or a purchase from it.
+        word = quote_id << packing.BID_QUOTE_ID_SHIFT
+    first: bool = word & packing.TRADED == 0
+    if first:
+        self._bid[key] = word | packing.TRADED
 
-    return False, empty(bytes32)
-
-
-@internal
-@view
-def _has_won(quote_id: uint256, number: uint256) -> bool:
-    """
-    @dev Tells whether a user has won in the matching of a quote.
-    """
-    word: uint256 = self._bid[quote_id << packing.KEY_QUOTE_SHIFT | number]
-
-    return not packing._is_commitment(word) and word >> packing.BID_FILLED_SHIFT & packing.MAX_ENERGY != 0
+    return first

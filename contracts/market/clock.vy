@@ -12,9 +12,25 @@
 from ..interfaces import IEnergyMarket
 from . import errors
 
+_DAY: constant(uint256) = 24 * 60 * 60
+
 
 # @dev How far ahead of its start a period may be quoted, in seconds (T-QUO-3).
-_HORIZON: constant(uint256) = 7 * 24 * 60 * 60
+_HORIZON: constant(uint256) = 7 * _DAY
+
+
+# @dev How much longer than it must be a record is kept, in seconds (T-PARTY-22).
+_MARGIN: constant(uint256) = _DAY
+
+
+# @dev More periods than there are numbers for (see `packing`): what is kept for so many is kept
+# for ever.
+_MAX_RING: constant(uint256) = 2**36
+
+
+# @dev In how many places the records of periods lie, by turns: of two periods that share one,
+# the earlier is CLOSING for a day before the later can be quoted (T-PARTY-22).
+RING: immutable(uint256)
 
 
 # @dev The length `L` of a delivery period, in seconds.
@@ -38,6 +54,12 @@ def __init__(period_length: uint256, window: uint256):
 
     PERIOD_LENGTH = period_length
     WINDOW = window
+    # The horizon and the margin, two windows and the period itself, each rounded up; then whole days,
+    # so that what is done at the same time every day finds the same places.
+    windows: uint256 = min(window // period_length, _MAX_RING)
+    needed: uint256 = (_HORIZON + _MARGIN) // period_length + 2 * windows + 4
+    day: uint256 = max(_DAY // period_length, 1)
+    RING = (needed + day - 1) // day * day
 
 
 @internal
@@ -87,7 +109,7 @@ def _check_phase(period: uint256, allowed: IEnergyMarket.Phase):
     @custom:error "clock: wrong phase".
     """
     if self._phase(period) not in allowed:
-        errors._revert("clock: wrong phase")
+        errors._revert(errors.CLOCK_WRONG_PHASE)
 
 
 @internal
@@ -99,3 +121,12 @@ def _within_horizon(period: uint256) -> bool:
     """
     # `period * L <= t + 7 days` without the product: it could overflow.
     return period <= unsafe_div(unsafe_add(block.timestamp, _HORIZON), PERIOD_LENGTH)
+
+
+@internal
+@view
+def _place(period: uint256) -> uint256:
+    """
+    @dev Returns the place in a ring where the records of `period` lie (T-PARTY-22).
+    """
+    return period % RING

@@ -47,13 +47,14 @@ def _tier(performances: uint256) -> uint256:
     """
     if performances < _FIRST_THRESHOLD:
         return 0
-    threshold: uint256 = 2 * _FIRST_THRESHOLD
-    for tier: uint256 in range(1, _TOP_TIER):
-        if performances < threshold:
-            return tier
-        threshold = unsafe_mul(threshold, 2)
+    # Few comparisons and no loop: who stands highest is looked up most.
+    if performances < 4 * _FIRST_THRESHOLD:
+        return unsafe_add(1, convert(performances >= 2 * _FIRST_THRESHOLD, uint256))
 
-    return _TOP_TIER
+    return unsafe_add(
+        unsafe_add(_TOP_TIER - 2, convert(performances >= 8 * _FIRST_THRESHOLD, uint256)),
+        convert(performances >= 16 * _FIRST_THRESHOLD, uint256),
+    )
 
 
 @internal

@@ -74,7 +74,7 @@ def deposit(amount: uint256):
     self._check_moved(before, held, amount, amount)
 
     if held > _MAX_TOKENS:
-        errors._revert("ledger: too many tokens")
+        errors._revert(errors.LEDGER_TOO_MANY_TOKENS)
 
     balance: uint256 = packing._funded(self._balance[msg.sender], amount)
     log IEnergyMarket.Deposited(account=msg.sender, amount=amount)
@@ -245,7 +245,7 @@ def _check_free(balance: uint256, amount: uint256):
     @custom:error "ledger: insufficient balance".
     """
     if amount > balance & packing.MAX_MONEY:
-        errors._revert("ledger: insufficient balance")
+        errors._revert(errors.LEDGER_INSUFFICIENT_BALANCE)
 
 
 @internal
@@ -257,7 +257,7 @@ def _check_no_arrears(user: address, balance: uint256):
     """
     # The balance record tells where the invoice account is 0.
     if balance & packing.INVOICED != 0 and self._invoice[user] < 0:
-        errors._revert("ledger: in arrears")
+        errors._revert(errors.LEDGER_IN_ARREARS)
 
 
 @internal
@@ -277,7 +277,7 @@ def _check_answer(success: bool):
     @custom:error "ledger: token refused".
     """
     if not success:
-        errors._revert("ledger: token refused")
+        errors._revert(errors.LEDGER_TOKEN_REFUSED)
 
 
 @internal
@@ -291,4 +291,4 @@ def _check_moved(low: uint256, high: uint256, least: uint256, most: uint256):
     # Where `low` is above `high` the difference wraps around, and is not looked at.
     moved: uint256 = unsafe_sub(high, low)
     if low > high or moved < least or moved > most:
-        errors._revert("ledger: token moved another amount")
+        errors._revert_at_length("ledger: token moved another amount")

@@ -18,7 +18,7 @@ from . import incentives
 from . import ledger
 from . import packing
 from . import positions
-from . import quotes
+from . import rooms
 from . import tariff
 
 uses: accounts
@@ -27,7 +27,7 @@ uses: clock
 uses: deliveries
 uses: ledger
 uses: positions
-uses: quotes
+uses: rooms
 uses: tariff
 
 
@@ -98,15 +98,16 @@ def match_bids(quote_id: uint256):
     @param quote_id The ID of the quote.
     @custom:error "quotes: unknown quote", "quotes: not valid", "clock: wrong phase".
     """
-    quote: packing.Quote = quotes._existing(quote_id, IEnergyMarket.QuoteStatus.VALID)
+    quote: packing.Quote = rooms._existing(quote_id, IEnergyMarket.QuoteStatus.VALID)
     clock._check_phase(quote.period, ~(IEnergyMarket.Phase.BIDDING | IEnergyMarket.Phase.REVEALING))
 
     prosumer: address = accounts._user[quote.prosumer]
-    sale: packing.Sale = deliveries._read_sale(prosumer, quote.period)
+    period_place: uint256 = clock._place(quote.period)
+    sale: packing.Sale = deliveries._read_sale(prosumer, period_place)
     supply: uint256 = quote.volume
     step: uint256 = PRIORITY_STEP
     by_amount: bool = not RANK_BY_PRICE
-    book: uint256 = quote_id << packing.KEY_QUOTE_SHIFT
+    book: uint256 = quote.room << packing.KEY_ROOM_SHIFT
     # The min-heap: the ranks of the candidates, none of the first `size` smaller than its
     # parent's; and the candidates, by their place.
     heap: uint256[bids.BOOK_SIZE] = empty(uint256[bids.BOOK_SIZE])
@@ -144,13 +145,13 @@ def match_bids(quote_id: uint256):
         )
         next = candidate.bid >> packing.BID_NEXT_SHIFT & packing.MAX_NUMBER
         if rank < cutoff:
-            self._reject(quote_id, quote.period, candidate)
+            self._reject(quote_id, period_place, candidate)
             continue
         candidates.append(candidate)
         better_volume = unsafe_add(better_volume, volume)
         hole: uint256 = 0
         if cutoff != 0 and better_volume >= supply:
-            self._reject(quote_id, quote.period, candidates[cutoff >> _PLACE_SHIFT & _MAX_PLACE])
+            self._reject(quote_id, period_place, candidates[cutoff >> _PLACE_SHIFT & _MAX_PLACE])
             heap_volume = better_volume
             # Sift down: the hole moves down from the root as long as its smaller child is
             # smaller than the rank that goes into it.
@@ -191,7 +192,7 @@ def match_bids(quote_id: uint256):
         worst: uint256 = heap[0]
         rank: uint256 = heap[size]
         if better_volume >= supply:
-            self._reject(quote_id, quote.period, candidates[worst >> _PLACE_SHIFT & _MAX_PLACE])
+            self._reject(quote_id, period_place, candidates[worst >> _PLACE_SHIFT & _MAX_PLACE])
         else:
             heap[size] = worst
             sale.winners = unsafe_add(sale.winners, 1)
@@ -214,7 +215,6 @@ def match_bids(quote_id: uint256):
         heap[hole] = rank
         better_volume = unsafe_sub(heap_volume, heap[0] >> _VOLUME_SHIFT & packing.MAX_ENERGY)
 
-    quote.first = heap[0] & packing.MAX_NUMBER
     for place: uint256 in range(sale.winners, bound=bids.BOOK_SIZE):
         number: uint256 = heap[place] & packing.MAX_NUMBER
         candidate: Candidate = candidates[heap[place] >> _PLACE_SHIFT & _MAX_PLACE]
@@ -229,21 +229,21 @@ def match_bids(quote_id: uint256):
         bids._bid[book | number] = packing._won(candidate.bid, filled, next_winner)
         # Agreed, however late the matching is called: the bid was made ahead of delivery.
         pending: bool = candidate.bid & packing.BID_PENDING != 0
-        positions._buy(candidate.bidder, quote.period, quote_id, filled, filled, 0, pending)
+        position: uint256 = positions._position[candidate.bidder][period_place]
+        positions._buy(candidate.bidder, period_place, position, quote_id, filled, filled, 0, pending)
         # The reserve of what is not filled is free again.
         if filled < volume:
             ledger._refund(candidate.bidder, tariff._escrow(unsafe_sub(volume, filled), price))
         log IEnergyMarket.BidConfirmed(quote_id=quote_id, bidder=candidate.bidder, filled=filled)
     sale.matched = sale.sold
     sale.ahead = sale.sold > 0
-    quote.status = IEnergyMarket.QuoteStatus.MATCHED
-    quotes._write(quote_id, quote)
-    deliveries._write_sale(prosumer, quote.period, sale)
+    rooms._lead(quote.room, heap[0] & packing.MAX_NUMBER, packing.MATCHED)
+    deliveries._write_sale(prosumer, period_place, sale)
     log IEnergyMarket.QuoteMatched(quote_id=quote_id, sold=sale.sold)
 
 
 @internal
-def _reject(quote_id: uint256, period: uint256, candidate: Candidate):
+def _reject(quote_id: uint256, period_place: uint256, candidate: Candidate):
     """
     @dev Gives the reserve of a losing bid back. Its record stays as it is: what it says
          follows from the quote's status, and so does the end of a stake that is pending.
@@ -255,5 +255,5 @@ def _reject(quote_id: uint256, period: uint256, candidate: Candidate):
 
     ledger._balance[candidate.bidder] = packing._released(candidate.balance, escrow, escrow)
     if candidate.bid & packing.BID_PENDING == 0:
-        positions._receive(candidate.bidder, period, 0, True)
+        positions._receive(candidate.bidder, period_place, 0, True)
     log IEnergyMarket.BidRejected(quote_id=quote_id, bidder=candidate.bidder)

@@ -16,13 +16,13 @@ from . import deliveries
 from . import errors
 from . import packing
 from . import positions
-from . import quotes
+from . import rooms
 
 uses: accounts
 uses: clock
 uses: deliveries
 uses: positions
-uses: quotes
+uses: rooms
 
 
 # @dev How many readings can be handed in at once (T-MET-11).
@@ -55,12 +55,13 @@ def submit_reading(
     @param imported The energy drawn from the grid, in Wh; above the capacity as well.
     @param signature The meter's signature of `Reading(user, period, exported, imported)`.
     @custom:error "clock: wrong phase", "accounts: not registered",
-                  "metering: already read", "accounts: not authorised",
-                  "accounts: too little gas", and what `accounts._signature_fault` returns.
+                  "positions: earlier not settled", "metering: already read",
+                  "accounts: not authorised", "accounts: too little gas", and what
+                  `accounts._signature_fault` returns.
     """
     clock._check_phase(period, IEnergyMarket.Phase.METERING)
-    fault: String[40] = self._accept(user, period, exported, imported, signature)
-    if len(fault) > 0:
+    fault: bytes32 = self._accept(user, period, exported, imported, signature)
+    if fault != empty(bytes32):
         errors._revert(fault)
 
 
@@ -80,11 +81,13 @@ def submit_readings(period: uint256, readings: DynArray[IEnergyMarket.SignedRead
     accepted: uint256 = 0
     index: uint256 = 0
     for entry: IEnergyMarket.SignedReading in readings:
-        fault: String[40] = self._accept(entry.user, period, entry.exported, entry.imported, entry.signature)
-        if len(fault) == 0:
+        fault: bytes32 = self._accept(entry.user, period, entry.exported, entry.imported, entry.signature)
+        if fault == empty(bytes32):
             accepted |= 1 << index
         else:
-            log IEnergyMarket.ReadingRefused(user=entry.user, period=period, index=index, reason=fault)
+            log IEnergyMarket.ReadingRefused(
+                user=entry.user, period=period, index=index, reason=errors._text(fault)
+            )
         index = unsafe_add(index, 1)
 
     return accepted
@@ -93,17 +96,20 @@ def submit_readings(period: uint256, readings: DynArray[IEnergyMarket.SignedRead
 @internal
 def _accept(
     user: address, period: uint256, exported: uint256, imported: uint256, signature: Bytes[65]
-) -> String[40]:
+) -> bytes32:
     """
     @dev Records what a user's meter signed. Returns why it cannot, and changes nothing
          then; empty where it can.
     """
     word: uint256 = accounts._identity[user]
     if word == 0:
-        return "accounts: not registered"
-    delivery: uint256 = deliveries._delivery[user][period]
-    if delivery & packing.PRESENT != 0:
-        return "metering: already read"
+        return errors.ACCOUNTS_NOT_REGISTERED
+    place: uint256 = clock._place(period)
+    position: uint256 = positions._word(user, period, place)
+    if position == 0:
+        return errors.POSITIONS_EARLIER_NOT_SETTLED
+    if position & packing.PRESENT != 0:
+        return errors.METERING_ALREADY_READ
     # What is above the capacity counts as the capacity: to refuse the reading would turn an
     # honest seller into a silent one over a single Wh (T-MET-3).
     capacity: uint256 = word >> packing.IDENTITY_CAPACITY_SHIFT
@@ -112,21 +118,22 @@ def _accept(
         # Who is not let in, or no longer, exports at most what it quoted (T-MET-15), and
         # reports only where it has business in the period (T-MET-5). What was bought is a
         # stake still: no quote of the period is settled yet.
-        if delivery & packing.SALE_OPEN != 0:
-            limit = quotes._read(delivery >> packing.DELIVERY_QUOTE_ID_SHIFT & packing.MAX_NUMBER).volume
-        elif positions._has_stake(positions._position[user][period]):
-            limit = 0
-        else:
-            return "accounts: not authorised"
+        if not positions._has_stake(user, place, position):
+            return errors.ACCOUNTS_NOT_AUTHORISED
+        limit = 0
+        if position & packing.QUOTED != 0:
+            sale: packing.Sale = deliveries._read_sale(user, place)
+            if sale.open:
+                limit = rooms._volume(sale.quote_id)
     struct_hash: bytes32 = keccak256(abi_encode(_READING_TYPE, user, period, exported, imported))
     meter: address = packing._meter(word)
-    fault: String[40] = accounts._signature_fault(meter, struct_hash, signature)
-    if len(fault) > 0:
+    fault: bytes32 = accounts._signature_fault(meter, struct_hash, signature)
+    if fault != empty(bytes32):
         return fault
 
     counted: uint256 = min(exported, limit)
     drawn: uint256 = min(imported, capacity)
-    deliveries._delivery[user][period] = packing._metered(delivery, counted, drawn)
+    positions._write(user, place, packing._metered(position, counted, drawn))
     log IEnergyMarket.ReadingSubmitted(user=user, period=period, exported=counted, imported=drawn)
 
-    return ""
+    return empty(bytes32)

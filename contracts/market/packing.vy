@@ -35,7 +35,7 @@ from ..interfaces import IEnergyMarket
 #   stakes          16   MAX_STAKES         open quotes, counted
 #   bids             8   _MAX_BIDS          at most 128 are opened on a quote (T-BID-13)
 #   purchases        9   (highest field)    at most 256 trades (T-SUR-7)
-#   total          128   _MAX_TOTAL         less than 2 ** 24 from each of less than 2 ** 32
+#   total           96   _MAX_TOTAL         less than 2 ** 24 from each of less than 2 ** 32
 #                                           quotes, and at most 128 times as much
 
 
@@ -43,24 +43,24 @@ from ..interfaces import IEnergyMarket
 _MONEY_BITS: constant(uint256) = 104
 _PRICE_BITS: constant(uint256) = 96
 _ENERGY_BITS: constant(uint256) = 24
-_NUMBER_BITS: constant(uint256) = 32
-_PERIOD_BITS: constant(uint256) = 36
-_TIME_BITS: constant(uint256) = 40
+NUMBER_BITS: constant(uint256) = 32
+PERIOD_BITS: constant(uint256) = 36
+TIME_BITS: constant(uint256) = 40
 _PERFORMANCES_BITS: constant(uint256) = 24
 _WAIVERS_BITS: constant(uint256) = 22
 _STAKES_BITS: constant(uint256) = 16
 _BIDS_BITS: constant(uint256) = 8
 _PURCHASES_BITS: constant(uint256) = 9
-_TOTAL_BITS: constant(uint256) = 128
+_TOTAL_BITS: constant(uint256) = 96
 
 
 # @dev The largest value of each kind.
 MAX_MONEY: constant(uint256) = 2**_MONEY_BITS - 1
 MAX_PRICE: constant(uint256) = 2**_PRICE_BITS - 1
 MAX_ENERGY: constant(uint256) = 2**_ENERGY_BITS - 1
-MAX_NUMBER: constant(uint256) = 2**_NUMBER_BITS - 1
-_MAX_PERIOD: constant(uint256) = 2**_PERIOD_BITS - 1
-_MAX_TIME: constant(uint256) = 2**_TIME_BITS - 1
+MAX_NUMBER: constant(uint256) = 2**NUMBER_BITS - 1
+_MAX_PERIOD: constant(uint256) = 2**PERIOD_BITS - 1
+_MAX_TIME: constant(uint256) = 2**TIME_BITS - 1
 MAX_PERFORMANCES: constant(uint256) = 2**_PERFORMANCES_BITS - 1
 MAX_WAIVERS: constant(uint256) = 2**_WAIVERS_BITS - 1
 MAX_STAKES: constant(uint256) = 2**_STAKES_BITS - 1
@@ -110,51 +110,48 @@ INVOICED: constant(uint256) = 1 << _BALANCE_INVOICED_SHIFT
 #     92  187   price            96   a price (T-QUO-5)
 #    188  195   opened            8   bids
 #    196  227   first            32   a number
-#    228  231   status            4   a flag of four members; the highest field
+#    228  229   status            2   the place of the member in a flag of four
+#    230  255   id               26   what of a number the room does not tell, as rooms are kept by
+#                                     six bits of it at least
 
 
-_QUOTE_PERIOD_SHIFT: constant(uint256) = 32
+QUOTE_PERIOD_SHIFT: constant(uint256) = 32
 QUOTE_VOLUME_SHIFT: constant(uint256) = 68
-_QUOTE_PRICE_SHIFT: constant(uint256) = 92
+QUOTE_PRICE_SHIFT: constant(uint256) = 92
 _QUOTE_OPENED_SHIFT: constant(uint256) = 188
 _QUOTE_FIRST_SHIFT: constant(uint256) = 196
 _QUOTE_STATUS_SHIFT: constant(uint256) = 228
+ONE_OPENED: constant(uint256) = 1 << _QUOTE_OPENED_SHIFT
+CLOSED: constant(uint256) = 1 << _QUOTE_STATUS_SHIFT
+MATCHED: constant(uint256) = 2 << _QUOTE_STATUS_SHIFT
+NOT_VALID: constant(uint256) = CLOSED | MATCHED
+QUOTE_ID_SHIFT: constant(uint256) = 230
+_STATUS_BITS: constant(uint256) = 2
+_ID_BITS: constant(uint256) = 26
+ROOM_BITS: constant(uint256) = NUMBER_BITS - _ID_BITS
 
 
-# ---- delivery: the reading of a user and period, then the sale of its quote ----------
+# ---- sale: what became of a user's quote for a period --------------------------------
 #
 #   from   to   field         width   why it fits
-#      0   23   exported         24   an energy (T-MET-3)
-#     24   47   imported         24   an energy (T-MET-3)
-#     48        present           1
-#     49        settled           1
-#     50        open              1
-#     51        ahead             1
-#     52   83   quote_id         32   a number
-#     84  123   created_at       40   a time
-#    124  147   sold             24   an energy: of the volume quoted or exported
-#    148  171   matched          24   an energy: of what was sold
-#    172  179   winners           8   bids
-#    180  188   purchases         9   purchases; the highest field
+#      0        open              1
+#      1        ahead             1
+#      2   33   quote_id         32   a number
+#     34   73   created_at       40   a time
+#     74   97   sold             24   an energy: of the volume quoted or exported
+#     98  121   matched          24   an energy: of what was sold
+#    122  129   winners           8   bids
+#    130  138   purchases         9   purchases; the highest field
 
 
-DELIVERY_IMPORTED_SHIFT: constant(uint256) = 24
-PRESENT: constant(uint256) = 1 << 48
-READING_SETTLED: constant(uint256) = 1 << 49
-_DELIVERY_OPEN_SHIFT: constant(uint256) = 50
-SALE_OPEN: constant(uint256) = 1 << _DELIVERY_OPEN_SHIFT
-_DELIVERY_AHEAD_SHIFT: constant(uint256) = 51
-DELIVERY_QUOTE_ID_SHIFT: constant(uint256) = 52
-_DELIVERY_CREATED_AT_SHIFT: constant(uint256) = 84
-DELIVERY_SOLD_SHIFT: constant(uint256) = 124
-_DELIVERY_MATCHED_SHIFT: constant(uint256) = 148
-_DELIVERY_WINNERS_SHIFT: constant(uint256) = 172
-_DELIVERY_PURCHASES_SHIFT: constant(uint256) = 180
-
-
-# @dev The reading takes all that lies below the sale.
-_READING_BITS: constant(uint256) = 50
-_MAX_READING: constant(uint256) = 2**_READING_BITS - 1
+SALE_OPEN: constant(uint256) = 1
+_SALE_AHEAD_SHIFT: constant(uint256) = 1
+SALE_QUOTE_ID_SHIFT: constant(uint256) = 2
+SALE_CREATED_AT_SHIFT: constant(uint256) = 34
+SALE_SOLD_SHIFT: constant(uint256) = 74
+_SALE_MATCHED_SHIFT: constant(uint256) = 98
+_SALE_WINNERS_SHIFT: constant(uint256) = 122
+_SALE_PURCHASES_SHIFT: constant(uint256) = 130
 
 
 # ---- bid: a commitment, and once opened a record -------------------------------------
@@ -165,9 +162,12 @@ _MAX_READING: constant(uint256) = 2**_READING_BITS - 1
 #    120  143   filled           24   an energy: at most the volume
 #    144  175   next             32   a number
 #    176        pending           1
-#    177        aside             1   set alone: the commitment looks like a record, and is kept
-#                                     in a mapping of its own
-#    178  255   (commitment)          a word with one of these bits set is a commitment
+#    222        traded            1   has a trade with the quote: has won, or purchased without a bid, too
+#    223        sealed            1   a commitment lies in bits 0 to 221
+#    224  255   quote_id         32   a number: what another quote left in the room is none of its
+
+# @dev Of a commitment its first 222 bits are kept: to find another bid with the same ones takes
+# 2 ** 222 trials, and two such bids of one's own 2 ** 111 (T-BID-17).
 
 
 BID_VOLUME_SHIFT: constant(uint256) = 96
@@ -175,18 +175,22 @@ BID_FILLED_SHIFT: constant(uint256) = 120
 BID_NEXT_SHIFT: constant(uint256) = 144
 _BID_PENDING_SHIFT: constant(uint256) = 176
 BID_PENDING: constant(uint256) = 1 << _BID_PENDING_SHIFT
-COMMITMENT_ASIDE: constant(uint256) = 2**177
-_MIN_COMMITMENT: constant(uint256) = 2**178
+SEALED: constant(uint256) = 1 << SEALED_SHIFT
+SEALED_SHIFT: constant(uint256) = 223
+BID_QUOTE_ID_SHIFT: constant(uint256) = 224
+_TRADED_SHIFT: constant(uint256) = 222
+TRADED: constant(uint256) = 1 << _TRADED_SHIFT
+COMMITMENT_CUT: constant(uint256) = 256 - _TRADED_SHIFT
 
 
 # ---- key of a bid --------------------------------------------------------------------
 #
 #   from   to   field         width   why it fits
 #      0   31   bidder           32   a number
-#     32   63   quote            32   a number
+#     32   63   room             32   as wide as a number, at most
 
 
-KEY_QUOTE_SHIFT: constant(uint256) = 32
+KEY_ROOM_SHIFT: constant(uint256) = 32
 
 
 # ---- purchase: of surplus ------------------------------------------------------------
@@ -201,7 +205,7 @@ _PURCHASE_VOLUME_SHIFT: constant(uint256) = 32
 _PURCHASE_FIRST_SHIFT: constant(uint256) = 56
 
 
-# ---- position: what a user bought in a period ----------------------------------------
+# ---- position: what a user bought and metered in a period ----------------------------
 #
 #   from   to   field         width   why it fits
 #      0   23   agreed           24   an energy: at most what was bought
@@ -212,6 +216,12 @@ _PURCHASE_FIRST_SHIFT: constant(uint256) = 56
 #    120  135   open             16   stakes
 #    136  167   pending          32   a number
 #    168        settled           1
+#    169        quoted            1
+#    170        present           1
+#    171  194   exported         24   an energy (T-MET-3)
+#    195  218   imported         24   an energy (T-MET-3)
+#    219  254   period           36   a period
+#    255        begun             1   set: a word of no period is zero
 
 
 POSITION_BOUGHT_SHIFT: constant(uint256) = 24
@@ -220,17 +230,25 @@ POSITION_ASKED_SHIFT: constant(uint256) = 72
 POSITION_CLAIMED_SHIFT: constant(uint256) = 96
 POSITION_OPEN_SHIFT: constant(uint256) = 120
 POSITION_PENDING_SHIFT: constant(uint256) = 136
-POSITION_SETTLED: constant(uint256) = 1 << 168
+SETTLED: constant(uint256) = 1 << 168
+QUOTED: constant(uint256) = 1 << 169
+PRESENT: constant(uint256) = 1 << 170
+POSITION_EXPORTED_SHIFT: constant(uint256) = 171
+POSITION_IMPORTED_SHIFT: constant(uint256) = 195
+POSITION_PERIOD_SHIFT: constant(uint256) = 219
+BEGUN: constant(uint256) = 1 << PERIOD_BITS
 
 
 # ---- totals of a period --------------------------------------------------------------
 #
 #   from   to   field         width   why it fits
-#      0  127   supply          128   a total
-#    128  255   demand          128   a total; the highest field
+#      0   95   supply           96   a total
+#     96  191   demand           96   a total
+#    192  227   period           36   a period; the highest field
 
 
-_TOTALS_DEMAND_SHIFT: constant(uint256) = 128
+TOTALS_DEMAND_SHIFT: constant(uint256) = 96
+TOTALS_PERIOD_SHIFT: constant(uint256) = 192
 
 
 # ---- the records ---------------------------------------------------------------------
@@ -256,6 +274,8 @@ struct Balance:
 
 # @dev What bidders need to know of a quote.
 struct Quote:
+    id: uint256
+    room: uint256  # where it lies, and its bids; not in the word
     prosumer: uint256  # the user's number
     period: uint256
     volume: uint256
@@ -265,9 +285,8 @@ struct Quote:
     status: IEnergyMarket.QuoteStatus
 
 
-# @dev What became of a prosumer's quote for a period: the upper part of a delivery.
+# @dev What became of a prosumer's quote for a period.
 struct Sale:
-    reading: uint256  # the lower part, as it lies there
     open: bool  # neither withdrawn nor settled
     ahead: bool  # something was sold before the delivery began
     quote_id: uint256
@@ -280,6 +299,7 @@ struct Sale:
 
 # @dev An opened bid.
 struct Bid:
+    quote_id: uint256
     price: uint256
     volume: uint256
     filled: uint256
@@ -294,7 +314,7 @@ struct Purchase:
     first: bool  # the buyer had no stake in the quote before
 
 
-# @dev What a user bought in a period.
+# @dev What a user bought and metered in a period.
 struct Position:
     agreed: uint256
     bought: uint256
@@ -303,21 +323,19 @@ struct Position:
     claimed: uint256  # what was asked and purchased
     open: uint256  # quotes
     pending: uint256  # the first quote on which the user opened a bid
-    settled: bool  # of a user without a reading
-
-
-# @dev What a meter reported: the lower part of a delivery.
-struct Reading:
+    settled: bool  # the account of the user and period is
+    quoted: bool  # the user quoted, and may have withdrawn that
+    present: bool  # the meter reported
     exported: uint256
     imported: uint256
-    present: bool
-    settled: bool  # the account of the user and period is
+    period: uint256
 
 
 # @dev What was quoted and asked for in a period.
 struct Totals:
     supply: uint256
     demand: uint256
+    period: uint256
 
 
 @internal
@@ -440,62 +458,52 @@ def _counted(word: uint256, first_bit: uint256, limit: uint256) -> uint256:
 
 @internal
 @pure
-def _quote(word: uint256) -> Quote:
+def _quote(word: uint256, room: uint256) -> Quote:
     """
-    @dev Reads a word as a quote.
+    @dev Reads the word in a room as a quote.
     """
     return Quote(
+        id=word >> QUOTE_ID_SHIFT << ROOM_BITS | room & (2**ROOM_BITS - 1),
+        room=room,
         prosumer=word & MAX_NUMBER,
-        period=word >> _QUOTE_PERIOD_SHIFT & _MAX_PERIOD,
+        period=word >> QUOTE_PERIOD_SHIFT & _MAX_PERIOD,
         volume=word >> QUOTE_VOLUME_SHIFT & MAX_ENERGY,
-        price=word >> _QUOTE_PRICE_SHIFT & MAX_PRICE,
+        price=word >> QUOTE_PRICE_SHIFT & MAX_PRICE,
         opened=word >> _QUOTE_OPENED_SHIFT & _MAX_BIDS,
         first=word >> _QUOTE_FIRST_SHIFT & MAX_NUMBER,
-        status=convert(word >> _QUOTE_STATUS_SHIFT, IEnergyMarket.QuoteStatus),
+        status=convert(
+            1 << (word >> _QUOTE_STATUS_SHIFT & (2**_STATUS_BITS - 1)), IEnergyMarket.QuoteStatus
+        ),
     )
 
 
 @internal
 @pure
-def _pack_quote(quote: Quote) -> uint256:
+def _led(word: uint256, first: uint256, change: uint256) -> uint256:
     """
-    @dev Returns the word of a quote.
+    @dev Returns the word of a quote with another first bidder, and with a `change` added: one more
+         bid that is opened (`ONE_OPENED`), where another fits, or for one that was VALID `MATCHED`.
     """
-    assert (
-        (quote.prosumer | quote.first) >> _NUMBER_BITS
-        | quote.period >> _PERIOD_BITS
-        | quote.volume >> _ENERGY_BITS
-        | quote.price >> _PRICE_BITS
-        | quote.opened >> _BIDS_BITS
-    ) == 0
+    assert first <= MAX_NUMBER
 
-    return (
-        quote.prosumer
-        | quote.period << _QUOTE_PERIOD_SHIFT
-        | quote.volume << QUOTE_VOLUME_SHIFT
-        | quote.price << _QUOTE_PRICE_SHIFT
-        | quote.opened << _QUOTE_OPENED_SHIFT
-        | quote.first << _QUOTE_FIRST_SHIFT
-        | convert(quote.status, uint256) << _QUOTE_STATUS_SHIFT
-    )
+    return unsafe_add(word & ~(MAX_NUMBER << _QUOTE_FIRST_SHIFT) | first << _QUOTE_FIRST_SHIFT, change)
 
 
 @internal
 @pure
 def _sale(word: uint256) -> Sale:
     """
-    @dev Reads the sale in the word of a delivery.
+    @dev Reads a word as a sale.
     """
     return Sale(
-        reading=word & _MAX_READING,
         open=word & SALE_OPEN != 0,
-        ahead=word >> _DELIVERY_AHEAD_SHIFT & 1 == 1,
-        quote_id=word >> DELIVERY_QUOTE_ID_SHIFT & MAX_NUMBER,
-        created_at=word >> _DELIVERY_CREATED_AT_SHIFT & _MAX_TIME,
-        sold=word >> DELIVERY_SOLD_SHIFT & MAX_ENERGY,
-        matched=word >> _DELIVERY_MATCHED_SHIFT & MAX_ENERGY,
-        winners=word >> _DELIVERY_WINNERS_SHIFT & _MAX_BIDS,
-        purchases=word >> _DELIVERY_PURCHASES_SHIFT,
+        ahead=word >> _SALE_AHEAD_SHIFT & 1 == 1,
+        quote_id=word >> SALE_QUOTE_ID_SHIFT & MAX_NUMBER,
+        created_at=word >> SALE_CREATED_AT_SHIFT & _MAX_TIME,
+        sold=word >> SALE_SOLD_SHIFT & MAX_ENERGY,
+        matched=word >> _SALE_MATCHED_SHIFT & MAX_ENERGY,
+        winners=word >> _SALE_WINNERS_SHIFT & _MAX_BIDS,
+        purchases=word >> _SALE_PURCHASES_SHIFT,
     )
 
 
@@ -503,37 +511,35 @@ def _sale(word: uint256) -> Sale:
 @pure
 def _pack_sale(sale: Sale) -> uint256:
     """
-    @dev Returns the word of a delivery.
+    @dev Returns the word of a sale.
     """
     assert (
-        sale.reading >> _READING_BITS
-        | sale.quote_id >> _NUMBER_BITS
-        | sale.created_at >> _TIME_BITS
+        sale.quote_id >> NUMBER_BITS
+        | sale.created_at >> TIME_BITS
         | (sale.sold | sale.matched) >> _ENERGY_BITS
         | sale.winners >> _BIDS_BITS
         | sale.purchases >> _PURCHASES_BITS
     ) == 0
 
     return (
-        sale.reading
-        | convert(sale.open, uint256) << _DELIVERY_OPEN_SHIFT
-        | convert(sale.ahead, uint256) << _DELIVERY_AHEAD_SHIFT
-        | sale.quote_id << DELIVERY_QUOTE_ID_SHIFT
-        | sale.created_at << _DELIVERY_CREATED_AT_SHIFT
-        | sale.sold << DELIVERY_SOLD_SHIFT
-        | sale.matched << _DELIVERY_MATCHED_SHIFT
-        | sale.winners << _DELIVERY_WINNERS_SHIFT
-        | sale.purchases << _DELIVERY_PURCHASES_SHIFT
+        convert(sale.open, uint256)
+        | convert(sale.ahead, uint256) << _SALE_AHEAD_SHIFT
+        | sale.quote_id << SALE_QUOTE_ID_SHIFT
+        | sale.created_at << SALE_CREATED_AT_SHIFT
+        | sale.sold << SALE_SOLD_SHIFT
+        | sale.matched << _SALE_MATCHED_SHIFT
+        | sale.winners << _SALE_WINNERS_SHIFT
+        | sale.purchases << _SALE_PURCHASES_SHIFT
     )
 
 
 @internal
 @pure
-def _is_commitment(word: uint256) -> bool:
+def _sealed(quote_id: uint256, commitment: bytes32) -> uint256:
     """
-    @dev Tells whether a bid's word is a commitment that is no record: all but one in 2 ** 78 are.
+    @dev Returns the word of a bid that is not opened: of the commitment what is kept of it.
     """
-    return word >= _MIN_COMMITMENT
+    return quote_id << BID_QUOTE_ID_SHIFT | SEALED | convert(commitment, uint256) >> COMMITMENT_CUT
 
 
 @internal
@@ -543,6 +549,7 @@ def _bid(word: uint256) -> Bid:
     @dev Reads a word as an opened bid.
     """
     return Bid(
+        quote_id=word >> BID_QUOTE_ID_SHIFT,
         price=word & MAX_PRICE,
         volume=word >> BID_VOLUME_SHIFT & MAX_ENERGY,
         filled=word >> BID_FILLED_SHIFT & MAX_ENERGY,
@@ -553,20 +560,18 @@ def _bid(word: uint256) -> Bid:
 
 @internal
 @pure
-def _pack_bid(bid: Bid) -> uint256:
+def _new_bid(quote_id: uint256, price: uint256, volume: uint256, next: uint256, pending: bool) -> uint256:
     """
-    @dev Returns the word of a bid.
+    @dev Returns the word of a bid that is opened; nothing of it has won.
     """
-    assert (
-        bid.price >> _PRICE_BITS | (bid.volume | bid.filled) >> _ENERGY_BITS | bid.next >> _NUMBER_BITS == 0
-    )
+    assert (quote_id | next) >> NUMBER_BITS | price >> _PRICE_BITS | volume >> _ENERGY_BITS == 0
 
     return (
-        bid.price
-        | bid.volume << BID_VOLUME_SHIFT
-        | bid.filled << BID_FILLED_SHIFT
-        | bid.next << BID_NEXT_SHIFT
-        | convert(bid.pending, uint256) << _BID_PENDING_SHIFT
+        price
+        | volume << BID_VOLUME_SHIFT
+        | next << BID_NEXT_SHIFT
+        | convert(pending, uint256) << _BID_PENDING_SHIFT
+        | quote_id << BID_QUOTE_ID_SHIFT
     )
 
 
@@ -577,9 +582,11 @@ def _won(word: uint256, filled: uint256, next: uint256) -> uint256:
     @dev Returns the word of an opened bid once `filled` of it has won, and the bid of the
          user with the number `next` is the next best.
     """
-    assert filled >> _ENERGY_BITS | next >> _NUMBER_BITS == 0
+    assert filled >> _ENERGY_BITS | next >> NUMBER_BITS == 0
 
-    return word & ~(MAX_NUMBER << BID_NEXT_SHIFT) | filled << BID_FILLED_SHIFT | next << BID_NEXT_SHIFT
+    return (
+        word & ~(MAX_NUMBER << BID_NEXT_SHIFT) | filled << BID_FILLED_SHIFT | next << BID_NEXT_SHIFT | TRADED
+    )
 
 
 @internal
@@ -597,17 +604,13 @@ def _purchase(word: uint256) -> Purchase:
 
 @internal
 @pure
-def _pack_purchase(purchase: Purchase) -> uint256:
+def _new_purchase(buyer: uint256, volume: uint256, first: bool) -> uint256:
     """
     @dev Returns the word of a purchase.
     """
-    assert purchase.buyer >> _NUMBER_BITS | purchase.volume >> _ENERGY_BITS == 0
+    assert buyer >> NUMBER_BITS | volume >> _ENERGY_BITS == 0
 
-    return (
-        purchase.buyer
-        | purchase.volume << _PURCHASE_VOLUME_SHIFT
-        | convert(purchase.first, uint256) << _PURCHASE_FIRST_SHIFT
-    )
+    return buyer | volume << _PURCHASE_VOLUME_SHIFT | convert(first, uint256) << _PURCHASE_FIRST_SHIFT
 
 
 @internal
@@ -624,7 +627,12 @@ def _position(word: uint256) -> Position:
         claimed=word >> POSITION_CLAIMED_SHIFT & MAX_ENERGY,
         open=word >> POSITION_OPEN_SHIFT & MAX_STAKES,
         pending=word >> POSITION_PENDING_SHIFT & MAX_NUMBER,
-        settled=word & POSITION_SETTLED != 0,
+        settled=word & SETTLED != 0,
+        quoted=word & QUOTED != 0,
+        present=word & PRESENT != 0,
+        exported=word >> POSITION_EXPORTED_SHIFT & MAX_ENERGY,
+        imported=word >> POSITION_IMPORTED_SHIFT & MAX_ENERGY,
+        period=word >> POSITION_PERIOD_SHIFT & _MAX_PERIOD,
     )
 
 
@@ -689,27 +697,13 @@ def _received(word: uint256, volume: uint256, ended: uint256) -> uint256:
 
 @internal
 @pure
-def _reading(word: uint256) -> Reading:
-    """
-    @dev Reads what the meter reported in the word of a delivery.
-    """
-    return Reading(
-        exported=word & MAX_ENERGY,
-        imported=word >> DELIVERY_IMPORTED_SHIFT & MAX_ENERGY,
-        present=word & PRESENT != 0,
-        settled=word & READING_SETTLED != 0,
-    )
-
-
-@internal
-@pure
 def _metered(word: uint256, exported: uint256, imported: uint256) -> uint256:
     """
-    @dev Returns the word of a delivery without a reading once the meter has reported.
+    @dev Returns the word of a position without a reading once the meter has reported.
     """
     assert (exported | imported) >> _ENERGY_BITS == 0
 
-    return word | exported | imported << DELIVERY_IMPORTED_SHIFT | PRESENT
+    return word | exported << POSITION_EXPORTED_SHIFT | imported << POSITION_IMPORTED_SHIFT | PRESENT
 
 
 @internal
@@ -718,18 +712,11 @@ def _totals(word: uint256) -> Totals:
     """
     @dev Reads a word as totals.
     """
-    return Totals(supply=word & _MAX_TOTAL, demand=word >> _TOTALS_DEMAND_SHIFT)
-
-
-@internal
-@pure
-def _pack_totals(totals: Totals) -> uint256:
-    """
-    @dev Returns the word of totals.
-    """
-    assert (totals.supply | totals.demand) >> _TOTAL_BITS == 0
-
-    return totals.supply | totals.demand << _TOTALS_DEMAND_SHIFT
+    return Totals(
+        supply=word & _MAX_TOTAL,
+        demand=word >> TOTALS_DEMAND_SHIFT & _MAX_TOTAL,
+        period=word >> TOTALS_PERIOD_SHIFT,
+    )
 
 
 @internal

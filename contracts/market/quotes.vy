@@ -6,7 +6,7 @@
 @license GNU Affero General Public License v3.0 only
 @author Wattproof
 @notice A prosumer offers an amount of energy for a delivery period at a price per Wh,
-        and puts up collateral for the case that it falls short (T-QUO-1 to T-QUO-16).
+        and puts up collateral for the case that it falls short (T-QUO-1 to T-QUO-17).
 """
 
 from ..interfaces import IEnergyMarket
@@ -16,33 +16,30 @@ from . import deliveries
 from . import errors
 from . import ledger
 from . import packing
+from . import positions
+from . import rooms
 from . import tariff
 
 uses: accounts
 uses: clock
 uses: deliveries
 uses: ledger
+uses: positions
+uses: rooms
 uses: tariff
 
 
-# @dev The ID that the next quote gets; the first is 1.
-_next_id: uint256
-
-
-# @dev The quotes by ID: what their bidders need.
-_quote: HashMap[uint256, uint256]
-
-
-# @dev The Wh quoted for each period and not withdrawn, and those of the bids opened for it.
+# @dev The Wh quoted for a period and not withdrawn, and those of the bids opened for it, by the
+# period's place in the ring.
 _totals: HashMap[uint256, uint256]
 
 
 @deploy
 def __init__():
     """
-    @dev Starts to number the quotes.
+    @dev Nothing to initialise: nothing is quoted yet.
     """
-    self._next_id = 1
+    pass
 
 
 @external
@@ -55,53 +52,38 @@ def submit_quote(period: uint256, volume: uint256, price: uint256) -> uint256:
     @return uint256 The ID of the quote.
     @custom:error Those of `accounts._trader`, "quotes: period too far ahead",
                   "clock: wrong phase", "quotes: volume out of bounds",
-                  "quotes: price out of band", "quotes: already quoted",
-                  "ledger: insufficient balance".
+                  "quotes: price out of band", "positions: earlier not settled",
+                  "quotes: already quoted", "ledger: insufficient balance".
     """
     trader: accounts.Trader = accounts._trader(msg.sender)
     if not clock._within_horizon(period):
-        errors._revert("quotes: period too far ahead")
+        errors._revert(errors.QUOTES_PERIOD_TOO_FAR_AHEAD)
     clock._check_phase(period, IEnergyMarket.Phase.BIDDING)
     if volume == 0 or volume > trader.capacity:
-        errors._revert("quotes: volume out of bounds")
+        errors._revert(errors.QUOTES_VOLUME_OUT_OF_BOUNDS)
     if price < tariff._lowest_price() or price > tariff._highest_price():
-        errors._revert("quotes: price out of band")
+        errors._revert(errors.QUOTES_PRICE_OUT_OF_BAND)
+    # So that all of it fits into its words: volume and price do, within the capacity and the band.
+    assert (period >> packing.PERIOD_BITS | block.timestamp >> packing.TIME_BITS) == 0
+    place: uint256 = clock._place(period)
+    position: uint256 = positions._opened(msg.sender, period, place)
     # An invalidated quote counts too: one quote per prosumer and period, for ever.
-    # No meter can have reported yet: what is not zero is a quote.
-    if deliveries._delivery[msg.sender][period] != 0:
-        errors._revert("quotes: already quoted")
-
-    quote_id: uint256 = self._next_id
+    if position & packing.QUOTED != 0:
+        errors._revert(errors.QUOTES_ALREADY_QUOTED)
 
     ledger._reserve(msg.sender, trader.balance, tariff._collateral(volume))
-    self._next_id = unsafe_add(quote_id, 1)
-    self._count(period, volume, 0, 0)
-    self._write(
-        quote_id,
-        packing.Quote(
-            prosumer=trader.number,
-            period=period,
-            volume=volume,
-            price=price,
-            opened=0,
-            first=0,
-            status=IEnergyMarket.QuoteStatus.VALID,
-        ),
+    self._count(period, place, volume)
+    positions._write(msg.sender, place, position | packing.QUOTED)
+    quote_id: uint256 = rooms._take(
+        trader.number
+        | period << packing.QUOTE_PERIOD_SHIFT
+        | volume << packing.QUOTE_VOLUME_SHIFT
+        | price << packing.QUOTE_PRICE_SHIFT
     )
-    deliveries._write_sale(
-        msg.sender,
-        period,
-        packing.Sale(
-            reading=0,
-            open=True,
-            ahead=False,
-            quote_id=quote_id,
-            created_at=block.timestamp,
-            sold=0,
-            matched=0,
-            winners=0,
-            purchases=0,
-        ),
+    deliveries._sale[msg.sender][place] = (
+        packing.SALE_OPEN
+        | quote_id << packing.SALE_QUOTE_ID_SHIFT
+        | block.timestamp << packing.SALE_CREATED_AT_SHIFT
     )
     log IEnergyMarket.QuoteSubmitted(
         quote_id=quote_id, prosumer=msg.sender, period=period, volume=volume, price=price
@@ -119,75 +101,29 @@ def invalidate_quote(quote_id: uint256):
     @custom:error "quotes: unknown quote", "quotes: not valid", "quotes: not the prosumer",
                   "clock: wrong phase".
     """
-    quote: packing.Quote = self._existing(quote_id, IEnergyMarket.QuoteStatus.VALID)
+    quote: packing.Quote = rooms._existing(quote_id, IEnergyMarket.QuoteStatus.VALID)
     if accounts._user[quote.prosumer] != msg.sender:
-        errors._revert("quotes: not the prosumer")
+        errors._revert(errors.QUOTES_NOT_THE_PROSUMER)
     clock._check_phase(quote.period, IEnergyMarket.Phase.BIDDING)
 
-    quote.status = IEnergyMarket.QuoteStatus.INVALID
-
+    place: uint256 = clock._place(quote.period)
     ledger._refund(msg.sender, tariff._collateral(quote.volume))
-    self._count(quote.period, 0, quote.volume, 0)
-    self._write(quote_id, quote)
-    deliveries._delivery[msg.sender][quote.period] ^= packing.SALE_OPEN
+    # It wraps around, and so takes off what was added before.
+    self._count(quote.period, place, unsafe_sub(0, quote.volume))
+    rooms._close(quote.room)
+    deliveries._close(msg.sender, place)
     log IEnergyMarket.QuoteInvalidated(quote_id=quote_id)
 
 
-@external
-@view
-def quote_count() -> uint256:
-    """
-    @dev Returns how many quotes there are.
-    @return uint256 The ID of the last one; 0 where there is none.
-    """
-    return unsafe_sub(self._next_id, 1)
-
-
 @internal
-@view
-def _read(quote_id: uint256) -> packing.Quote:
+def _count(period: uint256, place: uint256, change: uint256):
     """
-    @dev Returns a quote; all zero where there is none.
+    @dev Adds `change` to the word of what is quoted and asked for in `period`. What is there of
+         an earlier period nobody needs (T-PARTY-24).
     """
-    return packing._quote(self._quote[quote_id])
-
-
-@internal
-def _write(quote_id: uint256, quote: packing.Quote):
-    """
-    @dev Keeps a quote.
-    """
-    self._quote[quote_id] = packing._pack_quote(quote)
-
-
-@internal
-def _count(period: uint256, quoted: uint256, invalidated: uint256, opened: uint256):
-    """
-    @dev Counts what is quoted, withdrawn and asked for in `period`, in Wh.
-    """
-    totals: packing.Totals = packing._totals(self._totals[period])
-    # What would wrap does not fit.
-    totals.supply = unsafe_sub(unsafe_add(totals.supply, quoted), invalidated)
-    totals.demand = unsafe_add(totals.demand, opened)
-    self._totals[period] = packing._pack_totals(totals)
-
-
-@internal
-@view
-def _existing(quote_id: uint256, status: IEnergyMarket.QuoteStatus) -> packing.Quote:
-    """
-    @dev Returns a quote that has to stand at `status`: VALID, that is neither withdrawn nor
-         matched, or MATCHED, that is not settled.
-    @custom:error "quotes: unknown quote", "quotes: not valid", "quotes: not matched".
-    """
-    word: uint256 = self._quote[quote_id]
-    if word == 0:
-        errors._revert("quotes: unknown quote")
-
-    quote: packing.Quote = packing._quote(word)
-    if quote.status != status:
-        errors._revert(
-            "quotes: not valid" if status == IEnergyMarket.QuoteStatus.VALID else "quotes: not matched"
-        )
-
-    return quote
+    word: uint256 = self._totals[place]
+    if word >> packing.TOTALS_PERIOD_SHIFT != period:
+        word = period << packing.TOTALS_PERIOD_SHIFT
+    # All volumes of all quotes, 128 times, are below 2 ** 63: no total outgrows its field. And
+    # what is taken off was added before, to this word.
+    self._totals[place] = unsafe_add(word, change)

@@ -24,12 +24,8 @@ uses: bids
 MAX_TRADES: constant(uint256) = 256
 
 
-# @dev The purchases by quote and place.
+# @dev The purchases by room and place.
 _purchase: HashMap[uint256, HashMap[uint256, uint256]]
-
-
-# @dev Whether a user, by its number, has purchased from a quote.
-_purchased: HashMap[uint256, HashMap[uint256, bool]]
 
 
 @deploy
@@ -41,17 +37,13 @@ def __init__():
 
 
 @internal
-def _append(quote_id: uint256, place: uint256, buyer: uint256, volume: uint256) -> bool:
+def _append(room: uint256, quote_id: uint256, place: uint256, buyer: uint256, volume: uint256) -> bool:
     """
     @dev Adds a purchase of the user with the number `buyer`; the caller knows that there
          is room. Returns whether it is the first trade of the buyer with this quote.
     """
-    first: bool = not bids._has_won(quote_id, buyer) and not self._purchased[quote_id][buyer]
-    if first:
-        self._purchased[quote_id][buyer] = True
-    self._purchase[quote_id][place] = packing._pack_purchase(
-        packing.Purchase(buyer=buyer, volume=volume, first=first)
-    )
+    first: bool = bids._note_trade(room, quote_id, buyer)
+    self._purchase[room][place] = packing._new_purchase(buyer, volume, first)
 
     return first
 
@@ -59,7 +51,7 @@ def _append(quote_id: uint256, place: uint256, buyer: uint256, volume: uint256) 
 @internal
 @view
 def _trade(
-    quote_id: uint256, price: uint256, winners: uint256, place: uint256, next: uint256
+    room: uint256, price: uint256, winners: uint256, place: uint256, next: uint256
 ) -> (uint256, uint256, uint256, bool, uint256):
     """
     @dev Returns buyer, volume and price of a trade of a quote: the bid of the user with the
@@ -68,11 +60,11 @@ def _trade(
          next winner.
     """
     if place < winners:
-        bid: packing.Bid = packing._bid(bids._bid[quote_id << packing.KEY_QUOTE_SHIFT | next])
+        bid: packing.Bid = packing._bid(bids._bid[room << packing.KEY_ROOM_SHIFT | next])
         # A bid comes before all purchases.
         return next, bid.filled, bid.price, True, bid.next
 
-    purchase: packing.Purchase = packing._purchase(self._purchase[quote_id][unsafe_sub(place, winners)])
+    purchase: packing.Purchase = packing._purchase(self._purchase[room][unsafe_sub(place, winners)])
     return purchase.buyer, purchase.volume, price, purchase.first, 0
 
 

@@ -21,7 +21,7 @@ from . import incentives
 from . import ledger
 from . import packing
 from . import positions
-from . import quotes
+from . import rooms
 from . import sales
 from . import tariff
 
@@ -32,7 +32,7 @@ uses: deliveries
 uses: incentives
 uses: ledger
 uses: positions
-uses: quotes
+uses: rooms
 uses: sales
 uses: tariff
 
@@ -79,17 +79,19 @@ def settle_quote(quote_id: uint256):
     @custom:error "quotes: unknown quote", "quotes: not matched", "clock: wrong phase",
                   "settlement: owner only".
     """
-    quote: packing.Quote = quotes._existing(quote_id, IEnergyMarket.QuoteStatus.MATCHED)
+    quote: packing.Quote = rooms._existing(quote_id, IEnergyMarket.QuoteStatus.MATCHED)
     self._check_settling(quote.period)
 
     prosumer: address = accounts._user[quote.prosumer]
-    sale: packing.Sale = deliveries._read_sale(prosumer, quote.period)
-    exported: uint256 = sale.reading & packing.MAX_ENERGY
+    place: uint256 = clock._place(quote.period)
+    sale: packing.Sale = deliveries._read_sale(prosumer, place)
+    position: uint256 = positions._position[prosumer][place]
+    exported: uint256 = position >> packing.POSITION_EXPORTED_SHIFT & packing.MAX_ENERGY
     delivered: uint256 = min(sale.sold, exported)
     # Compared without a division: nothing is rounded at the edge.
     defaulted: bool = exported * 100 < quote.volume * _LOWEST_PERCENT
 
-    totals: Totals = self._settle_trades(quote_id, quote, sale, delivered, defaulted)
+    totals: Totals = self._settle_trades(quote_id, quote, place, sale, delivered, defaulted)
     balance: uint256 = ledger._balance[prosumer]
     fee: uint256 = 0
     if delivered < sale.sold and not defaulted:
@@ -103,18 +105,17 @@ def settle_quote(quote_id: uint256):
     if sale.ahead and exported * 100 <= quote.volume * _HIGHEST_PERCENT:
         balance = incentives._record(prosumer, balance, not defaulted)
     # A silent seller loses its authorisation, whether it sold or not (T-MET-14).
-    if sale.reading & packing.PRESENT == 0:
+    if position & packing.PRESENT == 0:
         accounts._revoke(prosumer)
     # No difference can underflow: the collateral covers the compensation (T-SET-21), and
     # every price exceeds the fee. (What would, does not fit into a balance record.)
     collateral: uint256 = tariff._collateral(quote.volume)
     gain: uint256 = unsafe_sub(unsafe_add(collateral, totals.revenue), unsafe_add(totals.compensation, fee))
-    quote.status = IEnergyMarket.QuoteStatus.SETTLED
 
     ledger._balance[prosumer] = packing._released(balance, collateral, gain)
     ledger._credit(ownable.owner, unsafe_add(totals.fees, fee))
-    quotes._write(quote_id, quote)
-    deliveries._delivery[prosumer][quote.period] ^= packing.SALE_OPEN
+    rooms._close(quote.room)
+    deliveries._close(prosumer, place)
     log IEnergyMarket.QuoteSettled(
         quote_id=quote_id,
         delivered=delivered,
@@ -135,8 +136,8 @@ def settle_account(user: address, period: uint256):
                   "settlement: quotes still open".
     """
     self._check_settling(period)
-    fault: String[40] = self._settle(user, period)
-    if len(fault) > 0:
+    fault: bytes32 = self._settle(user, period)
+    if fault != empty(bytes32):
         errors._revert(fault)
 
 
@@ -156,43 +157,45 @@ def settle_accounts(period: uint256, users: DynArray[address, BATCH_SIZE]) -> ui
     settled: uint256 = 0
     index: uint256 = 0
     for user: address in users:
-        fault: String[40] = self._settle(user, period)
-        if len(fault) == 0:
+        fault: bytes32 = self._settle(user, period)
+        if fault == empty(bytes32):
             settled |= 1 << index
         else:
-            log IEnergyMarket.AccountRefused(user=user, period=period, index=index, reason=fault)
+            log IEnergyMarket.AccountRefused(
+                user=user, period=period, index=index, reason=errors._text(fault)
+            )
         index = unsafe_add(index, 1)
 
     return settled
 
 
 @internal
-def _settle(user: address, period: uint256) -> String[40]:
+def _settle(user: address, period: uint256) -> bytes32:
     """
     @dev Settles a user's period with the supplier. Returns why it cannot, and changes
          nothing then; empty where it can.
     """
-    position: uint256 = positions._position[user][period]
-    delivery: uint256 = deliveries._delivery[user][period]
+    place: uint256 = clock._place(period)
+    position: uint256 = positions._word(user, period, place)
     balance: uint256 = ledger._balance[user]
-    present: bool = delivery & packing.PRESENT != 0
+    present: bool = position & packing.PRESENT != 0
     bought: uint256 = position >> packing.POSITION_BOUGHT_SHIFT & packing.MAX_ENERGY
-    if delivery & packing.READING_SETTLED != 0 or position & packing.POSITION_SETTLED != 0:
-        return "settlement: already settled"
+    if position & packing.SETTLED != 0:
+        return errors.SETTLEMENT_ALREADY_SETTLED
     if not present and bought == 0:
-        return "settlement: nothing to settle"
-    # Above its sums there is nothing in a position but its stakes.
-    staked: bool = position >> packing.POSITION_OPEN_SHIFT != 0 and positions._has_stake(position)
-    if staked or delivery & packing.SALE_OPEN != 0:
-        return "settlement: quotes still open"
-    exported: uint256 = delivery & packing.MAX_ENERGY
+        return errors.SETTLEMENT_NOTHING_TO_SETTLE
+    if positions._has_stake(user, place, position):
+        return errors.SETTLEMENT_QUOTES_STILL_OPEN
+    exported: uint256 = position >> packing.POSITION_EXPORTED_SHIFT & packing.MAX_ENERGY
     # A silent meter counts as having imported what was bought (T-MET-7).
     imported: uint256 = (
-        delivery >> packing.DELIVERY_IMPORTED_SHIFT & packing.MAX_ENERGY if present else bought
+        position >> packing.POSITION_IMPORTED_SHIFT & packing.MAX_ENERGY if present else bought
     )
     received: uint256 = position >> packing.POSITION_RECEIVED_SHIFT & packing.MAX_ENERGY
     # Its own quote is settled, or withdrawn.
-    sold: uint256 = delivery >> packing.DELIVERY_SOLD_SHIFT & packing.MAX_ENERGY
+    sold: uint256 = 0
+    if position & packing.QUOTED != 0:
+        sold = deliveries._sale[user][place] >> packing.SALE_SOLD_SHIFT & packing.MAX_ENERGY
     amount: int256 = self._invoice(received, min(sold, exported), exported, imported)
 
     # A buyer whose meter was silent is in default whatever it agreed, and loses its
@@ -201,7 +204,6 @@ def _settle(user: address, period: uint256) -> String[40]:
     # agreed too little of that (T-STD-7 to T-STD-9). The word that is not empty notes that
     # the account is settled.
     if present:
-        deliveries._delivery[user][period] = delivery | packing.READING_SETTLED
         agreed: uint256 = position & packing.MAX_ENERGY
         if agreed != 0:
             good: bool = False
@@ -219,21 +221,26 @@ def _settle(user: address, period: uint256) -> String[40]:
                     break
             balance = incentives._record(user, balance, good)
     else:
-        positions._position[user][period] = position | packing.POSITION_SETTLED
         balance = incentives._record(user, balance, False)
         # Where it has none, none is lost.
         accounts._revoke(user)
+    positions._write(user, place, position | packing.SETTLED)
     cleared: int256 = 0
     balance, cleared = ledger._booked(user, balance, amount)
     ledger._balance[user] = balance
     log IEnergyMarket.AccountSettled(user=user, period=period, amount=amount, cleared=cleared)
 
-    return ""
+    return empty(bytes32)
 
 
 @internal
 def _settle_trades(
-    quote_id: uint256, quote: packing.Quote, sale: packing.Sale, delivered: uint256, defaulted: bool
+    quote_id: uint256,
+    quote: packing.Quote,
+    period_place: uint256,
+    sale: packing.Sale,
+    delivered: uint256,
+    defaulted: bool,
 ) -> Totals:
     """
     @dev Shares `delivered` Wh out among the trades of a quote and settles each of them:
@@ -255,7 +262,7 @@ def _settle_trades(
         volume: uint256 = 0
         price: uint256 = 0
         first: bool = False
-        number, volume, price, first, next = sales._trade(quote_id, quote.price, sale.winners, place, next)
+        number, volume, price, first, next = sales._trade(quote.room, quote.price, sale.winners, place, next)
         buyer: address = accounts._user[number]
         due: uint256 = min(unsafe_add(delivered_so_far, volume), delivered)
         if place < sale.winners:
@@ -279,7 +286,7 @@ def _settle_trades(
         escrow: uint256 = tariff._escrow(volume, price)
         back: uint256 = unsafe_sub(unsafe_add(escrow, compensation), unsafe_add(payment, fee))
         ledger._balance[buyer] = packing._released(balance, escrow, back)
-        positions._receive(buyer, quote.period, received, first)
+        positions._receive(buyer, period_place, received, first)
         totals.revenue = unsafe_add(totals.revenue, payment)
         totals.fees = unsafe_add(totals.fees, fee)
         totals.compensation = unsafe_add(totals.compensation, compensation)
@@ -326,6 +333,6 @@ def _check_settling(period: uint256):
     """
     if clock._phase(period) == IEnergyMarket.Phase.SETTLING:
         if msg.sender != ownable.owner:
-            errors._revert("settlement: owner only")
+            errors._revert(errors.SETTLEMENT_OWNER_ONLY)
     else:
         clock._check_phase(period, IEnergyMarket.Phase.CLOSING)

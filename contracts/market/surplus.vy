@@ -18,7 +18,7 @@ from . import errors
 from . import ledger
 from . import packing
 from . import positions
-from . import quotes
+from . import rooms
 from . import sales
 from . import tariff
 
@@ -27,7 +27,7 @@ uses: clock
 uses: deliveries
 uses: ledger
 uses: positions
-uses: quotes
+uses: rooms
 uses: sales
 uses: tariff
 
@@ -54,42 +54,47 @@ def buy_surplus(quote_id: uint256, volume: uint256):
                   "quotes: not matched", "clock: wrong phase", "surplus: own quote",
                   "surplus: volume is zero", "surplus: too many trades",
                   "surplus: no reading yet", "surplus: not enough left",
-                  "surplus: volume too small", "positions: beyond the capacity",
-                  "ledger: insufficient balance".
+                  "surplus: volume too small", "positions: earlier not settled",
+                  "positions: beyond the capacity", "ledger: insufficient balance".
     """
     trader: accounts.Trader = accounts._trader(msg.sender)
-    quote: packing.Quote = quotes._existing(quote_id, IEnergyMarket.QuoteStatus.MATCHED)
+    quote: packing.Quote = rooms._existing(quote_id, IEnergyMarket.QuoteStatus.MATCHED)
     # A purchase counts as agreed only while the delivery is still ahead (T-ACC-11).
     ahead: bool = clock._phase(quote.period) == IEnergyMarket.Phase.MATCHING
     if not ahead:
         clock._check_phase(quote.period, IEnergyMarket.Phase.METERING)
     if trader.number == quote.prosumer:
-        errors._revert("surplus: own quote")
+        errors._revert(errors.SURPLUS_OWN_QUOTE)
     if volume == 0:
-        errors._revert("surplus: volume is zero")
+        errors._revert(errors.SURPLUS_VOLUME_IS_ZERO)
     prosumer: address = accounts._user[quote.prosumer]
-    sale: packing.Sale = deliveries._read_sale(prosumer, quote.period)
+    place: uint256 = clock._place(quote.period)
+    sale: packing.Sale = deliveries._read_sale(prosumer, place)
     if sales._is_full(sale):
-        errors._revert("surplus: too many trades")
-    if not ahead and sale.reading & packing.PRESENT == 0:
-        errors._revert("surplus: no reading yet")
-    offered: uint256 = quote.volume if ahead else sale.reading & packing.MAX_ENERGY
+        errors._revert(errors.SURPLUS_TOO_MANY_TRADES)
+    offered: uint256 = quote.volume
+    if not ahead:
+        position: uint256 = positions._position[prosumer][place]
+        if position & packing.PRESENT == 0:
+            errors._revert(errors.SURPLUS_NO_READING_YET)
+        offered = position >> packing.POSITION_EXPORTED_SHIFT & packing.MAX_ENERGY
     # More may be sold than was exported: then nothing is left.
     left: uint256 = unsafe_sub(offered, min(offered, sale.sold))
     if volume > left:
-        errors._revert("surplus: not enough left")
+        errors._revert(errors.SURPLUS_NOT_ENOUGH_LEFT)
     # So nobody can use up the trades of a quote (T-SUR-11). Rounded up: `64 * volume` is at
     # least what is offered.
     if volume << _MIN_SHARE_SHIFT < offered and volume != left:
-        errors._revert("surplus: volume too small")
-    positions._check_capacity(positions._position[msg.sender][quote.period], volume, trader.capacity)
+        errors._revert(errors.SURPLUS_VOLUME_TOO_SMALL)
+    mine: uint256 = positions._opened(msg.sender, quote.period, place)
+    positions._check_capacity(mine, volume, trader.capacity)
 
     ledger._reserve(msg.sender, trader.balance, tariff._escrow(volume, quote.price))
-    first: bool = sales._append(quote_id, sale.purchases, trader.number, volume)
+    first: bool = sales._append(quote.room, quote_id, sale.purchases, trader.number, volume)
     agreed: uint256 = volume if ahead else 0
-    positions._buy(msg.sender, quote.period, quote_id, volume, agreed, volume, first)
+    positions._buy(msg.sender, place, mine, quote_id, volume, agreed, volume, first)
     sale.ahead = sale.ahead or ahead
     sale.sold = unsafe_add(sale.sold, volume)
     sale.purchases = unsafe_add(sale.purchases, 1)
-    deliveries._write_sale(prosumer, quote.period, sale)
+    deliveries._write_sale(prosumer, place, sale)
     log IEnergyMarket.SurplusBought(quote_id=quote_id, buyer=msg.sender, volume=volume)

@@ -8,7 +8,8 @@ Every entry point takes the contract's arguments in the contract's order, then `
 it either raises `Refused` with the reason of annex A and has changed nothing, or makes its changes and leaves
 the events of annex B in `Market.events`. To make that plain, each one tests first, in the order of annex A and
 reading through the views only, and changes after. What a machine can tell and a model cannot, it is told: a
-signature arrives as a verdict (`Signature`), and seals come from a function handed in (``seal_function``).
+signature arrives as a verdict (`Signature`), and seals come from a function handed in (``seal_function``). Where
+records lie, and which of them are overwritten, is in `places`.
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ from enum import IntFlag
 from functools import partial, wraps
 from typing import Any, Concatenate, Literal, NamedTuple, ParamSpec, TypeVar
 
+from wattproof.terms.places import Ring, Rooms, kept_of, ring_length
+
 Address = str
 Event = tuple[str, dict[str, Any]]
 
 ZERO_ADDRESS: Address = "0x" + 40 * "0"
 ZERO_BYTES32 = bytes(32)
+EVERYBODY: Address = "everybody"
 MAX_UINT256 = 2**256 - 1
 HORIZON = 7 * 86_400  # seconds, T-QUO-3
 CAPACITY_BOUND = 2**24  # Wh per period, T-REG-19
@@ -221,12 +225,18 @@ class Quote:
     opened: list[Address] = field(default_factory=list)
     trades: list[Trade] = field(default_factory=list)
 
+    @property
+    def is_open(self) -> bool:
+        """T-QUO-17: neither taken back nor settled."""
+        return self.status in (QuoteStatus.VALID, QuoteStatus.MATCHED)
+
 
 @dataclass
 class Position:
-    """T-ACC: `stakes` holds the numbers of the quotes that T-ACC-5 counts as open.
+    """T-ACC, T-MET: the record of a user and period, with its reading and the number of its own quote, 0: none.
 
-    `asked` is the volume of all bids opened, rejected ones included, `purchased` that of all purchases (T-REG-21).
+    `stakes` holds the numbers of the quotes that T-ACC-5 counts as open; `asked` is the volume of all bids opened,
+    rejected ones included, `purchased` that of all purchases (T-REG-21).
     """
 
     agreed: int = 0
@@ -237,6 +247,21 @@ class Position:
     purchased: int = 0
     stakes: set[int] = field(default_factory=set)
     settled: bool = False
+    reading: Reading = NO_READING
+    quote_id: int = 0
+
+    @property
+    def is_final(self) -> bool:
+        """T-PARTY-20: nothing follows from it any more."""
+        return self.settled or not (self.reading.present or self.bought or self.stakes)
+
+
+@dataclass
+class Totals:
+    """T-QUO-16, T-BID-16: of a period."""
+
+    supply: int = 0
+    demand: int = 0
 
 
 @dataclass(frozen=True)
@@ -332,12 +357,10 @@ class Market:
     pending_owner: Address = ZERO_ADDRESS
     accounts: defaultdict[Address, Account] = field(default_factory=lambda: defaultdict(Account))
     user_of: dict[Address, Address] = field(default_factory=dict)  # by meter
-    quotes: list[Quote] = field(default_factory=list)  # number n at place n - 1
-    quoted: dict[tuple[Address, int], int] = field(default_factory=dict)  # by prosumer and period
-    readings: dict[tuple[Address, int], Reading] = field(default_factory=dict)
-    positions: defaultdict[tuple[Address, int], Position] = field(default_factory=lambda: defaultdict(Position))
-    supplies: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
-    demands: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
+    quotes: Rooms[Quote] = field(default_factory=lambda: Rooms())  # T-QUO-17
+    positions: Ring[Position] = field(init=False)  # T-PARTY-22, by user and period
+    sales: Ring[int] = field(init=False)  # T-PARTY-23, numbers of quotes by prosumer and period
+    totals: Ring[Totals] = field(init=False)  # T-PARTY-24, by period alone
     events: list[Event] = field(default_factory=list, compare=False)  # of the last call
 
     def __post_init__(self) -> None:
@@ -351,9 +374,11 @@ class Market:
         require(self.window > 0, "clock: window is zero")  # T-PARTY-14
         step_in_bounds = self.priority_step <= MAX_PRIORITY_STEP
         require(step_in_bounds, "matching: priority step out of bounds")  # T-PARTY-15
+        length = ring_length(self.period_length, self.window)
+        self.positions, self.sales, self.totals = Ring(length), Ring(length), Ring(length)
         self._log("OwnershipTransferred", previous_owner=ZERO_ADDRESS, new_owner=self.owner)
 
-    # ---- views (T-PARTY-18) ----------------------------------------------------------
+    # ---- views (T-PARTY-18: what was overwritten reads as never there) ----------------
 
     def account(self, user: Address) -> AccountView:
         """Of anybody; the tier follows from the performances (T-STD-2)."""
@@ -364,33 +389,33 @@ class Market:
 
     def quote(self, quote_id: int) -> QuoteView:
         """All zero where no quote has the number (T-QUO-7)."""
-        q = self._quote(quote_id)
+        q = self._shown(quote_id)
         return QuoteView(q.prosumer, q.period, q.volume, q.price, q.created_at, q.sold, q.status)
 
     def bid(self, quote_id: int, bidder: Address) -> Bid:
         """With the status that holds now (T-BID-8): taking back and matching reach every bid."""
-        return self._quote(quote_id).bids.get(bidder, NO_BID)
+        return self._shown(quote_id).bids.get(bidder, NO_BID)
 
     def trades(self, quote_id: int) -> list[Trade]:
         """In the order made."""
-        return list(self._quote(quote_id).trades)
+        return list(self._shown(quote_id).trades)
 
     def reading(self, user: Address, period: int) -> Reading:
         """What counts (T-MET-3); not present, and zero, where there is none."""
-        return self.readings.get((user, period), NO_READING)
+        return self._position(user, period).reading
 
     def position(self, user: Address, period: int) -> PositionView:
         """T-ACC-5, T-ACC-10 to T-ACC-13."""
-        p = self.positions.get((user, period)) or Position()
+        p = self._position(user, period)
         return PositionView(p.agreed, p.bought, p.received, p.delivered, len(p.stakes), p.settled)
 
     def quote_of(self, prosumer: Address, period: int) -> int:
         """The number of the prosumer's quote, withdrawn or not; 0: none."""
-        return self.quoted.get((prosumer, period), 0)
+        return self._position(prosumer, period).quote_id
 
     def quote_count(self) -> int:
         """T-QUO-8."""
-        return len(self.quotes)
+        return self.quotes.count
 
     def remaining(self, quote_id: int, now: int) -> int:
         """T-SUR-10: what is left, 0 where nothing may be bought."""
@@ -399,11 +424,11 @@ class Market:
 
     def supply(self, period: int) -> int:
         """T-QUO-16."""
-        return self.supplies.get(period, 0)
+        return self._totals(period).supply
 
     def demand(self, period: int) -> int:
         """T-BID-16."""
-        return self.demands.get(period, 0)
+        return self._totals(period).demand
 
     def phase(self, period: int, now: int) -> Phase:
         """T-TIME-1 to T-TIME-11."""
@@ -534,17 +559,21 @@ class Market:
         require(0 < volume <= self.account(sender).capacity, "quotes: volume out of bounds")  # T-QUO-4
         in_band = self.sbp + self.service_fee <= price <= self.ssp - self.service_fee
         require(in_band, "quotes: price out of band")  # T-QUO-5
-        require((sender, period) not in self.quoted, "quotes: already quoted")  # T-QUO-6, T-QUO-15
+        self._require_place(sender, period)  # T-PARTY-19
+        require(self.quote_of(sender, period) == 0, "quotes: already quoted")  # T-QUO-6, T-QUO-15
         collateral = volume * self.ssp * 10 // 100  # T-QUO-10, T-UNIT-4
         require(self.account(sender).balance >= collateral, "ledger: insufficient balance")  # T-MON-6
 
         self._reserve(sender, collateral)
         quote = Quote(sender, period, volume, price, now, 0, QuoteStatus.VALID, collateral)  # T-QUO-7, T-QUO-9
-        self.quotes.append(quote)
-        quote_id = len(self.quotes)  # T-QUO-8
-        self.quoted[sender, period] = quote_id
-        self.positions[sender, period].stakes.add(quote_id)  # T-ACC-5
-        self.supplies[period] += volume  # T-QUO-16
+        quote_id = self.quotes.move_in(quote)  # T-QUO-8, T-QUO-17
+        position = self._begin(sender, period)
+        position.quote_id = quote_id
+        position.stakes.add(quote_id)  # T-ACC-5
+        self.sales[sender, period] = quote_id  # T-PARTY-23
+        if (EVERYBODY, period) not in self.totals:
+            self.totals[EVERYBODY, period] = Totals()  # T-PARTY-24
+        self.totals[EVERYBODY, period].supply += volume  # T-QUO-16
         offer = {"prosumer": sender, "period": period, "volume": volume, "price": price}
         self._log("QuoteSubmitted", quote_id=quote_id, **offer)
         return quote_id
@@ -553,17 +582,17 @@ class Market:
     def invalidate_quote(self, quote_id: int, *, sender: Address, now: int) -> None:
         """T-QUO-11 to T-QUO-14."""
         self._require_quote(quote_id)
-        require(self.quote(quote_id).status == QuoteStatus.VALID, "quotes: not valid")
-        require(sender == self.quote(quote_id).prosumer, "quotes: not the prosumer")
-        self._require_phase(self.quote(quote_id).period, now, NEEDED["invalidate_quote"])
-
         quote = self._quote(quote_id)
+        require(quote.status == QuoteStatus.VALID, "quotes: not valid")
+        require(sender == quote.prosumer, "quotes: not the prosumer")
+        self._require_phase(quote.period, now, NEEDED["invalidate_quote"])
+
         quote.status = QuoteStatus.INVALID
         self._release(sender, quote.collateral)  # T-QUO-12
         for bidder, bid in quote.bids.items():
             quote.bids[bidder] = bid._replace(status=BidStatus.REJECTED)  # T-QUO-13
         self.positions[sender, quote.period].stakes.remove(quote_id)  # T-ACC-5
-        self.supplies[quote.period] -= quote.volume  # T-QUO-16
+        self.totals[EVERYBODY, quote.period].supply -= quote.volume  # T-QUO-16
         self._log("QuoteInvalidated", quote_id=quote_id)
 
     # ---- sealed bid ------------------------------------------------------------------
@@ -573,11 +602,12 @@ class Market:
         """T-BID-1 to T-BID-6."""
         self._require_trader(sender)
         self._require_quote(quote_id)
-        require(self.quote(quote_id).status == QuoteStatus.VALID, "quotes: not valid")  # T-BID-1
-        self._require_phase(self.quote(quote_id).period, now, NEEDED["submit_bid"])
-        require(sender != self.quote(quote_id).prosumer, "bids: own quote")  # T-BID-2
-        require(not self.bid(quote_id, sender).status, "bids: already bid")  # T-BID-3
-        self.quotes[quote_id - 1].bids[sender] = Bid(seal, status=BidStatus.CREATED)
+        quote = self._quote(quote_id)
+        require(quote.status == QuoteStatus.VALID, "quotes: not valid")  # T-BID-1
+        self._require_phase(quote.period, now, NEEDED["submit_bid"])
+        require(sender != quote.prosumer, "bids: own quote")  # T-BID-2
+        require(sender not in quote.bids, "bids: already bid")  # T-BID-3
+        quote.bids[sender] = Bid(kept_of(seal), status=BidStatus.CREATED)  # T-BID-17
         self._log("BidSealed", quote_id=quote_id, bidder=sender, seal=seal)
 
     @entry_point
@@ -585,26 +615,28 @@ class Market:
         """T-BID-9 to T-BID-14, T-REG-21."""
         self._require_trader(sender)
         self._require_quote(quote_id)
-        offer, sealed = self.quote(quote_id), self.bid(quote_id, sender)
+        offer = self._quote(quote_id)
+        sealed = offer.bids.get(sender, NO_BID)
         require(offer.status == QuoteStatus.VALID, "quotes: not valid")  # T-BID-9
         self._require_phase(offer.period, now, NEEDED["reveal_bid"])
         require(sealed.status == BidStatus.CREATED, "bids: nothing to open")  # T-BID-9
         seal = self.seal_of(quote_id, sender, price, volume, salt)
-        require(sealed.seal == seal, "bids: seal does not match")  # T-BID-4, T-BID-9
+        require(sealed.seal == kept_of(seal), "bids: seal does not match")  # T-BID-4, T-BID-9, T-BID-17
         require(0 < volume <= offer.volume, "bids: volume out of bounds")  # T-BID-10
         require(offer.price <= price <= self.ssp - self.service_fee, "bids: price out of bounds")  # T-BID-11
-        require(len(self._quote(quote_id).opened) < MAX_OPENED, "bids: book is full")  # T-BID-13
+        require(len(offer.opened) < MAX_OPENED, "bids: book is full")  # T-BID-13
+        self._require_place(sender, offer.period)  # T-PARTY-19
         self._require_capacity(sender, offer.period, volume)  # T-REG-21
         reserve = volume * (price + self.service_fee)  # T-BID-12
         require(self.account(sender).balance >= reserve, "ledger: insufficient balance")  # T-MON-6
 
         self._reserve(sender, reserve)
-        quote = self._quote(quote_id)
-        quote.bids[sender] = Bid(ZERO_BYTES32, price, volume, 0, BidStatus.RESERVED)  # T-BID-7, T-BID-14
-        quote.opened.append(sender)
-        self.positions[sender, quote.period].stakes.add(quote_id)  # T-ACC-5
-        self.positions[sender, quote.period].asked += volume  # T-REG-21
-        self.demands[quote.period] += volume  # T-BID-16
+        offer.bids[sender] = Bid(ZERO_BYTES32, price, volume, 0, BidStatus.RESERVED)  # T-BID-7, T-BID-14
+        offer.opened.append(sender)
+        position = self._begin(sender, offer.period)
+        position.stakes.add(quote_id)  # T-ACC-5
+        position.asked += volume  # T-REG-21
+        self.totals[EVERYBODY, offer.period].demand += volume  # T-BID-16
         self._log("BidRevealed", quote_id=quote_id, bidder=sender, price=price, volume=volume)
 
     # ---- matching and surplus --------------------------------------------------------
@@ -613,10 +645,10 @@ class Market:
     def match_bids(self, quote_id: int, *, sender: Address, now: int) -> None:
         """T-MAT-1 to T-MAT-11."""
         self._require_quote(quote_id)
-        require(self.quote(quote_id).status == QuoteStatus.VALID, "quotes: not valid")  # T-MAT-1
-        self._require_phase(self.quote(quote_id).period, now, NEEDED["match_bids"])
-
         quote = self._quote(quote_id)
+        require(quote.status == QuoteStatus.VALID, "quotes: not valid")  # T-MAT-1
+        self._require_phase(quote.period, now, NEEDED["match_bids"])
+
         quote.status = QuoteStatus.MATCHED
         for bidder, bid in quote.bids.items():  # opened or not, until it wins: T-BID-15, T-MAT-9
             quote.bids[bidder] = bid._replace(status=BidStatus.REJECTED)
@@ -667,7 +699,7 @@ class Market:
         """T-SUR-1 to T-SUR-12, T-REG-21."""
         self._require_trader(sender)
         self._require_quote(quote_id)
-        offer = self.quote(quote_id)
+        offer = self._quote(quote_id)
         require(offer.status == QuoteStatus.MATCHED, "quotes: not matched")  # T-SUR-1
         self._require_phase(offer.period, now, NEEDED["buy_surplus"])
         require(sender != offer.prosumer, "surplus: own quote")  # T-SUR-2
@@ -680,11 +712,13 @@ class Market:
         require(volume <= left, "surplus: not enough left")  # T-SUR-5, T-SUR-6
         least = -(-self._offered(quote_id, now) // LEAST_PART)  # rounded up
         require(volume >= least or volume == left, "surplus: volume too small")  # T-SUR-11
+        self._require_place(sender, offer.period)  # T-PARTY-19
         self._require_capacity(sender, offer.period, volume)  # T-REG-21
         reserve = volume * (offer.price + self.service_fee)  # T-SUR-8
         require(self.account(sender).balance >= reserve, "ledger: insufficient balance")  # T-MON-6
 
         self._reserve(sender, reserve)
+        self._begin(sender, offer.period)
         self._sell(quote_id, Trade(sender, volume, offer.price), agreed=in_advance)  # T-SUR-3, T-SUR-9, T-ACC-11
         self.positions[sender, offer.period].purchased += volume  # T-REG-21
         self._log("SurplusBought", quote_id=quote_id, buyer=sender, volume=volume)
@@ -707,6 +741,7 @@ class Market:
         self._require_phase(period, now, NEEDED["submit_reading"])
         meter = self.account(user).meter
         require(meter != ZERO_ADDRESS, "accounts: not registered")  # T-MET-1
+        self._require_place(user, period)  # T-PARTY-19
         require(not self.reading(user, period).present, "metering: already read")  # T-MET-2
         in_business = self.account(user).authorized or self._has_business(user, period)
         require(in_business, "accounts: not authorised")  # T-MET-5
@@ -717,7 +752,7 @@ class Market:
             "exported": min(exported, self._most_exported(user, period)),  # T-MET-3, T-MET-15
             "imported": min(imported, self.account(user).capacity),  # T-MET-3
         }
-        self.readings[user, period] = Reading(True, **counted)
+        self._begin(user, period).reading = Reading(True, **counted)
         self._log("ReadingSubmitted", user=user, period=period, **counted)
 
     def submit_readings(
@@ -739,10 +774,10 @@ class Market:
     def settle_quote(self, quote_id: int, *, sender: Address, now: int) -> None:
         """T-SET-1 to T-SET-22, T-MET-14."""
         self._require_quote(quote_id)
-        require(self.quote(quote_id).status == QuoteStatus.MATCHED, "quotes: not matched")  # T-SET-2
-        self._require_settler(self.quote(quote_id).period, sender, now)  # T-SET-1
-
         quote = self._quote(quote_id)
+        require(quote.status == QuoteStatus.MATCHED, "quotes: not matched")  # T-SET-2
+        self._require_settler(quote.period, sender, now)  # T-SET-1
+
         quote.status = QuoteStatus.SETTLED
         period, prosumer, owner = quote.period, self.accounts[quote.prosumer], self.accounts[self.owner]
         reading = self.reading(quote.prosumer, period)
@@ -827,7 +862,7 @@ class Market:
             if self.account(user).authorized:
                 self._revoke(user)
         elif energy.agreed > 0:  # T-STD-7, T-STD-8; agreed nothing: T-STD-9
-            asked = self.positions[user, period].asked  # T-STD-12
+            asked = self._position(user, period).asked  # T-STD-12
             forecasts = [energy.agreed] + [asked] * (0 < asked <= 10 * energy.agreed)
             self._record(user, good=any(95 * each <= 100 * reading.imported <= 105 * each for each in forecasts))
         imported = reading.imported if reading.present else energy.bought  # T-MET-7
@@ -890,8 +925,8 @@ class Market:
         require(self.account(user).grid_account >= 0, "ledger: in arrears")
 
     def _require_quote(self, quote_id: int) -> None:
-        """T-QUO-7, T-QUO-8."""
-        require(0 < quote_id <= len(self.quotes), "quotes: unknown quote")
+        """T-QUO-7, T-QUO-8, T-QUO-17."""
+        require(quote_id in self.quotes, "quotes: unknown quote")
 
     def _require_phase(self, period: int, now: int, phases: Phase) -> None:
         """T-TIME-1: one clock for every call."""
@@ -899,9 +934,14 @@ class Market:
 
     def _require_capacity(self, user: Address, period: int, volume: int) -> None:
         """T-REG-21: opened bids, rejected ones included, and purchases of the period together."""
-        p = self.positions.get((user, period)) or Position()
+        p = self._position(user, period)
         within = p.asked + p.purchased + volume <= self.account(user).capacity
         require(within, "positions: beyond the capacity")
+
+    def _require_place(self, user: Address, period: int) -> None:
+        """T-PARTY-19: what lies at the place of this record and is another period's has to be final."""
+        earlier = self.positions.in_the_way((user, period))
+        require(earlier is None or earlier.is_final, "positions: earlier not settled")
 
     def _require_settler(self, period: int, sender: Address, now: int) -> None:
         """T-TIME-7, T-TIME-8: the owner in SETTLING, anybody in CLOSING."""
@@ -912,12 +952,31 @@ class Market:
     # ---- what several calls share ----------------------------------------------------
 
     def _quote(self, quote_id: int) -> Quote:
-        """The quote with this number, or an empty one (T-QUO-7)."""
-        return self.quotes[quote_id - 1] if 0 < quote_id <= len(self.quotes) else Quote()
+        """The quote with this number, or an empty one (T-QUO-7, T-QUO-17)."""
+        return self.quotes.get(quote_id) or Quote()
+
+    def _shown(self, quote_id: int) -> Quote:
+        """The quote that is looked up by this number: none once its prosumer has used its place again (T-PARTY-23)."""
+        quote = self._quote(quote_id)
+        return quote if self.sales.get((quote.prosumer, quote.period)) == quote_id else Quote()
+
+    def _position(self, user: Address, period: int) -> Position:
+        """The record of a user and period, or an empty one."""
+        return self.positions.get((user, period)) or Position()
+
+    def _totals(self, period: int) -> Totals:
+        """The totals of a period, or empty ones."""
+        return self.totals.get((EVERYBODY, period)) or Totals()
+
+    def _begin(self, user: Address, period: int) -> Position:
+        """The record of a user and period, a new one where there is none; `_require_place` allowed it (T-PARTY-19)."""
+        if (user, period) not in self.positions:
+            self.positions[user, period] = Position()
+        return self.positions[user, period]
 
     def _has_business(self, user: Address, period: int) -> bool:
         """T-MET-5: a quote of its own that was not withdrawn, a stake in another one (T-ACC-5), or a purchase."""
-        p = self.positions.get((user, period)) or Position()
+        p = self._position(user, period)
         return bool(p.stakes or p.bought)
 
     def _most_exported(self, user: Address, period: int) -> int:
