@@ -48,7 +48,7 @@ TESTS = (
     "tests/unit/test_households.py::test_bad_rows",
     "tests/unit/test_packages.py",
     "tests/unit/test_units.py",
-    "tests/properties/test_packing.py::test_a_reading_joins_a_sale",
+    "tests/properties/test_packing.py::test_a_reading_joins_a_position",
 )
 """Which of the sdist's tests run: those that read the files around the package, what differs between Pythons, and a
 contract. They take half a minute."""

@@ -140,7 +140,7 @@ def build(contract: str, setting: str = SHIPPED, folder: Path | None = None) -> 
             raise DoesNotCompile(contract, setting, problem) from problem
 
 
-def suite(setting: str = SHIPPED) -> Suite:
-    """Token, market and lens, built the same way. Raises as `build` does."""
-    token, market, lens = (build(contract, setting) for contract in CONTRACTS)
+def suite(setting: str = SHIPPED, folder: Path | None = None) -> Suite:
+    """Token, market and lens, built the same way from the same folder. Raises as `build` does."""
+    token, market, lens = (build(contract, setting, folder) for contract in CONTRACTS)
     return token, market, lens

@@ -175,7 +175,8 @@ def test_a_code_generator_that_gives_up_is_reported(tmp_path: Path, monkeypatch:
     """Where the experimental one stops, the run goes on without it and says so; the others may not fail."""
     asked = []
 
-    def fails(contract: str, setting: str = SHIPPED) -> builds.Build:
+    def fails(contract: str, setting: str = SHIPPED, folder: Path | None = None) -> builds.Build:
+        assert folder is None
         asked.append(setting)
         if "venom" in setting:
             raise DoesNotCompile(contract, setting, StackTooDeep("dup depth 17"))

@@ -25,6 +25,7 @@ from wattproof.evm.node import NodeUnavailable
 from wattproof.evm.npm import Ganache, Hardhat
 from wattproof.market.deployment import Tariff
 from wattproof.terms.model import Phase
+from wattproof.terms.places import cut
 
 TARIFF = Tariff(sbp=6, ssp=18, service_fee=1, priority_step=500)
 MONEY = 100_000  # base units that everybody but the owner deposits
@@ -112,8 +113,9 @@ def test_a_quote_is_traded_from_end_to_end(chain: tuple[Node, Driven, str]) -> N
     created = int(node.rpc("eth_getBlockByNumber", "latest", False)["number"], 16) - len(bids)
     created_at = int(node.rpc("eth_getBlockByNumber", hex(created), False)["timestamp"], 16)
     seal = look("seal_of", 1, cloudy.address, 11, 600, salt_of(1, "cloudy"))
-    assert look("bid", 1, cloudy.address) == (seal, 0, 0, 0, CREATED)
+    assert look("bid", 1, cloudy.address) == (cut(seal), 0, 0, 0, CREATED)
     assert look("quote", 1) == (low(sunny), period, 1_000, 9, created_at, 0, VALID)
+    assert look("in_the_way", sunny.address, period) == (False, 0, (), (), 0, False)
     # The collateral: a tenth of what the volume costs at SSP.
     assert look("account", sunny.address)[3:5] == (98_200, 1_800)
     market.to(Phase.REVEALING, period)

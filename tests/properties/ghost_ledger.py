@@ -327,6 +327,10 @@ def whole_day(day: Day) -> Call:
 # ---- the machine -----------------------------------------------------------------------
 
 
+ON_QUOTES = ("invalidate_quote", "submit_bid", "reveal_bid", "match_bids", "buy_surplus", "settle_quote")
+"""The calls that are about a quote, which is their first argument."""
+
+
 class GhostLedger(MarketMachine):
     """A machine that keeps the books. Subclasses judge every call in `judge` and every state in `inspect`."""
 
@@ -356,19 +360,19 @@ class GhostLedger(MarketMachine):
         self.inspect(self.seen)
 
     def _recall(self) -> None:
-        """Writes down what the preset did on quotes that it did not settle; all its calls were accepted.
+        """Writes down what the preset did on quotes that it did not leave over; all its calls were accepted.
 
-        Whoever bid on such a quote in a preset had no good performances yet: nobody's standing need be recalled.
+        Nobody's standing is recalled: whoever bid on such a quote in a preset had none yet, or wins whatever it is.
         """
         past = self.lockstep.calls
-        settled = sum(call.function == "settle_quote" for call in past)
-        self.first, count = settled + 1, 0
+        over = self.lockstep.first - 1
+        self.first, count = over + 1, 0
         for second, function, args, sender, _ in past:
             if function == "submit_quote":
                 count += 1
             outcome = Outcome(True, None, count)
-            on_quote = function in ("submit_bid", "reveal_bid", "match_bids", "buy_surplus") and args[0] > settled
-            if on_quote or function == "submit_reading" or (function == "submit_quote" and count > settled):
+            on_quote = function in ON_QUOTES and args[0] > over
+            if on_quote or function == "submit_reading" or (function == "submit_quote" and count > over):
                 told = tuple(arg for arg in args if isinstance(arg, int | str))
                 self.write(function, told, sender, outcome, Observation(), second)
 

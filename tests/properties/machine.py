@@ -447,7 +447,7 @@ class MarketMachine(RuleBasedStateMachine):
     def _everybody(self, share: int, percent: int, backwards: bool) -> None:
         market, lockstep = self.lockstep.model, self.lockstep
         offers = self.enabled.offers
-        quoted = {quote.period for quote in market.quotes[lockstep.first - 1 :] if quote.status == QuoteStatus.VALID}
+        quoted = {quote.period for _, quote in market.quotes.items() if quote.status == QuoteStatus.VALID}
         if offers and offers[0][1] not in quoted:
             name, period = offers[-1] if backwards else offers[0]
             volume = min(100, self.capacity(name))

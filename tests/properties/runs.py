@@ -34,6 +34,7 @@ from wattproof.market.abi import Interface
 from wattproof.market.clock import Clock
 from wattproof.market.deployment import Tariff
 from wattproof.terms.model import Phase
+from wattproof.terms.places import cut
 
 BEFORE_ALL_TIME = -1
 AFTER_ALL_TIME = 2**64
@@ -363,7 +364,9 @@ class Run(Driver[Answer]):
                 return self.numbers.get(key, 0)
             case Sealed(key, bidder, price, volume):
                 seal = self.seal(self.numbers.get(key, 0), bidder, price, volume, salt_of(key, bidder))
-                self.seals[int.from_bytes(seal, "big")] = arg
+                # Events tell all of a seal, views what is kept of it (T-BID-17).
+                for told in (seal, cut(seal)):
+                    self.seals[int.from_bytes(told, "big")] = arg
                 return seal
             case Metered(name, period, exported, imported):
                 return self.reading(name, period, exported, imported)

@@ -22,7 +22,7 @@ from wattproof.terms.model import Phase
 class Liveness(GhostLedger):
     """From every state the market can be drained to a token balance of zero."""
 
-    preset_names = ("fresh", "no fee", "arrears", "dear", "poor", "narrow", "by price", "waivers", "full book")
+    preset_names = ("fresh", "no fee", "arrears", "dear", "poor", "narrow", "by price", "waivers", "full book", "worn")
 
     def draw_trading_day(self, choose: Choose) -> Call:
         """As in the base; every other day breaks off somewhere."""

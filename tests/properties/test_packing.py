@@ -21,26 +21,38 @@ LAYOUTS: dict[str, tuple[tuple[str, int], ...]] = {
     "balance": (("free", 104), ("reserved", 104), ("performances", 24), ("waivers", 22), ("invoiced", 1)),
     "quote": (
         *(("prosumer", 32), ("period", 36), ("volume", 24), ("price", 96), ("opened", 8)),
-        *(("first", 32), ("status", 4)),
+        *(("first", 32), ("status", 2), ("tag", 26)),
     ),
     "sale": (
-        *(("reading", 50), ("open", 1), ("ahead", 1), ("quote_id", 32), ("created_at", 40)),
+        *(("open", 1), ("ahead", 1), ("quote_id", 32), ("created_at", 40)),
         *(("sold", 24), ("matched", 24), ("winners", 8), ("purchases", 9)),
     ),
-    "bid": (("price", 96), ("volume", 24), ("filled", 24), ("next", 32), ("pending", 1)),
+    "bid": (
+        *(("price", 96), ("volume", 24), ("filled", 24), ("next", 32), ("pending", 1)),
+        *(("free", 45), ("traded", 1), ("sealed", 1), ("quote_id", 32)),
+    ),
     "purchase": (("buyer", 32), ("volume", 24), ("first", 1)),
     "position": (
         *(("agreed", 24), ("bought", 24), ("received", 24), ("asked", 24), ("claimed", 24)),
-        *(("open", 16), ("pending", 32), ("settled", 1)),
+        *(("open", 16), ("pending", 32), ("settled", 1), ("quoted", 1), ("present", 1)),
+        *(("exported", 24), ("imported", 24), ("period", 36), ("begun", 1)),
     ),
-    "reading": (("exported", 24), ("imported", 24), ("present", 1), ("settled", 1)),
-    "totals": (("supply", 128), ("demand", 128)),
+    "totals": (("supply", 96), ("demand", 96), ("period", 36)),
 }
-KEPT = {"balance", "position", "reading"}
+KEPT = {"balance", "quote", "position", "totals"}
 """What is never taken apart but changed in its word, by the functions of `CHANGES`."""
+
+UNREAD = {"bid": ("free", "traded", "sealed"), "position": ("begun",)}
+"""What a word has and its record has not: bits that are free, and marks."""
 
 BOUNDED = {("identity", "capacity")}
 """What is within its bounds before it is packed, by a check with a reason of its own."""
+
+MADE_OF = {"bid": ("quote_id", "price", "volume", "next", "pending"), "purchase": ("buyer", "volume", "first")}
+"""The records whose words are made at once of these fields; what else they have is put into the word by hand here."""
+
+ROOM = 0b101_110011
+"""A room in which quotes lie here: of its number a quote's word has all but the last six bits."""
 
 CHANGES: dict[str, tuple[str, ...]] = {
     "funded": ("amount",),
@@ -52,12 +64,13 @@ CHANGES: dict[str, tuple[str, ...]] = {
     "staked": (),
     "received": ("volume", "ended"),
     "won": ("filled", "next"),
+    "led": ("first", "change"),
     "metered": ("exported", "imported"),
 }
 """The functions that change a word, with what they are given besides it."""
 
 FIELDS = [(record, field) for record, layout in LAYOUTS.items() for field, _ in layout]
-TYPED = {1: "bool", 4: "status", 160: "address"}
+TYPED = {1: "bool", 2: "status", 160: "address"}
 """Widths of fields that are no whole number in the contract: the type itself refuses what does not fit."""
 
 SHIFTS = {
@@ -72,10 +85,18 @@ SHIFTS = {
     "POSITION_CLAIMED_SHIFT": ("position", "claimed"),
     "POSITION_OPEN_SHIFT": ("position", "open"),
     "POSITION_PENDING_SHIFT": ("position", "pending"),
-    "DELIVERY_IMPORTED_SHIFT": ("reading", "imported"),
-    "DELIVERY_QUOTE_ID_SHIFT": ("sale", "quote_id"),
-    "DELIVERY_SOLD_SHIFT": ("sale", "sold"),
+    "POSITION_EXPORTED_SHIFT": ("position", "exported"),
+    "POSITION_IMPORTED_SHIFT": ("position", "imported"),
+    "POSITION_PERIOD_SHIFT": ("position", "period"),
+    "SALE_QUOTE_ID_SHIFT": ("sale", "quote_id"),
+    "SALE_CREATED_AT_SHIFT": ("sale", "created_at"),
+    "SALE_SOLD_SHIFT": ("sale", "sold"),
+    "QUOTE_PERIOD_SHIFT": ("quote", "period"),
     "QUOTE_VOLUME_SHIFT": ("quote", "volume"),
+    "QUOTE_PRICE_SHIFT": ("quote", "price"),
+    "QUOTE_ID_SHIFT": ("quote", "tag"),
+    "BID_QUOTE_ID_SHIFT": ("bid", "quote_id"),
+    "SEALED_SHIFT": ("bid", "sealed"),
     "IDENTITY_CAPACITY_SHIFT": ("identity", "capacity"),
 }
 """Where a field begins, for modules that read it from the word."""
@@ -96,9 +117,11 @@ MARKS = {
     "BLANK": ("identity", "blank"),
     "INVOICED": ("balance", "invoiced"),
     "BID_PENDING": ("bid", "pending"),
-    "POSITION_SETTLED": ("position", "settled"),
-    "PRESENT": ("reading", "present"),
-    "READING_SETTLED": ("reading", "settled"),
+    "SEALED": ("bid", "sealed"),
+    "TRADED": ("bid", "traded"),
+    "SETTLED": ("position", "settled"),
+    "QUOTED": ("position", "quoted"),
+    "PRESENT": ("position", "present"),
     "SALE_OPEN": ("sale", "open"),
 }
 """Fields of one bit, by what is set in the word."""
@@ -111,10 +134,11 @@ def harness() -> str:
     lines = ["# pragma version 0.4.3", "from market import packing"]
     for record in LAYOUTS:
         struct = f"packing.{record.capitalize()}"
+        room = f", {ROOM}" if record == "quote" else ""
         packed = f"    return packing._pack_{record}(record)"
         unpacking = [
             f"@external\n@pure\ndef unpack_{record}(word: uint256) -> {struct}:",
-            f"    return packing._{record}(word)",
+            f"    return packing._{record}(word{room})",
         ]
         if record in KEPT:
             lines += unpacking
@@ -126,6 +150,8 @@ def harness() -> str:
                 "    if record.blank:\n        word |= packing.BLANK\n"
                 "    return word | record.capacity << packing.IDENTITY_CAPACITY_SHIFT"
             )
+        if record in MADE_OF:
+            packed = f"    return packing._new_{record}({', '.join(f'record.{field}' for field in MADE_OF[record])})"
         lines += [
             f"@external\n@pure\ndef pack_{record}(record: {struct}) -> uint256:",
             packed,
@@ -146,10 +172,16 @@ def harness() -> str:
         "    return packing._capacity(word)",
         "@external\n@pure\ndef claimed(word: uint256) -> uint256:",
         "    return packing._claimed(word)",
-        "@external\n@pure\ndef is_commitment(word: uint256) -> bool:",
-        "    return packing._is_commitment(word)",
-        "@external\n@pure\ndef commitment_aside() -> uint256:",
-        "    return packing.COMMITMENT_ASIDE",
+        "@external\n@pure\ndef sealed_bid(quote_id: uint256, commitment: bytes32) -> uint256:",
+        "    return packing._sealed(quote_id, commitment)",
+        "@external\n@pure\ndef one_opened() -> uint256:",
+        "    return packing.ONE_OPENED",
+        "@external\n@pure\ndef matched() -> uint256:",
+        "    return packing.MATCHED",
+        "@external\n@pure\ndef closed() -> uint256:",
+        "    return packing.CLOSED",
+        "@external\n@pure\ndef not_valid() -> uint256:",
+        "    return packing.NOT_VALID",
         *(
             f"@external\n@pure\ndef {name.lower()}() -> uint256:\n    return packing.{name}"
             for name in (*SHIFTS, *MAXIMA, *MARKS)
@@ -173,16 +205,41 @@ def word_of(record: str, values: Values) -> int:
     return word
 
 
+def place_of(record: str, field: str) -> int:
+    """Where a field begins, by the layouts above."""
+    layout = LAYOUTS[record]
+    return sum(width for _, width in layout[: [name for name, _ in layout].index(field)])
+
+
 def to_contract(record: str, values: Values) -> tuple[Any, ...]:
     """A record as the contract takes it."""
+    if record == "quote":
+        # The number of a quote is its tag, and of its room the last six bits; the status is a flag of four.
+        head = (values["tag"] << 6 | ROOM & 63, ROOM)
+        fields = ("prosumer", "period", "volume", "price", "opened", "first")
+        return (*head, *(values[field] for field in fields), 1 << values["status"])
+    if record == "bid":
+        fields = ("quote_id", "price", "volume", "filled", "next")
+        return (*(values[field] for field in fields), bool(values["pending"]))
     kinds = {"bool": bool, "address": lambda value: f"0x{value:040x}"}
     return tuple(kinds.get(TYPED.get(width, ""), int)(values[field]) for field, width in LAYOUTS[record])
 
 
 def from_contract(record: str, answer: Any) -> Values:
     """What the contract answered, as whole numbers."""
-    parts = zip(LAYOUTS[record], answer, strict=True)
-    return {field: int(value, 16) if isinstance(value, str) else int(value) for (field, _), value in parts}
+    numbers = {
+        field: int(value, 16) if isinstance(value, str) else int(value) for field, value in answer._asdict().items()
+    }
+    if record == "quote":
+        quote_id, room, status = (numbers.pop(field) for field in ("id", "room", "status"))
+        assert (quote_id & 63, room, status.bit_count()) == (ROOM & 63, ROOM, 1)
+        numbers |= {"tag": quote_id >> 6, "status": status.bit_length() - 1}
+    return numbers
+
+
+def readable(record: str, values: Values) -> Values:
+    """The fields that the record has."""
+    return {field: value for field, value in values.items() if field not in UNREAD.get(record, ())}
 
 
 def refuses(packing: Any, function: str, *args: Any) -> bool:
@@ -198,7 +255,11 @@ def pack(packing: Any, record: str, values: Values) -> int:
     """The word that the contract makes of a record; by hand, where it makes none."""
     if record in KEPT:
         return word_of(record, values)
-    return getattr(packing, f"pack_{record}")(to_contract(record, values))
+    word = getattr(packing, f"pack_{record}")(to_contract(record, values))
+    for field in dict(LAYOUTS[record]):
+        if field not in MADE_OF.get(record, dict(LAYOUTS[record])):
+            word |= values[field] << place_of(record, field)
+    return word
 
 
 def unpack(packing: Any, record: str, word: int) -> Values:
@@ -236,7 +297,8 @@ def test_keeps_every_combination_of_ends(packing: Any, record: str) -> None:
         values = {field: on * ((1 << width) - 1) for (field, width), on in zip(layout, chosen, strict=True)}
         word = pack(packing, record, values)
         holds("C4-PACK-1", word == word_of(record, values), record=record, values=values, word=hex(word))
-        holds("C4-PACK-1", unpack(packing, record, word) == values, record=record, values=values, word=hex(word))
+        read = unpack(packing, record, word)
+        holds("C4-PACK-1", read == readable(record, values), record=record, values=values, word=hex(word))
 
 
 @pytest.mark.parametrize(("record", "field"), FIELDS)
@@ -248,7 +310,8 @@ def test_a_field_leaves_its_neighbours_alone(packing: Any, record: str, field: s
         for value in ends(layout[field]):
             values = around | {field: value}
             seen = unpack(packing, record, pack(packing, record, values))
-            holds("C4-PACK-2", seen == values, record=record, field=field, written=values, read=seen)
+            expected = readable(record, values)
+            holds("C4-PACK-2", seen == expected, record=record, field=field, written=values, read=seen)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +319,10 @@ def test_a_field_leaves_its_neighbours_alone(packing: Any, record: str, field: s
     [
         (record, field)
         for record, field in FIELDS
-        if record not in KEPT and (record, field) not in BOUNDED and dict(LAYOUTS[record])[field] not in TYPED
+        if record not in KEPT
+        and (record, field) not in BOUNDED
+        and field in MADE_OF.get(record, dict(LAYOUTS[record]))
+        and dict(LAYOUTS[record])[field] not in TYPED
     ],
 )
 def test_refuses_what_does_not_fit(packing: Any, record: str, field: str) -> None:
@@ -266,7 +332,8 @@ def test_refuses_what_does_not_fit(packing: Any, record: str, field: str) -> Non
         around = {name: others * ((1 << width) - 1) for name, width in layout.items()}
         largest = (1 << layout[field]) - 1
         assert unpack(packing, record, pack(packing, record, around | {field: largest}))[field] == largest
-        for value in (largest + 1, 2 * largest + 2, 2**255, 2**256 - 1):
+        bits = 250 if field == "tag" else 256  # the number of a quote has six bits more than its tag
+        for value in (largest + 1, 2 * largest + 2, 2 ** (bits - 1), 2**bits - 1):
             refused = refuses(packing, f"pack_{record}", to_contract(record, around | {field: value}))
             holds("C4-PACK-3", refused, record=record, field=field, value=value)
 
@@ -280,10 +347,9 @@ def test_keeps_any_record(packing: Any, record: str) -> None:
     def check(values: Values, changed: Values, field: str) -> None:
         word = pack(packing, record, values)
         assert word == word_of(record, values)
-        assert unpack(packing, record, word) == values
+        assert unpack(packing, record, word) == readable(record, values)
         other = values | {field: changed[field]}
-        place = sum(width for name, width in LAYOUTS[record][: [n for n, _ in LAYOUTS[record]].index(field)])
-        mask = ((1 << dict(LAYOUTS[record])[field]) - 1) << place
+        mask = ((1 << dict(LAYOUTS[record])[field]) - 1) << place_of(record, field)
         assert pack(packing, record, other) & ~mask == word & ~mask
 
     check()
@@ -292,8 +358,7 @@ def test_keeps_any_record(packing: Any, record: str) -> None:
 def test_names_of_shifts_and_largest_values(packing: Any) -> None:
     """What the modules read fields by, against the layouts."""
     for name, (record, field) in {**SHIFTS, **MAXIMA, **MARKS}.items():
-        names = [other for other, _ in LAYOUTS[record]]
-        place = sum(width for _, width in LAYOUTS[record][: names.index(field)])
+        place = place_of(record, field)
         width = dict(LAYOUTS[record])[field]
         expected = place if name in SHIFTS else (1 << width) - 1 if name in MAXIMA else 1 << place
         holds("C4-PACK-1", getattr(packing, name.lower())() == expected, name=name, expected=expected)
@@ -397,27 +462,78 @@ def test_changes_a_position(
 @example(values=blank("bid"), filled=2**24, following=0)
 @example(values=blank("bid"), filled=0, following=2**32)
 def test_confirms_a_bid(packing: Any, values: Values, filled: int, following: int) -> None:
-    """What won and who comes next replace nothing and the former next; price, volume and mark stay."""
+    """What won, the trade and who comes next replace nothing and the former next; price, volume and mark stay."""
     values = values | {"filled": 0}  # nothing has won before the matching
-    changes(packing, "bid", values, "won", (filled, following), values | {"filled": filled, "next": following})
+    after = values | {"filled": filled, "next": following, "traded": 1}
+    changes(packing, "bid", values, "won", (filled, following), after)
 
 
 @settings(deadline=None)
-@given(values=some("sale"), exported=near(24), imported=near(24))
-@example(values=blank("sale"), exported=2**24, imported=0)
-@example(values=blank("sale"), exported=0, imported=2**24)
-def test_a_reading_joins_a_sale(packing: Any, values: Values, exported: int, imported: int) -> None:
-    """What the meter reported fills the lower part of the word; what became of the quote stays."""
-    reported = {"exported": exported, "imported": imported, "present": 1, "settled": 0}
+@given(values=some("position"), exported=near(24), imported=near(24))
+@example(values=blank("position"), exported=2**24, imported=0)
+@example(values=blank("position"), exported=0, imported=2**24)
+def test_a_reading_joins_a_position(packing: Any, values: Values, exported: int, imported: int) -> None:
+    """What the meter reported fills its fields of the word; what was bought and quoted stays, and the period."""
+    reported = {"exported": exported, "imported": imported, "present": 1}
     fits = max(exported, imported) < 1 << 24
-    after = values | {"reading": word_of("reading", reported)} if fits else None
-    changes(packing, "sale", values | {"reading": 0}, "metered", (exported, imported), after)
+    before = values | dict.fromkeys(reported, 0)
+    changes(packing, "position", before, "metered", (exported, imported), before | reported if fits else None)
 
 
-def test_a_seal_never_passes_for_a_bid(packing: Any) -> None:
-    """The largest record is below every seal that is kept in place; that of a seal kept aside is no opened bid."""
-    largest = word_of("bid", {field: (1 << width) - 1 for field, width in LAYOUTS["bid"]})
+@settings(deadline=None)
+@given(values=some("quote"), first=near(32), opened=st.booleans())
+@example(values=blank("quote"), first=2**32, opened=True)
+def test_a_quote_is_led_by_another_bid(packing: Any, values: Values, first: int, opened: bool) -> None:
+    """One bid more is opened, or what was VALID is MATCHED; the first bidder is replaced, and nothing else changes."""
+    values = values | ({"opened": min(values["opened"], 254)} if opened else {"status": 0})
+    after = {"opened": values["opened"] + 1} if opened else {"status": 2}
+    change = 1 << place_of("quote", "opened") if opened else 2 << place_of("quote", "status")
+    holds("C4-PACK-2", change == (packing.one_opened() if opened else packing.matched()), change=hex(change))
+    changes(packing, "quote", values, "led", (first, change), values | after | {"first": first})
 
-    holds("C4-PACK-4", largest < 2**177 == packing.commitment_aside() < 2**178, largest=hex(largest))
-    seen = [packing.is_commitment(word) for word in (0, largest, 2**177, 2**178 - 1, 2**178, 2**256 - 1)]
-    holds("C4-PACK-4", seen == [False] * 4 + [True] * 2, seen=seen)
+
+@pytest.mark.parametrize("closed", [(0, 1), (1, 1), (2, 3), (3, 3)])
+def test_one_bit_closes_a_quote(packing: Any, closed: tuple[int, int]) -> None:
+    """VALID becomes INVALID, MATCHED becomes SETTLED, and nothing else changes, whatever the word holds."""
+    before, after = closed
+
+    @settings(deadline=None)
+    @given(values=some("quote"))
+    def check(values: Values) -> None:
+        word = word_of("quote", values | {"status": before})
+        holds("C4-PACK-2", word | packing.closed() == word_of("quote", values | {"status": after}), word=hex(word))
+        holds("C4-PACK-2", (word & packing.not_valid() == 0) == (before == 0), word=hex(word))
+
+    check()
+
+
+@settings(deadline=None)
+@given(period=st.integers(0, 2**36 - 1), other=st.integers(0, 2**36 - 1))
+@example(period=0, other=2**36 - 1)
+def test_a_period_is_told_by_its_word(packing: Any, period: int, other: int) -> None:
+    """Two periods have other tags, and that of a period is never that of a word that was not begun."""
+    tags = [word_of("position", blank("position") | {"period": each, "begun": 1}) for each in (period, other)]
+    holds("C4-PACK-2", (tags[0] == tags[1]) == (period == other), tags=tags)
+    begun = 1 << dict(LAYOUTS["position"])["period"]
+    shown = [
+        tag >> packing.position_period_shift() == each + begun for tag, each in zip(tags, (period, other), strict=True)
+    ]
+    holds("C4-PACK-2", all(shown) and 0 not in tags, tags=tags)
+
+
+@settings(deadline=None)
+@given(opened=some("bid"), commitment=st.binary(min_size=32, max_size=32), quote_id=st.integers(0, 2**32 - 1))
+@example(opened=blank("bid"), commitment=bytes(32), quote_id=0)
+@example(opened=blank("bid"), commitment=b"\xff" * 32, quote_id=2**32 - 1)
+def test_a_seal_never_passes_for_a_bid(packing: Any, opened: Values, commitment: bytes, quote_id: int) -> None:
+    """A seal has its mark, an opened bid has not, with or without a trade; both tell their quote.
+
+    Of a commitment the first 222 bits are kept, and the mark of a trade lies beside them.
+    """
+    seal = packing.sealed_bid(quote_id, commitment)
+    word = word_of("bid", opened | {"free": 0, "sealed": 0})
+
+    holds("C4-PACK-4", seal != word and seal >> 223 == quote_id << 1 | 1, seal=hex(seal), word=hex(word))
+    holds("C4-PACK-4", word >> 223 == opened["quote_id"] << 1, word=hex(word))
+    holds("C4-PACK-4", seal & 2**222 - 1 == int.from_bytes(commitment) >> 34, seal=hex(seal))
+    holds("C4-PACK-4", seal & packing.traded() == 0, seal=hex(seal))

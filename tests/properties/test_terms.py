@@ -60,7 +60,7 @@ class Terms(MarketMachine):
     strict = True
     preset_names = (
         *("fresh", "no fee", "dear", "poor", "narrow", "by price"),
-        *("experienced", "waivers", "arrears", "full book", "arrears", "narrow"),
+        *("experienced", "waivers", "arrears", "full book", "arrears", "narrow", "worn", "packed"),
     )
 
     def a_quote(self, choose: Choose) -> int:

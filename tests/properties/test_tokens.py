@@ -414,6 +414,7 @@ VIEWS = {
     "remaining": (1,),
     "supply": (P,),
     "demand": (P,),
+    "in_the_way": ("cloudy", P),
     "state": ([], [], [], [], []),
     "words": ([0, 1, 2**255],),
 }

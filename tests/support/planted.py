@@ -13,6 +13,7 @@ import boa
 from eth_utils.crypto import keccak
 
 from tests.support.stage import Stage
+from wattproof.terms.places import ring_length
 
 
 class Planted(NamedTuple):
@@ -60,6 +61,8 @@ def plant(stage: Stage, quote_id: int, supply: int, bids: Sequence[Planted]) -> 
     market: Any = stage.market
     first = 10_000 * quote_id  # no other household has such a number
     period = market.quote(quote_id).period
+    room = quote_id & word(market, "rooms", "_counter") >> 64
+    place = period % ring_length(stage.tariff.period_length, stage.tariff.window)
 
     bidders = []
     previous = 0
@@ -70,11 +73,11 @@ def plant(stage: Stage, quote_id: int, supply: int, bids: Sequence[Planted]) -> 
         write(market, bidder, "accounts", "_user", number)
         write(market, escrow << 104 | bid.performances << 208, "ledger", "_balance", bidder)
         # The quote is the one that is pending; what the bid asks for is of no account here.
-        write(market, quote_id << 136, "positions", "_position", bidder, period)
-        opened = bid.price | bid.volume << 96 | previous << 144 | 1 << 176
-        write(market, opened, "bids", "_bid", quote_id << 32 | number)
+        write(market, quote_id << 136 | period << 219 | 1 << 255, "positions", "_position", bidder, place)
+        opened = bid.price | bid.volume << 96 | previous << 144 | 1 << 176 | quote_id << 224
+        write(market, opened, "bids", "_bid", room << 32 | number)
         previous = number
         bidders.append(f"0x{bidder:040x}")
-    quote = word(market, "quotes", "_quote", quote_id) & ~((2**24 - 1) << 68)
-    write(market, quote | supply << 68 | len(bids) << 188 | previous << 196, "quotes", "_quote", quote_id)
+    quote = word(market, "rooms", "_quote", room) & ~((2**24 - 1) << 68)
+    write(market, quote | supply << 68 | len(bids) << 188 | previous << 196, "rooms", "_quote", room)
     return bidders

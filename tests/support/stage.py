@@ -40,6 +40,11 @@ class Household:
     profile: bytes
 
 
+def kept(seal: bytes) -> bytes:
+    """What the market keeps of a seal, as its views tell it: the last 34 bits are zero (T-BID-17)."""
+    return (int.from_bytes(seal, "big") >> 34 << 34).to_bytes(32, "big")
+
+
 class Stage:
     """A deployed market with a prosumer and two consumers, registered, authorised and funded.
 

@@ -17,7 +17,7 @@ from eth_utils.crypto import keccak
 from vyper.compiler.settings import OptimizationLevel
 
 from tests.support.planted import Planted, plant, set_standing, write
-from tests.support.stage import CAPACITY, FUNDS, NOON, SALT, Household, Stage
+from tests.support.stage import CAPACITY, FUNDS, NOON, SALT, Household, Stage, kept
 from wattproof.evm.engine import state_digest
 from wattproof.market import deployment
 from wattproof.market.deployment import contracts_dir, deployer
@@ -295,6 +295,7 @@ def test_answers_every_view(stage: Stage) -> None:
         "remaining": ((2,), 0),
         "reading": ((consumer, period), (True, 0, 500)),
         "position": ((consumer, period), (400, 400, 396, 0, 0, True)),
+        "in_the_way": ((consumer, period), (False, 0, [], [], 0, False)),
     }
 
     source = (contracts_dir() / "interfaces" / "IMarketLens.vyi").read_text()
@@ -436,11 +437,11 @@ def test_tells_bids_through_their_lives(stage: Stage) -> None:
     assert lens.bid(1, consumer.address) == (NOTHING, 0, 0, 0, 0)
 
     seals = {
-        (quote_id, who.name): stage.seal(quote_id, who, price, volume)
+        (quote_id, who.name): kept(stage.seal(quote_id, who, price, volume))
         for quote_id, who, price, volume in evening.to_open
     }
-    hidden = stage.seal(1, neighbour, 150, 100)
-    vain = stage.seal(3, neighbour, 100, 200)
+    hidden = kept(stage.seal(1, neighbour, 150, 100))
+    vain = kept(stage.seal(3, neighbour, 100, 200))
     stage.bid(3, evening.poor, 100, 200)
     assert lens.bid(3, evening.poor.address).status == CREATED
     evening.until("sealed")
@@ -470,14 +471,15 @@ def test_tells_bids_through_their_lives(stage: Stage) -> None:
 
 @pytest.mark.parametrize(
     "seal",
-    [0, 1, 2**176, 2**177 - 1, 2**177, 2**178 - 1, 2**178, LARGEST],
-    ids=["0", "1", "pending", "below aside", "aside", "last aside", "first seal", "all ones"],
+    [0, 1, 2**34 - 1, 2**34, 1 << 210, 2**211 - 1, 2**255, LARGEST],
+    ids=["0", "1", "all that is cut off", "last bit kept", "pending", "below pending", "first bit", "all ones"],
 )
 def test_tells_seals_that_look_like_records(stage: Stage, seal: int) -> None:
-    """T-BID-4, T-BID-7: what was handed in is a seal, also where it reads as an opened bid or as the sign for it."""
+    """T-BID-4, T-BID-7, T-BID-17: what was handed in is a seal, also where what is kept reads as an opened bid."""
     stage.quote()
-    wanted = seal.to_bytes(32, "big")
-    stage.market.submit_bid(1, wanted, sender=stage.consumer.address)
+    handed_in = seal.to_bytes(32, "big")
+    wanted = (seal - seal % 2**34).to_bytes(32, "big")
+    stage.market.submit_bid(1, handed_in, sender=stage.consumer.address)
     for status in (CREATED, REJECTED):
         if status == REJECTED:
             stage.to("MATCHING")
@@ -490,11 +492,11 @@ def test_tells_seals_that_look_like_records(stage: Stage, seal: int) -> None:
 def test_tells_the_last_bid_that_there_can_be(stage: Stage) -> None:
     """T-BID-7: of the quote with the largest number, and for 1 Wh, which wins."""
     last = 2**32 - 1
-    write(stage.market, last, "quotes", "_next_id")
+    write(stage.market, last - 1 | 63 << 64, "rooms", "_counter")
     assert stage.quote(10, 100) == last
     consumer = stage.consumer.address
     stage.bid(last, stage.consumer, 100, 1)
-    assert stage.market.bid(last, consumer) == (stage.seal(last, stage.consumer, 100, 1), 0, 0, 0, CREATED)
+    assert stage.market.bid(last, consumer) == (kept(stage.seal(last, stage.consumer, 100, 1)), 0, 0, 0, CREATED)
 
     stage.to("REVEALING")
     stage.reveal(last, stage.consumer, 100, 1)
@@ -901,12 +903,11 @@ VARIABLES = {
     "_IDENTITY": ("accounts", "_identity"),
     "_PROFILE": ("accounts", "_profile"),
     "_DEFAULTS": ("incentives", "_defaults"),
-    "_DELIVERY": ("deliveries", "_delivery"),
-    "_QUOTE": ("quotes", "_quote"),
-    "_TOTALS": ("quotes", "_totals"),
+    "_QUOTE": ("rooms", "_quote"),
+    "_SALE": ("deliveries", "_sale"),
     "_POSITION": ("positions", "_position"),
+    "_TOTALS": ("quotes", "_totals"),
     "_BID": ("bids", "_bid"),
-    "_COMMITMENT_ASIDE": ("bids", "_commitment_aside"),
     "_PURCHASE": ("sales", "_purchase"),
     "_RECORDS": ("records", "_word"),
 }
@@ -923,6 +924,7 @@ def test_knows_where_the_compiler_puts_the_mappings(stage: Stage) -> None:
     constants = {
         name: int(value) for name, value in re.findall(r"^(_\w+): constant\(uint256\) = (\d+)$", source, re.MULTILINE)
     }
+    assert constants.pop("_ROOMS") == 27  # 2 ** 6 rooms, twice as many, and so on to 2 ** 32: no place
     layout = stage.market.compiler_data.storage_layout
     places = layout["storage_layout"]
     moved = 1 if is_older(stage) else 0
@@ -936,8 +938,8 @@ def test_knows_where_the_compiler_puts_the_mappings(stage: Stage) -> None:
     assert lock == ({"$.nonreentrant_key": 0} if moved else {})
     # The array of all words is last: it overlaps nothing but what mappings scatter.
     slots = [variable["slot"] for module in places.values() if "slot" not in module for variable in module.values()]
-    assert max(slots) == places["records"]["_word"]["slot"] == 18 + moved
-    assert len(slots) == len(set(slots)) == 19
+    assert max(slots) == places["records"]["_word"]["slot"] == 16 + moved
+    assert len(slots) == len(set(slots)) == 17
 
 
 # ---- the market's words ------------------------------------------------------------------------------------------
@@ -950,13 +952,14 @@ def place(stage: Stage, mapping: int, *keys: int | str) -> int:
     for key in keys:
         number = int(key, 16) if isinstance(key, str) else key
         slot = int.from_bytes(keccak(slot.to_bytes(32, "big") + number.to_bytes(32, "big")), "big")
-    return slot - (18 + moved)
+    return slot - (16 + moved)
 
 
 def test_shows_the_words_that_are_kept(stage: Stage) -> None:
     """Each by its fields, as contracts/market/packing.vy lists them; collateral for 1000 Wh is 18 000."""
     stage.quote(1_000, 100)
     prosumer, meter = stage.prosumer.address, stage.prosumer.meter.address
+    at, begun = stage.period % 432, (2**36 + stage.period) << 219
     words = {
         "balance record": (place(stage, 2, prosumer), (FUNDS - 18_000) | 18_000 << 104),
         "no invoice": (place(stage, 3, prosumer), 0),
@@ -965,10 +968,11 @@ def test_shows_the_words_that_are_kept(stage: Stage) -> None:
         "profile": (place(stage, 7, meter), int.from_bytes(stage.prosumer.profile, "big")),
         "mark": (place(stage, 7, 0), 1),
         "no default": (place(stage, 8, prosumer), 0),
-        "delivery": (place(stage, 9, prosumer, stage.period), 1 << 50 | 1 << 52 | NOON << 84),
-        "quote": (place(stage, 11, 1), 1 | stage.period << 32 | 1_000 << 68 | 100 << 92 | VALID << 228),
-        "totals": (place(stage, 12, stage.period), 1_000),
-        "no position": (place(stage, 13, prosumer, stage.period), 0),
+        "quote": (place(stage, 10, 1), 1 | stage.period << 32 | 1_000 << 68 | 100 << 92),
+        "sale": (place(stage, 11, prosumer, at), 1 | 1 << 2 | NOON << 34),
+        "position": (place(stage, 12, prosumer, at), begun | 1 << 169),
+        "no position": (place(stage, 12, prosumer, stage.period), 0),
+        "totals": (place(stage, 13, at), 1_000 | stage.period << 192),
     }
 
     places, values = zip(*words.values(), strict=True)

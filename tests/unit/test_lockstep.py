@@ -11,7 +11,7 @@ from verification.harness.counters import Violated
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Lockstep
 from verification.harness.replay import playing
 from verification.harness.symbolic import seal_bytes
-from wattproof.terms.model import BidStatus, Market, Phase, QuoteStatus, Reading, Trade
+from wattproof.terms.model import BidStatus, Market, Phase, Position, QuoteStatus, Reading, Trade
 
 pytestmark = pytest.mark.usefixtures("uncounted")
 
@@ -84,7 +84,7 @@ Tamper = Callable[[Market, Callable[[str], tuple[str, int]]], None]
 
 def _bid_of(number: int, bidder: str) -> Tamper:
     def tamper(market: Market, place: Callable[[str], tuple[str, int]]) -> None:
-        bids = market.quotes[number - 1].bids
+        bids = market.quotes[number].bids
         who, _ = place(bidder)
         bids[who] = bids[who]._replace(status=BidStatus.REJECTED)
 
@@ -93,14 +93,14 @@ def _bid_of(number: int, bidder: str) -> Tamper:
 
 def _volume_of(number: int) -> Tamper:
     def tamper(market: Market, place: Callable[[str], tuple[str, int]]) -> None:
-        market.quotes[number - 1].volume += 1
+        market.quotes[number].volume += 1
 
     return tamper
 
 
 def _position_of(name: str) -> Tamper:
     def tamper(market: Market, place: Callable[[str], tuple[str, int]]) -> None:
-        there = market.positions[place(name)]
+        there = market.positions.get(place(name)) or Position()
         market.positions[place(name)] = replace(there, received=there.received + 1)
 
     return tamper
@@ -108,24 +108,24 @@ def _position_of(name: str) -> Tamper:
 
 def _reading_of(name: str) -> Tamper:
     def tamper(market: Market, place: Callable[[str], tuple[str, int]]) -> None:
-        market.readings[place(name)] = Reading(True, 7, 7)
+        market.positions[place(name)].reading = Reading(True, 7, 7)
 
     return tamper
 
 
 def _quote_of(name: str) -> Tamper:
     def tamper(market: Market, place: Callable[[str], tuple[str, int]]) -> None:
-        market.quoted[place(name)] = 9
+        market.positions[place(name)].quote_id = 9
 
     return tamper
 
 
 def _trade(market: Market, place: Callable[[str], tuple[str, int]]) -> None:
-    market.quotes[SOLD - 1].trades.append(Trade(place(BUYER)[0], 1, 7))
+    market.quotes[SOLD].trades.append(Trade(place(BUYER)[0], 1, 7))
 
 
 def _revived(market: Market, place: Callable[[str], tuple[str, int]]) -> None:
-    market.quotes[TAKEN_BACK - 1].status = QuoteStatus.VALID
+    market.quotes[TAKEN_BACK].status = QuoteStatus.VALID
 
 
 OVER = {

@@ -240,7 +240,7 @@ def test_structs_and_lists_of_them_are_tables_in_a_notebook(market: Market) -> N
         )
     )
     assert market.trades(1) == [(market["cloudy"], 2000, 11 * 10**13)]
-    assert market.trades(9) == [] and repr(market.trades(9)) == "[]"
+    assert market.trades(9) == [] and repr(market.trades(9)) == "no quote 9 yet: quotes are numbered from 1 to 1"
 
 
 def test_a_name_is_no_markup() -> None:

@@ -11,7 +11,7 @@ import dataclasses
 import boa
 import pytest
 
-from tests.support.stage import FUNDS, NOON, TARIFF, Household, Stage
+from tests.support.stage import FUNDS, NOON, TARIFF, Household, Stage, kept
 
 VALID, INVALID, MATCHED, SETTLED = 1, 2, 4, 8
 CREATED, RESERVED, CONFIRMED, REJECTED = 1, 2, 4, 8
@@ -167,7 +167,7 @@ def test_bids_never_opened_are_rejected_in_silence(stage: Stage) -> None:
     quote_id = stage.quote(volume=1000)
     stage.bid(quote_id, stage.neighbour, 178, 1000)
     open_bids(stage, quote_id, (stage.consumer, 100, 10))
-    seal = stage.seal(quote_id, stage.neighbour, 178, 1000)
+    seal = kept(stage.seal(quote_id, stage.neighbour, 178, 1000))
     assert stage.market.bid(quote_id, stage.neighbour.address) == (seal, 0, 0, 0, CREATED)
 
     stage.market.match_bids(quote_id)

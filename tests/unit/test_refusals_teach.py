@@ -125,6 +125,13 @@ CASES = [
         "settlement: quotes still open",
         "the quotes of the period come first: market.settle_quote(1), then owner.settle()",
     ),
+    (
+        f"{READ}; clock.now = 1800 * (867263 + 431)",
+        "sunny.quote(2, 9, 867263 + 432)",
+        "positions: earlier not settled",
+        f"sunny's record of {PERIOD} lies where that of 867695 (2019-06-30 00:30 +0100) would, and is not settled; "
+        "anybody may: market.settle_quote(1); market.settle_account(sunny, 867263)",
+    ),
     ("", "market.deposit(5, sender=sunny)", "erc20: insufficient allowance", "sunny lets the market take 0.00 p"),
     (
         "",

@@ -131,7 +131,7 @@ def test_names_stand_for_addresses_and_arguments_have_names(names: dict[str, Any
 
 def test_a_refusal_says_what_is_missing(names: dict[str, Any]) -> None:
     sunny, clock = names["sunny"], names["clock"]
-    assert said("sunny.buy(1)", names) == "refused: quotes: unknown quote (nothing was quoted yet)"
+    assert said("sunny.buy(1)", names) == "refused: quotes: unknown quote (no quote 1: nothing was quoted yet)"
     assert said("sunny.quote(2, 30)", names) == (
         "refused: quotes: price out of band (30.00 p/kWh is not from 6.20 p/kWh to 17.80 p/kWh)"
     )
@@ -144,7 +144,10 @@ def test_a_refusal_says_what_is_missing(names: dict[str, Any]) -> None:
     line = said("market.match_bids(1)", names)
     assert line.startswith(f"refused: clock: wrong phase (period {period} is in BIDDING; match_bids needs MATCHING or ")
     assert line.endswith(f" at {clock.begins('MATCHING', period)}: clock.to('MATCHING', {int(period)}))")
-    assert said("market.match_bids(2)", names) == "refused: quotes: unknown quote (quotes are numbered from 1 to 1)"
+    assert (
+        said("market.match_bids(2)", names)
+        == "refused: quotes: unknown quote (no quote 2 yet: quotes are numbered from 1 to 1)"
+    )
     assert said("mild.buy(1)", names) == "refused: quotes: not matched (quote 1 is VALID: match_bids first)"
     clock.to("REVEALING")
     assert said("misty.bid(1, 1, 11)", names) == (

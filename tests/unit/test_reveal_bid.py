@@ -255,6 +255,22 @@ def test_refuses_a_seal_for_another(stage: Stage, other: str) -> None:
         stage.reveal(quote_id, stage.consumer, 140, 600)
 
 
+@pytest.mark.parametrize("changed", [1, 2**33, 2**34 - 1, 2**34, 2**255])
+def test_compares_the_first_222_bits_of_a_seal(stage: Stage, changed: int) -> None:
+    """T-BID-17: what is cut off makes no difference, any bit that is kept does."""
+    quote_id = stage.quote()
+    seal = int.from_bytes(stage.seal(quote_id, stage.consumer, 140, 600), "big") ^ changed
+    stage.market.submit_bid(quote_id, seal.to_bytes(32, "big"), sender=stage.consumer.address)
+    stage.to("REVEALING")
+
+    if changed >= 2**34:
+        with stage.refuses(SEAL):
+            stage.reveal(quote_id, stage.consumer, 140, 600)
+        return
+    stage.reveal(quote_id, stage.consumer, 140, 600)
+    assert stage.market.bid(quote_id, stage.consumer.address) == (bytes(32), 140, 600, 0, RESERVED)
+
+
 def test_refuses_a_copied_bid(stage: Stage) -> None:
     """T-BID-4: who copies a seal, and later what opened it, still opens nothing."""
     quote_id = stage.quote()

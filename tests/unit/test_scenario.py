@@ -629,15 +629,39 @@ def test_memory_on_pyevm_does_not_grow_with_the_periods(tmp_path: Path, monkeypa
         blocks.append(sys.getallocatedblocks())
         stored.append(len(day.footprint.slots or ()))
 
-    # The chain keeps every reading and trade, on disk: nine words a period. Without `StatePruning` a period adds 700 to
-    # 970 blocks of memory.
-    assert stored[7] - stored[3] >= 4 * 9
+    # The chain keeps every reading and trade, on disk: eight words a period, until its places and rooms have all been
+    # used. Without `StatePruning` a period adds 700 to 970 blocks of memory.
+    assert stored[7] - stored[3] == 4 * 8
     assert blocks[7] - blocks[3] < 4 * 150
-    # Nothing was pruned: the first period can still be looked up.
+    # Nothing was pruned: the first period can still be looked up, as its places were not used again.
     sunny, first = day.members["sunny"], scenario.EPOCH // TARIFF.period_length
     reading = day.market.reading(sunny.address, first)
     assert (reading.present, reading.exported, reading.imported) == (True, 690, 0)
     assert day.market.position(sunny.address, first).settled
+    day.close()
+
+
+def test_a_day_goes_on_when_its_places_are_full_and_stores_no_more(tmp_path: Path) -> None:
+    """T-PARTY-22, T-QUO-17: by 8 places of periods of two days, and 64 rooms; two quotes a period."""
+    tariff = Tariff(sbp=60, ssp=180, service_fee=2, priority_step=500, period_length=2 * 86_400)
+    rows = [
+        f"{period},{name},{load + period % 7},{pv},{load},{pv}"
+        for period in range(44)
+        for name, load, pv in (("sunny", 10, 700), ("bright", 10, 400), ("cloudy", 900, 0), ("rainy", 450, 0))
+    ]
+    day = TradingDay(open_households(csv(tmp_path, *rows)), 1, tariff, "pyevm")
+    stored = []
+    for result in day:
+        assert (result.quotes, result.bids, result.balances_match) == (2, 4, True)
+        stored.append(len(day.footprint.slots or ()))
+
+    assert stored[8] > stored[4]
+    assert stored[43] == stored[34]
+    # What lay there before is told by the books alone, which are kept from the events.
+    sunny, first = day.members["sunny"].address, scenario.EPOCH // tariff.period_length
+    assert not day.market.reading(sunny, first).present and not day.market.quote(1).status
+    assert day.market.reading(sunny, first + 43).present
+    assert day.bill("sunny").exported == sum(690 - period % 7 for period in range(44))
     day.close()
 
 

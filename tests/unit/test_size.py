@@ -6,11 +6,12 @@ import boa
 import pytest
 
 from tests.support.stage import Stage
-from verification.builds import OLDER, build
+from verification.builds import OLDER, SHIPPED, build
+from verification.gas.sizes import RESERVES
+from verification.invariants import ROOT
 from wattproof.evm.engine import EIP_170
 
-RESERVE = 1_500
-"""Bytes that what ships leaves free: a defect that is found must be mended without anything having to go."""
+RESERVE = RESERVES["EnergyMarket", SHIPPED]
 
 REMEDY = (
     "take code away: let refusals share a check, keep what repeats in one internal function, or leave a view to "
@@ -21,6 +22,12 @@ REMEDY = (
 def test_the_limit_is_the_chains() -> None:
     """EIP-170: 0x6000 bytes."""
     assert EIP_170 == 24_576
+
+
+def test_the_reserve_is_what_the_guide_says() -> None:
+    """CONTRIBUTING.md names the bytes that the market leaves free."""
+    assert RESERVE == 500
+    assert f"{RESERVE} bytes below what a chain takes" in " ".join((ROOT / "CONTRIBUTING.md").read_text().split())
 
 
 def test_the_market_leaves_a_reserve(stage: Stage) -> None:

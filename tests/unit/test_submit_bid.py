@@ -5,7 +5,7 @@ from __future__ import annotations
 import boa
 import pytest
 
-from tests.support.stage import FUNDS, Stage
+from tests.support.stage import FUNDS, Stage, kept
 
 NOT_AUTHORISED = "accounts: not authorised"
 IN_ARREARS = "ledger: in arrears"
@@ -39,7 +39,7 @@ def test_keeps_the_seal_and_reserves_nothing(stage: Stage) -> None:
     assert stage.events() == [
         ("BidSealed", {"quote_id": quote_id, "bidder": stage.consumer.address, "seal": SEAL}),
     ]
-    assert tuple(stage.market.bid(quote_id, stage.consumer.address)) == (SEAL, 0, 0, 0, CREATED)
+    assert tuple(stage.market.bid(quote_id, stage.consumer.address)) == (kept(SEAL), 0, 0, 0, CREATED)
     assert stage.money(stage.consumer) == (FUNDS, 0)
     assert stage.market.demand(stage.period) == 0
     assert tuple(stage.market.position(stage.consumer.address, stage.period)) == (0, 0, 0, 0, 0, False)
@@ -77,7 +77,7 @@ def test_accepts_any_seal(stage: Stage, seal: bytes) -> None:
 
     submit(stage, quote_id, seal)
 
-    assert tuple(stage.market.bid(quote_id, stage.consumer.address)) == (seal, 0, 0, 0, CREATED)
+    assert tuple(stage.market.bid(quote_id, stage.consumer.address)) == (kept(seal), 0, 0, 0, CREATED)
     with stage.refuses(ALREADY):
         submit(stage, quote_id, SEAL)
 
@@ -89,7 +89,7 @@ def test_accepts_a_seal_that_another_has_handed_in(stage: Stage) -> None:
 
     submit(stage, quote_id, sender=stage.neighbour.address)
 
-    assert stage.market.bid(quote_id, stage.neighbour.address).seal == SEAL
+    assert stage.market.bid(quote_id, stage.neighbour.address).seal == kept(SEAL)
 
 
 def test_accepts_a_bid_on_each_quote(stage: Stage) -> None:
@@ -226,7 +226,7 @@ def test_refuses_a_second_bid(stage: Stage, seal: bytes) -> None:
 
     with stage.refuses(ALREADY):
         submit(stage, quote_id, seal)
-    assert stage.market.bid(quote_id, stage.consumer.address).seal == SEAL
+    assert stage.market.bid(quote_id, stage.consumer.address).seal == kept(SEAL)
 
 
 # ---- the first of several reasons ---------------------------------------------------------------

@@ -33,6 +33,7 @@ FRAME = (
     "(address token, address supplier, uint256 sbp, uint256 ssp, uint256 service_fee, uint256 period_length,"
     " uint256 window, uint256 priority_step, bool rank_by_price)"
 )
+IN_THE_WAY = "(bool blocked, uint256 period, uint256[] to_match, uint256[] to_settle, uint256 others, bool account)"
 PLACES = "(address user, uint256 period)[]"
 STATE = (
     f"({ACCOUNT}[] accounts, {QUOTE}[] quotes, uint256[] remaining, bytes32[] trades, {BID}[] bids,"
@@ -93,6 +94,7 @@ LENS_VIEWS = [
     f"trades(uint256 quote_id) -> {TRADES}",
     f"reading(address user, uint256 period) -> {READING}",
     f"position(address user, uint256 period) -> {POSITION}",
+    f"in_the_way(address user, uint256 period) -> {IN_THE_WAY}",
     "quote_of(address prosumer, uint256 period) -> uint256",
     "quote_count() -> uint256",
     "remaining(uint256 quote_id) -> uint256",

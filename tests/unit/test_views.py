@@ -326,7 +326,7 @@ def test_looking_changes_nothing(stage: Stage) -> None:
     fillers |= {"address[]": [stage.prosumer.address], "uint256[]": [quote_id], "tuple[]": [(stage.owner, quote_id)]}
     token = _static_caller()
 
-    for contract, count in ((stage.market, 6), (stage.market.lens, 26)):
+    for contract, count in ((stage.market, 6), (stage.market.lens, 27)):
         views = [entry for entry in contract.abi if entry.get("stateMutability") in ("view", "pure")]
         for entry in views:
             arguments = [fillers[argument["type"]] for argument in entry["inputs"]]

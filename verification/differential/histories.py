@@ -155,7 +155,7 @@ def full_history(bidders: int = 129) -> History:
 class _Author(Driver[Outcome]):
     """Writes a history and keeps the model in step with it: a market that is played without a chain."""
 
-    first = 1
+    first, carried = 1, 0
 
     def __init__(self, seed: str, rng: Random, tariff: Tariff, views: bool) -> None:
         self.rng, self.tariff, self.views = rng, tariff, views
@@ -292,7 +292,7 @@ class _Author(Driver[Outcome]):
             case "uint256" if rng.random() < 0.15:
                 return rng.choice((0, 1, MAX_UINT256, 2**128, LARGEST, LARGEST + 1))
             case "uint256" if name in ("quote_id", "quotes"):
-                return rng.randint(0, len(self.model.quotes) + 1)
+                return rng.randint(0, self.model.quote_count() + 1)
             case "uint256" if name in ("period", "periods"):
                 return rng.choice(self.periods or [0])
             case "uint256":

@@ -16,7 +16,7 @@ AFTER_METERING = Phase.SETTLING | Phase.CLOSING
 ON_SALE = Phase.MATCHING | Phase.METERING
 
 MAX_QUOTES = 7
-"""Quotes that a history makes at most, those that its preset settled not counted."""
+"""Quotes that a history makes at most, those of its preset not counted."""
 
 
 class InPlay(Protocol):
@@ -24,7 +24,8 @@ class InPlay(Protocol):
 
     model     the market, by the terms
     periods   those in play
-    first     the first quote that was not settled before the history began
+    first     the first quote that was not over before the history began
+    carried   how many were made from that one on before the history began
     trace     all that happened
     """
 
@@ -32,6 +33,7 @@ class InPlay(Protocol):
     model: Market
     periods: list[int]
     first: int
+    carried: int
 
     @property
     def now(self) -> int: ...
@@ -88,10 +90,11 @@ class EnabledActions:
 
     @functools.cached_property
     def quotes(self) -> list[tuple[int, int, int]]:
-        """The quotes that the preset had not settled: ID, status and the phase of their period."""
-        quotes = self.market.quotes[self.lockstep.first - 1 :]
-        phases = {period: int(self.market.phase(period, self.now)) for period in {quote.period for quote in quotes}}
-        return [(id_, int(quote.status), phases[quote.period]) for id_, quote in enumerate(quotes, self.lockstep.first)]
+        """The quotes from `first` on that are kept: ID, status and the phase of their period."""
+        quotes = [(id_, quote) for id_, quote in self.market.quotes.items() if id_ >= self.lockstep.first]
+        periods = {quote.period for _, quote in quotes}
+        phases = {period: int(self.market.phase(period, self.now)) for period in periods}
+        return [(id_, int(quote.status), phases[quote.period]) for id_, quote in quotes]
 
     def quotes_in(self, status: QuoteStatus, phases: Phase) -> list[int]:
         """IDs of the quotes with that status whose period is in one of the phases."""
@@ -101,7 +104,7 @@ class EnabledActions:
     @functools.cached_property
     def offers(self) -> list[tuple[str, int]]:
         """Who could quote for which period."""
-        if len(self.quotes) >= self.most_quotes:
+        if len(self.quotes) - self.lockstep.carried >= self.most_quotes:
             return []
         return [
             (name, period)
@@ -166,12 +169,8 @@ class EnabledActions:
     def room(self, name: str, period: int) -> int:
         """What a household can still open and purchase in a period, in Wh (T-REG-21)."""
         user = self.lockstep.address(name)
-        claimed = 0
-        for quote in self.market.quotes[self.lockstep.first - 1 :]:
-            if quote.period == period:
-                bid = quote.bids.get(user)
-                claimed += sum(trade.volume for trade in quote.trades if trade.buyer == user)
-                claimed += bid.volume - bid.filled if bid else 0
+        position = self.market.positions.get((user, period))
+        claimed = position.asked + position.purchased if position else 0
         return max(self.market.account(user).capacity - claimed, 0)
 
     @functools.cached_property
@@ -200,7 +199,7 @@ class EnabledActions:
 
     def _is_settleable(self, name: str, period: int) -> bool:
         place = self.lockstep.address(name), period
-        position, metered = self.market.positions.get(place), place in self.market.readings
+        position = self.market.positions.get(place)
         if position is None:
-            return metered
-        return not position.settled and not position.stakes and (metered or position.bought > 0)
+            return False
+        return not position.settled and not position.stakes and (position.reading.present or position.bought > 0)

@@ -32,7 +32,7 @@ from verification.harness.trace import Gift, Made, Moment, Outcome, Scene, Trace
 from wattproof.market.abi import interface, revert_reason, signed_word, word
 from wattproof.market.deployment import Tariff, deploy
 from wattproof.terms import model
-from wattproof.terms.model import QuoteStatus, Refused
+from wattproof.terms.model import Refused
 
 START = 1_561_071_600
 """When every history begins, in seconds: the REPL's clock starts there, too."""
@@ -136,6 +136,7 @@ class Lockstep(Driver[Outcome]):
         self.ended: int | None = None
         self._preset: tuple[int, bytes] | None = None
         self.first = 1
+        self.carried = 0
         self.sealed: dict[tuple[int, str], tuple[int, int]] = {}
         """What was sealed in a preset and waits to be opened: price and volume by quote and bidder."""
         self._finalised: set[int | tuple[str, int]] = set()
@@ -338,7 +339,7 @@ class Lockstep(Driver[Outcome]):
     def _going_on(self) -> list[Asked]:
         """All that is not finalised, as questions to the lens: mostly one."""
         finalised, periods = self._finalised, tuple(self.periods)
-        quotes = [number for number in range(self.first, len(self.model.quotes) + 1) if number not in finalised]
+        quotes = [number for number in range(self.first, self.model.quote_count() + 1) if number not in finalised]
         asked = []
         for users, bidders in self.parties():
             places = tuple((user, period) for user in bidders for period in periods if (user, period) not in finalised)
@@ -363,11 +364,9 @@ class Lockstep(Driver[Outcome]):
     def _note_finalised(self) -> None:
         """Notes what was just compared and can no longer change by the terms."""
         market, finalised = self.model, self._finalised
-        for number in range(self.first, len(market.quotes) + 1):
-            if number not in finalised and market.quotes[number - 1].status in (
-                QuoteStatus.INVALID,
-                QuoteStatus.SETTLED,
-            ):
+        for number in range(self.first, market.quote_count() + 1):
+            quote = market.quotes.get(number)
+            if quote is None or not quote.is_open:
                 finalised.add(number)
         for period in self.periods:
             closing = self.phase(period) == model.Phase.CLOSING
@@ -377,10 +376,8 @@ class Lockstep(Driver[Outcome]):
 
     def _is_finalised(self, place: tuple[str, int], closing: bool) -> bool:
         """Whether that user's account of that period is settled, or can no longer be (T-ACC-2, T-ACC-3)."""
-        position, metered = self.model.positions.get(place), place in self.model.readings
-        if position is None:
-            return closing and not metered
-        return position.settled or (closing and not (metered or position.bought or position.stakes))
+        position = self.model.positions.get(place)
+        return closing if position is None else position.settled or (closing and position.is_final)
 
     def parties(self) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
         """Everybody watched, sixteen at a time as the lens takes them, with those of them that can trade."""
@@ -394,7 +391,7 @@ class Lockstep(Driver[Outcome]):
     def _looks(self, everything: bool = False) -> list[tuple[Asked, bytes]]:
         """What the lens answers now, sixteen users and eight quotes at a time; asked once between two calls.
 
-        Quotes before `first`, which were settled in the preset, are looked at only where `everything` is asked for.
+        Quotes before `first`, which were over in the preset, are looked at only where `everything` is asked for.
         """
         key = self._moment(everything)
         if self._seen is None or self._seen[0] != key:
@@ -412,10 +409,10 @@ class Lockstep(Driver[Outcome]):
     def _model_state(self, asked: Asked) -> bytes:
         """What the lens should answer, ABI-encoded, from the model alone."""
         market, now, places = self.model, self.now, asked.places
-        quote_ids = [number for number in asked.quotes if number <= len(market.quotes)]
+        quote_ids = [number for number in asked.quotes if number <= market.quote_count()]
         bids = [market.bid(quote_id, user) for quote_id in quote_ids for user in asked.bidders]
         totals = [(market.supply(when), market.demand(when), market.phase(when, now)) for when in asked.periods]
-        others = (len(market.quotes), int(market.owner, 16), int(market.pending_owner, 16), market.held)
+        others = (market.quote_count(), int(market.owner, 16), int(market.pending_owner, 16), market.held)
         rows = (
             [_encode(market.account(user)) for user in asked.users],
             [_encode(market.quote(quote_id)) for quote_id in quote_ids],

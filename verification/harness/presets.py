@@ -16,10 +16,11 @@ from boa.environment import Env
 from verification.harness import counters, journal
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Lockstep
 from verification.harness.trace import Remark
+from verification.harness.worn import crowded, packed, worn
 from wattproof.evm.engine import make_env, roomy_env
 from wattproof.evm.revm import RevmEnv
 from wattproof.market.deployment import Tariff
-from wattproof.terms.model import Phase, QuoteStatus
+from wattproof.terms.model import Phase
 
 _prepared: list[tuple[object, str, Lockstep]] = []
 
@@ -64,8 +65,10 @@ def prepared(name: str) -> Lockstep:
         lockstep = copy.copy(prepared("fresh"))
     else:
         lockstep.ended = lockstep.now
-        settled = [quote.status == QuoteStatus.SETTLED for quote in lockstep.model.quotes]
-        lockstep.first = [*settled, False].index(False) + 1
+        market = lockstep.model
+        waiting = [number for number, quote in market.quotes.items() if quote.is_open]
+        lockstep.first = min(waiting, default=market.quote_count() + 1)
+        lockstep.carried = market.quote_count() - lockstep.first + 1
     lockstep.trace.append(Remark(f"---- here the preset {name!r} ends and the history begins"))
     _prepared.append((boa.env, name, lockstep))
     return lockstep
@@ -228,5 +231,8 @@ PRESETS: dict[str, Callable[[], Lockstep]] = {
     "waivers": _waivers,
     "arrears": _arrears,
     "full book": _full_book,
+    "worn": worn,
+    "crowded": crowded,
+    "packed": packed,
 }
 """Every preset, by name."""

@@ -39,6 +39,11 @@ LEAST_IN_TERMS = LEAST_ACCEPTED | {
 LEAST_REFUSED = 5
 """Refused calls per entry point that `Terms` must reach in 100 histories; `clear` is never refused."""
 
+EARLIER = "positions: earlier not settled"
+
+LEAST_IN_THE_WAY = {"submit_quote": 20, "reveal_bid": 5, "buy_surplus": 1, "submit_reading": 20}
+"""Calls that `Worn` must see refused for an earlier record in 100 histories, by entry point."""
+
 ENOUGH = 100
 """Histories from which on a machine's counts are judged."""
 
@@ -57,6 +62,12 @@ def rarely_called(total: dict[str, Any], only: str | None = None) -> list[str]:
                 lines.append(f"{machine}.{function}: {shown}; {least} in 100 needed")
             if machine == "Terms" and function != "clear" and refused * 100 < LEAST_REFUSED * histories:
                 lines.append(f"{machine}.{function}: {refused} refused in {histories} histories; too few")
+        if machine == "Worn":
+            for function, least in LEAST_IN_THE_WAY.items():
+                found = total["calls"].get(f"{machine}.{function}", {}).get(EARLIER, 0)
+                if found * 100 < least * histories:
+                    shown = f"{found} refused for an earlier record in {histories} histories"
+                    lines.append(f"{machine}.{function}: {shown}; {least} in 100 needed")
     return lines
 
 
