@@ -109,6 +109,23 @@ TIES = (
         ("exported", "delivered", "received", "imported", "tariff.SBP", "tariff.SSP"),
         f.invoice,
     ),
+    Tie("ring", "clock.__init__, RING =", ("period_length", "window"), f.ring),
+    Tie("place", "clock._place, return", ("period", "RING"), f.place),
+    Tie(
+        "horizon",
+        "clock._within_horizon, return",
+        ("period", "block.timestamp", "PERIOD_LENGTH"),
+        f.within_horizon,
+    ),
+    Tie(
+        "phase",
+        "clock._phase, return",
+        (
+            *("period", "PERIOD_LENGTH", "WINDOW", "block.timestamp", "max_value(uint256)"),
+            *(f"IEnergyMarket.Phase.{name}" for name in f.PHASES),
+        ),
+        f.phase,
+    ),
 )
 
 GUARDED: dict[str, tuple[str, ...]] = {
@@ -116,12 +133,19 @@ GUARDED: dict[str, tuple[str, ...]] = {
     "incentives": ("_tier", "_charge", "_grant_waiver", "_record"),
     "settlement": ("settle_quote", "_settle", "_settle_trades", "_invoice"),
     # What the bounds on volumes, prices and sales rest on.
-    "quotes": ("submit_quote",),
-    "bids": ("reveal_bid",),
+    "quotes": ("submit_quote", "invalidate_quote", "_count"),
+    "bids": ("submit_bid", "reveal_bid", "_note_trade"),
     "matching": ("match_bids",),
     "surplus": ("buy_surplus",),
-    "positions": ("_check_capacity", "_stake", "_buy"),
+    "positions": (
+        *("_word", "_opened", "_write", "_is_final", "_has_stake", "_check_capacity", "_stake", "_buy", "_receive"),
+    ),
     "metering": ("_accept",),
+    # What is used again: where records lie, and whose they are.
+    "clock": ("__init__", "_phase", "_within_horizon", "_place"),
+    "rooms": ("__init__", "_word", "_is_valid", "_existing", "_volume", "_lead", "_close", "_take"),
+    "deliveries": ("_read_sale", "_close", "_write_sale"),
+    "sales": ("_append", "_trade"),
     # How balance records and positions change.
     "ledger": ("_booked",),
     "packing": ("_funded", "_reserved", "_released", "_counted", "_claimed", "_asked", "_bought", "_received"),
@@ -184,6 +208,8 @@ _OPERATIONS: dict[Any, Callable[[Any, Any], Any]] = {
     vy_ast.Sub: operator.sub,
     vy_ast.Mult: operator.mul,
     vy_ast.FloorDiv: operator.truediv,  # What z3 writes `/` is Euclid's division on integers.
+    vy_ast.Mod: operator.mod,
+    vy_ast.Pow: lambda base, power: z3.IntVal(base.as_long() ** power.as_long()),  # of constants only
     vy_ast.Lt: operator.lt,
     vy_ast.LtE: operator.le,
     vy_ast.Gt: operator.gt,

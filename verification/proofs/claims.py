@@ -1,17 +1,18 @@
-"""The settlement's arithmetic, proved for all values inside the bounds: what sampling cannot exhaust.
+"""What is proved for all values inside the bounds: what sampling cannot exhaust. Here, the settlement's arithmetic.
 
 Each claim is a question to z3: is there a value inside the bounds for which it fails? The answer must be "unsat": none.
 The same claim with a wrong formula or a bound left out must be "sat", with values that break it, or the question could
 not fail; and the bounds alone must be "sat", or the claim would say nothing. Sums over all trades are proved by
 induction: a lemma says what holds before the first trade and survives one more.
 
-The integers are unbounded; that nothing outgrows the chain's words is claims of its own (`overflow`).
+What is claimed of storage words stands in `storage`. The integers are unbounded here; that nothing outgrows the chain's
+words is claims of its own (`overflow`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +21,9 @@ from rich.console import Console
 
 from verification import measurements
 from verification.proofs import binding as ties
-from verification.proofs import bytecode
+from verification.proofs import bytecode, storage
 from verification.proofs import formulas as f
+from verification.proofs.questions import Claim, Question, into
 
 z3: Any = typed_z3
 """Its types tell less than they allow: arithmetic on terms, above all."""
@@ -49,32 +51,8 @@ BOUNDS = {
 }
 """What is assumed of each value: what the constructor, the quote, the bid, the purchase and the meter check."""
 
-Question = tuple[list[Any], Any]
-"""What is given, and what is to be shown."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A claim: its name, what it says, the clauses it belongs to, the question, and a wrong one that must fail."""
-
-    name: str
-    says: str
-    clauses: str
-    ask: Callable[[], Question]
-    wrong: str
-    ask_wrong: Callable[[], Question]
-
-
 CLAIMS: list[Claim] = []
-
-
-def claim(name: str, says: str, clauses: str, wrong: str) -> Callable[[Callable[[bool], Question]], None]:
-    """Registers a claim: the function makes the question, or the wrong one where it is told so."""
-
-    def register(ask: Callable[[bool], Question]) -> None:
-        CLAIMS.append(Claim(name, says, clauses, lambda: ask(False), wrong, lambda: ask(True)))
-
-    return register
+claim = into(CLAIMS)
 
 
 # ---- values and their bounds ----------------------------------------------------------------
@@ -491,6 +469,16 @@ STEPS: dict[str, Question] = {
 }
 
 
+STEPS |= {
+    "ring": ([*storage.CLOCK, storage.N < WORD], [storage.L, storage.N]),
+    "horizon": ([*storage.CLOCK, storage.NOW < SIGNED], [storage.LATER, storage.NOW, storage.L]),
+    "phase": (
+        [*storage.CLOCK, storage.NOW < WORD, storage.EARLIER >= 0, storage.N < WORD],
+        [storage.EARLIER, storage.L, storage.N, storage.NOW, z3.IntVal(WORD - 1), *storage.PHASES],
+    ),
+}
+
+
 def overflow(tie: ties.Tie) -> Claim:
     """Every sum, difference, product and conversion on the way to a formula, as the source has it, fits its type."""
 
@@ -516,12 +504,13 @@ def overflow(tie: ties.Tie) -> Claim:
 
 
 CLAIMS += [overflow(tie) for tie in ties.TIES if tie.name in STEPS]
+CLAIMS += storage.CLAIMS
 
 
 def table() -> str:
     """All claims as a table, for `docs/proofs.md`."""
     lines = ["| claim | says | clauses | wrong variant, refuted |", "|---|---|---|---|"]
-    lines += [f"| `{each.name}` | {each.says} | {each.clauses} | {each.wrong} |" for each in CLAIMS]
+    lines += [f"| `{each.name}` | {each.says} | {each.clauses} | {each.all_wrong} |" for each in CLAIMS]
     return "\n".join(lines)
 
 
@@ -542,7 +531,10 @@ _BEGIN, _END = "<!-- claims -->", "<!-- end -->"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What z3 says: of the claim, of its assumptions alone, and of the wrong claim, with values that break it."""
+    """What z3 says: of the claim, of its assumptions alone, and of the wrong claim, with values that break it.
+
+    further   what it says of the further wrong variants, each with what is wrong about it
+    """
 
     claim: Claim
     proved: str
@@ -550,11 +542,18 @@ class Verdict:
     wrong: str
     breaks: dict[str, str]
     seconds: float
+    further: tuple[tuple[str, str], ...] = ()
 
     @property
     def holds(self) -> bool:
         """Whether the claim is proved, says something, and would fail if it were wrong."""
-        return (self.proved, self.possible, self.wrong) == ("unsat", "sat", "sat")
+        refuted = all(answer == "sat" for _, answer in self.further)
+        return refuted and (self.proved, self.possible, self.wrong) == ("unsat", "sat", "sat")
+
+    @property
+    def refuted(self) -> int:
+        """How many of the wrong variants are refuted."""
+        return [self.wrong, *(answer for _, answer in self.further)].count("sat")
 
 
 def ask(claim: Claim, timeout: int = TIMEOUT) -> Verdict:
@@ -566,7 +565,11 @@ def ask(claim: Claim, timeout: int = TIMEOUT) -> Verdict:
     given, shown = claim.ask_wrong()
     wrong, model = _solve([*given, Not(shown)], timeout)
     breaks = {str(name): str(model[name]) for name in model.decls() if not name.arity()} if model is not None else {}
-    return Verdict(claim, proved, possible, wrong, breaks, round(time.monotonic() - started, 2))
+    further = []
+    for says, variant in claim.further:
+        given, shown = variant()
+        further.append((says, _solve([*given, Not(shown)], timeout)[0]))
+    return Verdict(claim, proved, possible, wrong, breaks, round(time.monotonic() - started, 2), tuple(further))
 
 
 def _solve(facts: Sequence[Any], timeout: int) -> tuple[str, Any]:
@@ -605,7 +608,7 @@ def run(console: Console, timeout: int = TIMEOUT) -> dict[str, Any]:
     figures = {
         "claims": len(verdicts),
         "proved": sum(verdict.proved == "unsat" for verdict in verdicts),
-        "wrong variants refuted": sum(verdict.wrong == "sat" for verdict in verdicts),
+        "wrong variants refuted": sum(verdict.refuted for verdict in verdicts),
         "lemmas": sum(verdict.claim.says.startswith("Lemma") for verdict in verdicts),
         "formulas tied to the source": len(ties.TIES),
         "functions fingerprinted": sum(map(len, ties.GUARDED.values())),
@@ -627,6 +630,7 @@ def run(console: Console, timeout: int = TIMEOUT) -> dict[str, Any]:
                 "wrong variant": verdict.claim.wrong,
                 "wrong negation": verdict.wrong,
                 "broken by": verdict.breaks,
+                "further wrong variants": dict(verdict.further),
                 "seconds": verdict.seconds,
             }
             for verdict in verdicts
@@ -641,7 +645,12 @@ class NotProved(AssertionError):
     def __init__(self, verdicts: Sequence[Verdict]) -> None:
         lines = [
             f"{verdict.claim.name}: negation {verdict.proved} (must be unsat), assumptions {verdict.possible} and "
-            f"wrong variant {verdict.wrong} (must be sat): {verdict.claim.says}"
+            f"wrong variant {verdict.wrong} (must be sat){_unrefuted(verdict)}: {verdict.claim.says}"
             for verdict in verdicts
         ]
         super().__init__("not proved:\n" + "\n".join(lines))
+
+
+def _unrefuted(verdict: Verdict) -> str:
+    """The further wrong variants that are not refuted."""
+    return "".join(f", {says}: {answer} (must be sat)" for says, answer in verdict.further if answer != "sat")

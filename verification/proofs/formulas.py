@@ -1,4 +1,4 @@
-"""The settlement's arithmetic, written once: for whole numbers and for z3's terms alike.
+"""The settlement's arithmetic and the periods' places, written once: for whole numbers and for z3's terms alike.
 
 `proofs` proves claims about these functions, `ties` shows that they are what the contract's source says, and
 `tests/evidence/test_symbolic.py` compares them with what the contract does. Energy is in Wh, money in base units,
@@ -39,6 +39,11 @@ def either(condition: Truth, one: Number, other: Number) -> Number:
 def least(one: Number, other: Number) -> Number:
     """The smaller of two numbers."""
     return either(one <= other, one, other)
+
+
+def greatest(one: Number, other: Number) -> Number:
+    """The larger of two numbers."""
+    return either(one <= other, other, one)
 
 
 # ---- before the delivery -----------------------------------------------------------------
@@ -198,3 +203,63 @@ def drawn(received: Number, imported: Number) -> Number:
 def invoice(exported: Number, gone: Number, received: Number, imported: Number, sbp: Number, ssp: Number) -> Number:
     """What the supplier owes for a period, `gone` Wh of the exports having been delivered to buyers."""
     return fed_in(exported, gone, received, imported) * sbp - drawn(received, imported) * ssp
+
+
+# ---- periods and their places --------------------------------------------------------------------
+
+DAY = 24 * 60 * 60
+HORIZON = 7 * DAY
+PERIODS = 2**36
+
+
+def needed(length: Number, window: Number) -> Number:
+    """How many places the records of periods need (T-PARTY-22)."""
+    return floor(HORIZON + DAY, length) + 2 * least(floor(window, length), PERIODS) + 4
+
+
+def daily(length: Number) -> Number:
+    """How many periods a day has room for, at least one (T-PARTY-22)."""
+    return greatest(floor(DAY, length), 1)
+
+
+def ring(length: Number, window: Number) -> Number:
+    """In how many places the records of periods lie: as many as are needed, then whole days (T-PARTY-22)."""
+    return whole(needed(length, window), daily(length))
+
+
+def whole(number: Number, unit: Number) -> Number:
+    """A number, rounded up to a multiple of a unit."""
+    return floor(number + unit - 1, unit) * unit
+
+
+def within_horizon(period: Number, now: Number, length: Number) -> Truth:
+    """Whether a period can be quoted, as far as its distance goes (T-QUO-3)."""
+    return period <= floor(now + HORIZON, length)
+
+
+def end(period: Number, length: Number) -> Number:
+    """When a period ends."""
+    return (period + 1) * length
+
+
+def closing(period: Number, length: Number, window: Number, now: Number) -> Truth:
+    """Whether a period is CLOSING (T-TIME-8)."""
+    return now >= end(period, length) + 2 * window
+
+
+def place(period: Number, places: Number) -> Number:
+    """At which place of a ring the records of a period lie."""
+    return period % places
+
+
+PHASES = ("BIDDING", "REVEALING", "MATCHING", "DELIVERING", "METERING", "SETTLING", "CLOSING")
+
+
+def phase(period: Number, length: Number, window: Number, now: Number, most: Number, *phases: Number) -> Number:
+    """The phase of a period, of `phases` in the order of `PHASES`; `most` is the chain's largest number (T-TIME-1)."""
+    start = period * length
+    ahead, past = start - now, now - start - length
+    before = either(ahead <= window, phases[2], either(ahead <= 2 * window, phases[1], phases[0]))
+    after = either(past < window, phases[4], either(past < 2 * window, phases[5], phases[6]))
+    told = either(now < start, before, either(past < 0, phases[3], after))
+    return either(period > floor(most, length), phases[0], told)
