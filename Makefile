@@ -13,7 +13,8 @@ help:
 	@echo "make day     run a trading day of ten households through the contract"
 	@echo "make study   play the paper's case study on the contract: figures, indices, claims"
 	@echo "make repl    play with a market by hand"
-	@echo "make gas     measure what every call costs, on a node (needs npm); make gas UPDATE=1 writes the snapshot"
+	@echo "make gas     measure what every call costs by three sets of rules, on nodes (needs npm);"
+	@echo "             UPDATE=1 writes the snapshot, BEFORE=FOLDER measures other contracts beside it"
 	@echo "make test    run all tests"
 	@echo "make packages  build wheel and sdist, and try both on each Python that is here"
 	@echo "make verify  run the day, unit and property tests, and write the invariant report into report/"
@@ -54,7 +55,7 @@ repl: $(READY)
 	@$(BIN)/wattproof repl
 
 gas: $(READY)
-	@$(BIN)/wattproof gas $(if $(UPDATE),--update)
+	@$(BIN)/wattproof gas $(if $(UPDATE),--update) $(if $(BEFORE),--before '$(BEFORE)')
 
 test: $(READY)
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)

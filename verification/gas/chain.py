@@ -151,6 +151,28 @@ class _Metered:
         self.spent += before - computation.get_gas_remaining()
 
 
+class _Written(_Metered):
+    """SSTORE, which also knows by contract and place which words are not zero; for chains on which no call fails."""
+
+    def __init__(self, opcode: Any) -> None:
+        super().__init__(opcode)
+        self.words: set[tuple[bytes, int]] = set()
+
+    def __call__(self, computation: ComputationAPI) -> None:
+        stack: Any = computation._stack
+        slot, value = (_number(one) for one in stack.values[:-3:-1])
+        super().__call__(computation)
+        word = (bytes(computation.msg.storage_address), slot)
+        if value:
+            self.words.add(word)
+        else:
+            self.words.discard(word)
+
+
+def _number(value: int | bytes) -> int:
+    return value if isinstance(value, int) else int.from_bytes(value)
+
+
 class InProcess(Chain):
     """py-evm at Prague rules, as the reference client applies transactions: nothing stays warm between two of them."""
 
@@ -161,12 +183,17 @@ class InProcess(Chain):
         self._state = kind.from_genesis(AtomicDB(), {"difficulty": 0, "gas_limit": 10**9}).get_vm().state
         # A table of opcodes of its own: titanoboa puts its tracers into the one that all of py-evm shares.
         opcodes = {code: _untraced(opcode) for code, opcode in self._state.computation_class.opcodes.items()}
-        self._storage = [_Metered(opcodes[code]) for code in (0x54, 0x55)]
+        self._storage = (_Metered(opcodes[0x54]), _Written(opcodes[0x55]))
         opcodes[0x54], opcodes[0x55] = self._storage
         self._state.computation_class = type(
             "MeteredComputation", (self._state.computation_class,), {"opcodes": opcodes}
         )
         self._state.execution_context._chain_id = CHAIN_ID
+
+    @property
+    def words(self) -> int:
+        """How many words of storage are not zero, of all contracts."""
+        return len(self._storage[1].words)
 
     def endow(self, address: str, wei: int) -> None:
         self._state.set_balance(bytes.fromhex(address[2:]), wei)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from verification.builds import SHIPPED, Build, suite
@@ -79,11 +80,16 @@ class Community(Driver[Receipt]):
         tariff: Tariff = Tariff(),
         tick: Callable[[], None] = lambda: None,
         setting: str = SHIPPED,
+        contracts: Path | None = None,
     ) -> None:
+        """Deploys the contracts, built by `setting`, and from the sources in the folder `contracts` where it is given.
+
+        `tick` is called after every transaction of the market.
+        """
         self.backend, self.chain = chain, CHAIN_ID
         self.tariff = tariff
         self.people = Parties()
-        token, market, lens = suite(setting)
+        token, market, lens = suite(setting, contracts)
         self._token, self._market = token.interface, market.interface
         self._tick = tick
         self._quotes = 0
@@ -134,6 +140,10 @@ class Community(Driver[Receipt]):
     def mint(self, name: str, amount: int) -> None:
         """Turns ether of a party into credits that the market may take, this time only."""
         self.backend.send(self.people[name], self.token, self._token.call("mint"), value=amount)
+        self.approve(name, amount)
+
+    def approve(self, name: str, amount: int) -> None:
+        """Has the market take credits of a party, this time only."""
         self.backend.send(self.people[name], self.token, self._token.call("approve", self.target, amount))
 
     def quote(self, prosumer: str, period: int, volume: int, price: int) -> tuple[int, Receipt]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,8 +12,9 @@ from statistics import median
 from typing import Any
 
 from verification.gas.chain import TRANSACTION
-from verification.gas.history import MAX_TRADES, Key, Weight
+from verification.gas.history import MAX_TRADES, History, Key, Weight
 from verification.gas.lower_bound import HOUSEHOLD, STEPS, floor
+from verification.gas.node import RULES, Rules
 from verification.gas.sizes import Size
 
 TRANSACTION_CAP = 16_777_216
@@ -49,7 +50,21 @@ TARGETS: dict[str, int] = {
     "account, in a batch": 33_000,
     HOUSEHOLD: 265_000,
 }
-"""The most that a step may cost; what is not here has no target."""
+"""The most that a step may cost in the steady state, by Prague's rules; what is not here has no target."""
+
+BEFORE: dict[str, int] = {"prague": 224_396, "osaka": 224_396, "amsterdam": 466_856}
+"""A household's half-hour in books of `BEFORE_BIDS` before storage was used again, by the rules.
+
+Measured with `wattproof gas --before FOLDER`, where FOLDER holds the contracts of commit c4dc240.
+"""
+
+BEFORE_BIDS = 100
+
+WORDS_BEFORE = (3_403, 6_763)
+"""Words of storage after 15 and 30 days of ten households (see `growth`) in the same build, measured the same way."""
+
+FULL_BOOKS = ("match, full book", "settle, full book")
+"""What has to keep to `TRANSACTION_CAP` by all rules."""
 
 FROM = {"match, a winner": 100, "match, a loser": 100, "settle, a trade": 100} | dict.fromkeys(
     ("reading, in a batch", "account, in a batch"), 20
@@ -92,9 +107,10 @@ PLAIN_HALF_HOUR = 570_000
 
 @dataclass(frozen=True)
 class Figure:
-    """A line of the table, in gas. The parts and the floor belong to the sample in the middle.
+    """A line of the table, in gas of the steady state. The parts and the floor belong to the sample in the middle.
 
-    `rest` is computation, memory, hashing, and calls to the token and to precompiled contracts.
+    rest    computation, memory, hashing, and calls to the token and to precompiled contracts
+    fresh   the median in a new market, or None for what is done only once
     """
 
     step: str
@@ -108,11 +124,12 @@ class Figure:
     storage: int
     rest: int
     floor: int | None
+    fresh: int | None = None
 
     @property
     def name(self) -> str:
         """The step and the size, as the snapshot calls them."""
-        return self.step if self.n is None else f"{self.step}, n = {self.n}"
+        return line_name(self.step, self.n)
 
     @property
     def target(self) -> int | None:
@@ -130,8 +147,71 @@ class Figure:
         return Fraction(self.median, self.floor) if self.floor else None
 
 
-def figure(key: Key, weights: Sequence[Weight]) -> Figure:
-    """The figure of a line; parts of a unit of gas, which averages have, count in full."""
+@dataclass(frozen=True)
+class Cost:
+    """What a line costs by other rules than Prague's: median and worst case, and the median in a new market."""
+
+    name: str
+    median: int
+    worst: int
+    fresh: int | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """What all lines cost by a set of rules.
+
+    node        the node that charged it, with its version
+    bytecode    hash of the market's runtime code that was measured
+    kept        whether it is the snapshot's, as it could not be measured here
+    """
+
+    rules: str
+    node: str
+    bytecode: str
+    costs: tuple[Cost, ...]
+    kept: bool = False
+
+    @property
+    def by_name(self) -> dict[str, Cost]:
+        """The lines by their names."""
+        return {cost.name: cost for cost in self.costs}
+
+    @property
+    def half_hour(self) -> Cost:
+        """A household's half-hour in books of `BEFORE_BIDS`."""
+        return self.by_name[line_name(HOUSEHOLD, BEFORE_BIDS)]
+
+
+def line_name(step: str, n: int | None) -> str:
+    """What the snapshot calls a line."""
+    return step if n is None else f"{step}, n = {n}"
+
+
+def _median(weights: Sequence[Weight]) -> int:
+    """Parts of a unit of gas, which averages have, count in full."""
+    return math.ceil(median(weight.gas for weight in weights))
+
+
+def _worst(weights: Sequence[Weight]) -> int:
+    return math.ceil(max(weight.gas for weight in weights))
+
+
+def costs(history: History) -> tuple[Cost, ...]:
+    """What all lines cost, in the order of `figures`."""
+    return tuple(
+        Cost(
+            line_name(*key),
+            _median(history.samples[key]),
+            _worst(history.samples[key]),
+            _median(history.fresh[key]) if key in history.fresh else None,
+        )
+        for key in _ordered(history.samples)
+    )
+
+
+def figure(key: Key, weights: Sequence[Weight], fresh: Sequence[Weight] = ()) -> Figure:
+    """The figure of a line, from what it weighed in the steady state and in a new market."""
     step, n = key
     middle = sorted(weights, key=lambda weight: weight.gas)[(len(weights) - 1) // 2]
     base = middle.transactions * TRANSACTION
@@ -141,22 +221,27 @@ def figure(key: Key, weights: Sequence[Weight]) -> Figure:
         step=step,
         n=n,
         count=len(weights),
-        median=math.ceil(median(weight.gas for weight in weights)),
-        worst=math.ceil(max(weight.gas for weight in weights)),
+        median=_median(weights),
+        worst=_worst(weights),
         base=round(base),
         calldata=round(middle.calldata),
         logs=round(middle.logs),
         storage=round(middle.storage),
         rest=round(rest),
         floor=None if lowest is None else round(lowest),
+        fresh=_median(fresh) if fresh else None,
     )
 
 
-def figures(samples: Mapping[Key, Sequence[Weight]]) -> list[Figure]:
-    """All figures, steps in the order in which a household meets them, sizes rising."""
+def _ordered(keys: Iterable[Key]) -> list[Key]:
+    """Steps in the order in which a household meets them, sizes rising."""
     order = [*STEPS, HOUSEHOLD]  # what is in neither, deployment, comes first
-    place = {step: order.index(step) if step in order else -1 for step, _ in samples}
-    return [figure(key, samples[key]) for key in sorted(samples, key=lambda key: (place[key[0]], key[1] or 0))]
+    return sorted(keys, key=lambda key: (order.index(key[0]) if key[0] in order else -1, key[1] or 0))
+
+
+def figures(history: History) -> list[Figure]:
+    """All figures of a history that was played."""
+    return [figure(key, history.samples[key], history.fresh.get(key, ())) for key in _ordered(history.samples)]
 
 
 def spread(lines: Sequence[Figure]) -> Fraction:
@@ -181,22 +266,99 @@ def failures(lines: Sequence[Figure]) -> list[str]:
     return found
 
 
+def above(column: Column, before: Mapping[str, int]) -> list[str]:
+    """What is above what the rules of a column allow, in words; `before` has the half-hour of the build before."""
+    rules, found = rules_of(column.rules), []
+    half_hour, most = column.half_hour.median, before[column.rules] * rules.at_most
+    if half_hour > most:
+        found.append(
+            f"{rules.name}: a household's half-hour takes {half_hour:,} gas, at most {math.floor(most):,}, which is "
+            f"{float(rules.at_most):.2f} of the build before"
+        )
+    found += [
+        f"{rules.name}: {cost.name}: {cost.worst:,} gas, a transaction may use {TRANSACTION_CAP:,}"
+        for cost in column.costs
+        if cost.name.startswith(FULL_BOOKS) and cost.worst > TRANSACTION_CAP
+    ]
+    return found
+
+
+def growing(words: Sequence[int]) -> list[str]:
+    """That a market's storage grows, in words; `words` after each number of days, none where they were not counted."""
+    if len(set(words)) < 2:
+        return []
+    return [f"storage grows: {' words, then '.join(f'{count:,}' for count in words)} words, of the same households"]
+
+
+def rules_of(key: str) -> Rules:
+    """The rules that go by `key`."""
+    return next(rules for rules in RULES if rules.key == key)
+
+
 # ---- files -------------------------------------------------------------------------------
 
 
-def as_json(lines: Sequence[Figure], sizes: Sequence[Size] = (), **about: Any) -> str:
-    """The figures and the sizes of the code as JSON, one line of the file for each, with `about` in front."""
+def as_json(
+    lines: Sequence[Figure],
+    sizes: Sequence[Size] = (),
+    columns: Sequence[Column] = (),
+    before: Mapping[str, int] | None = None,
+    words: Sequence[int] = (),
+    words_before: Sequence[int] = WORDS_BEFORE,
+    **about: Any,
+) -> str:
+    """All that was measured as JSON, one line of the file for each figure, with `about` in front."""
     entries = {line.name: {**asdict(line), "target": line.target} for line in lines}
     body = ",\n".join(f"    {json.dumps(name)}: {json.dumps(entry)}" for name, entry in entries.items())
     head = "".join(f"  {json.dumps(key)}: {json.dumps(value)},\n" for key, value in about.items())
     code = ",\n".join(f"    {json.dumps({**asdict(size), 'free': size.free})}" for size in sizes)
-    return f'{{\n{head}  "code": [\n{code}\n  ],\n  "figures": {{\n{body}\n  }}\n}}\n'
+    rules = ",\n".join(f"    {json.dumps(column.rules)}: {{\n{_column(column)}\n    }}" for column in columns)
+    return (
+        f'{{\n{head}  "before": {json.dumps(dict(before or BEFORE))},\n  "words": {json.dumps(list(words))},\n'
+        f'  "words before": {json.dumps(list(words_before))},\n  "code": [\n{code}\n  ],\n'
+        f'  "figures": {{\n{body}\n  }},\n  "rules": {{\n{rules}\n  }}\n}}\n'
+    )
+
+
+def _column(column: Column) -> str:
+    head = {"node": column.node, "bytecode": column.bytecode, "kept": column.kept}
+    entries = {cost.name: {"median": cost.median, "worst": cost.worst, "fresh": cost.fresh} for cost in column.costs}
+    body = ",\n".join(f"        {json.dumps(name)}: {json.dumps(entry)}" for name, entry in entries.items())
+    lines = "".join(f"      {json.dumps(key)}: {json.dumps(value)},\n" for key, value in head.items())
+    return f'{lines}      "figures": {{\n{body}\n      }}'
 
 
 def read_snapshot(path: Path) -> list[Figure]:
     """The committed figures. Raises FileNotFoundError with what to do where there are none."""
     entries = _snapshot(path)["figures"].values()
     return [Figure(**{key: value for key, value in entry.items() if key != "target"}) for entry in entries]
+
+
+def read_columns(path: Path) -> list[Column]:
+    """The committed columns, in the order of `RULES`. Raises FileNotFoundError with what to do where there are none."""
+    told = _snapshot(path).get("rules", {})
+    return [
+        Column(
+            rules.key,
+            told[rules.key]["node"],
+            told[rules.key]["bytecode"],
+            tuple(Cost(name, **entry) for name, entry in told[rules.key]["figures"].items()),
+            told[rules.key]["kept"],
+        )
+        for rules in RULES
+        if rules.key in told
+    ]
+
+
+def read_before(path: Path) -> dict[str, int]:
+    """The committed half-hours of the build before. Raises FileNotFoundError with what to do where there are none."""
+    return _snapshot(path)["before"]
+
+
+def read_words(path: Path) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The committed words of storage, now and in the build before. Raises FileNotFoundError as `read_sizes` does."""
+    told = _snapshot(path)
+    return tuple(told["words"]), tuple(told["words before"])
 
 
 def read_sizes(path: Path) -> list[Size]:
@@ -210,7 +372,9 @@ def _snapshot(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text())
 
 
-def differences(now: Sequence[Figure], committed: Sequence[Figure], band: Fraction = BAND) -> list[str]:
+def differences(
+    now: Sequence[Figure] | Sequence[Cost], committed: Sequence[Figure] | Sequence[Cost], band: Fraction = BAND
+) -> list[str]:
     """What differs from the committed figures by more than `band`, dearer or cheaper, in words."""
     found = []
     mine, theirs = ({line.name: line for line in lines} for lines in (now, committed))
@@ -218,8 +382,8 @@ def differences(now: Sequence[Figure], committed: Sequence[Figure], band: Fracti
         if name not in mine or name not in theirs:
             found.append(f"{name}: {'not in the snapshot' if name in mine else 'no longer measured'}")
             continue
-        for what in ("median", "worst"):
-            new, old = getattr(mine[name], what), getattr(theirs[name], what)
+        for what, field in (("median", "median"), ("worst", "worst"), ("in a new market", "fresh")):
+            new, old = getattr(mine[name], field) or 0, getattr(theirs[name], field) or 0
             if abs(new - old) > old * band:
-                found.append(f"{name}: {what} {new:,}, {old:,} in the snapshot ({(new - old) / old:+.2%})")
+                found.append(f"{name}: {what} {new:,}, {old:,} in the snapshot ({(new - old) / (old or new):+.2%})")
     return found

@@ -1,5 +1,9 @@
 """The designed history from which every figure comes: one community, period after period, each book of its own kind.
 
+It is played twice over. The first round finds a new market, in which records are begun. The second comes exactly one
+ring later and into the same rooms: the same people do the same things, so that every word that it writes is one that
+the first round left there. That is the steady state, in which a market is for the rest of its life.
+
 Nothing is random but by a fixed seed, so that the same contract gives the same gas to the last unit, on every chain.
 """
 
@@ -11,11 +15,14 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from random import Random
 
 from verification.gas.chain import Chain, Receipt
-from verification.gas.community import CAPACITY, CREDITS, LARGEST_CAPACITY, Bid, Community, Report
+from verification.gas.community import CAPACITY, CREDITS, LARGEST_CAPACITY, Bid, Community, Report, Unexpected
+from wattproof.market.deployment import Tariff
 from wattproof.terms.model import Phase
+from wattproof.terms.places import ring_length
 
 SIZES = (10, 50, 100, 128)
 """How many revealed bids the books hold in which the size matters."""
@@ -27,6 +34,18 @@ BATCH = 20
 """The most entries of a batch in the steady state."""
 
 MAX_BIDS, MAX_TRADES = 128, 256
+
+TARIFF = Tariff(period_length=3 * 3_600, window=600)
+"""The clock of the measured market. What a call costs does not depend on it, but the length of the ring does."""
+
+RING = ring_length(TARIFF.period_length, TARIFF.window)
+"""In how many places the records of its periods lie, by turns (T-PARTY-18); windows are shorter than its periods."""
+
+ROOMS = 64
+"""How many rooms there are for quotes and their books, as long as none is needed twice (T-PARTY-18)."""
+
+_TIME_TO_BID = 1_200
+"""Seconds of BIDDING that are left at least of a period that is quoted: each call takes one."""
 
 Key = tuple[str, int | None]
 """A line of the table: the step, and the size of the book or batch where it matters."""
@@ -78,10 +97,13 @@ class Played:
 
 
 class History:
-    """Plays the history on a chain and keeps what each step weighed in `samples`.
+    """Plays the history on a chain and keeps what each step weighed.
+
+    samples   by the key of the line: what it weighed in the steady state, and what is done only once
+    fresh     the same in a new market, in which rings and rooms were never used
 
     `sizes` and `batches` choose the books and batches; a few small ones make a short history for a quick comparison of
-    two chains. `tick` is called after every transaction of the market.
+    two chains. `tick` is called after every transaction of the market. `contracts` is the folder of other sources.
     """
 
     def __init__(
@@ -91,11 +113,15 @@ class History:
         most: int = MAX_BIDS,
         batches: Sequence[int] = BATCHES,
         tick: Callable[[], None] = lambda: None,
+        contracts: Path | None = None,
     ) -> None:
-        self.community = Community(chain, tick=tick)
+        self.community = Community(chain, TARIFF, tick, contracts=contracts)
         self.samples: dict[Key, list[Weight]] = defaultdict(list)
+        self.fresh: dict[Key, list[Weight]] = defaultdict(list)
+        self._noted = self.samples
+        self._quoted: list[tuple[int, int]] = []  # quotes of this round, and their periods
         self._sizes, self._most, self._batches = sizes, most, batches
-        self._random = Random("the market's gas")
+        self._random = Random()
         self._penny = self.community.tariff.sbp // 600  # a hundredth of a penny a kWh
         self._prosumer, self._neighbour, self._defaulter = (f"prosumer {i}" for i in range(3))
         self._consumers = [f"consumer {i}" for i in range(2 * most)]
@@ -106,13 +132,27 @@ class History:
     def note(self, step: str, receipt: Receipt | Weight, n: int | None = None) -> Weight:
         """Keeps what a step weighed."""
         weight = receipt if isinstance(receipt, Weight) else Weight.of(receipt)
-        self.samples[step, n].append(weight)
+        self._noted[step, n].append(weight)
         return weight
 
     def play(self) -> None:
         """The whole history, in order."""
         self._open_accounts()
         self._warm_up()
+        begun = self.community.now
+        first = self._round(self.fresh)
+        self._fill_the_rooms(first)
+        later = begun + RING * TARIFF.period_length
+        if self.community.now > later:
+            raise Unexpected(f"a round takes more than the {RING} periods of the ring")
+        self.community.at(later)
+        if self._round(self.samples) != [(quote + ROOMS, period + RING) for quote, period in first]:
+            raise Unexpected("the second round is not one ring later, in the rooms of the first")
+
+    def _round(self, noted: dict[Key, list[Weight]]) -> list[tuple[int, int]]:
+        """All that is measured, once; returns the quotes and their periods."""
+        self._noted, self._quoted = noted, []
+        self._random.seed("the market's gas")
         books = {n: self._winners(n) for n in self._sizes}
         one = self._winners(1)
         for n, played in books.items():
@@ -129,6 +169,25 @@ class History:
         self._shortages(self._sizes[-2] if len(self._sizes) > 1 else self._sizes[0])
         self._full_book()
         self._odds_and_ends()
+        return self._quoted
+
+    def _fill_the_rooms(self, quoted: Sequence[tuple[int, int]]) -> None:
+        """Quotes that are withdrawn at once, until the next one comes into the room of the first of this round."""
+        following = self._period()
+        for number in range(len(quoted), ROOMS):
+            period, household = divmod(number, len(self._consumers))
+            quote, _ = self.community.quote(self._consumers[household], following + period, 1_000, self._price())
+            self.community.call("invalidate_quote", quote, sender=self._consumers[household])
+
+    def _period(self) -> int:
+        """The next period that everybody still has the time to bid for."""
+        return self.community.next_period(self.community.now + _TIME_TO_BID)
+
+    def _quote(self, prosumer: str, period: int, volume: int) -> tuple[int, Receipt]:
+        """A prosumer quotes; the quote's number comes first."""
+        quote, receipt = self.community.quote(prosumer, period, volume, self._price())
+        self._quoted.append((quote, period))
+        return quote, receipt
 
     # ---- the community ------------------------------------------------------------------
 
@@ -146,16 +205,14 @@ class History:
             self.note("deposit, the first", community.call("deposit", CREDITS, sender=household))
 
     def _warm_up(self) -> None:
-        """A period in which everybody trades for the first time, so that later ones find their words in use."""
-        period = self.community.next_period() + 1
+        """A period in which everybody trades for the first time: what is kept of a party is in use from then on."""
+        self._random.seed("the market's gas")
+        period = self._period()
         books = [
             (self._prosumer, self._book(self._consumers[: self._most])),
             (self._neighbour, self._book(self._consumers[self._most : self._most + 1])),
         ]
-        quotes = [
-            self.community.quote(prosumer, period, sum(bid.volume for bid in book), self._price())[0]
-            for prosumer, book in books
-        ]
+        quotes = [self._quote(prosumer, period, sum(bid.volume for bid in book))[0] for prosumer, book in books]
         for quote, (_, book) in zip(quotes, books, strict=True):
             for bid in book:
                 self.community.bid(quote, *bid)
@@ -192,8 +249,8 @@ class History:
     def _auction(self, prosumer: str, volume: int, book: Sequence[Bid], winners: int) -> tuple[int, int, list[Weight]]:
         """Quote, bids, reveals and matching of one book; period, quote, and weights of which the last is the match."""
         community = self.community
-        period = community.next_period() + 1
-        quote, receipt = community.quote(prosumer, period, volume, self._price())
+        period = self._period()
+        quote, receipt = self._quote(prosumer, period, volume)
         weights = [self.note("quote, the first of its period", receipt)]
         weights += [self.note("bid", community.bid(quote, *bid)) for bid in book]
         community.to(Phase.REVEALING, period)
@@ -224,22 +281,28 @@ class History:
         else:
             book.sort(key=lambda bid: bid.price * bid.volume, reverse=order == "falling")
         period, quote, weights = self._auction(self._prosumer, best.volume, book, 1)
-        self._deliver(period, quote, self._prosumer, best.volume, TradeSettled=1, PerformanceRecorded=1)
+        won = [bid for bid in book if bid is best]
+        self._deliver(period, quote, self._prosumer, won, best.volume, TradeSettled=1, PerformanceRecorded=1)
         return weights[-1]
 
-    def _deliver(self, period: int, quote: int, prosumer: str, exported: int, **events: int) -> Weight:
-        """The prosumer's reading and the settlement of its quote."""
+    def _deliver(
+        self, period: int, quote: int, prosumer: str, won: Sequence[Bid], exported: int, **events: int
+    ) -> Weight:
+        """Readings of the prosumer and who `won`, and the settlement of its quote, which is returned; then accounts."""
         self.community.to(Phase.METERING, period)
         self.note("reading", self._read(period, Report(prosumer, exported, 0)))
+        self._report(period, None, won)
         self.community.to(Phase.SETTLING, period)
-        return Weight.of(self.community.call("settle_quote", quote, sender="owner", **events))
+        settled = Weight.of(self.community.call("settle_quote", quote, sender="owner", **events))
+        self._close(period, prosumer, won)
+        return settled
 
     # ---- readings and accounts ----------------------------------------------------------
 
-    def _report(self, period: int, prosumer: str, book: Sequence[Bid]) -> list[Weight]:
+    def _report(self, period: int, prosumer: str | None, book: Sequence[Bid]) -> list[Weight]:
         """Everybody's readings, 2 % above what was traded, in batches of at most `BATCH`."""
         exported = sum(bid.volume for bid in book) * 102 // 100
-        reports = [Report(prosumer, exported, 0)]
+        reports = [Report(prosumer, exported, 0)] if prosumer else []
         reports += [Report(bid.bidder, 0, bid.volume * 102 // 100) for bid in book]
         return [Weight.of(self.community.read_all(period, part)) for part in _evenly(reports, BATCH)]
 
@@ -278,7 +341,7 @@ class History:
                 period, quote, _ = self._auction(self._defaulter, volume, book, size)
                 events = {"TradeSettled": size, "PerformanceRecorded": 1, event: size}
                 exported = volume * percent // 100
-                weights[kind, size] = self._deliver(period, quote, self._defaulter, exported, **events)
+                weights[kind, size] = self._deliver(period, quote, self._defaulter, book, exported, **events)
         for kind, step in (("short", "settle, a trade with a shortage"), ("waived", "settle, a trade with a waiver")):
             self.note(step, (weights[kind, n] - weights[kind, 1]) / (n - 1), n)
 
@@ -287,7 +350,7 @@ class History:
 
         A purchase takes a 64th of what is offered at least, or all that is left. So for the last of 64 something is
         left only where all that was sold before them is less than a 64th: small bids, a large quote, and a reading that
-        is larger still. Buyers, who settle no account here, come from the other half of the community.
+        is larger still. Buyers come from the other half of the community.
         """
         community, most = self.community, self._most
         book = self._book(self._consumers[:most], 20, 30)
@@ -296,10 +359,9 @@ class History:
         volume = len(early) * least
         period, quote, weights = self._auction(self._prosumer, volume, book, most)
         self.note("match, full book", weights[-1], most)
-        self._buy_all(quote, early, least, volume - least + 1)
+        bought = self._buy_all(quote, early, least, volume - least + 1)
 
         community.to(Phase.METERING, period)
-        # The bidders have settled accounts before; most who bought surplus have not, and are left out.
         reports = [Report(bid.bidder, 0, bid.volume + 1) for bid in book]
         rest = self._by_batches("reading, in a batch", reports, lambda part: community.read_all(period, part))
         exported = len(late) * (volume + 1)
@@ -308,7 +370,9 @@ class History:
             self.note("reading", self._read(period, report))
         # Who has nothing to do with the quote reports, too.
         self.note("reading", self._read(period, Report(self._neighbour, 0, 450)))
-        self._buy_all(quote, late, volume + 1, exported - volume)
+        bought_late = self._buy_all(quote, late, volume + 1, exported - volume)
+        for part in _evenly([*bought, *bought_late], BATCH):
+            community.read_all(period, part)
 
         community.to(Phase.SETTLING, period)
         # Far more was exported than quoted: that is no good record, and no default.
@@ -331,13 +395,23 @@ class History:
         for user in by_themselves:
             receipt = self._settle_account(period, user, user, PerformanceRecorded=1)
             self.note("account of a consumer, by itself", receipt)
+        # Who bought before the delivery agreed to something, and kept to it.
+        for buyers, performances in ((early, 1), (late, 0)):
+            for users in _evenly(buyers, BATCH):
+                self._settle_all(period, users, performances * len(users))
 
-    def _buy_all(self, quote: int, buyers: Sequence[str], each: int, left: int) -> None:
-        """The buyers purchase what is left of a quote: `each` as much, but the last one only the rest."""
+    def _buy_all(self, quote: int, buyers: Sequence[str], each: int, left: int) -> list[Report]:
+        """The buyers purchase what is left of a quote: `each` as much, but the last one only the rest.
+
+        Returns what their meters report if they use that.
+        """
+        reports = []
         for buyer in buyers:
             volume = min(each, left)
             self.note("purchase, the first", self.community.call("buy_surplus", quote, volume, sender=buyer))
             left -= volume
+            reports.append(Report(buyer, 0, volume))
+        return reports
 
     def _by_batches(self, step: str, entries: list, send: Callable[[list], Receipt]) -> list:
         """Notes what an entry weighs in a batch of each size from the front of `entries`; returns the rest."""
@@ -350,14 +424,13 @@ class History:
         """Second quotes, quotes withdrawn, second purchases, later deposits, withdrawals, the owner's calls."""
         community = self.community
         consumers = self._consumers[:3]
-        period = community.next_period() + 1
-        first, _ = community.quote(self._prosumer, period, 1_000, self._price())
-        for prosumer in (self._neighbour, self._defaulter):
-            second, receipt = community.quote(prosumer, period, 1_000, self._price())
-            self.note("quote, a further one of its period", receipt)
-        self.note("invalidate", community.call("invalidate_quote", second, sender=self._defaulter))
+        period = self._period()
+        first, _ = self._quote(self._prosumer, period, 1_000)
+        second, third = (self._further(prosumer, period) for prosumer in (self._neighbour, self._defaulter))
+        self.note("invalidate", community.call("invalidate_quote", third, sender=self._defaulter))
         community.to(Phase.MATCHING, period)
-        community.match(first, 0, 0)
+        for quote in (first, second):
+            community.match(quote, 0, 0)
         for consumer in consumers:
             community.call("buy_surplus", first, 100, sender=consumer)
             self.note("purchase, again", community.call("buy_surplus", first, 100, sender=consumer))
@@ -375,6 +448,23 @@ class History:
             community.mint(consumer, CREDITS)
             self.note("deposit, a later one", community.call("deposit", CREDITS, sender=consumer))
             self.note("withdraw at least", community.call("withdraw_at_least", CREDITS, CREDITS, sender=consumer))
+        # What was taken out comes back: who deposits has minted no more than that.
+        for consumer in self._consumers[:6]:
+            community.approve(consumer, CREDITS)
+            community.call("deposit", CREDITS, sender=consumer)
+        community.to(Phase.METERING, period)
+        reports = [Report(self._prosumer, 1_000, 0), Report(self._neighbour, 1_000, 0)]
+        community.read_all(period, [*reports, *(Report(consumer, 0, 200) for consumer in consumers)])
+        community.to(Phase.SETTLING, period)
+        community.call("settle_quote", first, sender="owner", TradeSettled=6, PerformanceRecorded=1)
+        community.call("settle_quote", second, sender="owner")
+        self._settle_all(period, [self._prosumer, self._neighbour, *consumers], 3)
+
+    def _further(self, prosumer: str, period: int) -> int:
+        """A quote that is not the first of its period."""
+        quote, receipt = self._quote(prosumer, period, 1_000)
+        self.note("quote, a further one of its period", receipt)
+        return quote
 
 
 def _evenly(entries: Sequence, most: int) -> list[Sequence]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Protocol
 
 from eth.abc import SignedTransactionAPI
@@ -12,8 +14,12 @@ from eth_utils.address import to_checksum_address
 
 from verification.gas.chain import CHAIN_ID, Chain, Receipt, Refused, calldata_gas
 from verification.harness.answers import Log
-from wattproof.evm.anvil import Anvil
-from wattproof.evm.node import NodeUnavailable, RpcError, reading
+from wattproof.evm.anvil import HARDFORK, VERSION, Anvil
+from wattproof.evm.node import LocalNode, NodeUnavailable, RpcError, reading
+from wattproof.evm.npm import EDR, HARDHAT, Hardhat
+
+_GAS_LIMIT = 10**9
+"""Of a block: above whatever a transaction is given."""
 
 _PATIENCE = 10
 """Seconds that a node may take from mining a transaction to knowing its receipt."""
@@ -37,14 +43,53 @@ class Driven(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Rules:
+    """A set of rules by which gas is measured.
+
+    at_most     what a household's half-hour may cost, as a part of what it cost in the build before
+    forecast    whether no network of value has these rules yet, so that they may change, and the node with them
+    """
+
+    name: str
+    node: str
+    program: Callable[[int], LocalNode]
+    at_most: Fraction
+    forecast: bool = False
+
+    @property
+    def key(self) -> str:
+        """What the snapshot calls them, and the nodes."""
+        return self.name.lower()
+
+
+def _anvil(hardfork: str) -> Callable[[int], LocalNode]:
+    limit = ("--gas-limit", str(_GAS_LIMIT))
+    return lambda now: Anvil(*limit, timestamp=now, chain_id=CHAIN_ID, accounts=1, hardfork=hardfork)
+
+
+PRAGUE = Rules("Prague", f"anvil {VERSION}", _anvil(HARDFORK), Fraction(80, 100))
+OSAKA = Rules("Osaka", f"anvil {VERSION}", _anvil("osaka"), Fraction(80, 100))
+AMSTERDAM = Rules(
+    "Amsterdam",
+    f"hardhat {HARDHAT}, EDR {EDR}",
+    lambda now: Hardhat(now, CHAIN_ID, "amsterdam", _GAS_LIMIT),
+    Fraction(45, 100),
+    forecast=True,
+)
+
+RULES = (PRAGUE, OSAKA, AMSTERDAM)
+"""The rules that contracts are compiled for, today's, and the ones that are being tested (EIP-8037)."""
+
+
 @contextlib.contextmanager
-def node(now: int) -> Iterator[Node]:
-    """An anvil of its own for the block, whose chain begins at the second `now`.
+def node(now: int, rules: Rules = PRAGUE) -> Iterator[Node]:
+    """A node of its own for the block, whose chain begins at the second `now`.
 
     Raises NodeUnavailable where there is none to be had, or it does not start.
     """
-    with Anvil("--gas-limit", str(10**9), timestamp=now, chain_id=CHAIN_ID, accounts=1) as anvil:
-        yield Node(anvil, now)
+    with rules.program(now) as driven:
+        yield Node(driven, now)
 
 
 class Node(Chain):

