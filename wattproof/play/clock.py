@@ -75,8 +75,9 @@ class MarketClock(Clock):
         """ValueError where the ID of a quote can hardly be meant for a period: that was over decades ago."""
         now, count = self.now, self._market.quote_count()
         if 1 <= period <= count and super().begins(Phase.CLOSING, period) < now - FARTHEST // 10:
-            quoted = self._period(self._market.quote(period).period)
-            raise ValueError(f"period {self._period(period)} is long over; quote {int(period)} is of period {quoted}")
+            quote = self._market.quote(period)
+            quoted = f"is of period {self._period(quote.period)}" if quote.status else "is no longer kept"
+            raise ValueError(f"period {self._period(period)} is long over; quote {int(period)} {quoted}")
 
     def begins(self, phase: Phase | str, period: int | None = None) -> int:
         """The second at which `phase` of `period` begins. ValueError for BIDDING, which has no beginning."""

@@ -35,6 +35,7 @@ OF_A_MARKET = {
     "bid": Bid._fields,
     "reading": Reading._fields,
     "trades": Trade._fields,
+    "in_the_way": ("blocked", "period", "to_match", "to_settle", "others", "account"),
     "bills": ROW,
     "quotes": ("quote_id", *QuoteView._fields),
     "bids": ("bidder", *Bid._fields),

@@ -12,6 +12,7 @@ import boa
 from eth.codecs.abi.exceptions import EncodeError
 from vyper.semantics.types import AddressT, DArrayT, SArrayT, StructT
 
+from wattproof.play.past import missing
 from wattproof.play.shown import Told
 from wattproof.play.slips import CallRefused, in_one_line, misfit, no_such, one_line
 from wattproof.terms.model import Phase
@@ -131,7 +132,10 @@ class Call:
             raise CallRefused(error, session.refusal(self.__name__, given, str(who))) from None
         if self._attribute.func_t.is_mutable:
             session.made(self._contract)
-        return self._shown(result)
+        shown = self._shown(result)
+        if self._attribute.func_t.is_mutable:
+            return shown
+        return self._said(shown, missing(session, self.__name__, given, result))
 
     def _given(self, args: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
         """The arguments of a call by name, in order. ValueError where one is missing, or is one too many."""
@@ -157,6 +161,14 @@ class Call:
         if self.__name__ in SUMS:
             return Told(result, f"{show.display.money(result)} ({result})")
         return show.struct(result)
+
+    def _said(self, shown: Any, instead: str | None) -> Any:
+        """What is shown, with words for zeros that say nothing; it stays what it was."""
+        if instead and isinstance(shown, int):
+            return Told(shown, f"{shown!r}: {instead}")
+        if instead:
+            shown.instead = instead
+        return shown
 
     @one_line
     def __getattr__(self, name: str) -> Any:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wattproof.market.tariff import MAX_MONEY
+from wattproof.play.in_the_way import earlier
+from wattproof.play.past import no_quote
 from wattproof.play.refusal import Refusal
 from wattproof.terms.model import (
     CAPACITY_BOUND,
@@ -163,14 +165,15 @@ def _tokens(refusal: Refusal) -> str:
 
 
 def _unknown(refusal: Refusal) -> str:
-    count = refusal.market.quote_count()
-    return f"quotes are numbered from 1 to {count}" if count else "nothing was quoted yet"
+    return no_quote(refusal.market, refusal.quote_id, refusal.tells)
 
 
 def _status(refusal: Refusal) -> str:
-    said = f"quote {refusal.quote_id} is {QuoteStatus(refusal.quote.status).name}"
-    waits = refusal.quote.status == QuoteStatus.VALID and refusal.function != "submit_bid"
-    return f"{said}: match_bids first" if waits else said
+    status = QuoteStatus(refusal.quote.status)
+    if not status:  # Of what was sold of it nothing is kept (T-PARTY-23).
+        return _unknown(refusal)
+    waits = status == QuoteStatus.VALID and refusal.function != "submit_bid"
+    return f"quote {refusal.quote_id} is {status.name}" + (": match_bids first" if waits else "")
 
 
 def _quoted(refusal: Refusal) -> str:
@@ -315,6 +318,7 @@ HINTS: dict[str, Callable[[Refusal], str]] = {
     "surplus: volume too small": _least,
     "surplus: not enough left": _remaining,
     "positions: beyond the capacity": _carried,
+    "positions: earlier not settled": earlier,
     "quotes: unknown quote": _unknown,
     "quotes: not valid": _status,
     "quotes: not matched": _status,

@@ -16,6 +16,7 @@ from wattproof.market.deployment import Tariff
 from wattproof.play.bills import bills
 from wattproof.play.clock import MarketClock
 from wattproof.play.contract import Contract
+from wattproof.play.past import events_of
 from wattproof.play.people import BoundMeter, Household, Households, Owner, Party
 from wattproof.play.session import Session, doubted
 from wattproof.play.shown import PLACE
@@ -43,6 +44,7 @@ class Market(Contract):
     tariff       its prices and times
     token        what it settles in
     quotes, bids, bills, events   tables: `market.quotes()`, `market.bids(1)`
+    history      the events of all calls so far; `market.history(quote_id=1)` also tells of what is no longer kept
 
     What it answers are whole numbers that show their unit: Wh, and base units, of which a penny has 10**16.
     """
@@ -118,15 +120,28 @@ class Market(Contract):
         return list(self)
 
     def quotes(self, period: int | None = None) -> Any:
-        """The quotes of a period, or all, as a table: what `quote` answers, beside the ID."""
+        """The quotes of a period, or all, as a table: what `quote` answers, beside the ID. Those that are no longer
+        kept are left out; `history` tells of them."""
         period = None if period is None else self.clock.meant(period)
         listed = {number: self._deployed.quote(number) for number in range(1, self._deployed.quote_count() + 1)}
-        return self._rows("Quote", "quote_id", {n: one for n, one in listed.items() if period in (None, one.period)})
+        kept = {number: one for number, one in listed.items() if one.status and period in (None, one.period)}
+        return self._rows("Quote", "quote_id", kept)
 
     def bids(self, quote_id: int) -> Any:
         """The bids of the households on a quote, as a table: what `bid` answers, beside who made it."""
         made = {str(one): self.bid(quote_id, one) for one in self.households.values()}
-        return self._rows("Bid", "bidder", {who: bid for who, bid in made.items() if bid.status})
+        rows = self._rows("Bid", "bidder", {who: bid for who, bid in made.items() if bid.status})
+        rows.instead = self.quote(quote_id).instead
+        return rows
+
+    def history(self, quote_id: int | None = None, period: int | None = None, who: str | None = None) -> Any:
+        """The events of the calls that were made here, in their order: of a quote, of a period and its quotes, of
+        somebody, or of all. They tell of what the market no longer keeps, too: what is over makes room for what comes,
+        after nine days of half-hours or more. Calls that titanoboa took back, as `boa.env.anchor()` does, still count.
+        """
+        period = None if period is None else self.clock.meant(period)
+        who = None if who is None else self._session.address(who)
+        return self._session.show.struct(list(events_of(self._session, quote_id, period, who)))
 
     @property
     def _deployed(self) -> Any:

@@ -28,6 +28,8 @@ class Refusal:
     deployment: Deployment
     clock: Clock
     show: Show
+    tells: bool = False
+    """Whether the market that was called tells of what is no longer kept (see `Market.history`)."""
 
     @property
     def market(self) -> Any:

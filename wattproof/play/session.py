@@ -52,12 +52,15 @@ class Session:
     """
 
     place: str = PLACE
+    opened: int = 0
+    """The second at which the market was opened, where that is known."""
 
     def __init__(self, tariff: Tariff = Tariff(), place: str = PLACE) -> None:
         network.only_inside("a market to play with, whose clock starts in 2019,")
         checked(tariff)
         zone(place)
         before, boa.env.timestamp = boa.env.timestamp, START
+        self.opened = START
         try:
             self.deployment = deploy(tariff, show=None)
         except boa.BoaError as error:
@@ -110,7 +113,8 @@ class Session:
     def refusal(self, function: str, arguments: dict[str, Any], sender: str) -> Refusal:
         """A call that was refused, for a hint."""
         deployment = self.deployment
-        return Refusal(function, arguments, sender, deployment, self.clock, self.show)
+        tells = hasattr(self.market, "history")
+        return Refusal(function, arguments, sender, deployment, self.clock, self.show, tells)
 
     def made(self, contract: Any) -> None:
         """Keeps the events of the call of `contract` that was just made; those of the market for its bills, too."""

@@ -17,6 +17,7 @@ from wattproof.market.tariff import Tariff
 from wattproof.market.units import Display
 from wattproof.play.slips import no_such, one_line
 from wattproof.terms.model import ZERO_ADDRESS, BidStatus, QuoteStatus
+from wattproof.terms.places import CUT_OFF
 
 PLACE = "Europe/London"
 """Where the market lies: its times are shown as clocks there tell them."""
@@ -135,6 +136,10 @@ class Show:
                 return written(value)
         if name == "status":
             return STATUS[kind](value).name or "none"
+        if isinstance(value, list):
+            return ", ".join(map(str, value)) or "none"
+        if (kind, name) == ("Bid", "seal") and any(value):
+            return f"0x{value.hex()} (its first {256 - CUT_OFF} bits)"
         return "0x" + value.hex() if isinstance(value, bytes) else self.name(str(value))
 
     @property
@@ -175,17 +180,22 @@ def _readable(base: type[Any], name: str, show: Show) -> type[Any]:
     """The class of structs of this kind, which show themselves."""
 
     class Struct(base):
+        instead = ""
+        """What is shown in the place of the fields, where they tell of nothing."""
+
         def cells(self) -> dict[str, str]:
             """What each field says."""
             return {field: show.field(name, field, getattr(self, field)) for field in self._fields}
 
         def __repr__(self) -> str:
+            if self.instead:
+                return self.instead
             cells = self.cells()
             width = max(map(len, cells), default=0)
             return "\n".join([name, *(f"  {field:<{width}}  {text}" for field, text in cells.items())])
 
-        def _repr_html_(self) -> str:
-            return table(name, [], self.cells().items())
+        def _repr_html_(self) -> str | None:
+            return None if self.instead else table(name, [], self.cells().items())
 
         @one_line
         def __getattr__(self, missing: str) -> Any:
@@ -200,6 +210,9 @@ def _readable(base: type[Any], name: str, show: Show) -> type[Any]:
 
 class Rows(list[Any]):
     """A list that shows itself as a table, where it holds structs."""
+
+    instead = ""
+    """What is shown where it is empty, and why."""
 
     @one_line
     def __getitem__(self, at: Any) -> Any:
@@ -223,7 +236,7 @@ class Rows(list[Any]):
     def __repr__(self) -> str:
         found = self._table()
         if found is None:
-            return super().__repr__() if not self else "\n".join(map(repr, self))
+            return "\n".join(map(repr, self)) if self else self.instead or super().__repr__()
         name, rows = found
         return "\n".join([name, *(f"  {line}" for line in aligned(rows))])
 

@@ -26,8 +26,8 @@ would have more bidders than it takes, whose turn it is rotates, too; the others
 After each period the market's accounts are set against the tokens that it holds, against the escrow of the open quotes
 and against books kept from its events alone (`wattproof.simulation.accounting`).
 
-Memory does not grow with the periods: of what is over, only bills are kept here. The chain's own state, which has to
-grow (every reading, bid and trade stays on it), lies on disk on py-evm, and takes some 110 bytes a slot on revm: see
+Memory does not grow with the periods: of what is over, only bills are kept here. The chain's own state, which grows
+until its places are all used, lies on disk on py-evm, and takes some 110 bytes a slot on revm: see
 `wattproof.evm.pruning`. 140 households over 96 half-hours: 180 MB throughout on py-evm, 220 to 280 MB on revm.
 """
 
