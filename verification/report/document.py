@@ -34,7 +34,8 @@ CHECKLIST = (
     "What the terms choose where the paper is silent (marked [choice], annex C) is acceptable to both sides.",
     "Somebody who signs a quote or a bid is shown, in words, what it may cost at most.",
     "The powers of the owner, the supplier and the makers of meters are known to the households and accepted.",
-    "The model (wattproof/terms/model.py) was compared with the terms clause by clause by somebody who wrote neither.",
+    "The model (wattproof/terms/model.py, places.py) was compared with the terms clause by clause by somebody "
+    "who wrote neither.",
     "The residual risks listed in this report are acceptable.",
 )
 """What tests cannot show about the first criterion: to be answered by a person, with a signature."""
