@@ -23,10 +23,11 @@ ROOMS = 64
 def worn() -> Lockstep:
     """The ring is full. The records of two periods, eight before the next ones, are not all final; all others are.
 
-    In the way of the first period: sunny's quote, which nobody matched, and its bidder misty; bright's quote, which
-    nobody settled, and its buyer cloudy; rainy, who has a stake in both; breezy, whose reading was never settled. In
-    the way of the second: bright and misty, whose accounts were not settled, and breezy, who bought and whose meter was
-    silent. Cloudy lost there, sunny withdrew, and rainy did nothing: nothing has to be settled for them.
+    In the way of the first period: sunny's quote, which nobody matched, and its bidders: rainy, and misty, who lost
+    with the bid that it opened first; bright's quote, which nobody settled, and its buyer cloudy; breezy, whose reading
+    was never settled. In the way of the second: bright and misty, whose accounts were not settled, and breezy, who
+    bought and whose meter was silent. Cloudy lost there, sunny withdrew, and rainy did nothing: nothing has to be
+    settled for them.
     """
     lockstep = Lockstep.fresh(LONG)
     first = lockstep.next_period()
@@ -89,8 +90,8 @@ def _leave_unfinished(lockstep: Lockstep, period: int) -> None:
     withdrawn, sold = _quote(lockstep, "sunny", later, 10), _quote(lockstep, "bright", later, 100)
     lockstep.call("invalidate_quote", withdrawn, sender="sunny")
     open_bids = (
-        *((unmatched, "misty", price, 50), (unmatched, "rainy", price, 50)),
-        *((matched, "cloudy", price, 50), (matched, "rainy", price, 50)),
+        *((unmatched, "rainy", price, 50), (matched, "cloudy", price + 1, 100)),
+        *((matched, "misty", price, 50), (unmatched, "misty", price, 50)),
     )
     later_bids = ((sold, "misty", price + 1, 100), (sold, "cloudy", price, 50))
     for bid in (*open_bids, *later_bids):
