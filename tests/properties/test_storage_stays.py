@@ -17,7 +17,7 @@ from verification.harness.symbolic import on_chain
 from wattproof.evm.engine import available, make_env, storage_dump
 from wattproof.evm.pruning import StatePruning
 from wattproof.market.abi import interface, revert_reason
-from wattproof.market.deployment import Tariff, deploy
+from wattproof.market.deployment import Tariff, deploy, give
 from wattproof.terms.model import Phase
 
 CAPACITY, FUNDS = 11_500, 10**15
@@ -37,16 +37,13 @@ class Community(Driver[int]):
         self.tariff = tariff
         with boa.swap_env(self.env):
             deployment = deploy(tariff, show=None)
-        self.market, token = deployment.market, deployment.token
+        self.market = deployment.market
         self.target, self.chain = str(self.market.address), self.env.evm.patch.chain_id
         self._people = {"owner": deployment.owner, "supplier": deployment.supplier}
         self._interface = interface(self.market)
         for name in households:
             address = self.address(name)
-            self.env.set_balance(address, FUNDS)
-            with boa.swap_env(self.env):
-                token.mint(value=FUNDS, sender=address)
-                token.approve(self.target, FUNDS, sender=address)
+            give(deployment, address, FUNDS)
             self.admit(name, CAPACITY)
             self.call("deposit", FUNDS, sender=name)
         self._words: dict[int, int] = {}

@@ -14,7 +14,6 @@ from wattproof.play.past import no_quote
 from wattproof.play.refusal import Refusal
 from wattproof.terms.model import (
     CAPACITY_BOUND,
-    HORIZON,
     LEAST_PART,
     MAX_OPENED,
     MAX_TRADES,
@@ -24,6 +23,7 @@ from wattproof.terms.model import (
     Phase,
     QuoteStatus,
 )
+from wattproof.terms.places import HORIZON
 
 
 def hint(reason: str, refusal: Refusal) -> str | None:

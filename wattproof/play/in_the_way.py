@@ -5,7 +5,7 @@ At a user's place lie its own records alone, and the earlier period is in CLOSIN
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
 
 from wattproof.play.refusal import Refusal
 from wattproof.terms.model import BidStatus, QuoteStatus
@@ -17,7 +17,7 @@ def earlier(refusal: Refusal) -> str:
     found = refusal.market.in_the_way(user, refusal.period)
     if not found.blocked:  # The chain took something back since.
         return f"nothing is in the way of {refusal.named(user)} any more"
-    waiting = dict(_waiting(refusal, user, found.period))
+    waiting = _waiting(refusal, user, found)
     calls = [f"market.match_bids({number})" for number, status in waiting.items() if status == QuoteStatus.VALID]
     calls += [f"market.settle_quote({number})" for number in waiting]
     if found.account:
@@ -28,14 +28,21 @@ def earlier(refusal: Refusal) -> str:
     )
 
 
-def _waiting(refusal: Refusal, user: str, period: int) -> Iterator[tuple[int, QuoteStatus]]:
-    """The quotes of a period that are not settled, and in which a user has a stake (T-ACC-5)."""
+def _waiting(refusal: Refusal, user: str, found: Any) -> dict[int, QuoteStatus]:
+    """The quotes that are not settled, and in which a user has a stake (T-ACC-5), by number.
+
+    The lens names those that the record names; its others are looked for, until all of them are found.
+    """
     market = refusal.market
+    waiting = dict.fromkeys(found.to_match, QuoteStatus.VALID) | dict.fromkeys(found.to_settle, QuoteStatus.MATCHED)
+    every = len(waiting) + found.others
     for number in range(1, market.quote_count() + 1):
+        if len(waiting) == every:
+            break
         quote = market.quote(number)
-        if quote.period != period or quote.status not in (QuoteStatus.VALID, QuoteStatus.MATCHED):
+        if quote.period != found.period or quote.status not in (QuoteStatus.VALID, QuoteStatus.MATCHED):
             continue
         bid = market.bid(number, user)
-        buys = bid.status == BidStatus.RESERVED or any(trade.buyer == user for trade in market.trades(number))
-        if quote.prosumer == user or buys:
-            yield number, QuoteStatus(quote.status)
+        if bid.status == BidStatus.RESERVED or any(trade.buyer == user for trade in market.trades(number)):
+            waiting[number] = QuoteStatus(quote.status)
+    return dict(sorted(waiting.items()))

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from wattproof.terms.model import HORIZON, Phase
-from wattproof.terms.places import ring_length
+from wattproof.terms.model import Phase
+from wattproof.terms.places import HORIZON, ring_length
 
 if TYPE_CHECKING:
     from wattproof.play.session import Session

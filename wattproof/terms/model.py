@@ -22,7 +22,7 @@ from enum import IntFlag
 from functools import partial, wraps
 from typing import Any, Concatenate, Literal, NamedTuple, ParamSpec, TypeVar
 
-from wattproof.terms.places import Ring, Rooms, kept_of, ring_length
+from wattproof.terms.places import HORIZON, Ring, Rooms, kept_of, ring_length
 
 Address = str
 Event = tuple[str, dict[str, Any]]
@@ -31,7 +31,6 @@ ZERO_ADDRESS: Address = "0x" + 40 * "0"
 ZERO_BYTES32 = bytes(32)
 EVERYBODY: Address = "everybody"
 MAX_UINT256 = 2**256 - 1
-HORIZON = 7 * 86_400  # seconds, T-QUO-3
 CAPACITY_BOUND = 2**24  # Wh per period, T-REG-19
 PRICE_BOUND = 2**96  # base units per Wh, T-PARTY-11
 MONEY_BOUND = 2**104  # base units, T-MON-24

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 DAY = 86_400
-KEPT_AHEAD = 7 * DAY  # seconds, as T-QUO-3 has it
+HORIZON = 7 * DAY  # seconds, T-QUO-3
 MARGIN = DAY  # T-PARTY-22
 MOST_WINDOWS = 2**36  # T-PARTY-22: so many are as good as no end
 FEWEST_ROOMS = 64  # T-QUO-17
@@ -21,7 +21,7 @@ Record = TypeVar("Record")
 
 def ring_length(period_length: int, window: int) -> int:
     """T-PARTY-22: how many places there are; periods that lie so far apart, or twice as far, share one."""
-    needed = (KEPT_AHEAD + MARGIN) // period_length + 2 * min(window // period_length, MOST_WINDOWS) + 4
+    needed = (HORIZON + MARGIN) // period_length + 2 * min(window // period_length, MOST_WINDOWS) + 4
     a_day = max(DAY // period_length, 1)
     return -(-needed // a_day) * a_day
 
