@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wattproof.study.indices import (
+from wattproof.simulation.indices import (
     energy_balance,
     equality,
     participation_willingness,

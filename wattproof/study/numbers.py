@@ -7,6 +7,8 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 from statistics import mean, variance
 
+from wattproof.simulation.indices import quotient
+
 T_975 = (
     *("12.706", "4.303", "3.182", "2.776", "2.571", "2.447", "2.365", "2.306", "2.262", "2.228"),
     *("2.201", "2.179", "2.160", "2.145", "2.131", "2.120", "2.110", "2.101", "2.093", "2.086"),
@@ -25,11 +27,6 @@ def decimal(value: Fraction | int | None, places: int = 2) -> str | None:
     sign = "-" if value < 0 and rounded else ""
     whole, rest = divmod(rounded, unit)
     return f"{sign}{whole}" + (f".{rest:0{places}}" if places else "")
-
-
-def quotient(part: Fraction | int, whole: int) -> Fraction | None:
-    """`part` of `whole`; None of nothing."""
-    return Fraction(part, whole) if whole else None
 
 
 def percent(part: int, whole: int) -> Fraction | None:

@@ -15,12 +15,14 @@ from typing import Any
 
 from wattproof.market.deployment import Tariff
 from wattproof.market.units import PENCE, PENCE_PER_KWH
+from wattproof.simulation import indices
 from wattproof.simulation.accounting import tier
 from wattproof.simulation.households import SPREADS, Habit, usual_capacity
+from wattproof.simulation.indices import quotient
 from wattproof.simulation.trading_day import Conduct
-from wattproof.study import communities, indices
+from wattproof.study import communities
 from wattproof.study.communities import Base
-from wattproof.study.numbers import decimal, interval, percent, quotient
+from wattproof.study.numbers import decimal, interval, percent
 from wattproof.study.plan import AS_MONTH, RATIOS, SPAN, STEPS, Size, Whole
 from wattproof.study.runs import Day, Gas, Record, Totals, cleared, together
 from wattproof.study.strategies import EAGER, own_prices, strategies

@@ -13,7 +13,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from wattproof.study.numbers import quotient
+
+def quotient(part: Fraction | int, whole: int) -> Fraction | None:
+    """`part` of `whole`; None of nothing."""
+    return Fraction(part, whole) if whole else None
 
 
 def value_tapping(cost: int, cost_without: int, cost_at_best: int) -> Fraction | None:
