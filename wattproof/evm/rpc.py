@@ -223,17 +223,18 @@ def _post(address: Address, body: bytes) -> bytes:
         with opener.open(question, timeout=TIMEOUT) as response:
             said = response.read(MAX_ANSWER + 1)
     except urllib.error.HTTPError as problem:
-        raise NodeUnusable(_status(address, problem.code)) from None
+        raise NodeUnusable(status_problem(address, problem.code)) from None
     except (OSError, http.client.HTTPException, ValueError) as problem:
         raise NodeUnusable(
-            f"{address.host} cannot be asked ({_reason(address, problem)}): is it the RPC address?"
+            f"{address.host} cannot be asked ({reason(address, problem)}): is it the RPC address?"
         ) from None
     if len(said) > MAX_ANSWER:
         raise NodeUnusable(f"{address.host} answers with more than {MAX_ANSWER:,} bytes: is it the RPC address?")
     return said
 
 
-def _status(address: Address, status: int) -> str:
+def status_problem(address: Address, status: int) -> str:
+    """What is wrong with an HTTP status, and what to do, in one line."""
     if 300 <= status < 400:
         hint = "it sends on to another address: give that one"
     else:
@@ -244,7 +245,7 @@ def _status(address: Address, status: int) -> str:
     return f"{address.host} answers HTTP {status}{' ' if phrase else ''}{phrase}: {hint}"
 
 
-def _reason(address: Address, problem: BaseException) -> str:
+def reason(address: Address, problem: BaseException) -> str:
     """Why a node could not be asked, in a few words."""
     inner = getattr(problem, "reason", problem)
     if isinstance(inner, ssl.SSLCertVerificationError):

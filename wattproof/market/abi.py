@@ -45,6 +45,25 @@ class Function:
                 head.append(word(value))
         return b"".join(head) + tail
 
+    def arguments(self, data: bytes) -> tuple[Any, ...] | None:
+        """The arguments of a call with this calldata; None where it is not exactly what `encode` makes of any.
+
+        Numbers, addresses in checksum form, bytes, lists; a struct is a tuple. A contract may take calldata of other
+        forms: with more bytes behind it, say.
+        """
+        if data[:4] != self.selector:
+            return None
+        try:
+            if all(kind in _WHOLE_WORDS for kind in self.types):
+                words = (data[at : at + 32] for at in range(4, len(data), 32))
+                found = tuple(_READERS[kind](raw) for kind, raw in zip(self.types, words, strict=True))
+            else:
+                found = abi_decode(f"({','.join(self.types)})", data[4:])
+            return found if self.encode(found) == data else None
+        except Exception:
+            # Whatever the decoder makes of what anybody may have sent: it is no such call.
+            return None
+
     @functools.cached_property
     def decode(self) -> Callable[[bytes], Any]:
         """What turns return data into Python: a struct of words becomes a named tuple, several values a tuple."""
@@ -105,6 +124,7 @@ class Interface:
 
     def __init__(self, abi: Sequence[dict[str, Any]]) -> None:
         self.functions = {entry["name"]: Function(entry) for entry in abi if entry["type"] == "function"}
+        self._by_selector = {function.selector: function for function in self.functions.values()}
         events = (Event(entry) for entry in abi if entry["type"] == "event")
         self.events = {event.topic: event for event in events}
         constructor = next((entry for entry in abi if entry["type"] == "constructor"), {"inputs": []})
@@ -113,6 +133,12 @@ class Interface:
     def call(self, function: str, *args: Any) -> bytes:
         """The calldata of a call."""
         return self.functions[function].encode(args)
+
+    def decode_call(self, data: bytes) -> tuple[str, tuple[Any, ...]] | None:
+        """The function that calldata calls, and its arguments; None where it is not exactly that of one."""
+        function = self._by_selector.get(data[:4])
+        found = None if function is None else function.arguments(data)
+        return None if function is None or found is None else (function.name, found)
 
     def constructor(self, *args: Any) -> bytes:
         """The constructor's arguments, as they follow the creation code."""
@@ -192,6 +218,10 @@ _READERS: dict[str, Callable[[bytes], Any]] = {
     **{f"uint{bits}": _unsigned for bits in range(8, 257, 8)},
 }
 """What turns a word of a static type into Python."""
+
+
+_WHOLE_WORDS = ("address", "bool", "bytes32", "uint256")
+"""Types of which a word is decoded and encoded again without a loss, and any other word is not."""
 
 
 def _number(kind: str, raw: bytes) -> int:

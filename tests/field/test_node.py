@@ -1,0 +1,160 @@
+"""Nodes by JSON-RPC: blocks, receipts, views and traces, and answers that are none."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.answering import answering, replies
+from tests.support.field import Ground
+from wattproof.chain.node import Block, BlockGone, Node, NodeUnusable, Reverted, RpcError, Transaction
+from wattproof.chain.sending import Sender
+
+NOWHERE = "0x" + 64 * "1"
+
+
+def test_a_block_by_number_tag_and_hash(ground: Ground) -> None:
+    node = ground.node
+    latest = node.block("latest")
+    assert latest is not None
+    assert node.block(latest.number) == latest == node.block(latest.hash)
+    before = node.block(latest.parent)
+    assert before is not None
+    assert before.timestamp < latest.timestamp
+    assert node.block(latest.number + 1) is None
+    assert node.block(NOWHERE) is None
+
+
+def test_receipts_are_those_of_the_block(ground: Ground) -> None:
+    created = ground.record.block
+    block = ground.node.block(created.hash, full=True)
+    assert block is not None
+    (sent,) = block.transactions
+    assert isinstance(sent, Transaction)
+    assert (sent.sender, sent.to, sent.nonce) == (ground.owner.address, None, 1)
+    (receipt,) = ground.node.receipts(block)
+    assert receipt.status
+    assert receipt.contract == ground.record.market
+    assert [log.address for log in receipt.logs] == [ground.record.market] * len(receipt.logs)
+    single = Node(ground.url)
+    single._missing.add("eth_getBlockReceipts")
+    assert single.receipts(block) == [receipt]
+
+
+def test_a_block_that_is_gone(ground: Ground) -> None:
+    gone = Block(1, NOWHERE, NOWHERE, 0, (NOWHERE,))
+    for single in (False, True):
+        node = Node(ground.url)
+        node._missing |= {"eth_getBlockReceipts", "debug_traceBlockByHash"} if single else set()
+        with pytest.raises(BlockGone):
+            node.receipts(gone)
+        with pytest.raises(BlockGone):
+            node.traces(gone)
+    with pytest.raises(BlockGone):
+        ground.node.view(ground.record.market, b"", NOWHERE)
+
+
+def test_what_a_contract_refuses_is_told_from_what_the_node_refuses(ground: Ground) -> None:
+    data = ground.market.data("deposit", 1)
+    with pytest.raises(Reverted) as refused:
+        ground.node.view(ground.record.market, data)
+    assert "allowance" in ground.market.reason(refused.value.data)
+    with pytest.raises(RpcError, match="nothing_of_the_kind"):
+        ground.node.call("nothing_of_the_kind")
+
+
+def test_a_batch_answers_each_in_its_place(ground: Ground) -> None:
+    chain, refused, block = ground.node.batch([("eth_chainId", []), ("nothing", []), ("eth_blockNumber", [])])
+    assert int(chain, 16) == ground.record.chain_id
+    assert isinstance(refused, RpcError)
+    assert int(block, 16) > 2
+    assert len(ground.node.batch([("eth_chainId", [])] * 600)) == 600
+
+
+@pytest.mark.parametrize("lacking", [set(), {"debug_traceBlockByHash"}])
+def test_traces_show_calls_inside_calls(ground: Ground, lacking: set[str]) -> None:
+    owner, market = ground.account(f"tracer {lacking}"), ground.market
+    drafts = [
+        market.token.draft("mint", value=1_000, gas=200_000),
+        market.token.draft("approve", market.address, 2**256 - 1, gas=100_000),
+        market.draft("deposit", 700, gas=300_000),
+        market.draft("deposit", 700, gas=300_000),
+    ]
+    Sender(ground.node, owner).send_all(drafts)
+    ground.anvil.mine()
+    node = Node(ground.url)
+    node._missing |= lacking
+    block = node.block("latest")
+    assert block is not None
+    traces = node.traces(block)
+    assert traces is not None
+    assert [frame.to for frame in traces] == [
+        market.token.address,
+        market.token.address,
+        market.address,
+        market.address,
+    ]
+    assert [frame.error is None for frame in traces] == [True, True, True, False]
+    asked = [market.token.decode_call(call.data) for call in traces[2].calls]
+    assert ("transferFrom", (owner.address, market.address, 700)) in asked
+    assert traces[0].value == 1_000
+    node._missing |= {"debug_traceBlockByHash", "trace_block"}
+    assert node.traces(block) is None
+
+
+def test_a_connection_that_was_dropped_is_opened_again(ground: Ground) -> None:
+    node = Node(ground.url)
+    node.chain_id()
+    assert node._connection is not None
+    assert node._connection.sock is not None
+    node._connection.sock.shutdown(2)
+    assert node.chain_id() == ground.record.chain_id
+
+
+def test_a_node_that_is_not_there() -> None:
+    with pytest.raises(NodeUnusable, match=r"^127\.0\.0\.1 cannot be asked"):
+        Node("http://127.0.0.1:1").chain_id()
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"{", b"null", b"[]", b'{"id": 0, "result": "0x1"}', b'{"jsonrpc": "2.0", "result": "0x1"}']
+)
+def test_an_answer_that_is_none(answer: bytes) -> None:
+    with answering(answer=answer) as server:
+        node = Node(f"http://127.0.0.1:{server.port}/secret-key")
+        for ask in (node.chain_id, lambda: node.batch([("eth_chainId", [])])):
+            with pytest.raises(NodeUnusable) as problem:
+                ask()
+            assert "\n" not in str(problem.value)
+            assert "secret-key" not in str(problem.value)
+
+
+@pytest.mark.parametrize("result", [1, "0x", "nonsense", {}, {"number": "0x1"}, []])
+def test_an_answer_of_another_shape(result: object) -> None:
+    with answering(answer=replies(eth_getBlockByNumber=result, eth_chainId=result)) as server:
+        node = Node(f"http://127.0.0.1:{server.port}")
+        with pytest.raises(NodeUnusable, match="take another node"):
+            node.block(1)
+        with pytest.raises(NodeUnusable, match="take another node"):
+            node.chain_id()
+
+
+def test_a_node_that_answers_with_another_block(ground: Ground) -> None:
+    other = ground.node.call("eth_getBlockByNumber", "0x1", False)
+    with answering(answer=replies(eth_getBlockByNumber=other, eth_getBlockByHash=other)) as server:
+        node = Node(f"http://127.0.0.1:{server.port}")
+        assert node.block(1) is not None
+        for which in (2, NOWHERE):
+            with pytest.raises(NodeUnusable, match="another block"):
+                node.block(which)
+
+
+def test_the_address_is_not_told(ground: Ground) -> None:
+    def refuse(*_: object) -> Exception:
+        return LookupError("no such project: 0123456789abcdef")
+
+    with answering(answer=replies(eth_chainId=refuse)) as server:
+        node = Node(f"http://127.0.0.1:{server.port}/v3/0123456789abcdef")
+        assert "0123456789" not in repr(node)
+        with pytest.raises(RpcError) as problem:
+            node.chain_id()
+        assert "0123456789" not in str(problem.value)

@@ -1,0 +1,1 @@
+"""A market on a chain beyond this process: nodes by JSON-RPC, keys, sending, and what was deployed where."""
