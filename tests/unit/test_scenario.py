@@ -12,6 +12,7 @@ import pytest
 from wattproof.evm import pruning
 from wattproof.evm.engine import available
 from wattproof.market.deployment import Tariff
+from wattproof.simulation import bidding
 from wattproof.simulation import trading_day as scenario
 from wattproof.simulation.accounting import Books, BooksDoNotBalance, Event, tier
 from wattproof.simulation.bidding import REACH, apportion
@@ -112,7 +113,7 @@ def test_recorded_excess_is_bought_while_metering(tmp_path: Path) -> None:
 
 
 def test_who_finds_no_place_in_the_book_buys_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scenario, "MAX_OPENED", 1)
+    monkeypatch.setattr(bidding, "MAX_OPENED", 1)
     path = csv(tmp_path, "0,sunny,0,1000,0,1000", "0,cloudy,300,0,300,0", "0,rainy,200,0,200,0")
     day, (period,) = play(path)
 
@@ -126,7 +127,7 @@ def test_who_finds_no_place_in_the_book_buys_what_is_left(tmp_path: Path, monkey
 
 def test_winners_are_served_before_purchases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # One bid fits into the book: cloudy wins 600 Wh, and rainy buys the 400 Wh that are left. 700 Wh come.
-    monkeypatch.setattr(scenario, "MAX_OPENED", 1)
+    monkeypatch.setattr(bidding, "MAX_OPENED", 1)
     path = csv(tmp_path, "0,sunny,0,700,0,1000", "0,cloudy,600,0,600,0", "0,rainy,400,0,400,0")
     day, (period,) = play(path)
 

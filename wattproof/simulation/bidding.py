@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from wattproof.market.tariff import Tariff
+from wattproof.simulation.conduct import PLAIN, Conduct
+from wattproof.simulation.periods import Bid, Member, Period
+from wattproof.simulation.pricing import into_band
+from wattproof.terms.model import MAX_OPENED
 
 Quote = TypeVar("Quote")
 
@@ -54,3 +59,60 @@ def purchase(lacking: int, left: int, least: int, price: int, tariff: Tariff) ->
         return max(0, volume)
     costs = least * (price + tariff.service_fee) - (least - volume) * tariff.sbp
     return least if costs < volume * tariff.ssp else 0
+
+
+def spread(
+    quotes: Sequence[tuple[int, int]], wanted: int, price: int, decoys: int, lowest: int
+) -> Iterator[tuple[int, int, int]]:
+    """A household's bids on `quotes` (ID and volume): ID, price, volume above 0; `decoys` Wh of them at `lowest`."""
+    parts = [(quotes, wanted + decoys, price)]
+    if decoys and len(quotes) > 1:
+        largest = max(quotes, key=lambda quote: quote[1])
+        parts = [([largest], wanted, price), ([quote for quote in quotes if quote is not largest], decoys, lowest)]
+    for taken, volume, at in parts:
+        for (quote_id, _), part in zip(taken, apportion(volume, [offered for _, offered in taken]), strict=True):
+            if part:
+                yield quote_id, at, part
+
+
+def plan_bids(
+    period: Period,
+    quotes: Sequence[tuple[int, int]],
+    members: Mapping[str, Member],
+    conduct: Mapping[str, Conduct],
+    highest: int,
+    seed: int,
+) -> list[Bid]:
+    """Which household bids for how much of which `quotes` (ID and volume), in the order of handing in.
+
+    `highest` is the end of the price band, in base units per Wh; `seed` decides the salts.
+    """
+    bids: list[Bid] = []
+    takers = dict.fromkeys((quote_id for quote_id, _ in quotes), 0)
+    lowest, usual = period.quote_price or 0, period.bid_price or 0
+    for turn, name in enumerate(turns(period.index, period.wanted)):
+        way, member = conduct.get(name, PLAIN), members[name]
+        chosen = in_reach(quotes, turn)
+        price = into_band(lowest + (usual - lowest) * way.eager // 1000, lowest, highest)
+        wanted = period.wanted[name]
+        if way.partner in period.quotes:
+            chosen = [quote for quote in quotes if quote[0] == period.quotes[way.partner]]
+            price = highest
+        if way.shill:
+            price, wanted = lowest, member.capacity
+        chosen = [(quote_id, volume) for quote_id, volume in chosen if takers[quote_id] < MAX_OPENED]
+        for quote_id, at, volume in spread(chosen, wanted, price, period.decoys[name], lowest):
+            takers[quote_id] += 1
+            salt = hashlib.sha256(f"{seed}:salt:{period.number}:{quote_id}:{name}".encode()).digest()
+            bids.append(Bid(name, member.address, quote_id, at, volume, salt))
+    return bids
+
+
+def opens(bid: Bid, conduct: Conduct) -> bool:
+    """Whether the bidder opens its bid, as far as it decides."""
+    return conduct.reveals >= 1000 or _drawn(bid.salt) < conduct.reveals
+
+
+def _drawn(salt: bytes) -> int:
+    """Thousandths, drawn from a salt."""
+    return int.from_bytes(hashlib.sha256(b"reveal" + salt).digest(), "big") % 1000

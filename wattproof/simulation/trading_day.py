@@ -23,6 +23,11 @@ A community of hundreds would bid on dozens of quotes each, all at the same pric
 (T-BID-13). So a household bids on at most `REACH` quotes, in a rotation that spreads the bids evenly, and where a quote
 would have more bidders than it takes, whose turn it is rotates, too; the others buy what is left.
 
+The market is reached through a venue (`wattproof.simulation.venue`): the one in this process, or one on a chain
+(`wattproof.simulation.chain_venue`). A step is planned as a few batches of calls of which none needs what another of
+them says: all quotes, all bids; all matchings, all purchases, whose volumes follow from the books. So a chain takes
+each batch as one block or a few, and the order of calls, the money and the bills are the same everywhere.
+
 After each period the market's accounts are set against the tokens that it holds, against the escrow of the open quotes
 and against books kept from its events alone (`wattproof.simulation.accounting`).
 
@@ -37,305 +42,128 @@ import hashlib
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any
 
-from wattproof.evm.engine import engine as fresh_engine
+from boa.environment import Env
+
 from wattproof.evm.pruning import StatePruning
-from wattproof.market.calls import Calls
 from wattproof.market.clock import Clock
-from wattproof.market.deployment import Deployment, Tariff, deploy
 from wattproof.market.meters import Meter
 from wattproof.market.seals import seal_of
+from wattproof.market.tariff import PAPER, Tariff
 from wattproof.market.units import pence
-from wattproof.simulation.accounting import Bill, Books, Event, Trade, price, ratio
-from wattproof.simulation.bidding import apportion, in_reach, purchase, turns
+from wattproof.simulation.accounting import Bill, Books, Event, Trade
+from wattproof.simulation.bidding import opens, plan_bids, purchase, turns
+from wattproof.simulation.conduct import PLAIN, Conduct
 from wattproof.simulation.households import HalfHour, PeriodRow
 from wattproof.simulation.names import fault, unused
+from wattproof.simulation.periods import Member, Period, PeriodResult, Readings
 from wattproof.simulation.pricing import into_band, sdr_prices
-from wattproof.terms.model import MAX_OPENED, MAX_TRADES, Phase
+from wattproof.simulation.venue import Call, InProcess, Venue
+from wattproof.terms.model import MAX_TRADES, Phase
 
 EPOCH = 1_750_464_000
-"""Midnight UTC of 21 June 2025, in seconds: where the first period of every input starts, whatever today's date is."""
+"""Midnight UTC of 21 June 2025, in seconds: where the first period of every input starts, whatever today's date is. On
+a chain whose clock is later it is the first midnight that can still be reached."""
 
 FLOAT = pence(10_000)
 """What every party deposits at first, in base units: 100 pounds."""
 
+_DAY = 86_400
 
-class Readings(Protocol):
-    """A community's half-hours, such as `households.Households`: one row after the other, from the start.
+_STEPS = {
+    "settle": (Phase.SETTLING, Phase.CLOSING),
+    "meter": (Phase.METERING, Phase.SETTLING),
+    "match": (Phase.MATCHING, Phase.DELIVERING),
+    "reveal": (Phase.REVEALING, Phase.MATCHING),
+    "bid": (Phase.BIDDING, Phase.REVEALING),
+}
+"""The steps of a period: the phases at whose beginning they are taken, and those before which they must be over. Bids
+are made at the end of BIDDING. Of steps of one second, those stand first that are taken first."""
 
-    `capacities` says what each household's connection carries in a period, in Wh.
-    """
 
-    @property
-    def names(self) -> tuple[str, ...]: ...
+def _farming(conduct: Mapping[str, Conduct]) -> range:
+    """Indices of the half-hours before the first period in which standing is farmed: every third, so that each is over
+    before the next begins."""
+    return range(-3 * max((way.farmed for way in conduct.values()), default=0), 0, 3)
 
-    @property
-    def capacities(self) -> Mapping[str, int]: ...
 
-    def __iter__(self) -> Iterator[PeriodRow]: ...
+def _opening(clock: Clock, first: int, farming: range) -> int:
+    """The second at which households join: a period before the first bids."""
+    return clock.begins(Phase.REVEALING, first + min((0, *farming))) - 1 - clock.period_length
+
+
+def first_period(clock: Clock, now: int, farming: range = range(0)) -> int:
+    """The market's number of the first period: that of `EPOCH`, or of the first midnight after, that can be reached
+    where it is `now`."""
+    first = -(-EPOCH // clock.period_length)
+    days = max(0, now - _opening(clock, first, farming)) // _DAY
+    while _opening(clock, first, farming) < now:
+        days += 1
+        first = -(-(EPOCH + days * _DAY) // clock.period_length)
+    return first
 
 
 @dataclass(frozen=True)
-class Conduct:
-    """What a household does otherwise than the plain day; factors and chances in thousandths.
-
-    Who is revoked for it stays so.
-
-    quotes    of its forecast surplus it quotes so much; 1500 is half as much again
-    bids      of its forecast deficit it bids for so much
-    decoys    for so much of its forecast deficit it bids at the quotes' price, only so as to have asked for it: on all
-              quotes but the largest, which takes its other bid; where there is one quote only, both are one bid
-    reveals   so many of its sealed bids it opens, drawn from the seed
-    eager     so far from the quote's price to the period's bid price, and beyond, its own bids stand
-    partner   a household: it bids on that one's quotes only, at the highest price, wherever that one quotes
-    shill     where it lacks energy it bids for all of each quote that it bids on, at the quote's price
-    phantom   wherever others quote, it quotes all that its connection carries, and bids for nothing
-    silent    it hands in no reading of a period in which it quoted
-    farmed    before the first period it buys 1 Wh in so many half-hours, of a household that is made for it
-    """
-
-    quotes: int = 1000
-    bids: int = 1000
-    decoys: int = 0
-    reveals: int = 1000
-    eager: int = 1000
-    partner: str | None = None
-    shill: bool = False
-    phantom: bool = False
-    silent: bool = False
-    farmed: int = 0
-
-
-PLAIN = Conduct()
-
-
-@dataclass
-class Member:
-    """A household in the market: its name in the file, its address, its meter, and what its connection carries in a
-    period, in Wh."""
+class Step:
+    """A step that was taken: its name, the period's index, and where that is settled, what it came to."""
 
     name: str
-    address: str
-    meter: Meter
-    capacity: int
-
-
-@dataclass
-class Bid:
-    """A bid: whose, on which quote, price in base units per Wh, volume in Wh, its salt, and the Wh that it won."""
-
-    household: str
-    address: str
-    quote_id: int
-    price: int
-    volume: int
-    salt: bytes
-    filled: int = 0
-
-
-@dataclass(frozen=True)
-class PeriodResult:
-    """What a settled period came to: energy in Wh, money in base units, prices in base units per Wh.
-
-    period                   number of the period in the file; `chain_period` is the market's
-    supply, demand           all forecast surpluses and all forecast deficits; their ratio is the SDR
-    quote_price, bid_price   None where nothing was quoted, or nobody bid
-    quotes, bids             how many were submitted and opened
-    sold, delivered          volumes of the trades, and what arrived of them
-    exported, imported       what the meters reported
-    fees, compensation       paid by both sides of the trades; paid to buyers
-    performances, defaults   how many were recorded
-    in_escrow                still reserved after the period, all of it for quotes of later periods
-    accounts_total, market_holds   all free and reserved money; the tokens that the market holds
-    trades                   all trades, with households by name
-    bills                    what the period came to for each household, by name
-    offers                   the bids that were opened, in that order
-    unread                   households without a reading: their import is not in their bills (T-MET-7)
-    """
-
-    period: int
-    chain_period: int
-    supply: int
-    demand: int
-    quote_price: int | None
-    bid_price: int | None
-    quotes: int
-    bids: int
-    sold: int
-    delivered: int
-    exported: int
-    imported: int
-    fees: int
-    compensation: int
-    performances: int
-    defaults: int
-    in_escrow: int
-    accounts_total: int
-    market_holds: int
-    trades: tuple[Trade, ...]
-    bills: Mapping[str, Bill]
-    offers: tuple[Bid, ...]
-    unread: frozenset[str] = frozenset()
-
-    @property
-    def balances_match(self) -> bool:
-        """Whether the accounts added up to the market's tokens, to the last base unit."""
-        return self.accounts_total == self.market_holds
-
-    @property
-    def sdr(self) -> str:
-        """The supply-demand ratio as an exact fraction of Wh, "supply/demand"."""
-        return f"{self.supply}/{self.demand}"
-
-    def row(self) -> dict[str, Any]:
-        """The period as a row of periods.csv."""
-        return {
-            "period": self.period,
-            "supply_wh": self.supply,
-            "demand_wh": self.demand,
-            "sdr": self.sdr,
-            "sdr_text": ratio(self.supply, self.demand),
-            "quote_price": self.quote_price,
-            "bid_price": self.bid_price,
-            "quotes": self.quotes,
-            "bids": self.bids,
-            "trades": len(self.trades),
-            "sold_wh": self.sold,
-            "delivered_wh": self.delivered,
-            "exported_wh": self.exported,
-            "imported_wh": self.imported,
-            "fees": self.fees,
-            "compensation": self.compensation,
-            "performances": self.performances,
-            "defaults": self.defaults,
-            "in_escrow": self.in_escrow,
-            "accounts_total": self.accounts_total,
-            "market_holds": self.market_holds,
-            "balances_match": "true" if self.balances_match else "false",
-        }
-
-    def summary(self) -> dict[str, Any]:
-        """The period as an object of summary.json: money as strings, since JSON readers may round large numbers."""
-        summary = self.row()
-        for name in ("fees", "compensation", "in_escrow", "accounts_total", "market_holds"):
-            summary[name] = str(summary[name])
-        summary["quote_price"] = price(self.quote_price)
-        summary["bid_price"] = price(self.bid_price)
-        summary["balances_match"] = self.balances_match
-        return summary
-
-
-_PHASES = {
-    "settle": Phase.SETTLING,
-    "meter": Phase.METERING,
-    "match": Phase.MATCHING,
-    "reveal": Phase.REVEALING,
-    "bid": Phase.REVEALING,
-}
-"""The steps of a period, and the phases at whose beginning they are taken; bids, at the end of the phase before. Of
-steps of one second, those stand first that are taken first."""
-
-
-@dataclass
-class _Period:
-    """A period under way."""
-
     index: int
-    number: int
-    row: PeriodRow
-    supply: int = 0
-    demand: int = 0
-    quote_price: int | None = None
-    bid_price: int | None = None
-    quotes: dict[str, int] = field(default_factory=dict)  # by household
-    wanted: dict[str, int] = field(default_factory=dict)  # forecast deficits
-    decoys: Counter[str] = field(default_factory=Counter)
-    bids: list[Bid] = field(default_factory=list)
-    bought: Counter[str] = field(default_factory=Counter)
-    claimed: Counter[str] = field(default_factory=Counter)  # of the capacity: opened bids and purchases
-    read: set[str] = field(default_factory=set)
-    bills: dict[str, Bill] = field(default_factory=dict)
+    result: PeriodResult | None
 
 
-def _spread(
-    quotes: list[tuple[int, int]], wanted: int, price: int, decoys: int, lowest: int
-) -> Iterator[tuple[int, int, int]]:
-    """A household's bids on `quotes` (ID and volume): ID, price, volume above 0; `decoys` Wh of them at `lowest`."""
-    parts = [(quotes, wanted + decoys, price)]
-    if decoys and len(quotes) > 1:
-        largest = max(quotes, key=lambda quote: quote[1])
-        parts = [([largest], wanted, price), ([quote for quote in quotes if quote is not largest], decoys, lowest)]
-    for taken, volume, at in parts:
-        for (quote_id, _), part in zip(taken, apportion(volume, [offered for _, offered in taken]), strict=True):
-            if part:
-                yield quote_id, at, part
+class Trading:
+    """A community on a market, wherever that is. Iterating runs the day, once: one `PeriodResult` after the other.
 
-
-class TradingDay:
-    """A community on a market of its own. Iterating runs it, once: one `PeriodResult` after the other.
-
-    Deterministic: input, seed, tariff and nothing else decide the results, on either engine.
+    Deterministic: input, seed, tariff and nothing else decide the results, on any venue.
 
     books     bills and balances so far, by address (`wattproof.simulation.accounting.Books`)
     members   name -> `Member`, in the order of the file
-    before_call, on_call   where set, are called before each call of the market, and with its name and computation
     at        index of the period whose step is being taken
     """
 
     def __init__(
-        self,
-        households: Readings,
-        seed: int = 0,
-        tariff: Tariff | None = None,
-        engine: str = "pyevm",
-        conduct: Mapping[str, Conduct] | None = None,
+        self, households: Readings, venue: Venue, seed: int = 0, conduct: Mapping[str, Conduct] | None = None
     ) -> None:
-        """Deploys token and market in a fresh environment of `engine`, registers and funds every household.
+        """Registers and funds every household on the market of `venue`.
 
         `seed` decides the salts of the bids (and the meters' keys); the forecasts are the file's, or follow from the
-        seed that it was opened with. `conduct` says which households do what otherwise than the rest. Raises
-        EngineUnavailable where there is no such engine, ValueError for a household's name that a table cannot hold.
+        seed that it was opened with. `conduct` says which households do what otherwise than the rest. Raises ValueError
+        for a household's name that a table cannot hold.
         """
         for name in households.names:
             if problem := fault(name):
                 raise ValueError(f"household {problem}: {name!r}")
-        self.households = households
+        self.households, self.venue, self.seed = households, venue, seed
         self.conduct = dict(conduct or {})
-        self.before_call: Callable[[], None] | None = None
-        self.on_call: Callable[[str, Any], None] | None = None
         self.at = 0
-        self.seed = seed
-        self.tariff = tariff or Tariff()
+        self.tariff, self.owner, self.supplier = venue.tariff, venue.owner, venue.supplier
         self.clock = Clock(self.tariff.period_length, self.tariff.window)
-        self._first = -(-EPOCH // self.tariff.period_length)
+        self._farming = _farming(self.conduct)
+        self._first = first_period(self.clock, venue.now, self._farming)
         self._begun = False
         self._settled: list[Trade] = []
-        # titanoboa's current environment is borrowed for the deployment only: contracts remember their own.
-        with fresh_engine(engine) as env:
-            self.env = env
-            env.timestamp = self._time(min((0, *self._farming())), "bid") - self.tariff.period_length
-            deployment: Deployment = deploy(self.tariff, show=None)
-            addresses = [str(env.generate_address()) for _ in households.names]
-            stooge = str(env.generate_address())
-        self.market, self.token = deployment.market, deployment.token
-        self.owner, self.supplier = str(deployment.owner), str(deployment.supplier)
-        self.footprint = StatePruning(env, self.market.address)
-        self._calls, self._token_calls = Calls(env, self.market), Calls(env, self.token)
+        self._calls: list[Call] = []
+        self._planned: Counter[str] = Counter()
         self.members = {
-            name: Member(name, address, Meter(f"{seed} {name}"), households.capacities[name])
-            for name, address in zip(households.names, addresses, strict=True)
+            name: Member(name, venue.join(name), Meter(f"{seed} {name}"), households.capacities[name])
+            for name in households.names
         }
         self.books = Books(
             self.tariff, self.owner, self.supplier, {member.address: name for name, member in self.members.items()}
         )
+        self._others = self._take_over()
+        second = _opening(self.clock, self._first, self._farming)
+        venue.at(second, self._window(min((0, *self._farming)), "bid")[0])
         for member in self.members.values():
             self._register(member)
             self._deposit(member.address, FLOAT)
         self._deposit(self.supplier, FLOAT)
-        if self._farming():
-            self._farm(stooge)
+        self._play()
+        if self._farming:
+            self._farm()
 
     def bill(self, name: str) -> Bill:
         """The bill of a household so far."""
@@ -348,40 +176,50 @@ class TradingDay:
 
     def __iter__(self) -> Iterator[PeriodResult]:
         """Runs the day. Raises BooksDoNotBalance where money goes astray, and BadInput where the file changes."""
+        for step in self.steps():
+            if step.result:
+                yield step.result
+
+    def steps(self) -> Iterator[Step]:
+        """Runs the day, and gives control back after each step. Raises as iterating does."""
         if self._begun:
             raise RuntimeError("a day is run once; make another one")
         self._begun = True
         rows = enumerate(self.households)
-        steps: list[tuple[int, int, str, _Period]] = []
+        steps: list[tuple[int, int, str, Period]] = []
         coming = next(rows, None)
         while steps or coming:
             # A period joins in when its bidding is the next thing to happen.
-            while coming and (not steps or self._time(coming[0], "bid") <= steps[0][0]):
+            while coming and (not steps or self._window(coming[0], "bid")[0] <= steps[0][0]):
                 index, row = coming
-                period = _Period(index, self._first + index, row, bills={name: Bill() for name in self.members})
-                for order, step in enumerate(_PHASES):
-                    heapq.heappush(steps, (self._time(index, step), order * 2**48 + index, step, period))
+                period = Period(index, self._first + index, row, bills={name: Bill() for name in self.members})
+                for order, step in enumerate(_STEPS):
+                    heapq.heappush(steps, (self._window(index, step)[0], order * 2**48 + index, step, period))
                 coming = next(rows, None)
-            time, _, step, period = heapq.heappop(steps)
-            self.env.timestamp = time
+            *_, step, period = heapq.heappop(steps)
             self.at = period.index
             # Each step serves one period, so what the bills grow by in it belongs to that one.
             before = {name: replace(bill) for name, bill in self.bills.items()}
-            getattr(self, f"_{step}")(period)
+            self._take(step, period)
             for name, bill in self.bills.items():
                 if bill != before[name]:
                     period.bills[name] += bill - before[name]
+            yield Step(step, period.index, self._result(period) if step == "settle" else None)
             if step == "settle":
-                yield self._result(period)
-                self.footprint.shrink()
+                self.venue.rest()
 
     def close(self) -> None:
-        """Gives the disk space of the chain's state back; the market cannot be asked anything afterwards."""
-        self.footprint.close()
+        """Ends the venue; the market cannot be asked anything afterwards."""
+        self.venue.close()
 
     # ---- the steps of a period ---------------------------------------------------------------
 
-    def _bid(self, period: _Period) -> None:
+    def _take(self, step: str, period: Period) -> None:
+        """Takes a step at its time."""
+        self.venue.at(*self._window(period.index, step))
+        getattr(self, f"_{step}")(period)
+
+    def _bid(self, period: Period) -> None:
         """BIDDING: forecasts, quotes and sealed bids."""
         surplus: dict[str, int] = {}
         phantoms: dict[str, int] = {}
@@ -407,44 +245,58 @@ class TradingDay:
         period.quote_price = into_band(p_sell, tariff.lowest_price, tariff.highest_price)
         for name, volume in surplus.items():
             member = self.members[name]
-            self._afford(member.address, volume * tariff.ssp * 10 // 100)
-            events = self._send("submit_quote", period.number, volume, period.quote_price, sender=member.address)
-            (period.quotes[name],) = (arguments["quote_id"] for event, arguments in events if event == "QuoteSubmitted")
+            takes = volume * tariff.ssp * 10 // 100
+            self._plan(member.address, "submit_quote", period.number, volume, period.quote_price, takes=takes)
+        submitted = [arguments for event, arguments in self._play() if event == "QuoteSubmitted"]
+        for name, arguments in zip(surplus, submitted, strict=True):
+            period.quotes[name] = arguments["quote_id"]
         if not period.wanted:
             return
         period.bid_price = into_band(p_buy, period.quote_price, tariff.highest_price)
-        period.bids = self._plan_bids(period, [(period.quotes[name], volume) for name, volume in surplus.items()])
+        quotes = [(period.quotes[name], volume) for name, volume in surplus.items()]
+        period.bids = plan_bids(period, quotes, self.members, self.conduct, tariff.highest_price, self.seed)
         for bid in period.bids:
             content = (bid.quote_id, bid.address, bid.price, bid.volume, bid.salt)
-            seal = seal_of(self._chain, str(self.market.address), *content)
-            self._send("submit_bid", bid.quote_id, seal, sender=bid.address)
+            self._plan(bid.address, "submit_bid", bid.quote_id, seal_of(self._chain, self.venue.address, *content))
+        self._play()
 
-    def _reveal(self, period: _Period) -> None:
+    def _reveal(self, period: Period) -> None:
         """REVEALING: the bids are opened."""
-        period.bids = [bid for bid in period.bids if self._opens(bid)]
+        # Who is no longer authorised cannot open its bid.
+        period.bids = [
+            bid
+            for bid in period.bids
+            if bid.address in self.books.authorized and opens(bid, self.conduct.get(bid.household, PLAIN))
+        ]
         for bid in period.bids:
-            self._afford(bid.address, bid.volume * (bid.price + self.tariff.service_fee))
-            self._send("reveal_bid", bid.quote_id, bid.price, bid.volume, bid.salt, sender=bid.address)
+            takes = bid.volume * (bid.price + self.tariff.service_fee)
+            self._plan(bid.address, "reveal_bid", bid.quote_id, bid.price, bid.volume, bid.salt, takes=takes)
             period.claimed[bid.address] += bid.volume
+        self._play()
 
-    def _match(self, period: _Period) -> None:
+    def _match(self, period: Period) -> None:
         """MATCHING: the bids are matched, then what is left is bought by who still lacks energy."""
         bids = {(bid.quote_id, bid.address): bid for bid in period.bids}
+        opened = Counter(bid.quote_id for bid in period.bids)
         for quote_id in period.quotes.values():
-            for name, arguments in self._send("match_bids", quote_id, sender=self.owner):
-                if name == "BidConfirmed":
-                    bids[quote_id, arguments["bidder"]].filled = arguments["filled"]
-                    period.bought[arguments["bidder"]] += arguments["filled"]
+            self._plan(self.owner, "match_bids", quote_id, parts=opened[quote_id])
+        for name, arguments in self._play():
+            if name == "BidConfirmed":
+                bids[arguments["quote_id"], arguments["bidder"]].filled = arguments["filled"]
+                period.bought[arguments["bidder"]] += arguments["filled"]
         quotes = {quote_id: self.books.quotes[quote_id] for quote_id in period.quotes.values()}
         left = {quote_id: quote.volume - quote.sold for quote_id, quote in quotes.items()}
         self._buy_left(period, left, period.wanted)
+        self._play()
 
-    def _meter(self, period: _Period) -> None:
+    def _meter(self, period: Period) -> None:
         """METERING: who quoted is read first, its excess is bought, then everybody else is read."""
         for name in period.quotes:
             if not self.conduct.get(name, PLAIN).silent:
                 self._read(period, name)
-        left = {quote_id: self._calls.view("remaining", quote_id) for quote_id in period.quotes.values()}
+        self._play()
+        quotes = list(period.quotes.values())
+        left = dict(zip(quotes, self.venue.views("remaining", [(quote_id,) for quote_id in quotes]), strict=True))
         imports = {name: max(0, half_hour.load - half_hour.pv) for name, half_hour in period.row.items()}
         self._buy_left(period, left, imports)
         for name in period.row:
@@ -452,27 +304,33 @@ class TradingDay:
             user = self.members[name].address
             if name not in period.quotes and (user in self.books.authorized or period.bought[user]):
                 self._read(period, name)
+        self._play()
 
-    def _settle(self, period: _Period) -> None:
+    def _settle(self, period: Period) -> None:
         """SETTLING: the owner settles the quotes, then the accounts; the supplier has enough to pay."""
         self._settled = []
         for quote_id in period.quotes.values():
-            self._send("settle_quote", quote_id, sender=self.owner)
+            self._plan(self.owner, "settle_quote", quote_id, parts=len(self.books.quotes[quote_id].trades))
+        self._play()
         exported = sum(max(0, half_hour.pv - half_hour.load) for half_hour in period.row.values())
         self._afford(self.supplier, (exported + sum(period.bought.values())) * self.tariff.sbp)
+        settled = []
         for name, half_hour in period.row.items():
             user = self.members[name].address
             if name not in period.read and not period.bought[user]:
                 continue
             self._afford(user, max(0, half_hour.load - half_hour.pv) * self.tariff.ssp)
-            self._send("settle_account", user, period.number, sender=self.owner)
+            self._plan(self.owner, "settle_account", user, period.number)
+            settled.append(user)
+        self._play()
+        for user in settled:
             if self.books.balances[user].invoice:
-                self._send("clear", user, sender=self.owner)
+                self._plan(self.owner, "clear", user)
+        self._play()
 
-    def _result(self, period: _Period) -> PeriodResult:
+    def _result(self, period: Period) -> PeriodResult:
         """Compares the market's money with the books, and sums the period up."""
-        accounts = {party: self._calls.view("account", party) for party in self.books.balances}
-        held = self._token_calls.view("balanceOf", str(self.market.address))
+        accounts, held = self._accounts(), self.venue.held() - self._others
         self.books.compare(period.row.period, accounts, held)
         trades, self._settled = self._settled, []
         names = self.books.names
@@ -506,42 +364,13 @@ class TradingDay:
             unread=frozenset(name for name in period.row if name not in period.read),
         )
 
-    # ---- what households decide -----------------------------------------------------------------
-
-    def _plan_bids(self, period: _Period, quotes: list[tuple[int, int]]) -> list[Bid]:
-        """Which household bids for how much of which `quotes` (ID and volume), in the order of handing in."""
-        bids: list[Bid] = []
-        takers = dict.fromkeys((quote_id for quote_id, _ in quotes), 0)
-        lowest, usual = period.quote_price or 0, period.bid_price or 0
-        for turn, name in enumerate(turns(period.index, period.wanted)):
-            conduct, member = self.conduct.get(name, PLAIN), self.members[name]
-            chosen = in_reach(quotes, turn)
-            price = into_band(lowest + (usual - lowest) * conduct.eager // 1000, lowest, self.tariff.highest_price)
-            wanted = period.wanted[name]
-            if conduct.partner in period.quotes:
-                chosen = [quote for quote in quotes if quote[0] == period.quotes[conduct.partner]]
-                price = self.tariff.highest_price
-            if conduct.shill:
-                price, wanted = lowest, member.capacity
-            chosen = [(quote_id, volume) for quote_id, volume in chosen if takers[quote_id] < MAX_OPENED]
-            for quote_id, at, volume in _spread(chosen, wanted, price, period.decoys[name], lowest):
-                takers[quote_id] += 1
-                salt = hashlib.sha256(f"{self.seed}:salt:{period.number}:{quote_id}:{name}".encode()).digest()
-                bids.append(Bid(name, member.address, quote_id, at, volume, salt))
-        return bids
-
-    def _opens(self, bid: Bid) -> bool:
-        """Whether the bidder opens its bid; it cannot where it is no longer authorised."""
-        if bid.address not in self.books.authorized:
-            return False
-        reveals = self.conduct.get(bid.household, PLAIN).reveals
-        return reveals >= 1000 or int.from_bytes(hashlib.sha256(b"reveal" + bid.salt).digest(), "big") % 1000 < reveals
-
-    def _buy_left(self, period: _Period, left: dict[int, int], wanted: dict[str, int]) -> None:
-        """Everybody buys, in turn and cheapest first, what it wants beyond what it bought, of what quotes have left.
+    def _buy_left(self, period: Period, left: dict[int, int], wanted: dict[str, int]) -> None:
+        """Plans purchases: everybody in turn, cheapest first, what it wants beyond what it bought, of what quotes have
+        left.
 
         A purchase below the least is rounded up to it where that still costs less than the grid, else left out.
         """
+        trades = {quote_id: len(self.books.quotes[quote_id].trades) for quote_id in left}
         offers = [quote_id for quote_id, volume in left.items() if volume > 0]
         offers.sort(key=lambda quote_id: (self.books.quotes[quote_id].price, quote_id))
         for name in turns(period.index, wanted):
@@ -555,89 +384,171 @@ class TradingDay:
                 volume = purchase(lacking, left[quote_id], quote.least(), quote.price, self.tariff)
                 if not 0 < volume <= room or quote.prosumer == user:
                     continue
-                self._afford(user, volume * (quote.price + self.tariff.service_fee))
-                self._send("buy_surplus", quote_id, volume, sender=user)
+                takes = volume * (quote.price + self.tariff.service_fee)
+                self._plan(user, "buy_surplus", quote_id, volume, takes=takes)
+                trades[quote_id] += 1
                 period.bought[user] += volume
                 period.claimed[user] += volume
                 left[quote_id] -= volume
-                if left[quote_id] == 0 or len(quote.trades) == MAX_TRADES:
+                if left[quote_id] == 0 or trades[quote_id] == MAX_TRADES:
                     offers.remove(quote_id)
 
-    # ---- the chain ----------------------------------------------------------------------------
+    # ---- time --------------------------------------------------------------------------------
 
-    def _time(self, index: int, step: str) -> int:
-        """The second at which a step of the period `index` is taken."""
-        begins = self.clock.begins(_PHASES[step], self._first + index)
+    def _window(self, index: int, step: str) -> tuple[int, int]:
+        """The second at which a step of the period `index` is taken, and the one before which it must be over."""
+        begins, ends = _STEPS[step]
+        until = self.clock.begins(ends, self._first + index)
         # As late as bidding allows: forecasts are best then.
-        return begins - 1 if step == "bid" else begins
+        second = until - 1 if begins is Phase.BIDDING else self.clock.begins(begins, self._first + index)
+        return second, until
+
+    # ---- the calls ---------------------------------------------------------------------------
 
     def _register(self, member: Member) -> None:
         # The profile stands for the salted hash of personal data (T-REG-2); a simulated household has only a name.
         profile = hashlib.sha256(f"{self.seed}:profile:{member.name}".encode()).digest()
-        signature = member.meter.sign_pairing(self.market, member.address, profile, self._chain)
-        self._send("register", profile, member.meter.address, signature, sender=member.address)
-        self._send("authorize", member.address, member.capacity, sender=self.owner)
+        signature = member.meter.sign_pairing(self.venue.address, member.address, profile, self._chain)
+        self._plan(member.address, "register", profile, member.meter.address, signature)
+        self._plan(self.owner, "authorize", member.address, member.capacity)
 
-    def _read(self, period: _Period, name: str) -> None:
+    def _read(self, period: Period, name: str) -> None:
         """The household's meter signs its reading and hands it in."""
         half_hour = period.row[name]
         net = half_hour.pv - half_hour.load
         member = self.members[name]
         reading = (member.address, period.number, max(0, net), max(0, -net))
-        signature = member.meter.sign_reading(self.market, *reading, self._chain)
-        self._send("submit_reading", *reading, signature, sender=member.address)
+        signature = member.meter.sign_reading(self.venue.address, *reading, self._chain)
+        self._plan(member.address, "submit_reading", *reading, signature)
         period.read.add(name)
 
-    def _farming(self) -> range:
-        """Indices of the half-hours before the first period in which standing is farmed: every third, so that each is
-        over before the next begins."""
-        return range(-3 * max((conduct.farmed for conduct in self.conduct.values()), default=0), 0, 3)
-
-    def _farm(self, address: str) -> None:
-        """Standing for nearly nothing: a household at `address` that is made for it sells 1 Wh to each that farms, the
-        meters report just that, and both sides have performed well (T-STD-4, T-STD-7)."""
+    def _farm(self) -> None:
+        """Standing for nearly nothing: a household that is made for it sells 1 Wh to each that farms, the meters report
+        just that, and both sides have performed well (T-STD-4, T-STD-7)."""
         farmed = {name: conduct.farmed for name, conduct in self.conduct.items() if conduct.farmed}
-        stooge = Member(unused("stooge", self.members), address, Meter(f"{self.seed}:stooge"), len(farmed))
+        name = unused("stooge", self.members)
+        stooge = Member(name, self.venue.join(name), Meter(f"{self.seed}:stooge"), len(farmed))
         self.books.join(stooge.address, stooge.name)
         self._register(stooge)
         self._deposit(stooge.address, FLOAT)
+        self._play()
         # The plain day's steps, with the stooge as one more member.
-        half_hours, conduct, members = self._farming(), self.conduct, self.members
+        half_hours, conduct, members = self._farming, self.conduct, self.members
         self.conduct, self.members = {}, members | {stooge.name: stooge}
         for turn, index in enumerate(half_hours):
             farmers = [name for name, turns in farmed.items() if turns > turn]
             row = dict.fromkeys(farmers, HalfHour(1, 0, 1, 0))
             row[stooge.name] = HalfHour(0, len(farmers), 0, len(farmers))
-            period = _Period(index, self._first + index, PeriodRow(index, row))
-            for step in reversed(_PHASES):
-                self.env.timestamp = self._time(index, step)
-                getattr(self, f"_{step}")(period)
+            period = Period(index, self._first + index, PeriodRow(index, row))
+            for step in reversed(_STEPS):
+                self._take(step, period)
         self.conduct, self.members = conduct, members
 
     @property
     def _chain(self) -> int:
-        return self.env.evm.patch.chain_id
+        return self.venue.chain_id
+
+    def _accounts(self) -> dict[str, Any]:
+        """What the market says of each party's money."""
+        parties = list(self.books.balances)
+        return dict(zip(parties, self.venue.views("account", [(party,) for party in parties]), strict=True))
+
+    def _take_over(self) -> int:
+        """Enters what owner and supplier have in the market already; returns the tokens that are others'."""
+        own = 0
+        for party, account in self._accounts().items():
+            balance = self.books.balances[party]
+            balance.free, balance.reserved, balance.invoice = account.balance, account.reserved, account.grid_account
+            own += account.balance + account.reserved
+        return self.venue.held() - own
 
     def _afford(self, party: str, amount: int) -> None:
-        """Tops a party up where its free money is below `amount` base units; many times that, so that it is rare."""
-        missing = amount - self.books.balances[party].free
+        """Plans to top a party up where its free money will be below `amount` base units; many times that, so that it
+        is rare."""
+        missing = amount - self.books.balances[party].free - self._planned[party]
         if missing > 0:
             self._deposit(party, FLOAT + 50 * missing)
 
     def _deposit(self, party: str, amount: int) -> None:
-        """Sends ether to the token for credits, and deposits them."""
-        self.env.set_balance(party, self.env.get_balance(party) + amount)
-        self._token_calls.send("mint", sender=party, value=amount)
-        self._token_calls.send("approve", str(self.market.address), amount, sender=party)
-        self._send("deposit", amount, sender=party)
+        """Plans to send ether to the token for credits, and to deposit them."""
+        self.venue.fund(party, amount)
+        self._calls.append(Call(party, "mint", value=amount, of_token=True))
+        self._calls.append(Call(party, "approve", (self.venue.address, amount), of_token=True))
+        self._calls.append(Call(party, "deposit", (amount,)))
+        self._planned[party] += amount
 
-    def _send(self, function: str, *arguments: Any, sender: str) -> list[Event]:
-        """Calls the market; books and returns its own events. titanoboa's BoaError where the call is refused."""
-        if self.before_call:
-            self.before_call()
-        computation = self._calls.send(function, *arguments, sender=sender)
-        if self.on_call:
-            self.on_call(function, computation)
-        events = self._calls.events(computation)
-        self._settled += self.books.enter(events)
-        return events
+    def _plan(self, sender: str, function: str, *arguments: Any, takes: int = 0, parts: int = 0) -> None:
+        """Plans a call of the market, which moves `takes` base units of the sender's free money to its reserve."""
+        if takes:
+            self._afford(sender, takes)
+        self._calls.append(Call(sender, function, arguments, parts=parts))
+        self._planned[sender] -= takes
+
+    def _play(self) -> list[Event]:
+        """Makes all planned calls; books and returns the market's events."""
+        calls, self._calls = self._calls, []
+        self._planned.clear()
+        said: list[Event] = []
+        for events in self.venue.play(calls):
+            self._settled += self.books.enter(events)
+            said += events
+        return said
+
+
+class TradingDay(Trading):
+    """A community on a market of its own in this process; results are the same on either engine.
+
+    env, market, token     titanoboa's
+    footprint              what holds the memory down
+    before_call, on_call   where set, are called before each call of the market, and with its name and computation
+    """
+
+    venue: InProcess
+
+    def __init__(
+        self,
+        households: Readings,
+        seed: int = 0,
+        tariff: Tariff | None = None,
+        engine: str = "pyevm",
+        conduct: Mapping[str, Conduct] | None = None,
+    ) -> None:
+        """Deploys token and market in a fresh environment of `engine`. Raises as `Trading`, and EngineUnavailable where
+        there is no such engine."""
+        tariff = tariff or PAPER
+        clock = Clock(tariff.period_length, tariff.window)
+        farming = _farming(conduct or {})
+        second = _opening(clock, first_period(clock, 0, farming), farming)
+        super().__init__(households, InProcess(engine, tariff, second), seed, conduct)
+
+    @property
+    def env(self) -> Env:
+        return self.venue.env
+
+    @property
+    def market(self) -> Any:
+        return self.venue.market
+
+    @property
+    def token(self) -> Any:
+        return self.venue.token
+
+    @property
+    def footprint(self) -> StatePruning:
+        return self.venue.pruning
+
+    @property
+    def before_call(self) -> Callable[[], None] | None:
+        return self.venue.before_call
+
+    @before_call.setter
+    def before_call(self, call: Callable[[], None] | None) -> None:
+        self.venue.before_call = call
+
+    @property
+    def on_call(self) -> Callable[[str, Any], None] | None:
+        return self.venue.on_call
+
+    @on_call.setter
+    def on_call(self, call: Callable[[str, Any], None] | None) -> None:
+        self.venue.on_call = call
