@@ -27,11 +27,11 @@ def clauses() -> set[str]:
 
 @functools.cache
 def checked() -> dict[str, set[str]]:
-    """The IDs that stand as whole strings in the property tests and their harness, each with the files that name it."""
+    """The IDs that stand as whole strings in the property tests, their harness and what the lockstep compares, each with
+    the files that name it."""
     found: dict[str, set[str]] = {}
-    for path in sorted(
-        path for folder in ("tests/properties", "verification/harness") for path in ROOT.glob(f"{folder}/**/*.py")
-    ):
+    where = ("tests/properties/**/*.py", "verification/harness/**/*.py", "wattproof/market/lens.py")
+    for path in sorted(path for pattern in where for path in ROOT.glob(pattern)):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and ID.fullmatch(node.value):
                 found.setdefault(node.value, set()).add(str(path.relative_to(ROOT)))

@@ -21,10 +21,10 @@ from verification.harness import counters, moves, presets
 from verification.harness import replay as replaying
 from verification.harness.driver import profile_of
 from verification.harness.lockstep import REPL_NAMES, Lockstep
-from verification.harness.symbolic import Signed, salt_of
 from verification.invariants import statement
 from wattproof.evm.engine import available
 from wattproof.market.deployment import Deployment
+from wattproof.market.symbolic import Signed, salt_of
 from wattproof.play.clock import MarketClock
 from wattproof.play.contract import Contract
 from wattproof.play.session import Session

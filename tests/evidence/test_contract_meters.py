@@ -21,11 +21,11 @@ from verification.gas.community import CAPACITY, START, Community
 from verification.gas.node import Node
 from verification.harness.driver import profile_of
 from verification.harness.meter_contracts import creation_code
-from verification.harness.symbolic import in_manner, meter
 from wattproof.evm.anvil import Anvil
 from wattproof.evm.network import NotReady
 from wattproof.evm.node import NodeUnavailable, RpcError
 from wattproof.market.deployment import Tariff, deploy
+from wattproof.market.symbolic import in_manner, meter
 from wattproof.meters import Meter, P256Meter
 from wattproof.terms.model import Phase
 

@@ -19,11 +19,11 @@ from verification.gas.chain import CHAIN_ID, Party
 from verification.gas.community import CAPACITY, START, Bid, Community, Report
 from verification.gas.node import Driven, Node
 from verification.harness.driver import profile_of
-from verification.harness.symbolic import meter, salt_of
 from wattproof.evm.anvil import Anvil
 from wattproof.evm.node import NodeUnavailable
 from wattproof.evm.npm import Ganache, Hardhat
 from wattproof.market.deployment import Tariff
+from wattproof.market.symbolic import meter, salt_of
 from wattproof.terms.model import Phase
 from wattproof.terms.places import cut
 

@@ -19,8 +19,8 @@ from verification.harness.counters import holds
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MAX_CAPACITY, NEWCOMER, STRANGER, Lockstep
 from verification.harness.meter_contracts import CONTRACT, DEVICE
 from verification.harness.state import Observation
-from verification.harness.symbolic import FORMS, HOSTILE, Signed, salt_of
-from verification.harness.trace import Outcome
+from wattproof.market.symbolic import FORMS, HOSTILE, Signed, salt_of
+from wattproof.market.trace import Outcome
 
 BIDDING, REVEALING, MATCHING, DELIVERING, METERING, SETTLING, CLOSING = (1 << bit for bit in range(7))
 VALID, INVALID, MATCHED, SETTLED = 1, 2, 4, 8

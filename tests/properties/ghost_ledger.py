@@ -20,11 +20,12 @@ from tests.properties.machine import EVERYBODY, WITHDRAWALS, Call, MarketMachine
 from verification.harness.choices import Choose
 from verification.harness.context import event
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER
-from verification.harness.state import Account, Asked, Observation, decode
-from verification.harness.symbolic import salt_of
-from verification.harness.trace import Outcome
+from verification.harness.state import Account, Observation, decode
 from wattproof.market.abi import word
 from wattproof.market.deployment import Tariff
+from wattproof.market.lens import Asked
+from wattproof.market.symbolic import salt_of
+from wattproof.market.trace import Outcome
 from wattproof.terms.model import Phase
 
 VALID, INVALID, MATCHED, SETTLED = 1, 2, 4, 8

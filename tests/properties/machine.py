@@ -24,8 +24,8 @@ from verification.harness.choices import Choose, drawn
 from verification.harness.context import event
 from verification.harness.enabled_actions import EnabledActions, edges_ahead
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, MAX_CAPACITY, NEWCOMER, STRANGER, Lockstep
-from verification.harness.symbolic import salt_of
-from verification.harness.trace import Call, Outcome
+from wattproof.market.symbolic import salt_of
+from wattproof.market.trace import Call, Outcome
 from wattproof.terms.model import Phase, QuoteStatus
 
 PERIODS = 2

@@ -28,11 +28,11 @@ from verification.harness.lockstep import (
     Lockstep,
 )
 from verification.harness.state import Observation, decode
-from verification.harness.symbolic import on_chain
-from verification.harness.trace import Made, Moment, Outcome, Scene, Trace
 from wattproof.market.abi import Interface
 from wattproof.market.clock import Clock
 from wattproof.market.deployment import Tariff
+from wattproof.market.symbolic import on_chain
+from wattproof.market.trace import Made, Moment, Outcome, Scene, Trace
 from wattproof.terms.model import Phase
 from wattproof.terms.places import cut
 

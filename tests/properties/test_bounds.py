@@ -20,9 +20,9 @@ from verification.harness.lockstep import (
     STRANGER,
     Lockstep,
 )
-from verification.harness.trace import Outcome
 from wattproof.market.abi import revert_reason, word
 from wattproof.market.deployment import deployer
+from wattproof.market.trace import Outcome
 from wattproof.terms.model import Phase
 
 WEEK = 604_800

@@ -22,9 +22,9 @@ from verification.harness import counters, presets
 from verification.harness.answers import Answer
 from verification.harness.counters import holds
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER, TARIFF, Lockstep
-from verification.harness.symbolic import on_chain
-from verification.harness.trace import Outcome
 from wattproof.evm.engine import available, lean_reverts, make_env, storage_dump
+from wattproof.market.symbolic import on_chain
+from wattproof.market.trace import Outcome
 
 if "revm" not in available():
     pytest.skip("no second EVM: pyrevm is not installed (pip install 'wattproof[fast]')", allow_module_level=True)

@@ -27,7 +27,7 @@ from verification.harness.choices import Choose
 from verification.harness.counters import holds
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER
 from verification.harness.state import Observation
-from verification.harness.symbolic import salt_of
+from wattproof.market.symbolic import salt_of
 
 CLEARING = (*PAYMENTS, "clear", "settle_account")
 RESERVING = ("submit_quote", "reveal_bid", "buy_surplus")

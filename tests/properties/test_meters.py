@@ -24,10 +24,10 @@ from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, STRANG
 from verification.harness.meter_contracts import DELEGATED as SUFFIX
 from verification.harness.meter_contracts import DEVICE, Says, creation_code
 from verification.harness.state import Observation
-from verification.harness.symbolic import FORMS, HOSTILE, meter
-from verification.harness.trace import Outcome
 from wattproof.market.abi import revert_reason
 from wattproof.market.meters import domain_separator, pairing_hash
+from wattproof.market.symbolic import FORMS, HOSTILE, meter
+from wattproof.market.trace import Outcome
 
 CONTRACTS = ("cloudy", "misty")
 """Whose meters are contracts."""

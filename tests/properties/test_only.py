@@ -17,8 +17,8 @@ from tests.properties.machine import EVERYBODY, PAYMENTS, Call, brought_in, move
 from verification.harness.choices import Choose
 from verification.harness.counters import holds
 from verification.harness.state import Observation
-from verification.harness.trace import Donation, Outcome
 from wattproof.evm.engine import state_digest
+from wattproof.market.trace import Donation, Outcome
 
 QUOTE_STEPS = {
     "submit_quote": (0, 1),

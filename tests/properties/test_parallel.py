@@ -34,8 +34,8 @@ from tests.properties.runs import (
 from verification.harness import counters, presets
 from verification.harness.counters import holds
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, STRANGER, Lens, Lockstep
-from verification.harness.symbolic import meter, seal_bytes
 from wattproof.market.deployment import Tariff, deploy_market
+from wattproof.market.symbolic import meter, seal_bytes
 from wattproof.terms.model import Phase
 
 PRESETS = ("fresh", "no fee")

@@ -17,7 +17,7 @@ from verification.harness.context import event
 from verification.harness.counters import holds
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Lockstep
 from verification.harness.state import Account
-from verification.harness.trace import Outcome
+from wattproof.market.trace import Outcome
 from wattproof.terms.model import Phase
 
 MAX_TRADES = 256

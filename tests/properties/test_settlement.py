@@ -29,7 +29,7 @@ from verification.harness.choices import Choose
 from verification.harness.counters import holds
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER
 from verification.harness.state import Account, Observation
-from verification.harness.trace import Call
+from wattproof.market.trace import Call
 from wattproof.terms.model import Phase
 
 STANDING = ("performances", "defaults", "waivers")

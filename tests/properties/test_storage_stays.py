@@ -13,11 +13,11 @@ from boa.environment import Env
 
 from verification.harness.counters import holds
 from verification.harness.driver import STRANGER, Driver
-from verification.harness.symbolic import on_chain
 from wattproof.evm.engine import available, make_env, storage_dump
 from wattproof.evm.pruning import StatePruning
 from wattproof.market.abi import interface, revert_reason
 from wattproof.market.deployment import Tariff, deploy, give
+from wattproof.market.symbolic import on_chain
 from wattproof.terms.model import Phase
 
 CAPACITY, FUNDS = 11_500, 10**15

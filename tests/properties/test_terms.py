@@ -20,9 +20,9 @@ from verification.harness.choices import Choose
 from verification.harness.counters import holds
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, START, STRANGER
 from verification.harness.meter_contracts import DEVICE
-from verification.harness.symbolic import FORMS, HOSTILE, Signed
 from wattproof.market.abi import revert_reason, word
 from wattproof.market.deployment import Tariff, deploy, deployer
+from wattproof.market.symbolic import FORMS, HOSTILE, Signed
 from wattproof.terms import model
 from wattproof.terms.model import Phase
 

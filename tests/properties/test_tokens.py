@@ -34,10 +34,10 @@ from tests.support.tokens import deployer as unit_deployer
 from verification.harness import counters, presets
 from verification.harness.counters import holds
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, START, STRANGER, TARIFF, Lens
-from verification.harness.symbolic import on_chain
 from wattproof.evm.engine import storage_dump
 from wattproof.market.clock import Clock
 from wattproof.market.deployment import open_market
+from wattproof.market.symbolic import on_chain
 from wattproof.terms.model import Phase
 
 FUNDS = 10**9

@@ -23,10 +23,10 @@ from verification.harness.enabled_actions import EnabledActions
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER, TARIFF, Lockstep
 from verification.harness.state import Observation
 from verification.harness.summary import EARLIER
-from verification.harness.symbolic import salt_of
-from verification.harness.trace import Outcome
 from verification.harness.worn import RING, ROOMS
 from wattproof.market.deployment import deploy
+from wattproof.market.symbolic import salt_of
+from wattproof.market.trace import Outcome
 
 VALID, MATCHED = 1, 4
 BEGINNINGS = ("submit_quote", "reveal_bid", "buy_surplus", "submit_reading")

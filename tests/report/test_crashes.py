@@ -20,9 +20,9 @@ from verification.harness import apart, crashes, journal, presets
 from verification.harness.crashes import CRASHED
 from verification.harness.lockstep import HOUSEHOLDS
 from verification.harness.moves import undo
-from verification.harness.trace import Call
 from verification.report import counterexample, saved
 from wattproof.evm.engine import available
+from wattproof.market.trace import Call
 from wattproof.terms import model
 
 pytestmark = pytest.mark.usefixtures("uncounted")

@@ -21,11 +21,11 @@ from verification import git
 from verification.harness import counters, moves, presets, replay, telling
 from verification.harness.moves import History, Move
 from verification.harness.telling import Told
-from verification.harness.trace import Call
 from verification.invariants import statement
 from verification.pasting import pasted
 from wattproof.evm.engine import available
 from wattproof.market.deployment import deployer
+from wattproof.market.trace import Call
 
 ROOT = Path(__file__).parents[2]
 

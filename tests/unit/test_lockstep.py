@@ -10,7 +10,7 @@ import pytest
 from verification.harness.counters import Violated
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Lockstep
 from verification.harness.replay import playing
-from verification.harness.symbolic import seal_bytes
+from wattproof.market.symbolic import seal_bytes
 from wattproof.terms.model import BidStatus, Market, Phase, Position, QuoteStatus, Reading, Trade
 
 pytestmark = pytest.mark.usefixtures("uncounted")

@@ -17,8 +17,8 @@ import pytest
 from tests.support.planted import word
 from verification.harness.lockstep import HOUSEHOLDS, NEWCOMER, STRANGER, Lockstep
 from verification.harness.replay import playing
-from verification.harness.trace import Outcome
 from wattproof.market.deployment import Tariff, deploy
+from wattproof.market.trace import Outcome
 from wattproof.terms.model import Phase, QuoteStatus
 from wattproof.terms.places import ring_length
 

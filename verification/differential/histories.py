@@ -28,11 +28,12 @@ from verification.builds import CONTRACTS, build
 from verification.gas.chain import CHAIN_ID, Parties, Party
 from verification.harness.driver import Driver
 from verification.harness.enabled_actions import EnabledActions, edges_ahead
-from verification.harness.lockstep import HOUSEHOLDS, NEWCOMER, STRANGER, ask_model, model_of
-from verification.harness.symbolic import FORMS, Signed, on_chain, salt_of
-from verification.harness.trace import Outcome
+from verification.harness.lockstep import HOUSEHOLDS, NEWCOMER, STRANGER
 from wattproof.market.abi import Function, each
 from wattproof.market.deployment import Tariff, frame
+from wattproof.market.lens import ask_model, model_of
+from wattproof.market.symbolic import FORMS, Signed, on_chain, salt_of
+from wattproof.market.trace import Outcome
 from wattproof.terms.model import Phase
 
 START = 1_750_000_000

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from verification.builds import SHIPPED, Build, suite
 from verification.gas.chain import CHAIN_ID, Chain, Parties, Receipt
 from verification.harness.driver import Driver
-from verification.harness.symbolic import on_chain
 from wattproof.market.deployment import Tariff, frame
+from wattproof.market.symbolic import on_chain
 
 START = 1_750_000_000 // 1800 * 1800
 """The second at which every history begins."""

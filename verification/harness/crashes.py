@@ -25,7 +25,7 @@ from verification.harness.lockstep import Lockstep
 from verification.harness.moves import History, Played
 from verification.harness.reproducers import Subject
 from verification.harness.telling import Told
-from verification.harness.trace import Donation, Made, Moment, Outcome, Trace
+from wattproof.market.trace import Donation, Made, Moment, Outcome, Trace
 from wattproof.outputs import write
 
 CRASHED = "the process that ran the test ended without a word"

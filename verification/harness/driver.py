@@ -12,10 +12,10 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from verification.harness.meter_contracts import DELEGATED
-from verification.harness.symbolic import Signed, meter, salt_of, seal_bytes
 from wattproof.market.abi import each
 from wattproof.market.clock import Clock
 from wattproof.market.deployment import Tariff
+from wattproof.market.symbolic import Signed, meter, salt_of, seal_bytes
 from wattproof.terms.model import Phase
 
 STRANGER = "stranger"

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from verification.harness.symbolic import SALTS, SEALED, salt_of, seal_bytes
-from verification.harness.trace import Scene
+from wattproof.market.symbolic import SALTS, SEALED, salt_of, seal_bytes
+from wattproof.market.trace import Scene
 
 _file: int | None = None
 """Where this process writes; None: it writes none."""

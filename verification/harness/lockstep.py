@@ -11,28 +11,27 @@ end of the history, not after every call in between: that takes a third of the t
 from __future__ import annotations
 
 import copy
-import functools
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 import boa
-from eth_utils.crypto import keccak
 
 from verification.harness import counters
 from verification.harness.counters import holds
 from verification.harness.driver import STRANGER, Driver
 from verification.harness.meter_contracts import Says, placed
-from verification.harness.state import Asked, Observation, decode
-from verification.harness.symbolic import for_model, on_chain, seal_bytes
-from verification.harness.trace import Gift, Made, Moment, Outcome, Scene, Trace
-from wattproof.market.abi import interface, revert_reason, signed_word, word
+from verification.harness.state import Observation, decode
+from wattproof.market import lens
+from wattproof.market.abi import interface, revert_reason
 from wattproof.market.deployment import Tariff, deploy
+from wattproof.market.lens import STATE, Asked, answer_of, ask_model, in_words, model_of, part_of
+from wattproof.market.symbolic import on_chain
+from wattproof.market.trace import Gift, Made, Moment, Outcome, Scene, Trace
 from wattproof.terms import model
-from wattproof.terms.model import Refused
 
 START = 1_561_071_600
 """When every history begins, in seconds: the REPL's clock starts there, too."""
@@ -58,42 +57,6 @@ MAX_CAPACITY = 2**24 - 1
 MAX_UINT256 = 2**256 - 1
 
 _PHASES = {phase: phase.name or "" for phase in model.Phase}
-
-STATE = {
-    "accounts": "C2-ACCOUNT-1",
-    "quotes": "C2-QUOTE-1",
-    "remaining": "C2-SURPLUS-1",
-    "trades": "C2-TRADE-1",
-    "bids": "C2-BID-1",
-    "readings": "C2-READING-1",
-    "positions": "C2-POSITION-1",
-    "quote_of": "C2-QUOTE-2",
-    "periods": "C2-PERIOD-1",
-    "others": "C2-MARKET-1",
-}
-"""The parts of the state that are compared after every call, each with the invariant that says so."""
-
-
-def model_of(tariff: Tariff, owner: str, supplier: str, token: str, market: str, chain: int) -> model.Market:
-    """The model of a market that was just deployed at the address `market`."""
-    return model.Market(
-        owner=owner,
-        supplier=supplier,
-        **asdict(tariff),
-        token=model.Token(address=token),
-        address=market,
-        chain_id=chain,
-        seal_function=seal_bytes,
-    )
-
-
-def ask_model(market: model.Market, function: str, args: Sequence[Any], sender: str, now: int) -> Outcome:
-    """What comes of a call by the terms; people are addresses, signatures `Signed`."""
-    try:
-        result = getattr(market, function)(*for_model(args), sender=sender, now=now)
-    except Refused as refused:
-        return Outcome(False, refused.reason)
-    return Outcome(True, None, result, tuple(market.events))
 
 
 class Lockstep(Driver[Outcome]):
@@ -248,7 +211,7 @@ class Lockstep(Driver[Outcome]):
         chain = self._ask_contract(function, resolved, who)
         self.trace.append(Made(self.now, function, tuple(resolved), who, chain))
         terms = ask_model(self.model, function, resolved, who, self.now)
-        return chain, replace(terms, events=tuple((name, _normal(fields)) for name, fields in terms.events))
+        return chain, replace(terms, events=tuple((name, in_words(fields)) for name, fields in terms.events))
 
     def _ask_contract(self, function: str, args: Sequence[Any], sender: str) -> Outcome:
         data = self.interface.call(function, *on_chain(args))
@@ -276,7 +239,7 @@ class Lockstep(Driver[Outcome]):
             return
         holds("C2-ACCEPT-1", terms.accepted, call=call, contract="accepted", terms=terms.reason)
         holds("C2-RETURN-1", chain.result == terms.result, call=call, contract=chain.result, terms=terms.result)
-        said = [(name, _normal(fields)) for name, fields in terms.events]
+        said = [(name, in_words(fields)) for name, fields in terms.events]
         holds("C2-EVENT-1", list(chain.events) == said, call=call, contract=chain.events, terms=said)
 
     @contextmanager
@@ -312,12 +275,13 @@ class Lockstep(Driver[Outcome]):
         counters.tallies["states compared"] += 1
         with self._deferred():
             for asked, output in self._answers(everything):
-                wanted = self._model_state(asked)
-                differences = {} if output == wanted else self._differences(asked, output, wanted)
+                wanted = answer_of(self.model, asked, self.now)
+                same = output == wanted
+                differences = {} if same else self.lens.differences(asked, output, wanted, self.names)
                 # What is finalised may have gone wrong long before: then it is not the last call that is to blame.
                 after = f"this call or one before: {self.trace.last}" if everything else self.trace.last
                 for part, invariant in STATE.items():
-                    differ = {place: told for place, told in differences.items() if place.split("[")[0] == part}
+                    differ = {place: told for place, told in differences.items() if part_of(place) == part}
                     holds(invariant, not differ, after=after, **differ)
             self._note_finalised()
 
@@ -346,20 +310,6 @@ class Lockstep(Driver[Outcome]):
             for at in range(0, max(len(quotes), 1), 8):
                 asked.append(Asked(users, bidders, tuple(quotes[at : at + 8]), places, periods))
         return asked
-
-    def _differences(self, asked: Asked, got: bytes, wanted: bytes) -> dict[str, str]:
-        """Where two answers of the lens differ, decoded, by the part and what it is of."""
-        have, want = self.lens.decoded(got), self.lens.decoded(wanted)
-        found = {}
-        for part, about in asked.subjects().items():
-            if len(have[part]) != len(want[part]):
-                found[part] = f"contract has {len(have[part])} entries, model {len(want[part])}"
-            # Where one has fewer entries, the line above tells of the rest.
-            for subject, one, other in zip(about, have[part], want[part], strict=False):
-                if one != other:
-                    place = ", ".join(self.names.get(field, str(field)) for field in subject)
-                    found |= _of_fields(f"{part}[{place}]", self.lens.fields[part], one, other)
-        return found
 
     def _note_finalised(self) -> None:
         """Notes what was just compared and can no longer change by the terms."""
@@ -406,27 +356,6 @@ class Lockstep(Driver[Outcome]):
         """What the lens answers to that."""
         return self.lens.ask(self.env, asked)
 
-    def _model_state(self, asked: Asked) -> bytes:
-        """What the lens should answer, ABI-encoded, from the model alone."""
-        market, now, places = self.model, self.now, asked.places
-        quote_ids = [number for number in asked.quotes if number <= market.quote_count()]
-        bids = [market.bid(quote_id, user) for quote_id in quote_ids for user in asked.bidders]
-        totals = [(market.supply(when), market.demand(when), market.phase(when, now)) for when in asked.periods]
-        others = (market.quote_count(), int(market.owner, 16), int(market.pending_owner, 16), market.held)
-        rows = (
-            [_encode(market.account(user)) for user in asked.users],
-            [_encode(market.quote(quote_id)) for quote_id in quote_ids],
-            [word(market.remaining(quote_id, now)) for quote_id in quote_ids],
-            [_trades_hash(tuple(market.trades(quote_id))) for quote_id in quote_ids],
-            [_NO_BID if bid is model.NO_BID else _encode(bid) for bid in bids],
-            [_encode(market.reading(user, period)) for user, period in places],
-            [_encode(market.position(user, period)) for user, period in places],
-            [word(market.quote_of(user, period)) for user, period in places],
-            [word(total) for told in totals for total in told],
-            [word(value) for value in others],
-        )
-        return word(32) + _encode_rows(rows)
-
     # ---- branching ---------------------------------------------------------------------
 
     @contextmanager
@@ -460,31 +389,11 @@ class Lockstep(Driver[Outcome]):
         return Scene(self.target, str(self.token.address), self.chain, self.names, REPL_NAMES)
 
 
-def _of_fields(place: str, fields: Sequence[str], one: Any, other: Any) -> dict[str, str]:
-    """Where two answers differ: by the fields of a struct, where there are any."""
-    if not fields:
-        return {place: f"contract {one}, model {other}"}
-    pairs = zip((f"{place}.{name}" for name in fields), one, other, strict=True)
-    return {name: f"contract {have}, model {want}" for name, have, want in pairs if have != want}
-
-
-# ---- encoding --------------------------------------------------------------------------
-
-
-class Lens:
-    """A market's `MarketLens`, with an encoder of what is asked of it."""
+class Lens(lens.Lens):
+    """A market's `MarketLens` on titanoboa's environment."""
 
     def __init__(self, contract: Any) -> None:
-        self.address = str(contract.address)
-        self.views = interface(contract).functions
-        self._state = self.views["state"]
-        parts = self._state.outputs[0]["components"]
-        self._parts = [part["name"] for part in parts]
-        self.fields = {part["name"]: [field["name"] for field in part.get("components", ())] for part in parts}
-
-    def request(self, asked: Asked) -> bytes:
-        """The calldata that asks for the state of these users, quotes and periods."""
-        return self._state.selector + _request(asked)
+        super().__init__(str(contract.address), interface(contract).functions)
 
     def ask(self, env: Any, asked: Asked) -> bytes:
         """What it answers to that. Raises AssertionError where a view reverts."""
@@ -513,55 +422,3 @@ class Lens:
             answer = self.ask(env, asked)
             yield asked, answer
             first, count = first + 8, min(int.from_bytes(answer[-128:-96], "big"), most)
-
-    def decoded(self, answer: bytes) -> dict[str, Any]:
-        """An answer, array by array."""
-        return dict(zip(self._parts, self._state.decode(answer), strict=True))
-
-
-@functools.lru_cache(maxsize=1_000)
-def _request(asked: Asked) -> bytes:
-    users, bidders, quotes, periods = (list(map(_field, values)) for values in (*asked[:3], asked.periods))
-    places = [word(user) + word(period) for user, period in asked.places]
-    return _encode_rows((users, bidders, quotes, places, periods))
-
-
-def _field(value: Any) -> bytes:
-    return signed_word(value) if isinstance(value, int) else word(value)
-
-
-@functools.lru_cache(maxsize=50_000)
-def _encode(struct: Sequence[Any]) -> bytes:
-    return b"".join(map(_field, struct))
-
-
-_NO_BID = _encode(model.NO_BID)
-"""What most users have bid on most quotes."""
-
-
-@functools.lru_cache(maxsize=10_000)
-def _trades_hash(trades: tuple[model.Trade, ...]) -> bytes:
-    return keccak(word(32) + word(len(trades)) + b"".join(map(_encode, trades)))
-
-
-def _encode_rows(rows: Sequence[Sequence[bytes]]) -> bytes:
-    """Arrays of whole entries, ABI-encoded as one tuple."""
-    head, tail, offset = [], [], 32 * len(rows)
-    for row in rows:
-        body = b"".join(row)
-        head.append(word(offset))
-        tail += (word(len(row)), body)
-        offset += 32 + len(body)
-    return b"".join(head + tail)
-
-
-def _normal(fields: dict[str, Any]) -> dict[str, int]:
-    """The fields of an event as whole numbers, the way they stand in a log."""
-    return {name: value if isinstance(value, int) else _number(value) for name, value in fields.items()}
-
-
-@functools.lru_cache(maxsize=10_000)
-def _number(value: str | bytes) -> int:
-    if isinstance(value, str) and value.startswith("0x"):
-        return int(value, 16)
-    return int.from_bytes(value.encode() if isinstance(value, str) else value, "big")

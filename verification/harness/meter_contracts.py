@@ -16,9 +16,9 @@ import boa
 from boa.environment import Env
 from boa.util.abi import Address
 
-from verification.harness.symbolic import meter
 from wattproof.evm import compiler_cache
 from wattproof.market.abi import word
+from wattproof.market.symbolic import meter
 from wattproof.terms import model
 
 CONTRACT, DELEGATED, DEVICE = "'s meter", "'s key", "'s device"

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
 
 from verification.harness import counters, journal
-from verification.harness.trace import Call, Donation, Made, Moment, Trace
 from wattproof.market.abi import Interface
+from wattproof.market.trace import Call, Donation, Made, Moment, Trace
 
 MAX_TRIES = 300
 """Times that a history is made again to find what of it does not matter."""

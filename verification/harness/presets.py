@@ -15,11 +15,11 @@ from boa.environment import Env
 
 from verification.harness import counters, journal
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Lockstep
-from verification.harness.trace import Remark
 from verification.harness.worn import crowded, packed, worn
 from wattproof.evm.engine import make_env, roomy_env
 from wattproof.evm.revm import RevmEnv
 from wattproof.market.deployment import Tariff
+from wattproof.market.trace import Remark
 from wattproof.terms.model import Phase
 
 _prepared: list[tuple[object, str, Lockstep]] = []

@@ -17,9 +17,9 @@ from verification.harness import counters, presets, telling
 from verification.harness.figures import named
 from verification.harness.moves import Move
 from verification.harness.telling import Told
-from verification.harness.trace import Call
 from verification.harness.writer import Unwritable, Writer
 from verification.texts import bounded
+from wattproof.market.trace import Call
 
 MAX_TREE = 60_000
 """Characters of the call trees of a failure that are kept."""

@@ -6,7 +6,9 @@ import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
+
+from wattproof.market.lens import Asked
 
 Row = TypeVar("Row")
 
@@ -74,39 +76,6 @@ class Totals(NamedTuple):
     supply: int
     demand: int
     phase: int
-
-
-class Asked(NamedTuple):
-    """What the lens is asked about: at most 16 users and bidders, 8 quotes, 64 places and 4 periods."""
-
-    users: tuple[str, ...]
-    bidders: tuple[str, ...]
-    quotes: tuple[int, ...]
-    places: tuple[tuple[str, int], ...]
-    periods: tuple[int, ...]
-
-    @staticmethod
-    @functools.lru_cache(maxsize=1_000)
-    def page(users: tuple[str, ...], bidders: tuple[str, ...], first: int, periods: tuple[int, ...]) -> Asked:
-        """All of these users, of whom the bidders can trade, of eight quotes from `first` on and of these periods."""
-        places = tuple(itertools.product(bidders, periods))
-        return Asked(users, bidders, tuple(range(first, first + 8)), places, periods)
-
-    def subjects(self) -> dict[str, Iterable[tuple[Any, ...]]]:
-        """What each entry of each array of an answer is about."""
-        quotes = [(number,) for number in self.quotes]
-        return {
-            "accounts": [(user,) for user in self.users],
-            "quotes": quotes,
-            "remaining": quotes,
-            "trades": quotes,
-            "bids": itertools.product(self.quotes, self.bidders),
-            "readings": self.places,
-            "positions": self.places,
-            "quote_of": self.places,
-            "periods": itertools.product(self.periods, ("supply", "demand", "phase")),
-            "others": [("quote_count",), ("owner",), ("pending_owner",), ("tokens",)],
-        }
 
 
 @dataclass

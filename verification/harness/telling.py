@@ -13,9 +13,9 @@ from hypothesis import Phase, settings
 from verification.harness import counters, moves
 from verification.harness.figures import named
 from verification.harness.moves import History, Move, Played
-from verification.harness.trace import Made, Moment, Outcome, Scene, Trace
 from verification.harness.writer import Unwritable, Writer
 from verification.invariants import ROOT, statement
+from wattproof.market.trace import Made, Moment, Outcome, Scene, Trace
 from wattproof.outputs import BadPlace, write
 
 SHOWN = 25

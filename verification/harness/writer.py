@@ -7,8 +7,8 @@ import enum
 import sys
 from typing import Any
 
-from verification.harness.symbolic import SALTS, SEALED
-from verification.harness.trace import Scene
+from wattproof.market.symbolic import SALTS, SEALED
+from wattproof.market.trace import Scene
 
 
 class Unwritable(Exception):
@@ -89,9 +89,9 @@ class Writer:
 
     def _bytes(self, value: bytes) -> str:
         if value in SALTS:
-            self.use("verification.harness.symbolic", "salt_of")
+            self.use("wattproof.market.symbolic", "salt_of")
             return f"salt_of{SALTS[value]!r}"
         if value in SEALED and self.scene is not None and SEALED[value][1] == self.scene.market:
-            self.use("verification.harness.symbolic", "seal_bytes")
+            self.use("wattproof.market.symbolic", "seal_bytes")
             return f"seal_bytes({self.source(SEALED[value])})"
         return repr(value)

@@ -16,9 +16,9 @@ import boa
 from verification.harness.apart import apart
 from verification.harness.lockstep import Lockstep
 from verification.harness.replay import playing
-from verification.harness.trace import Donation, Made, Outcome
 from wattproof.market.calls import Calls
 from wattproof.market.deployment import Tariff
+from wattproof.market.trace import Donation, Made, Outcome
 from wattproof.market.units import Display
 from wattproof.play.shown import UNITS, Show
 

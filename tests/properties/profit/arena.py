@@ -17,9 +17,9 @@ import boa
 
 from verification.harness.answers import Answer, answered
 from verification.harness.driver import Driver
-from verification.harness.symbolic import on_chain, salt_of
 from wattproof.market.calls import Calls
 from wattproof.market.deployment import Tariff, deploy, give
+from wattproof.market.symbolic import on_chain, salt_of
 from wattproof.terms.model import Phase
 
 NOON = 1_561_071_600

@@ -15,9 +15,9 @@ import boa
 from verification.harness.counters import holds
 from verification.harness.lockstep import CAPACITY, HOUSEHOLDS, NEWCOMER, STRANGER, Lockstep
 from verification.harness.state import Account
-from verification.harness.symbolic import meter
-from verification.harness.trace import Outcome
 from wattproof.market.deployment import Tariff
+from wattproof.market.symbolic import meter
+from wattproof.market.trace import Outcome
 from wattproof.market.units import pence, pence_per_kwh
 from wattproof.terms.model import Phase
 

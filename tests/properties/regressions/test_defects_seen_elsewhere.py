@@ -27,8 +27,8 @@ from verification.harness.lockstep import (
     Lockstep,
 )
 from verification.harness.state import Account, Observation
-from verification.harness.symbolic import meter, salt_of
-from verification.harness.trace import Outcome
+from wattproof.market.symbolic import meter, salt_of
+from wattproof.market.trace import Outcome
 from wattproof.terms.model import Phase
 
 SALT = bytes(range(32))

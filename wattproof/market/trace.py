@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
-from verification.harness.symbolic import SALTS, SEALED, Signed, salt_of, seal_bytes
 from wattproof.market.deployment import Tariff
+from wattproof.market.symbolic import SALTS, SEALED, Signed, salt_of, seal_bytes
 from wattproof.terms.model import Event
 
 
