@@ -71,6 +71,10 @@ class Account:
         """
         return bytes(self.__signer.sign_transaction(transaction).raw_transaction)
 
+    def sign_digest(self, digest: bytes) -> bytes:
+        """A signature of 32 bytes as the market takes a meter's (T-REG-8): r, s and v, the same each time."""
+        return bytes(self.__signer.unsafe_sign_hash(digest).signature)
+
     @classmethod
     def of_keystore(cls, path: Path, password: str) -> Account:
         """The account of an encrypted keystore (geth's, version 3). Raises BadAccount."""

@@ -203,14 +203,14 @@ def receipt_of(answer: Any) -> Receipt:
         number(field(answer, "status"), "status") == 1,
         number(field(answer, "gasUsed"), "gasUsed"),
         number(answer.get("effectiveGasPrice") or "0x0", "effectiveGasPrice"),
-        tuple(map(_log, _each(field(answer, "logs"), "logs"))),
+        tuple(map(log_of, _each(field(answer, "logs"), "logs"))),
         hash_of(field(answer, "blockHash"), "blockHash"),
         _optional(answer, "contractAddress", address_of),
         number(field(answer, "blockNumber"), "blockNumber"),
     )
 
 
-def _log(answer: Any) -> Log:
+def log_of(answer: Any) -> Log:
     return Log(
         number(field(answer, "logIndex"), "logIndex"),
         address_of(field(answer, "address")),

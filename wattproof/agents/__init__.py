@@ -1,0 +1,1 @@
+"""Programs that act on a chain by themselves: the operator's daemon and a household's agent."""

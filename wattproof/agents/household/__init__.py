@@ -1,0 +1,1 @@
+"""A household's agent: it quotes, bids, opens, buys and reports."""

@@ -1,0 +1,1 @@
+"""The management node's daemon: it matches, hands readings in and settles."""
