@@ -27,6 +27,7 @@ from verification.harness.worn import RING, ROOMS
 from wattproof.market.deployment import deploy
 from wattproof.market.symbolic import salt_of
 from wattproof.market.trace import Outcome
+from wattproof.terms.model import Phase, QuoteStatus
 
 VALID, MATCHED = 1, 4
 BEGINNINGS = ("submit_quote", "reveal_bid", "buy_surplus", "submit_reading")
@@ -81,6 +82,10 @@ class Worn(MarketMachine):
         self.sealed_bids: set[tuple[int, str]] = set()
         self.quoted: dict[int, int] = {}
         """The period of every quote, by its ID."""
+        self.purchased: set[tuple[int, str]] = set()
+        self.quoted_by: dict[int, str] = {}
+        self.sold_out: set[Place] = set()
+        """Whose quote for which period was settled."""
         self.gone: set[Place] = set()
         self.gone_quotes: set[int] = set()
         for _, function, args, sender, outcome in self.lockstep.calls:
@@ -92,13 +97,17 @@ class Worn(MarketMachine):
         match function if outcome.accepted else None:
             case "submit_quote":
                 self.begun_places.add((sender, args[0]))
-                self.quoted[outcome.result or 0] = args[0]
+                self.quoted[outcome.result or 0], self.quoted_by[outcome.result or 0] = args[0], sender
             case "submit_bid":
                 self.sealed_bids.add((args[0], sender))
             case "reveal_bid" | "buy_surplus":
                 self.begun_places.add((sender, self.quoted[args[0]]))
+                if function == "buy_surplus":
+                    self.purchased.add((args[0], sender))
             case "submit_reading":
                 self.begun_places.add((args[0], args[1]))
+            case "settle_quote":
+                self.sold_out.add((self.quoted_by[args[0]], self.quoted[args[0]]))
             case "submit_readings":
                 taken = outcome.result or 0
                 self.begun_places |= {(user, args[0]) for n, (user, *_) in enumerate(args[1]) if taken >> n & 1}
@@ -148,6 +157,59 @@ class Worn(MarketMachine):
     def tidy(self, call: Call) -> None:
         """Something that lies in the way of the periods ahead is matched or settled."""
 
+    # ---- who was there before ------------------------------------------------------------------
+
+    def had_before(self, what: set[tuple[int, str]], number: int, name: str) -> bool:
+        """Whether somebody is in `what` with the quote that lay in the room of this one before."""
+        who = self.lockstep.address(name)
+        return (number - ROOMS, who) in what or (number - 2 * ROOMS, who) in what
+
+    def regulars(self) -> list[tuple[int, str]]:
+        """Who could purchase from which quote, and did so from the one that lay there before."""
+        return [
+            (number, name) for number, name in self.enabled.purchases if self.had_before(self.purchased, number, name)
+        ]
+
+    @move(lambda self, choose: self.draw_regular(choose), most=8, when=lambda self: bool(self.regulars()))
+    def buy_again(self, call: Call) -> None:
+        """Who purchased from the quote that lay there before purchases from this one, too."""
+
+    def draw_regular(self, choose: Choose) -> Call:
+        """The least that such a purchase can be, or all that is left."""
+        number, name = choose.one(self.regulars())
+        left = self.lockstep.model.remaining(number, self.lockstep.now)
+        return Call("buy_surplus", (number, choose.one((min(self.enabled.least(number), left), left))), name)
+
+    def former_sellers(self) -> list[tuple[str, int]]:
+        """Whose meter could report for a period in which it did not quote, but sold in one that had the same place."""
+        market, address = self.lockstep.model, self.lockstep.address
+        return [
+            (name, period)
+            for name, period in set(self.enabled.readings)
+            if not market.quote_of(address(name), period)
+            and any((address(name), period - turns * RING) in self.sold_out for turns in (1, 2))
+        ]
+
+    @move(lambda self, choose: self.draw_export(choose), most=8, when=lambda self: bool(self.former_sellers()))
+    def export_unsold(self, call: Call) -> None:
+        """Who sold in the period that had this place before exports in this one, and sold nothing of it."""
+
+    def draw_export(self, choose: Choose) -> Call:
+        """An export of which all, some or nothing could have been sold then."""
+        name, period = choose.one(sorted(self.former_sellers()))
+        return self.reading_call(name, period, choose.one((1, 60, 1_000)), 0)
+
+    def latecomers(self) -> list[tuple[int, str]]:
+        """Who has no bid on a quote whose bids are being opened, and had one on the quote that lay there before."""
+        ready = self.enabled.quotes_in(QuoteStatus.VALID, Phase.REVEALING)
+        return [
+            (number, name)
+            for number in ready
+            for name in HOUSEHOLDS
+            if self.had_before(self.sealed_bids, number, name)
+            and (number, self.lockstep.address(name)) not in self.sealed_bids
+        ]
+
     # ---- calls about what is gone --------------------------------------------------------------
 
     @move(lambda self, choose: self.draw_stale(choose), most=4)
@@ -164,7 +226,8 @@ class Worn(MarketMachine):
         price = lockstep.tariff.lowest_price
         match choose.number(0, 4):
             case 0:
-                return Call("reveal_bid", (recent, price, 20, salt_of(recent, name)), name)
+                number, name = choose.one(self.latecomers() or [(recent, name)])
+                return Call("reveal_bid", (number, price, 20, salt_of(number, name)), name)
             case 1:
                 return Call("settle_account", (name, period + choose.one((-RING, RING))), STRANGER)
             case 2:

@@ -49,16 +49,17 @@ def worn() -> Lockstep:
 def _settled(lockstep: Lockstep, turn: int) -> None:
     """A period in which everybody quotes and two sell to three, and all is settled; who quotes first changes.
 
-    Each room of a sale is left with two bids that won, one that was never opened, and a purchase.
+    Each room of a sale is left with two bids that won and a purchase; one of them with a bid that was never opened,
+    the other with a second purchase.
     """
     period, price = lockstep.next_period(), LONG.lowest_price
     order = HOUSEHOLDS[turn % 6 :] + HOUSEHOLDS[: turn % 6]
     sellers, bidders, buyer, shy = order[:2], order[2:4], order[4], order[5]
-    quotes = {name: _quote(lockstep, name, period, 60) for name in order}
+    quotes = {name: _quote(lockstep, name, period, 80) for name in order}
     for name in order[2:]:
         lockstep.call("invalidate_quote", quotes[name], sender=name)
     bids = [(quotes[seller], bidder) for seller in sellers for bidder in bidders]
-    for quote_id, bidder in (*bids, (quotes[sellers[0]], shy), (quotes[sellers[1]], shy)):
+    for quote_id, bidder in (*bids, (quotes[sellers[0]], shy)):
         lockstep.bid(quote_id, bidder, price, 20)
     lockstep.to(Phase.REVEALING, period)
     for quote_id, bidder in bids:
@@ -67,15 +68,16 @@ def _settled(lockstep: Lockstep, turn: int) -> None:
     for seller in sellers:
         lockstep.call("match_bids", quotes[seller], sender=STRANGER)
         lockstep.call("buy_surplus", quotes[seller], 20, sender=buyer)
+    lockstep.call("buy_surplus", quotes[sellers[1]], 20, sender=shy)
     lockstep.to(Phase.METERING, period)
     for seller in sellers:
-        lockstep.read(seller, period, 60, 0)
-    for name in (*bidders, buyer):
+        lockstep.read(seller, period, 80, 0)
+    for name in (*bidders, buyer, shy):
         lockstep.read(name, period, 0, 40)
     lockstep.to(Phase.SETTLING, period)
     for seller in sellers:
         lockstep.call("settle_quote", quotes[seller], sender="owner")
-    for name in (*sellers, *bidders, buyer):
+    for name in HOUSEHOLDS:
         lockstep.call("settle_account", name, period, sender="owner")
 
 
