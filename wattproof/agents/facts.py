@@ -39,8 +39,8 @@ class Offer:
 
 @dataclass
 class Record:
-    """A user in a period (T-PARTY-19). `reading` is what counts of exported and imported energy; `claimed` the volume of
-    all opened bids and purchases (T-REG-21); `stakes` the quotes that T-ACC-5 counts as open."""
+    """A user in a period (T-PARTY-19). `reading` is what counts of exported and imported energy; `claimed` the volume
+    of all opened bids and purchases (T-REG-21); `stakes` the quotes that T-ACC-5 counts as open."""
 
     reading: tuple[int, int] | None = None
     bought: int = 0

@@ -1,7 +1,7 @@
 """Follows the head of a chain, and takes down what a market's events say.
 
-After a reorganisation what was taken down is read anew, from before all that is unfinished; so what vanished is to be done
-again, and nothing has to be undone.
+After a reorganisation what was taken down is read anew, from before all that is unfinished; so what vanished is to be
+done again, and nothing has to be undone.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from wattproof.chain.market import ChainMarket
 from wattproof.chain.node import Block, Log, Node, RpcError
 
 MARGIN = 64
-"""Blocks below the head at which a bookmark is laid: a deeper reorganisation has all read from the market's beginning."""
+"""Blocks below the head at which a bookmark is laid: after a deeper reorganisation all is read from the beginning."""
 
 _NO_METHOD = -32601
 
@@ -32,7 +32,7 @@ class Follower:
     """
 
     def __init__(self, node: Node, market: ChainMarket, bookmark: Any = None) -> None:
-        """`bookmark` is what an earlier one said by `bookmark()`; None: the market's beginning. Nothing is asked yet."""
+        """`bookmark` is what an earlier one said by `bookmark()`; None: the market's beginning. Nothing is asked."""
         self.node, self.market = node, market
         self.facts = Facts()
         self.head: Block | None = None
@@ -76,7 +76,7 @@ class Follower:
 
     def _start(self, newest: Block) -> int:
         """The first block that has to be read."""
-        if self._bookmark is not None and self._is_there(*self._bookmark, newest):
+        if self._bookmark is not None and self._is_there(self._bookmark[0], self._bookmark[1], newest):
             return self._bookmark[0] + 1
         self._bookmark = None
         return self.market.record.block.number

@@ -1,8 +1,8 @@
 """What an agent has signed, on disk before it is sent: SQLite, each step written through to the disk.
 
-An intent is something that the agent wants to bring about by one transaction of its account. It keeps its nonce for good:
-what was signed is sent again as it is, and where it is stuck, signed again with the same nonce and a higher fee. So of all
-that was signed for an intent the chain takes one at most.
+An intent is something that the agent wants to bring about by one transaction of its account. It keeps its nonce for
+good: what was signed is sent again as it is, and where it is stuck, signed again with the same nonce and a higher fee.
+So of all that was signed for an intent the chain takes one at most.
 
 An intent is `live` until the chain has a transaction of its nonce: then it is `mined` or `refused` (its own transaction
 did what it should, or failed), or `superseded` (it was another's, of a second agent with the same account). After a
@@ -51,7 +51,8 @@ class BadJournal(Exception):
 
 @dataclass(frozen=True)
 class Attempt:
-    """A signed transaction: its hash, its bytes, the most it pays for gas in wei, and the newest block as it was signed.
+    """A signed transaction: its hash, its bytes, the most it pays for gas in wei, and the newest block as it was
+    signed.
 
     `call` is what it does, so that it can be signed again with a higher fee: receiver, data, value and gas.
     """
@@ -65,7 +66,8 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Intent:
-    """What is wanted: `keys` say what it brings about, `attempts` were signed for it, the last one with the highest fee;
+    """What is wanted: `keys` say what it brings about, `attempts` were signed for it, the last one with the highest
+    fee;
     `block` is the number and the hash of the block that took it."""
 
     id: int

@@ -1,4 +1,5 @@
-"""Warnings: a line for each cause, once, and again when it changes; to the terminal, and to a webhook where one is named."""
+"""Warnings: a line for each cause, once, and again when it changes; to the terminal, and to a webhook where one is
+named."""
 
 from __future__ import annotations
 

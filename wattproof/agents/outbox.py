@@ -1,9 +1,8 @@
 """Sends what an agent wants to call, so that each thing is brought about once, whatever ends the process, and whenever.
 
-A call is played by `eth_call` first: what the chain would refuse is not sent, and no gas is spent on it. What is sent is
-signed and in the journal before the node sees it. What the node lost is sent again as it is; what is stuck is signed again
-with the same nonce and a higher fee; what a reorganisation took out of the chain is sent again.
-"""
+A call is played by `eth_call` first: what the chain would refuse is not sent, and no gas is spent on it. What is sent
+is signed and in the journal before the node sees it. What the node lost is sent again as it is; what is stuck is signed
+again with the same nonce and a higher fee; what a reorganisation took out of the chain is sent again."""
 
 from __future__ import annotations
 

@@ -34,7 +34,8 @@ def run(
     agent: Agent, notices: Notices, interval: float, once: bool, patience: float = PATIENCE,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:  # fmt: skip
-    """Runs an agent; returns an exit code: with `once` 0 as soon as all that is due is done, 1 where the node or the chain
+    """Runs an agent; returns an exit code: with `once` 0 as soon as all that is due is done, 1 where the node or the
+    chain
     does not get there in time; without it never.
 
     Raises NotTheMarket where that is what the node tells of from the beginning.

@@ -15,10 +15,10 @@ from importlib.metadata import entry_points
 from typing import NoReturn
 
 from wattproof import __version__
-from wattproof.cli import check_bytecode, day, repl, study
+from wattproof.cli import check_bytecode, day, operate, repl, study
 from wattproof.cli.ending import guarded
 
-COMMANDS = (day, study, repl, check_bytecode)
+COMMANDS = (day, study, repl, operate, check_bytecode)
 """The product's own commands, each a module with a function `add(commands)`."""
 
 GROUP = "wattproof.commands"

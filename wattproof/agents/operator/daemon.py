@@ -1,9 +1,9 @@
-"""The operator's daemon: with each new block it matches, hands readings in, settles, and warns of what will go wrong."""
+"""The operator's daemon: with each new block it matches, hands readings in, settles, and warns of what will go
+wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from wattproof.agents.calls import Call
 from wattproof.agents.following import Follower
@@ -195,8 +195,3 @@ class Operator:
     @property
     def _chain(self) -> int:
         return self.market.record.chain_id
-
-
-def state_name(record: Any, account: str) -> str:
-    """The name of the folder for an account's journal on a market."""
-    return f"{record.chain_id}-{record.market[2:10]}-{account[2:10]}".lower()

@@ -1,8 +1,7 @@
 """What the operator wants to call, from what is known of the chain. Pure: it asks nobody and sends nothing.
 
-The order is that of urgency: readings, which METERING ends; matching, which opens the sale of what is left; then quotes,
-then accounts, which wait for them.
-"""
+The order is that of urgency: readings, which METERING ends; matching, which opens the sale of what is left; then
+quotes, then accounts, which wait for them."""
 
 from __future__ import annotations
 
@@ -19,7 +18,8 @@ from wattproof.terms.model import MAX_BATCH, Phase, QuoteStatus
 
 @dataclass(frozen=True)
 class View:
-    """What the operator knows: what events said, the second `now` of the newest block, whether it is the market's owner,
+    """What the operator knows: what events said, the second `now` of the newest block, whether it is the market's
+    owner,
     and which readings are queued."""
 
     facts: Facts
@@ -116,7 +116,8 @@ def silent(view: View) -> dict[int, list[str]]:
 
 
 def owed_by_supplier(view: View, sbp: int, ssp: int) -> int:
-    """What settling the accounts that METERING has told of, and are not settled, books in favour of users, in base units.
+    """What settling the accounts that METERING has told of, and are not settled, books in favour of users, in base
+    units.
 
     Until its quotes are settled, a user's energy counts as received and delivered as far as it can be.
     """

@@ -1,0 +1,50 @@
+"""What every agent works with: a market on a chain, an account, a journal of its own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from wattproof.agents.journal import BadJournal, Journal
+from wattproof.chain.accounts import Account
+from wattproof.chain.market import ChainMarket
+from wattproof.chain.node import Node
+from wattproof.chain.record import Record
+from wattproof.outputs import one_line
+
+
+class Setting:
+    """A market by its record, through a node, and the account that calls it.
+
+    state   the folder for the journal; None: one of the user's own, by chain, market and account
+    """
+
+    def __init__(self, rpc: str, deployment: Path, keystore: Path | None, state: Path | None) -> None:
+        """Reads the record and opens the account; nothing is asked of the node yet.
+
+        Raises BadRecord, BadAccount, NodeUnusable.
+        """
+        node = Node(rpc)
+        self.market = ChainMarket(node, Record.read(deployment))
+        self.account = Account.open(keystore)
+        self._state = state
+
+    def journal(self, agent: str) -> Journal:
+        """The journal of an agent of that name. Raises BadJournal."""
+        record, account = self.market.record, self.account.address
+        of = f"{agent} {record.chain_id} {record.genesis} {record.market} {account}"
+        name = f"{agent}-{record.chain_id}-{record.market[2:10]}-{account[2:10]}".lower()
+        return Journal(self._state or _home() / name, of)
+
+
+def _home() -> Path:
+    """Where states are kept that have no place named."""
+    try:
+        return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "wattproof"
+    except RuntimeError:
+        raise BadJournal("there is no home folder to keep the state in: name a folder by --state") from None
+
+
+def say(line: str) -> None:
+    """Shows a line, at once, whoever reads."""
+    print(one_line(line), flush=True)
