@@ -100,6 +100,31 @@ class Bill:
         return self.grid_alone - self.market
 
 
+def bill_entry(tariff: Tariff, name: str, arguments: Mapping[str, Any], prosumer: str) -> tuple[str, Bill] | None:
+    """Whose bill an event of the market changes, and by how much; None where it changes none.
+
+    `prosumer` is who sells by the quote that the event names.
+    """
+    event = arguments
+    if name == "ReadingSubmitted":
+        exported, imported = event["exported"], event["imported"]
+        alone = imported * tariff.ssp - exported * tariff.sbp
+        return event["user"], Bill(imported=imported, exported=exported, grid_alone=alone)
+    if name == "TradeSettled":
+        money = {"paid": event["payment"], "fees": event["fee"], "compensated": event["compensation"]}
+        return event["buyer"], Bill(bought=event["delivered"], **money)
+    if name == "QuoteSettled":
+        money = {"earned": event["revenue"], "fees": event["fee"], "compensation": event["compensation"]}
+        return prosumer, Bill(sold=event["delivered"], **money)
+    if name == "AccountSettled":
+        return event["user"], Bill(grid=event["amount"])
+    if name == "PerformanceRecorded":
+        return event["user"], Bill(performances=1) if event["good"] else Bill(defaults=1)
+    if name == "WaiverGranted":
+        return event["user"], Bill(waivers=1)
+    return None
+
+
 @dataclass
 class Balance:
     """A party's money in the market, in base units: free, in escrow, on the invoice account; and what it paid in."""
@@ -236,6 +261,7 @@ class Books:
         for name, arguments in events:
             if name in ("PerformanceRecorded", "WaiverGranted", "WaiverUsed", "Revoked"):
                 self._said.append((name, arguments))
+            self._bill(name, arguments)
             trade = getattr(self, f"_{name}", _nothing)(**arguments)
             if trade is not None:
                 settled.append(trade)
@@ -347,10 +373,6 @@ class Books:
         self._buy(buyer, quote.period, volume, ahead)
 
     def _ReadingSubmitted(self, user: str, period: int, exported: int, imported: int) -> None:
-        bill = self.bills[user]
-        bill.exported += exported
-        bill.imported += imported
-        bill.grid_alone += imported * self.tariff.ssp - exported * self.tariff.sbp
         self.position(user, period).reading = (exported, imported)
         if quote := self._quote_of.get((user, period)):
             quote.exported = exported
@@ -378,11 +400,6 @@ class Books:
         self.balances[buyer].free += compensation - payment - fee
         self.balances[self.owner].free += fee
         self.balances[quote.prosumer].free += payment - compensation
-        bill = self.bills[buyer]
-        bill.bought += delivered
-        bill.paid += payment
-        bill.fees += fee
-        bill.compensated += compensation
         return trade
 
     def _QuoteSettled(self, quote_id: int, delivered: int, revenue: int, fee: int, compensation: int) -> None:
@@ -403,11 +420,6 @@ class Books:
         self._reserve(quote.prosumer, -quote.collateral)
         self.balances[quote.prosumer].free -= fee
         self.balances[self.owner].free += fee
-        bill = self.bills[quote.prosumer]
-        bill.sold += delivered
-        bill.earned += revenue
-        bill.fees += fee
-        bill.compensation += compensation
 
     def _AccountSettled(self, user: str, period: int, amount: int, cleared: int) -> None:
         position = self.position(user, period)
@@ -425,17 +437,7 @@ class Books:
             good = performed_well(position.agreed, position.asked, imported)
         self._judged(period, user, good, silent=position.reading is None)
         self.balances[user].invoice += amount
-        self.bills[user].grid += amount
         self._Cleared(user, cleared)
-
-    def _PerformanceRecorded(self, user: str, good: bool) -> None:
-        if good:
-            self.bills[user].performances += 1
-        else:
-            self.bills[user].defaults += 1
-
-    def _WaiverGranted(self, user: str) -> None:
-        self.bills[user].waivers += 1
 
     # ---- what it should have said --------------------------------------------------------
 
@@ -475,6 +477,13 @@ class Books:
     def _agree(self, period: int, what: str, says: Any, computed: Any) -> None:
         if says != computed:
             raise BooksDoNotBalance(f"period {period}: {what} was settled as {says}, but comes to {computed}")
+
+    def _bill(self, name: str, arguments: Mapping[str, Any]) -> None:
+        quote = self.quotes.get(arguments.get("quote_id", 0))
+        entry = bill_entry(self.tariff, name, arguments, quote.prosumer if quote else "")
+        if entry:
+            user, amounts = entry
+            self.bills[user] += amounts
 
     def _buy(self, user: str, period: int, volume: int, ahead: bool) -> None:
         position = self.position(user, period)

@@ -270,7 +270,7 @@ class BidRow(Tracked, Base):
 
     quote_id: Mapped[WholeKey]
     bidder: Mapped[AddressKey]
-    period: Mapped[Whole]
+    period: Mapped[Whole | None]
     seal: Mapped[Hash]
     price: Mapped[Whole]
     volume: Mapped[Whole]
@@ -281,7 +281,7 @@ class BidRow(Tracked, Base):
 class TradeRow(Tracked, Base):
     """A sale: `index` is its place among those of its quote; what settlement says is NULL until then.
 
-    `kind` is "bid" (won by matching) or "surplus" (purchased).
+    `kind` is "bid" (won by matching), "surplus" (purchased), or "unknown" where no event told of it.
     """
 
     __tablename__ = "trades"
