@@ -47,10 +47,10 @@ class Base(DeclarativeBase):
 
 
 class MarketRow(Base):
-    """A market: what its deployment.json says. `tariff` and `code` are JSON, whole numbers as text."""
+    """A market: what `wattproof.chain.record.Record` says of it. In `tariff`, whole numbers are text."""
 
     __tablename__ = "markets"
-    __table_args__ = (Index(None, "chain_id", "genesis", "address", unique=True),)
+    __table_args__ = (Index(None, "chain_id", "genesis", "address", "block_hash", unique=True),)
 
     id: Mapped[IndexKey]
     chain_id: Mapped[Whole]
@@ -60,7 +60,7 @@ class MarketRow(Base):
     block_hash: Mapped[Hash]
     lens: Mapped[Address]
     token: Mapped[Address]
-    token_decimals: Mapped[int]
+    token_decimals: Mapped[int | None]
     token_symbol: Mapped[Line]
     owner: Mapped[Address]  # at the deployment
     supplier: Mapped[Address]

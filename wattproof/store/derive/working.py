@@ -33,20 +33,19 @@ class Working:
         self.block = block
         self._load = load
         self._rows: dict[str, dict[Key, Row]] = {name: {} for name in KEYS}
-        self._before: dict[str, dict[Key, Row | None]] = {name: {} for name in KEYS}
+        self._before: dict[str, dict[Key, Row]] = {name: {} for name in KEYS}
+        self._fetched: dict[tuple[str, ...], set[Key]] = {}
         self._of_quote: dict[str, dict[int, list[Key]]] = {name: {} for name in _OF_QUOTES}
 
     def fetch(self, name: str, columns: Sequence[str], values: Iterable[Key]) -> None:
         """Fetches rows by the values of columns; those that were fetched already stay as they are now."""
-        wanted = sorted(set(values))
-        if tuple(columns) == KEYS[name]:
-            wanted = [key for key in wanted if key not in self._before[name]]
-            for key in wanted:
-                self._before[name][key] = None
+        fetched = self._fetched.setdefault((name, *columns), set())
+        wanted = sorted(set(values) - fetched)
+        fetched.update(wanted)
         for row in self._load(name, columns, wanted) if wanted else ():
             key = tuple(row[column] for column in KEYS[name])
-            self._before[name][key] = row
-            if key not in self._rows[name]:
+            if key not in self._before[name]:
+                self._before[name][key] = row
                 self._keep(name, key, dict(row))
 
     def get(self, name: str, key: Key) -> Row | None:
