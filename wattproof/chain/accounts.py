@@ -10,8 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from eth_utils.crypto import keccak
-
 from wattproof import documents
 from wattproof.outputs import one_line, told
 
@@ -109,6 +107,8 @@ class Account:
     @classmethod
     def of_seed(cls, seed: object) -> Account:
         """An account whose key anybody can compute, for simulations only: money of such a one is everybody's."""
+        from eth_utils.crypto import keccak
+
         return cls(keccak(text=f"wattproof simulation {seed}"))
 
 

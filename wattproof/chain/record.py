@@ -83,9 +83,9 @@ class Record:
 
     def text(self) -> str:
         """As it stands in a file; large numbers are texts, as many a reader of JSON has none beyond 2**53."""
-        told = asdict(self) | {"schema": SCHEMA, "block": self.block._asdict(), "code": self.code._asdict()}
+        told = asdict(self) | {"block": self.block._asdict(), "code": self.code._asdict()}
         told["tariff"] = {name: _written(value) for name, value in asdict(self.tariff).items()}
-        return json.dumps({"schema": SCHEMA} | told, indent=1, ensure_ascii=False) + "\n"
+        return json.dumps({"schema": SCHEMA, **{name: told[name] for name in told if name != "schema"}}, indent=1, ensure_ascii=False) + "\n"
 
     def write(self, path: Path) -> None:
         """Writes the file; raises outputs.BadPlace, also where a file is there that is none of ours."""

@@ -15,6 +15,7 @@ from importlib.metadata import entry_points
 from typing import NoReturn
 
 from wattproof import __version__
+from wattproof.chain.accounts import is_like_a_key
 from wattproof.cli import check_bytecode, day, operate, repl, study
 from wattproof.cli.ending import guarded
 
@@ -55,7 +56,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(arguments: Sequence[str] | None) -> int:
     if os.environ.get("COLUMNS") == "0":  # A terminal that does not know its size; nothing would be printed in it.
         del os.environ["COLUMNS"]
-    options = parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    if any(is_like_a_key(part) for text in given for part in text.split("=")):
+        print(
+            "one of the arguments looks like a private key, and whoever lists processes sees arguments: "
+            "set WATTPROOF_KEY, or name a keystore by --account; if it was one, move what it holds to another account",
+            file=sys.stderr,
+        )
+        return 2
+    options = parser().parse_args(given)
     try:
         from wattproof.evm.engine import EngineUnavailable
     except (OSError, RuntimeError) as problem:
