@@ -1,0 +1,60 @@
+// Tells when there is something new: by the API's stream where there is one, and by asking every few seconds where not.
+import { streamAddress } from "./api.js";
+
+const ASK = 4_000; // milliseconds between questions without a stream
+const ASK_ANYWAY = 15_000; // with one: it may be dead without a word
+const AGAIN = 60_000; // until a stream that was refused is tried again
+const REST = 1_000; // the least between two refreshes
+
+/** Calls `refresh` (which returns a promise) whenever something may be new. `streaming()` tells how it is known. */
+export function follow(refresh) {
+  let source = null;
+  let due = null;
+  let busy = false;
+  let missed = false;
+
+  const streaming = () => source?.readyState === EventSource.OPEN;
+
+  async function run() {
+    due = null;
+    if (busy) {
+      missed = true;
+      return;
+    }
+    busy = true;
+    try {
+      await refresh();
+    } finally {
+      busy = false;
+      plan(missed ? REST : streaming() ? ASK_ANYWAY : ASK);
+      missed = false;
+    }
+  }
+
+  function plan(wait) {
+    clearTimeout(due);
+    due = setTimeout(run, wait);
+  }
+
+  let soon = false;
+  function news() {
+    if (soon) return;
+    soon = true;
+    setTimeout(() => {
+      soon = false;
+      if (!document.hidden) run();
+    }, REST);
+  }
+
+  function listen() {
+    source = new EventSource(streamAddress());
+    for (const kind of ["block", "alarm", "rollback"]) source.addEventListener(kind, news);
+    source.onerror = () => {
+      if (source.readyState === EventSource.CLOSED) setTimeout(listen, AGAIN);
+    };
+  }
+
+  document.addEventListener("visibilitychange", () => !document.hidden && run());
+  listen();
+  return { now: run, streaming };
+}
