@@ -88,3 +88,10 @@ def use() -> None:
     """Has titanoboa keep what it compiles in a `CompilerCache`, where it keeps it at all."""
     if type(interpret._disk_cache) is DiskCache:
         interpret._disk_cache = CompilerCache(interpret._disk_cache)
+
+
+def kept(key: str, make: Callable[[], Any]) -> Any:
+    """What `make` makes, or made in an earlier process for the same key, by the same compiler. Raises what it raises."""
+    use()
+    cache = interpret._disk_cache
+    return make() if cache is None else cache.caching_lookup(key, make)
