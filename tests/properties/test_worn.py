@@ -82,7 +82,8 @@ class Worn(MarketMachine):
         self.sealed_bids: set[tuple[int, str]] = set()
         self.quoted: dict[int, int] = {}
         """The period of every quote, by its ID."""
-        self.purchased: set[tuple[int, str]] = set()
+        self.dealt: set[tuple[int, str]] = set()
+        """Who opened a bid on which quote, or purchased from it."""
         self.quoted_by: dict[int, str] = {}
         self.sold_out: set[Place] = set()
         """Whose quote for which period was settled."""
@@ -102,8 +103,7 @@ class Worn(MarketMachine):
                 self.sealed_bids.add((args[0], sender))
             case "reveal_bid" | "buy_surplus":
                 self.begun_places.add((sender, self.quoted[args[0]]))
-                if function == "buy_surplus":
-                    self.purchased.add((args[0], sender))
+                self.dealt.add((args[0], sender))
             case "submit_reading":
                 self.begun_places.add((args[0], args[1]))
             case "settle_quote":
@@ -165,14 +165,12 @@ class Worn(MarketMachine):
         return (number - ROOMS, who) in what or (number - 2 * ROOMS, who) in what
 
     def regulars(self) -> list[tuple[int, str]]:
-        """Who could purchase from which quote, and did so from the one that lay there before."""
-        return [
-            (number, name) for number, name in self.enabled.purchases if self.had_before(self.purchased, number, name)
-        ]
+        """Who could purchase from which quote, and dealt with the one that lay there before."""
+        return [(number, name) for number, name in self.enabled.purchases if self.had_before(self.dealt, number, name)]
 
     @move(lambda self, choose: self.draw_regular(choose), most=8, when=lambda self: bool(self.regulars()))
     def buy_again(self, call: Call) -> None:
-        """Who purchased from the quote that lay there before purchases from this one, too."""
+        """Who dealt with the quote that lay there before purchases from this one."""
 
     def draw_regular(self, choose: Choose) -> Call:
         """The least that such a purchase can be, or all that is left."""
