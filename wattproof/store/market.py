@@ -128,7 +128,7 @@ class MarketStore:
             self._check(connection, to)
             if to is not None and to.number < row.floor:
                 raise TooDeep(
-                    f"block {to.number} is too far back: undo reaches to block {row.floor}; below that, the rows have to "
+                    f"block {to.number} is too far back: undo reaches to block {row.floor}; below that, rows have to "
                     "be made again from what the chain said (`MarketStore.rebuild`)"
                 )
             low = -1 if to is None else to.number

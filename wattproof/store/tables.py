@@ -11,23 +11,31 @@ from typing import Annotated, Any
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeEngine
 
 from wattproof.store.types import Signed, Unsigned
+
+
+def _text(length: int | None = None) -> TypeEngine[str]:
+    """Text that PostgreSQL, too, sorts and compares byte by byte, whatever language it speaks."""
+    kind = Text() if length is None else String(length)
+    return kind.with_variant(Text(collation="C") if length is None else String(length, collation="C"), "postgresql")
+
 
 Market = Annotated[int, mapped_column(ForeignKey("markets.id"), primary_key=True, sort_order=-3)]
 Number = Annotated[int, mapped_column(BigInteger)]  # of blocks, places and seconds: always below 2^63
 Whole = Annotated[int, mapped_column(Unsigned)]
 Amount = Annotated[int, mapped_column(Signed)]
-Address = Annotated[str, mapped_column(String(42))]
-Hash = Annotated[str, mapped_column(String(66))]
-Line = Annotated[str, mapped_column(Text)]
+Address = Annotated[str, mapped_column(_text(42))]
+Hash = Annotated[str, mapped_column(_text(66))]
+Line = Annotated[str, mapped_column(_text())]
 Json = Annotated[dict[str, Any], mapped_column(JSON)]
 
 NumberKey = Annotated[int, mapped_column(BigInteger, primary_key=True)]
 WholeKey = Annotated[int, mapped_column(Unsigned, primary_key=True)]
 IndexKey = Annotated[int, mapped_column(Integer, primary_key=True)]
-AddressKey = Annotated[str, mapped_column(String(42), primary_key=True)]
-LineKey = Annotated[str, mapped_column(Text, primary_key=True)]
+AddressKey = Annotated[str, mapped_column(_text(42), primary_key=True)]
+LineKey = Annotated[str, mapped_column(_text(), primary_key=True)]
 
 
 class Base(DeclarativeBase):
