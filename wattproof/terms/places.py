@@ -69,6 +69,11 @@ class Ring(Generic[Record]):
     def __len__(self) -> int:
         return len(self._kept)
 
+    def items(self) -> Iterator[tuple[tuple[Hashable, int], Record]]:
+        """Party and period of all that was not overwritten, with the record."""
+        for (party, _), (period, record) in self._kept.items():
+            yield (party, period), record
+
     def _place(self, key: tuple[Hashable, int]) -> tuple[Hashable, int]:
         party, period = key
         return party, period % self.length
@@ -114,12 +119,20 @@ class Rooms(Generic[Kept]):
         self.count += 1
         while self._is_taken(self.count % self.rooms):
             self.rooms *= 2
-        room = self.count % self.rooms
+        self.put(self.count % self.rooms, self.count, quote)
+        return self.count
+
+    def put(self, room: int, number: int, quote: Kept) -> None:
+        """Puts the quote of that number into a room; what was there is gone."""
         if room in self._tenants:
             del self._kept[self._tenants[room]]
-        self._tenants[room] = self.count
-        self._kept[self.count] = quote
-        return self.count
+        self._tenants[room] = number
+        self._kept[number] = quote
+
+    def tenants(self) -> Iterator[tuple[int, int, Kept]]:
+        """Room, number and quote of all that their rooms still keep."""
+        for room, number in self._tenants.items():
+            yield room, number, self._kept[number]
 
     def _is_taken(self, room: int) -> bool:
         return room in self._tenants and self._kept[self._tenants[room]].is_open

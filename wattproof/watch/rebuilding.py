@@ -1,0 +1,111 @@
+"""What a watcher remembers, kept in the store and made again: from the last snapshot and the calls stored since."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from wattproof.chain.market import ChainMarket
+from wattproof.market.lens import Lens
+from wattproof.market.trace import Outcome
+from wattproof.store.database import MarketStore
+from wattproof.store.plain import pack, unpack
+from wattproof.store.records import BlockRef, CallRow
+from wattproof.watch import snapshots
+from wattproof.watch.checker import OPENING, Standing, opened
+from wattproof.watch.ledger import Ledger
+from wattproof.watch.mirror import Told
+from wattproof.watch.states import Gathered
+from wattproof.watch.touched import Touched
+
+
+class Unfit(Exception):
+    """A stored call is refused when it is made again: what is stored is not what was watched."""
+
+
+def kept(standing: Standing) -> bytes:
+    """A snapshot, for the store."""
+    assert standing.block is not None
+    return pack(
+        {
+            "version": snapshots.VERSION,
+            "block": vars(standing.block),
+            "broken": standing.broken,
+            "given": standing.given,
+            "model": snapshots.told(standing.mirror.market),
+            "ledger": standing.ledger.to_json(),
+        }
+    )
+
+
+def rebuilt(store: MarketStore, market: ChainMarket, to: BlockRef | None) -> Standing:
+    """What is to be remembered after a block of the store, None: before the first.
+
+    Nothing of it is asked of a node, but what everybody holds, which is read at the end of that block.
+
+    Raises Unfit, a `StoreProblem`, and as `Node.call`.
+    """
+    standing = opened(market.record)
+    if to is None:
+        return standing
+    after = market.record.block.number - 1
+    found = store.snapshot(to.number)
+    if found is not None:
+        number, data = found
+        told = unpack(data)
+        if told.get("version") == snapshots.VERSION:
+            after = number
+            _restore(standing, told, market)
+    if standing.broken is None:
+        for block, calls in store.calls(after, to.number):
+            for call in calls:
+                _again(standing, market, call, block.timestamp)
+            standing.block = block
+        _look_up(standing, market, to)
+    standing.block = to
+    return standing
+
+
+def _restore(standing: Standing, told: dict[str, Any], market: ChainMarket) -> None:
+    snapshots.restore(standing.mirror.market, told["model"])
+    standing.ledger = Ledger.of_json(told["ledger"], market.record.tariff)
+    standing.block = BlockRef(**told["block"])
+    standing.broken, standing.given = told["broken"], told["given"]
+
+
+def _again(standing: Standing, market: ChainMarket, row: CallRow, now: int) -> None:
+    """Makes a stored call on the model once more. What was refused has changed nothing."""
+    if not row.accepted or row.function == OPENING:
+        return
+    mirror = standing.mirror
+    mirror.meters.node = None
+    args = snapshots.arguments_of(market.interface, row.function, row.arguments)
+    terms = mirror.call(Told(row.sender, row.function, args), Outcome(True, None, row.result), now)
+    if not terms.accepted:
+        raise Unfit(
+            f"block {now}: the stored {row.function} is refused when it is made again ({terms.reason}): "
+            "watch into another database"
+        )
+    standing.ledger.feed(terms.events, 0)
+
+
+def _look_up(standing: Standing, market: ChainMarket, at: BlockRef) -> None:
+    """What everybody holds, and the market itself, at the end of a block."""
+    accounts: Sequence[str] = sorted(standing.mirror.market.accounts)
+    lens = Lens(market.record.lens, market.lens.interface.functions)
+    questions = Touched(users=set(accounts)).questions()
+    answers = market.node.views([(lens.address, lens.request(asked)) for asked in questions], at.hash)
+    found = Gathered(lens, None, at.timestamp)
+    for asked, answer in zip(questions, answers, strict=True):
+        if isinstance(answer, bytes):
+            found.take(asked, answer)
+    ledger = standing.ledger
+    for user, account in found.accounts.items():
+        ledger.held[user] = account.balance, account.reserved, account.grid_account
+        ledger.good[user] = account.performances
+    tokens, inside = found.tokens or 0, standing.mirror.market
+    if tokens > inside.held:
+        standing.given += tokens - inside.held
+        inside.token.balances[inside.address] = tokens
+    ledger.moved = ledger.invoiced = 0
+    ledger.taken()
