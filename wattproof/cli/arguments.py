@@ -43,6 +43,13 @@ def count(text: str) -> int:
     return int(text)
 
 
+def port(text: str) -> int:
+    """A port of this machine, 0 for a free one. ArgumentTypeError for anything else."""
+    if not text.isascii() or not text.isdigit() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"must be a port from 0 to 65535, not {text!r}")
+    return int(text)
+
+
 def seconds(text: str) -> int:
     """A time such as 90s, 30m or 2h, in seconds; so is a number alone. ArgumentTypeError for anything else."""
     match = re.fullmatch(r"([1-9][0-9]*)([smh]?)", text)

@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Any
 
@@ -138,6 +138,19 @@ def state_digest(env: Env, address: Any) -> bytes:
     return digest.digest()
 
 
+_TRACERS = ((0x20, "sha3", py_evm.Sha3PreimageTracer), (0x55, "sstore", py_evm.SstoreTracer))
+"""Opcodes that titanoboa traces, where the tracer keeps the plain one, and the tracer."""
+
+
+def untraced(opcodes: Mapping[int, Any]) -> dict[int, Any]:
+    """A copy of py-evm's table of opcodes, without the tracers that titanoboa's environments put into it."""
+    plain = dict(opcodes)
+    for opcode, inner, tracer in _TRACERS:
+        while isinstance(plain[opcode], tracer):
+            plain[opcode] = getattr(plain[opcode], inner)
+    return plain
+
+
 def _make_pyevm() -> Env:
     env = Env.__new__(Env)
     env._random = Random("titanoboa")  # titanoboa shares one stream among all environments
@@ -145,16 +158,10 @@ def _make_pyevm() -> Env:
     # titanoboa stacks every environment's tracers in one shared opcode table: give this one its own
     computation = env.evm.vm.state.computation_class
     shared = computation.opcodes
-    own = dict(shared)
-    for opcode, inner, tracer in (
-        (0x20, "sha3", py_evm.Sha3PreimageTracer),
-        (0x55, "sstore", py_evm.SstoreTracer),
-    ):
+    own = untraced(shared)
+    for opcode, inner, tracer in _TRACERS:
         shared[opcode] = getattr(shared[opcode], inner)
-        plain = shared[opcode]
-        while isinstance(plain, tracer):
-            plain = getattr(plain, inner)
-        own[opcode] = tracer(plain, env)
+        own[opcode] = tracer(own[opcode], env)
     computation.opcodes = own
     return env
 
