@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from wattproof.chain.accounts import Account
 from wattproof.chain.deploying import opened
+from wattproof.chain.embedded.process import Embedded
 from wattproof.chain.market import ChainMarket
 from wattproof.chain.node import Node, Receipt
 from wattproof.chain.record import Record
@@ -18,19 +19,19 @@ ETHER = 10**18
 
 @dataclass
 class Ground:
-    """A market on an anvil whose blocks are made by `mine` only.
+    """A market on a node whose blocks are made by `mine` only.
 
     owner   the account that deployed it; it has ether
     """
 
-    anvil: Anvil
+    anvil: Anvil | Embedded
     node: Node
     owner: Account
     record: Record
     market: ChainMarket
 
     @classmethod
-    def on(cls, anvil: Anvil, tariff: Tariff = PAPER) -> Ground:
+    def on(cls, anvil: Anvil | Embedded, tariff: Tariff = PAPER) -> Ground:
         """Deploys the market on a node that runs."""
         node, owner = Node(url(anvil)), Account.of_seed("owner")
         anvil.endow(owner.address, 1_000 * ETHER)
@@ -56,6 +57,6 @@ class Ground:
         return sender.wait(number, 10)
 
 
-def url(anvil: Anvil) -> str:
+def url(anvil: Anvil | Embedded) -> str:
     """Where a node of one's own is."""
     return f"http://127.0.0.1:{anvil.port}"

@@ -195,15 +195,19 @@ class EmbeddedChain:
             if header.gas_used + transaction.gas > BLOCK_GAS or transaction.max_fee_per_gas < header.base_fee_per_gas:
                 order.skip(transaction.sender)
                 continue
-            before = vm.state.snapshot()
             try:
-                receipt, computation = vm.apply_transaction(header, transaction)
-            except (ValidationError, ValueError, TypeError, OverflowError):
-                # What it could pay when it came, it cannot pay any more; or py-evm cannot play it at all.
-                vm.state.revert(before)
+                vm.state.validate_transaction(transaction)
+            except ValidationError:
+                # What it could pay when it came, it cannot pay any more.
                 self.pool.drop(transaction)
                 order.skip(transaction.sender)
                 continue
+            try:
+                receipt, computation = vm.apply_transaction(header, transaction)
+            except Exception:
+                # A fault of py-evm: the block cannot be made, and the next one should not fail of it again.
+                self.pool.drop(transaction)
+                raise
             header = vm.add_receipt_to_header(header, receipt)
             done.append((transaction, receipt, computation))
         return header, done

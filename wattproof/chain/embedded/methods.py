@@ -38,7 +38,7 @@ class Methods:
             "net_listening": lambda: True,
             "eth_chainId": lambda: quantity(chain.chain_id),
             "eth_syncing": lambda: False,
-            "eth_accounts": list,
+            "eth_accounts": lambda: [],
             "eth_blockNumber": lambda: quantity(chain.head.number),
             "eth_gasPrice": lambda: quantity(self._base_fee() + _TIP),
             "eth_maxPriorityFeePerGas": lambda: quantity(_TIP),

@@ -34,10 +34,10 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, chain: EmbeddedChain, port: int, block_time: float | None = None) -> None:
         """Listens at once, at a free port where `port` is 0. Raises OSError where the port is taken."""
-        super().__init__((HOST, port), _Handler)
         self.methods = Methods(chain)
         self._lock = threading.Lock()
         self._ended = threading.Event()
+        super().__init__((HOST, port), _Handler)
         if block_time is not None:
             threading.Thread(target=self._tick, args=(block_time,), daemon=True).start()
 
