@@ -1,0 +1,111 @@
+"""Histories for a watcher to look at, and watchers: in this process, or as processes of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boa
+from vyper.compiler.output import build_abi_output
+
+from tests.support.field import Ground
+from tests.support.street import Street
+from wattproof.chain.sending import Draft
+from wattproof.market.abi import Interface
+from wattproof.store.database import Store
+from wattproof.store.market import MarketStore
+from wattproof.store.records import CallRow
+from wattproof.terms.model import Phase
+from wattproof.watch.alarms import Alarms
+from wattproof.watch.watcher import Options, Watcher
+
+PENNY = 10**13
+"""A penny per kWh, in base units per Wh."""
+
+CONTRACTS = Path(__file__).parents[1] / "field" / "contracts"
+
+
+def trade(street: Street, quoted: int = 2_000, exported: int = 1_900) -> int:
+    """A quote, two bids and all that follows, in the street's period; sunny sells to cloudy and misty."""
+    for name in ("sunny", "cloudy", "misty"):
+        if name not in street.homes:
+            street.join(name)
+    owner = street.ground.owner
+    quote_id = street.quote("sunny", quoted, 9 * PENNY)
+    openings = [street.bid("cloudy", quote_id, 11 * PENNY, 1_500), street.bid("misty", quote_id, 10 * PENNY, 1_000)]
+    street.to(Phase.REVEALING)
+    for opening in openings:
+        opening()
+    street.to(Phase.MATCHING)
+    street.call(owner, "match_bids", quote_id)
+    street.to(Phase.METERING)
+    for name, out, into in (("sunny", exported, 0), ("cloudy", 0, 1_500), ("misty", 0, 700)):
+        read = street.reading(name, out, into)
+        street.call(owner, "submit_reading", read.user, read.period, read.exported, read.imported, read.signature)
+    street.to(Phase.SETTLING)
+    street.call(owner, "settle_quote", quote_id)
+    street.call(owner, "settle_accounts", street.period, [home.address for home in street.homes.values()])
+    street.period += 3
+    return quote_id
+
+
+@dataclass
+class Watch:
+    """A watcher of this process on a database, and what it said."""
+
+    ground: Ground
+    url: str
+    said: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.store: MarketStore = Store.open(self.url).market(self.ground.record)
+
+    def run(self, until: int | None = None, **options: Any) -> int:
+        """Watches until a block, by default the newest one; returns the exit code."""
+        head = self.ground.node.block("latest")
+        assert head is not None
+        chosen = Options(until=head.number if until is None else until, **options)
+        watcher = Watcher(self.ground.market, self.store, chosen, Alarms(self.said.append), self.said.append, _waits)
+        return watcher.run()
+
+    def calls(self) -> list[CallRow]:
+        """All stored calls, in order."""
+        return [call for _, calls in self.store.calls(-1, 2**62) for call in calls]
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """All rows of a table."""
+        with self.store.store.reading() as connection:
+            return [dict(row) for row in connection.exec_driver_sql(f"SELECT * FROM {table}").mappings()]
+
+    def checks(self) -> dict[str, int]:
+        """How often each invariant was checked."""
+        return {row["invariant"]: row["times"] for row in self.rows("checks")}
+
+
+def _waits(seconds: float) -> bool:
+    """Nothing is waited for in these tests but what is there; a watcher that waits would wait for ever."""
+    assert seconds < 60
+    return False
+
+
+class Relay:
+    """A contract that calls the market."""
+
+    def __init__(self, ground: Ground) -> None:
+        compiled = boa.load_partial(str(CONTRACTS / "Relay.vy")).compiler_data
+        self.interface = Interface(build_abi_output(compiled))
+        self.ground = ground
+        self.caller = ground.account("relay's caller")
+        receipt = ground.do(self.caller, Draft(None, compiled.bytecode))
+        assert receipt.contract is not None
+        self.address = receipt.contract
+
+    def draft(self, manner: str, *calls: bytes) -> Draft:
+        """A transaction in which it makes these calls of the market: `forward` or `undo`."""
+        data = self.interface.call(manner, self.ground.record.market, list(calls))
+        return Draft(self.address, data, gas=5_000_000)
+
+    def send(self, manner: str, *calls: bytes) -> None:
+        """Makes them, in a block of their own."""
+        self.ground.do(self.caller, self.draft(manner, *calls))
