@@ -1,0 +1,1 @@
+"""The data API: what the watcher stored, unsigned transactions, and a page, over HTTP."""

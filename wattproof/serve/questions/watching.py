@@ -1,0 +1,107 @@
+"""Blocks, calls, events, alarms, and how often each invariant was checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, select
+
+from wattproof.serve.pages import Rows
+from wattproof.store.tables import AlarmRow, BlockRow, CallRow, CheckRow, EventRow
+
+
+def blocks(market: int) -> Rows:
+    """All blocks that were checked."""
+    return select(
+        BlockRow.number,
+        BlockRow.hash,
+        BlockRow.parent,
+        BlockRow.timestamp,
+        BlockRow.calls,
+        BlockRow.events,
+        BlockRow.alarms,
+    ).where(BlockRow.market_id == market)
+
+
+def calls(market: int) -> Rows:
+    """All calls of the market."""
+    block = and_(BlockRow.market_id == CallRow.market_id, BlockRow.number == CallRow.block)
+    return (
+        select(
+            CallRow.block,
+            BlockRow.timestamp,
+            CallRow.index,
+            CallRow.transaction,
+            CallRow.sender,
+            CallRow.origin,
+            CallRow.function,
+            CallRow.arguments,
+            CallRow.accepted,
+            CallRow.reason,
+            CallRow.result,
+            CallRow.via,
+        )
+        .join(BlockRow, block)
+        .where(CallRow.market_id == market)
+    )
+
+
+def events(market: int) -> Rows:
+    """All events of the market."""
+    block = and_(BlockRow.market_id == EventRow.market_id, BlockRow.number == EventRow.block)
+    return (
+        select(
+            EventRow.block,
+            BlockRow.timestamp,
+            EventRow.index,
+            EventRow.transaction,
+            EventRow.call,
+            EventRow.name,
+            EventRow.fields,
+        )
+        .join(BlockRow, block)
+        .where(EventRow.market_id == market)
+    )
+
+
+def alarms(market: int) -> Rows:
+    """All alarms."""
+    block = and_(BlockRow.market_id == AlarmRow.market_id, BlockRow.number == AlarmRow.block)
+    return (
+        select(
+            AlarmRow.block,
+            BlockRow.timestamp,
+            AlarmRow.index,
+            AlarmRow.invariant,
+            AlarmRow.what,
+            AlarmRow.story,
+            AlarmRow.replay,
+        )
+        .join(BlockRow, block)
+        .where(AlarmRow.market_id == market)
+    )
+
+
+def invariants(connection: Connection, market: int) -> dict[str, Any]:
+    """How many blocks were checked, and each invariant with its counts."""
+    first, last, number = connection.execute(
+        select(func.min(BlockRow.number), func.max(BlockRow.number), func.count()).where(BlockRow.market_id == market)
+    ).one()
+    violated = dict(
+        connection.execute(
+            select(AlarmRow.invariant, func.count()).where(AlarmRow.market_id == market).group_by(AlarmRow.invariant)
+        ).all()
+    )
+    checked = dict(
+        connection.execute(select(CheckRow.invariant, CheckRow.times).where(CheckRow.market_id == market)).all()
+    )
+    return {
+        "blocks": number,
+        "first_block": first,
+        "last_block": last,
+        "alarms": sum(violated.values()),
+        "invariants": [
+            {"invariant": name, "checks": checked.get(name, 0), "alarms": violated.get(name, 0)}
+            for name in sorted(checked.keys() | violated.keys())
+        ],
+    }
