@@ -18,9 +18,9 @@ from wattproof.serve.fields import (
     described,
 )
 from wattproof.serve.schemas import Error
+from wattproof.store.queries import MAX_PER_PAGE
 from wattproof.terms.model import BidStatus, QuoteStatus
 
-MAX_PER_PAGE = 200
 MAX_PAGE = 10**9
 
 

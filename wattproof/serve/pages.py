@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Select, SQLColumnExpression, func, select
+from sqlalchemy import Connection, Select, SQLColumnExpression
+
+from wattproof.store.queries import Page, paged
 
 Row = dict[str, Any]
 
@@ -40,14 +42,19 @@ def page(
 ) -> dict[str, Any]:
     """One page of a statement's rows. `order` makes them distinct: no row is on two pages."""
     descending = asked.get("order", "desc" if newest_first else "asc") == "desc"
-    total = connection.execute(select(func.count()).select_from(statement.order_by(None).subquery())).scalar_one()
     keys = [column.desc() if descending else column.asc() for column in order]
-    number, size = asked["page"], asked["per_page"]
-    found: list[Row] = []
-    if (number - 1) * size < total:
-        part = statement.order_by(*keys).limit(size).offset((number - 1) * size)
-        found = [shape(dict(row)) for row in connection.execute(part).mappings()]
-    return {"items": found, "page": number, "per_page": size, "pages": -(-total // size), "total": total}
+    return told(paged(connection, statement.order_by(*keys), asked["page"], asked["per_page"]), shape)
+
+
+def told(found: Page, shape: Callable[[Row], Row] = dict) -> dict[str, Any]:
+    """A page as the API answers it."""
+    return {
+        "items": [shape(row) for row in found.rows],
+        "page": found.page,
+        "per_page": found.per_page,
+        "pages": -(-found.count // found.per_page),
+        "total": found.count,
+    }
 
 
 def one(connection: Connection, statement: Rows, shape: Callable[[Row], Row] = dict) -> Row | None:

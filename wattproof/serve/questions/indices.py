@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -10,10 +10,11 @@ from sqlalchemy import Connection, select
 
 from wattproof.market.tariff import Tariff
 from wattproof.serve.pages import narrowed
-from wattproof.serve.questions import people
 from wattproof.simulation.accounting import Bill
 from wattproof.simulation.indices import equality, participation_willingness, quotient, value_tapping
-from wattproof.store.tables import BillRow, PeriodRow
+from wattproof.store import sums
+from wattproof.store.queries import MAX_PER_PAGE
+from wattproof.store.tables import PeriodRow
 from wattproof.store.types import exact_sum
 
 SAYS = {
@@ -36,15 +37,23 @@ _NAMES = tuple(Bill.__dataclass_fields__)
 
 def indices(connection: Connection, market: int, asked: Mapping[str, Any], tariff: Tariff) -> dict[str, Any]:
     """All indices over the periods that are asked for; with the number of households that have a bill there."""
-    statement = narrowed(people.bills_by_household(market), asked, at_period=BillRow.period)
-    bills = [people.bill_of(dict(row)) for row in connection.execute(statement).mappings()]
+    first, last = asked.get("from_period"), asked.get("to_period")
+    bills = [Bill(**{name: row[name] for name in sums.BILL_FIELDS}) for row in _bills(connection, market, first, last)]
     values = _of_bills(bills) | _of_periods(connection, market, asked, tariff, bills)
     return {
-        "from_period": asked.get("from_period"),
-        "to_period": asked.get("to_period"),
+        "from_period": first,
+        "to_period": last,
         "households": len(bills),
         "indices": [_told(name, values.get(name, _BEHIND)) for name in SAYS],
     }
+
+
+def _bills(connection: Connection, market: int, first: int | None, last: int | None) -> Iterator[dict[str, Any]]:
+    """The bills of all households, each summed up over the periods."""
+    number = 1
+    while (page := sums.bills(connection, market, None, first, last, number, MAX_PER_PAGE)).rows:
+        yield from page.rows
+        number += 1
 
 
 def _told(name: str, value: Fraction | str | None) -> dict[str, Any]:
@@ -67,15 +76,9 @@ def _of_bills(bills: list[Bill]) -> dict[str, Fraction | None]:
 def _of_periods(
     connection: Connection, market: int, asked: Mapping[str, Any], tariff: Tariff, bills: list[Bill]
 ) -> dict[str, Fraction | None]:
-    flows = narrowed(
-        select(exact_sum(BillRow.imported), exact_sum(BillRow.exported))
-        .where(BillRow.market_id == market)
-        .group_by(BillRow.period),
-        asked,
-        at_period=BillRow.period,
-    )
     # Had all shared without fees, only what the community as a whole exchanged would have been paid for.
-    nets = [int(imported) - int(exported) for imported, exported in connection.execute(flows)]
+    flows = sums.energies(connection, market, asked.get("from_period"), asked.get("to_period"))
+    nets = [row["imported"] - row["exported"] for row in flows]
     best = sum(net * (tariff.ssp if net > 0 else tariff.sbp) for net in nets)
     totals = narrowed(
         select(exact_sum(PeriodRow.supply), exact_sum(PeriodRow.demand)).where(PeriodRow.market_id == market),

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, case, null, select
+from sqlalchemy import Connection, case, select
 from sqlalchemy.sql.elements import Label
 
 from wattproof.serve.pages import Rows
 from wattproof.serve.served import Served
-from wattproof.simulation.accounting import Bill
+from wattproof.store import sums
 from wattproof.store.tables import AccountRow, BillRow, EventRow, PositionRow, ReadingRow
-from wattproof.store.types import exact_sum
 from wattproof.terms.model import ZERO_ADDRESS
-
-_AMOUNTS = tuple(Bill.__dataclass_fields__)
-"""The columns of a bill that are added up."""
 
 
 def owner(connection: Connection, served: Served) -> str:
@@ -85,45 +81,30 @@ def positions(market: int) -> Rows:
 
 def bills_by_period(market: int) -> Rows:
     """A bill for each household and period."""
-    amounts = [getattr(BillRow, name) for name in _AMOUNTS]
-    return select(BillRow.user.label("household"), BillRow.period, *amounts).where(BillRow.market_id == market)
+    amounts = [getattr(BillRow, name) for name in sums.BILL_FIELDS]
+    return select(BillRow.user, BillRow.period, *amounts).where(BillRow.market_id == market)
 
 
-def bills_by_household(market: int) -> Rows:
-    """One bill for each household, over all periods that are left when it is narrowed."""
-    amounts = [exact_sum(getattr(BillRow, name)).label(name) for name in _AMOUNTS]
-    return (
-        select(BillRow.user.label("household"), null().label("period"), *amounts)
-        .where(BillRow.market_id == market)
-        .group_by(BillRow.user)
-    )
-
-
-def bill_of(row: dict[str, Any]) -> Bill:
-    """The bill that a row holds."""
-    return Bill(**{name: int(row[name]) for name in _AMOUNTS})
-
-
-def told_bill(row: dict[str, Any]) -> dict[str, Any]:
-    """A bill under the names of bills.csv."""
-    bill = bill_of(row)
+def told_bill(bill: dict[str, Any]) -> dict[str, Any]:
+    """A row of bills under the names of bills.csv."""
+    bill = sums.with_totals(bill)
     return {
-        "household": row["household"],
-        "period": row["period"],
-        "imported_wh": bill.imported,
-        "exported_wh": bill.exported,
-        "bought_wh": bill.bought,
-        "sold_wh": bill.sold,
-        "grid_alone": bill.grid_alone,
-        "market": bill.market,
-        "saving": bill.saving,
-        "paid": bill.paid,
-        "earned": bill.earned,
-        "fees": bill.fees,
-        "compensation_received": bill.compensated,
-        "compensation_paid": bill.compensation,
-        "grid_account": bill.grid,
-        "performances": bill.performances,
-        "defaults": bill.defaults,
-        "waivers": bill.waivers,
+        "household": bill["user"],
+        "period": bill.get("period"),
+        "imported_wh": bill["imported"],
+        "exported_wh": bill["exported"],
+        "bought_wh": bill["bought"],
+        "sold_wh": bill["sold"],
+        "grid_alone": bill["grid_alone"],
+        "market": bill["market"],
+        "saving": bill["saving"],
+        "paid": bill["paid"],
+        "earned": bill["earned"],
+        "fees": bill["fees"],
+        "compensation_received": bill["compensated"],
+        "compensation_paid": bill["compensation"],
+        "grid_account": bill["grid"],
+        "performances": bill["performances"],
+        "defaults": bill["defaults"],
+        "waivers": bill["waivers"],
     }

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, select
 
 from wattproof.serve.pages import Rows
-from wattproof.store.tables import AlarmRow, BlockRow, CallRow, CheckRow, EventRow
+from wattproof.store import sums
+from wattproof.store.tables import AlarmRow, BlockRow, CallRow, EventRow
 
 
 def blocks(market: int) -> Rows:
@@ -87,21 +88,11 @@ def invariants(connection: Connection, market: int) -> dict[str, Any]:
     first, last, number = connection.execute(
         select(func.min(BlockRow.number), func.max(BlockRow.number), func.count()).where(BlockRow.market_id == market)
     ).one()
-    violated = dict(
-        connection.execute(
-            select(AlarmRow.invariant, func.count()).where(AlarmRow.market_id == market).group_by(AlarmRow.invariant)
-        ).all()
-    )
-    checked = dict(
-        connection.execute(select(CheckRow.invariant, CheckRow.times).where(CheckRow.market_id == market)).all()
-    )
+    counted = [row | {"checks": row["times"]} for row in sums.invariants(connection, market)]
     return {
         "blocks": number,
         "first_block": first,
         "last_block": last,
-        "alarms": sum(violated.values()),
-        "invariants": [
-            {"invariant": name, "checks": checked.get(name, 0), "alarms": violated.get(name, 0)}
-            for name in sorted(checked.keys() | violated.keys())
-        ],
+        "alarms": sum(row["alarms"] for row in counted),
+        "invariants": counted,
     }

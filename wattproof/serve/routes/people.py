@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from wattproof.serve import asked, schemas
-from wattproof.serve.pages import Row, narrowed, one, page
+from wattproof.serve.pages import Row, narrowed, one, page, told
 from wattproof.serve.parts import account, number
 from wattproof.serve.problems import missing
 from wattproof.serve.questions import people
 from wattproof.serve.served import served
+from wattproof.store import sums
 from wattproof.store.tables import AccountRow, BillRow, PositionRow, ReadingRow
 
 routes = asked.blueprint("people", "Households")
@@ -105,9 +106,15 @@ def position(user: str, period: str) -> Row:
 @routes.doc(summary="Bills of each household, or of each household and period", responses=asked.ERRORS)
 @routes.output(asked.listed(schemas.Bill))
 def bills(query: dict[str, Any]) -> dict[str, Any]:
-    it, by_period = served(), query.get("by") == "period"
-    question = people.bills_by_period if by_period else people.bills_by_household
-    statement = narrowed(question(it.market.id), query, at_period=BillRow.period, household=BillRow.user)
-    order = [BillRow.period, BillRow.user] if by_period else [BillRow.user]
+    it = served()
     with it.connect() as connection:
-        return page(connection, statement, query, order, people.told_bill, newest_first=by_period)
+        if query.get("by") == "period":
+            bills = people.bills_by_period(it.market.id)
+            statement = narrowed(bills, query, at_period=BillRow.period, household=BillRow.user)
+            return page(connection, statement, query, [BillRow.period, BillRow.user], people.told_bill)
+        only = query.get("period")
+        first, last = query.get("from_period", only), query.get("to_period", only)
+        found = sums.bills(
+            connection, it.market.id, query.get("household"), first, last, query["page"], query["per_page"]
+        )
+        return told(found, people.told_bill)

@@ -12,12 +12,11 @@ from wattproof.serve.parts import number
 from wattproof.serve.problems import Problem, unfit
 from wattproof.serve.served import Served, served
 from wattproof.serve.standing import MAX_PHASES, Standing
-from wattproof.store.tables import AccountRow, Base, BlockRow
+from wattproof.store import sums
+from wattproof.store.tables import AccountRow, Base
 from wattproof.terms.model import ZERO_ADDRESS
 
 routes = asked.blueprint("status", "The market")
-
-_COUNTED = ("quotes", "bids", "trades", "calls", "events", "blocks", "alarms")
 
 
 @routes.get("/status")
@@ -63,15 +62,16 @@ def _tariff(it: Served) -> dict[str, Any]:
 
 
 def _counts(connection: Connection, market: int) -> dict[str, int]:
-    counts = {name: _count(connection, Base.metadata.tables[name], market) for name in _COUNTED}
+    watched = sums.status(connection, market)
     meters = select(func.count()).where(AccountRow.market_id == market, AccountRow.meter != ZERO_ADDRESS)
-    return {"households": connection.execute(meters).scalar_one(), **counts}
+    return {
+        "households": connection.execute(meters).scalar_one(),
+        **{name: _count(connection, Base.metadata.tables[name], market) for name in ("quotes", "bids", "trades")},
+        **{name: watched[name] for name in ("calls", "events", "blocks", "alarms")},
+    }
 
 
 def _count(connection: Connection, table: Table, market: int) -> int:
-    if table.name in ("calls", "events", "alarms"):  # Each block says how many it has; there are fewer blocks.
-        column = getattr(BlockRow, table.name)
-        return int(connection.execute(select(func.sum(column)).where(BlockRow.market_id == market)).scalar() or 0)
     return connection.execute(select(func.count()).select_from(table).where(table.c.market_id == market)).scalar_one()
 
 
