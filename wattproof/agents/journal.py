@@ -134,6 +134,17 @@ class Journal:
         except sqlite3.Error as problem:
             raise _unusable(self.folder, problem) from problem
 
+    def add_tables(self, schema: str) -> None:
+        """Makes more tables, where they are not there, for what comes true together with intents. Raises BadJournal."""
+        try:
+            self._base.executescript(schema)
+        except sqlite3.Error as problem:
+            raise _unusable(self.folder, problem) from problem
+
+    def rows(self, query: str, *arguments: Any) -> list[tuple[Any, ...]]:
+        """What a query finds."""
+        return self._base.execute(query, arguments).fetchall()
+
     # ---- notes ---------------------------------------------------------------------------
 
     def note(self, name: str, value: Any) -> None:
@@ -143,8 +154,8 @@ class Journal:
 
     def noted(self, name: str) -> Any:
         """What is kept under a name; None: nothing."""
-        row = self._base.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
-        return json.loads(row[0]) if row else None
+        found = self.rows("SELECT value FROM notes WHERE name = ?", name)
+        return json.loads(found[0][0]) if found else None
 
     # ---- intents -------------------------------------------------------------------------
 

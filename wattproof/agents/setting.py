@@ -29,12 +29,17 @@ class Setting:
         self.account = Account.open(keystore)
         self._state = state
 
+    def folder(self, agent: str) -> Path:
+        """Where the state of an agent of that name is. Raises BadJournal."""
+        record = self.market.record
+        name = f"{agent}-{record.chain_id}-{record.market[2:10]}-{self.account.address[2:10]}".lower()
+        return self._state or _home() / name
+
     def journal(self, agent: str) -> Journal:
         """The journal of an agent of that name. Raises BadJournal."""
-        record, account = self.market.record, self.account.address
-        of = f"{agent} {record.chain_id} {record.genesis} {record.market} {account}"
-        name = f"{agent}-{record.chain_id}-{record.market[2:10]}-{account[2:10]}".lower()
-        return Journal(self._state or _home() / name, of)
+        record = self.market.record
+        of = f"{agent} {record.chain_id} {record.genesis} {record.market} {self.account.address}"
+        return Journal(self.folder(agent), of)
 
 
 def _home() -> Path:

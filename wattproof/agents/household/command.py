@@ -1,0 +1,114 @@
+"""`wattproof household`: what its arguments mean."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from wattproof.agents.household import decisions as decided
+from wattproof.agents.household.daemon import Household, NotRegistered
+from wattproof.agents.household.decisions import request_withdrawal
+from wattproof.agents.household.meters import Meter, OfFolder, OfKey
+from wattproof.agents.household.tables import BadTable, Table, read_forecasts
+from wattproof.agents.journal import Held
+from wattproof.agents.notices import Notices, Webhook
+from wattproof.agents.running import run
+from wattproof.agents.setting import Setting, say
+from wattproof.chain.record import Record
+
+_AGENT = "household"
+
+
+class BadAmount(Exception):
+    """An amount is none of the token; the one-line message says how to write one."""
+
+
+Unusable = (BadAmount, BadTable, NotRegistered)
+"""What is wrong with what a household was given; each is one line."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a household is run with.
+
+    meter              a keystore, or the folder that a device fills
+    measured           what the meter of a keystore counted; None: it reports nothing
+    profile            with which it registers
+    keep, withdraw     amounts in tokens, as people write them
+    """
+
+    meter: Path
+    forecasts: Path
+    measured: Path | None = None
+    profile: bytes | None = None
+    keep: str | None = None
+    withdraw: str | None = None
+
+
+def run_household(
+    setting: Setting, wishes: Wishes, interval: float, once: bool, webhook: str | None, patience: float
+) -> int:
+    """Runs a household's agent; returns its exit code.
+
+    Raises as `Setting`; BadJournal, BadPlace, BadTable, BadAmount, NodeUnusable, NotRegistered.
+    """
+    record = setting.market.record
+    notices = Notices(say, Webhook(webhook) if webhook else None)
+    keep = None if wishes.keep is None else base_units(wishes.keep, record)
+    if wishes.withdraw is not None:
+        keep = 0  # What is withdrawn is not deposited again.
+    amount = None if wishes.withdraw is None else base_units(wishes.withdraw, record)
+    forecasts = Table(wishes.forecasts, record.tariff.period_length, read_forecasts)
+    meter = _meter(setting, wishes)
+    try:
+        journal = setting.journal(_AGENT)
+    except Held:
+        if amount is None:
+            raise
+        request_withdrawal(setting.folder(_AGENT), amount)
+        say("an agent runs with this state: it withdraws the money, and says so")
+        return 0
+    with journal:
+        account = setting.account
+        agent = Household(setting.market, account, journal, meter, forecasts, notices, say, wishes.profile, keep)
+        if amount is not None:
+            request_withdrawal(journal.folder, amount)
+            return _withdrawn(agent, run(agent, notices, interval, True, patience))
+        say(f"in the market {record.market} as {account.address}, its state in {journal.folder}")
+        return run(agent, notices, interval, once, patience)
+
+
+def base_units(text: str, record: Record) -> int:
+    """An amount of the market's token in base units. Raises BadAmount."""
+    decimals = record.token_decimals or 0
+    amount = Fraction(text) * 10**decimals if re.fullmatch(r"[0-9]{1,40}(\.[0-9]{1,40})?", text) else None
+    if amount is None or amount.denominator != 1:
+        raise BadAmount(
+            f"{text!r} is no amount of {record.token_symbol}: write a number with at most {decimals} decimals"
+        )
+    return amount.numerator
+
+
+def _meter(setting: Setting, wishes: Wishes) -> Meter:
+    """Raises BadAccount, BadPlace, BadTable."""
+    record, user = setting.market.record, setting.account.address
+    if wishes.meter.is_dir():
+        if wishes.measured is not None:
+            raise BadTable(f"{wishes.meter}: is a device's folder, so --measured is not needed: leave it out")
+        return OfFolder(wishes.meter, record.chain_id, record.market, user)
+    length = record.tariff.period_length
+    return OfKey.opened(wishes.meter, record.chain_id, record.market, user, wishes.measured, length)
+
+
+def _withdrawn(agent: Household, code: int) -> int:
+    """Says what became of the withdrawals, and forgets them then; returns the exit code."""
+    agent.settle_requests()
+    token = agent.market.record.settled_in
+    for one in agent.decisions.withdrawals(decided.DONE, decided.REFUSED):
+        was_done = one.state == decided.DONE
+        say(f"{token.amount(one.amount)} {'is withdrawn' if was_done else 'is not withdrawn: the market refuses it'}")
+        code = code if was_done else 1
+        agent.decisions.mark(one, decided.TOLD)
+    return code
