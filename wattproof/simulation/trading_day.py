@@ -216,7 +216,8 @@ class Trading:
 
     def _take(self, step: str, period: Period) -> None:
         """Takes a step at its time."""
-        self.venue.at(*self._window(period.index, step))
+        second, until = self._window(period.index, step)
+        self.venue.at(second, until, second - self.tariff.window if step == "bid" else None)
         getattr(self, f"_{step}")(period)
 
     def _bid(self, period: Period) -> None:

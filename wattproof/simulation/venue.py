@@ -57,8 +57,9 @@ class Venue(Protocol):
         """The address of a new party, whose calls the venue can make from then on."""
         ...
 
-    def at(self, second: int, until: int) -> None:
-        """What follows is to happen at `second`, or close to it, and in any case before the second `until`."""
+    def at(self, second: int, until: int, earliest: int | None = None) -> None:
+        """What follows is to happen at `second` or soon after, in any case before the second `until`; where that leaves
+        too little time, from the second `earliest` on."""
         ...
 
     def fund(self, party: str, amount: int) -> None:
@@ -128,9 +129,9 @@ class InProcess:
         del name
         return str(self.env.generate_address())
 
-    def at(self, second: int, until: int) -> None:
+    def at(self, second: int, until: int, earliest: int | None = None) -> None:
         """Sets the time. All calls of a step happen in one second."""
-        del until
+        del until, earliest
         self.env.timestamp = second
 
     def fund(self, party: str, amount: int) -> None:

@@ -1,0 +1,1 @@
+"""Measurements of what speaks with chains."""
