@@ -5,10 +5,11 @@ anvil, hardhat and the embedded chain are such nodes; the clock of a real chain 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 
 from wattproof.chain.answers import Block, number
-from wattproof.chain.node import Node, RpcError
+from wattproof.chain.node import Node, NodeUnusable, RpcError
 
 _SET_BALANCE = ("anvil_setBalance", "hardhat_setBalance", "evm_setAccountBalance")
 
@@ -55,10 +56,11 @@ class Development:
         return did
 
     def release(self) -> None:
-        """Lets the node make blocks again, if it did."""
+        """Lets the node make blocks again, if it did; one that is gone by now has nothing to be told."""
         if self._made_blocks:
-            self.node.call("evm_setAutomine", True)
             self._made_blocks = False
+            with contextlib.suppress(NodeUnusable, RpcError):
+                self.node.call("evm_setAutomine", True)
 
     def mine(self, second: int | None = None) -> Block:
         """Makes a block of what waits, at that second, by default the next; returns it. Raises NotDevelopment."""

@@ -242,7 +242,8 @@ class OnChain:
         return [event for log in receipt.logs if (event := self.market.event(log))]
 
     def _told(self, call: Call) -> str:
-        return f"{call.function} by {self._names[call.sender]}"
+        again = " (was this seed played on this market before? Take another)" if call.function == "register" else ""
+        return f"{call.function} by {self._names[call.sender]}{again}"
 
     def _mine(self) -> Block:
         """Makes the next block, at its time."""

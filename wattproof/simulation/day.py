@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import zip_longest
@@ -37,7 +37,8 @@ from wattproof.simulation.accounting import (
     ratio,
 )
 from wattproof.simulation.households import DEFAULT_FILE, BadInput, Households, open_households
-from wattproof.simulation.trading_day import PeriodResult, TradingDay
+from wattproof.simulation.periods import PeriodResult
+from wattproof.simulation.trading_day import Trading, TradingDay
 from wattproof.tables import show
 
 SCHEMA = 1
@@ -70,13 +71,21 @@ class Community:
                 self.shown.append(result)
 
 
-def run_day(households: Path | None, seed: int, out: Path | None, engine: str, console: Console) -> int:
+def run_day(
+    households: Path | None,
+    seed: int,
+    out: Path | None,
+    engine: str,
+    console: Console,
+    elsewhere: Callable[[Households], Trading] | None = None,
+) -> int:
     """Runs the day of the file `households` (None: the one that ships with the package) and prints its bills.
 
     `seed` decides forecast errors and salts; `engine` is "pyevm" or "revm"; `out` is the folder that receives the files
-    (None: none). Returns the exit code: 0 done; 1 the money does not add up, or the picture cannot be drawn, without
-    which the other files are there; 2 the input, the folder or the engine cannot be used. Problems are one line on
-    stderr, and all others leave nothing behind in `out`.
+    (None: none). `elsewhere` makes the day, where it is not played in this process; `engine` says then where. Returns
+    the exit code: 0 done; 1 the money does not add up, or the picture cannot be drawn, without which the other files
+    are there; 2 the input, the folder or the engine cannot be used. Problems are one line on stderr, and all others
+    leave nothing behind in `out`. Raises what `elsewhere` and its day do.
     """
     try:
         source = open_households(DEFAULT_FILE if households is None else households, seed=seed)
@@ -87,7 +96,7 @@ def run_day(households: Path | None, seed: int, out: Path | None, engine: str, c
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
             with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
                 bar = progress.add_task("opening the market", total=source.periods)
-                day = TradingDay(source, seed, engine=engine)
+                day = elsewhere(source) if elsewhere else TradingDay(source, seed, engine=engine)
                 stack.callback(day.close)
                 for result in day:
                     community.add(result)
@@ -219,7 +228,7 @@ def _price(base_per_wh: int | None) -> str:
 
 
 def _write(
-    output: Output, day: TradingDay, community: Community, source: Households, name: str, engine: str
+    output: Output, day: Trading, community: Community, source: Households, name: str, engine: str
 ) -> str | None:
     """Writes all files; returns why the picture cannot be drawn, None where it is there."""
     output.close_tables()
@@ -242,7 +251,7 @@ def _write(
     return undrawn
 
 
-def summary(day: TradingDay, community: Community, source: Households, name: str, engine: str) -> dict[str, Any]:
+def summary(day: Trading, community: Community, source: Households, name: str, engine: str) -> dict[str, Any]:
     """What summary.json says, but for its periods.
 
     Energies are numbers, in Wh. An amount of money is an object: `base_units`, an exact integer as a string, and
@@ -251,7 +260,8 @@ def summary(day: TradingDay, community: Community, source: Households, name: str
         schema, wattproof     version of this layout, and of the package
         input                 path as given, sha256, households, periods, first_period, forecasts ("file" or "seeded"),
                               warnings (what can hardly be meant in the file, a line each)
-        seed, engine, versions   with input and tariff all that decides the results; versions of what ran them
+        seed, engine, versions   with input and tariff all that decides the results; versions of what ran them; the
+                              engine is "chain" where it was a node
         contracts             keccak256 and size in bytes of each contract's compiled runtime code
         tariff                sbp, ssp, service_fee, and period_length, window (seconds), priority_step, rank_by_price
         balances_match_after_every_period   whether, after each period, all free and reserved money was exactly the

@@ -1,0 +1,49 @@
+"""A trading day on a chain: its market is opened there, or taken as a deployment tells of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from wattproof.chain.accounts import Account
+from wattproof.chain.development import Development
+from wattproof.chain.node import Node
+from wattproof.chain.record import Record
+from wattproof.simulation.chain_venue import OnChain, open_market
+from wattproof.simulation.periods import Readings
+from wattproof.simulation.trading_day import Trading
+
+DEPLOYMENT = "deployment.json"
+"""The file of a day's folder that tells of the market."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Where a day is played.
+
+    record   the market; None: a new one is opened
+    owner    who owns it; None: an account that is made up from the seed
+    """
+
+    node: Node
+    record: Record | None = None
+    owner: Account | None = None
+
+
+def on_chain(chain: Chain, households: Readings, seed: int, out: Path | None = None) -> Trading:
+    """The day of these households on a chain, ready to be run; it makes the chain's blocks until it is closed.
+
+    Before any household joins, the market's record is written into the folder `out`, so that others can follow. Raises
+    NotDevelopment where the clock cannot be set; Unfit or NotTheMarket where that market will not do; Refused;
+    BadPlace; NodeUnusable and RpcError where the node does not answer, or refuses.
+    """
+    blocks = Development(chain.node)
+    try:
+        record = chain.record or open_market(blocks, seed, owner=chain.owner)
+        venue = OnChain(blocks, record, seed, chain.owner)
+        if out is not None:
+            record.write(out / DEPLOYMENT)
+        return Trading(households, venue, seed)
+    except BaseException:
+        blocks.release()
+        raise
