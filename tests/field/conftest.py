@@ -1,14 +1,18 @@
-"""What tests of the field share: an anvil of their own, and a market on it."""
+"""What tests of the field share: an anvil of their own, a market on it, and databases."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.support import databases
 from tests.support.field import Ground
 from wattproof.evm.anvil import Anvil, binary
 from wattproof.evm.node import NodeUnavailable
+from wattproof.outputs import brief
 
 START = 1_750_000_000
 
@@ -34,3 +38,22 @@ def ground(has_anvil: None) -> Iterator[Ground]:
     """A node with a market on it, for all tests of a file: each leaves the chain as it was."""
     with Anvil(timestamp=START, chain_id=7_357) as node:
         yield Ground.on(node)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[databases.PostgreSQL]:
+    """A server, for all tests; skips where none can be started."""
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(databases.postgresql())
+        except Exception as problem:  # Whatever a machine lacks for it.
+            pytest.skip(f"no PostgreSQL: {brief(problem)}")
+        yield server
+
+
+@pytest.fixture(params=("sqlite", "postgresql"))
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a fresh database, of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'market.db'}"
+    return request.getfixturevalue("postgresql").new()

