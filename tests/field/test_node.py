@@ -19,7 +19,8 @@ def test_a_block_by_number_tag_and_hash(ground: Ground) -> None:
     assert node.block(latest.number) == latest == node.block(latest.hash)
     before = node.block(latest.parent)
     assert before is not None
-    assert before.timestamp < latest.timestamp
+    assert before.number == latest.number - 1
+    assert before.timestamp <= latest.timestamp
     assert node.block(latest.number + 1) is None
     assert node.block(NOWHERE) is None
 
@@ -28,16 +29,17 @@ def test_receipts_are_those_of_the_block(ground: Ground) -> None:
     created = ground.record.block
     block = ground.node.block(created.hash, full=True)
     assert block is not None
-    (sent,) = block.transactions
+    sent = block.transactions[1]
     assert isinstance(sent, Transaction)
-    assert (sent.sender, sent.to, sent.nonce) == (ground.owner.address, None, 1)
-    (receipt,) = ground.node.receipts(block)
+    assert (sent.sender, sent.to, sent.nonce, sent.index) == (ground.owner.address, None, 1, 1)
+    receipts = ground.node.receipts(block)
+    receipt = receipts[1]
     assert receipt.status
     assert receipt.contract == ground.record.market
     assert [log.address for log in receipt.logs] == [ground.record.market] * len(receipt.logs)
     single = Node(ground.url)
     single._missing.add("eth_getBlockReceipts")
-    assert single.receipts(block) == [receipt]
+    assert single.receipts(block) == receipts
 
 
 def test_a_block_that_is_gone(ground: Ground) -> None:
@@ -66,7 +68,7 @@ def test_a_batch_answers_each_in_its_place(ground: Ground) -> None:
     chain, refused, block = ground.node.batch([("eth_chainId", []), ("nothing", []), ("eth_blockNumber", [])])
     assert int(chain, 16) == ground.record.chain_id
     assert isinstance(refused, RpcError)
-    assert int(block, 16) > 2
+    assert int(block, 16) > 0
     assert len(ground.node.batch([("eth_chainId", [])] * 600)) == 600
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
-from importlib.metadata import version
 from typing import Any
 
 from eth_utils.crypto import keccak
@@ -13,10 +10,11 @@ from wattproof.chain.answers import data_of
 from wattproof.chain.node import Log, Node, Reverted
 from wattproof.chain.record import Record
 from wattproof.chain.sending import Draft, Refused, reason_of
-from wattproof.evm import compiler_cache
 from wattproof.market.abi import Interface, revert_reason
-from wattproof.market.deployment import deployer, find_sources
+from wattproof.market.artifacts import interface_of
 from wattproof.outputs import one_line
+
+__all__ = ["ChainMarket", "Contract", "NotTheMarket", "code_hash", "code_of", "interface_of"]
 
 
 class NotTheMarket(Exception):
@@ -24,32 +22,6 @@ class NotTheMarket(Exception):
 
     def __init__(self, text: str) -> None:
         super().__init__(one_line(text))
-
-
-@functools.cache
-def interface_of(name: str) -> Interface:
-    """The interface of the contract `name`, compiled once and kept on disk.
-
-    Raises FileNotFoundError where the sources are not there.
-    """
-    return Interface(compiler_cache.kept(f"abi of {name} in {_sources()}", lambda: _abi(name)))
-
-
-def _abi(name: str) -> list[dict[str, Any]]:
-    from vyper.compiler.output import build_abi_output
-
-    return build_abi_output(deployer(name).compiler_data)
-
-
-@functools.cache
-def _sources() -> str:
-    """A digest of all that the contracts are compiled from: their sources, and the library that they import."""
-    digest = hashlib.sha256(version("snekmate").encode())
-    folder = find_sources()
-    for path in sorted(folder.rglob("*.vy*")):
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(folder)} {len(content)}\n".encode() + content)
-    return digest.hexdigest()
 
 
 class Contract:

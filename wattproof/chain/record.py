@@ -85,7 +85,8 @@ class Record:
         """As it stands in a file; large numbers are texts, as many a reader of JSON has none beyond 2**53."""
         told = asdict(self) | {"block": self.block._asdict(), "code": self.code._asdict()}
         told["tariff"] = {name: _written(value) for name, value in asdict(self.tariff).items()}
-        return json.dumps({"schema": SCHEMA, **{name: told[name] for name in told if name != "schema"}}, indent=1, ensure_ascii=False) + "\n"
+        del told["schema"]
+        return json.dumps({"schema": SCHEMA} | told, indent=1, ensure_ascii=False) + "\n"
 
     def write(self, path: Path) -> None:
         """Writes the file; raises outputs.BadPlace, also where a file is there that is none of ours."""

@@ -97,13 +97,18 @@ class Signed:
     nonce: int
     raw: bytes
 
+    @classmethod
+    def of(cls, nonce: int, raw: bytes) -> Signed:
+        """A transaction that was signed before."""
+        return cls("0x" + keccak(raw).hex(), nonce, raw)
+
 
 def nonce_of(node: Node, address: str) -> int:
     """The number of the account's next transaction, those that wait counted in."""
     return node.read(number, "eth_getTransactionCount", address, "pending")
 
 
-def estimate(node: Node, sender: str, draft: Draft) -> int:
+def estimate(node: Node, sender: str, draft: Draft, margin: bool = True) -> int:
     """The gas that a transaction may use: what the node estimates, and a margin.
 
     Raises Refused where the contract refuses it, RpcError where the node does (no money, say), NodeUnusable.
@@ -114,7 +119,7 @@ def estimate(node: Node, sender: str, draft: Draft) -> int:
         used = node.read(number, "eth_estimateGas", _question(sender, draft), _AT)
     except RpcError as refusal:
         raise _refused(node, refusal, draft.label) from None
-    return with_margin(used)
+    return with_margin(used) if margin else used
 
 
 def _question(sender: str, draft: Draft) -> dict[str, Any]:
@@ -179,7 +184,7 @@ class Sender:
             self._chain_id = self.node.chain_id()
         fields = {"chainId": self._chain_id, "nonce": nonce, "gas": gas, "value": draft.value, "data": draft.data}
         raw = self.account.sign(fields | fees.fields | ({"to": draft.to} if draft.to else {}))
-        return Signed("0x" + keccak(raw).hex(), nonce, raw)
+        return Signed.of(nonce, raw)
 
     def submit(self, signed: Signed) -> str:
         """Sends what is signed, again where it was sent already; returns its hash. Raises as `Node.call`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from wattproof.market.tokens import Token, UnusableToken
@@ -99,26 +100,38 @@ def in_token(tariff: Tariff, token: Token) -> Tariff:
     left = [name for name in PRICES if getattr(tariff, name) == getattr(PAPER, name)]
     if not left or token.decimals == DECIMALS:
         return tariff
-    if token.decimals is None:
-        raise UnusableToken(f"{token}: does not say how many decimals it has; take another token, {_NAME_THEM}")
-    if MAX_MONEY // 10**token.decimals < LEAST_ROOM:
-        raise UnusableToken(
-            f"{token}: has {token.decimals} decimals, so that a market could not even hold {LEAST_ROOM:,} of it, as it "
-            f"holds less than 2**104 base units; take a token with at most 25 decimals, {_NAME_THEM}"
-        )
-    return replace(tariff, **{name: _counted(name, token, token.decimals) for name in left})
+    return _counted(tariff, left, token, "default ", "with at least 6 decimals", f", {_NAME_THEM}")
 
 
-def _counted(name: str, token: Token, decimals: int) -> int:
-    """A default price in base units per Wh of a token with so many decimals."""
-    price, rest = divmod(getattr(PAPER, name) * 10**decimals, 10**DECIMALS)
-    if rest:
-        paper = Token("", token.symbol, DECIMALS).price(getattr(PAPER, name))
+def counted(tariff: Tariff, token: Token) -> Tariff:
+    """A tariff whose prices are for a token with 18 decimals, as pence are counted, in base units of `token`.
+
+    One token stands for a pound, and nothing is rounded. Raises UnusableToken where a price is no whole number of base
+    units per Wh, the token does not say how many decimals it has, or has too many.
+    """
+    return _counted(tariff, PRICES, token, "", "with more decimals", ", or another price in the tariff")
+
+
+def _counted(tariff: Tariff, names: Iterable[str], token: Token, which: str, with_: str, otherwise: str) -> Tariff:
+    """The tariff with its prices of those names in base units of `token`; the texts are for what is raised."""
+    decimals = token.decimals
+    if decimals is None:
+        raise UnusableToken(f"{token}: does not say how many decimals it has; take another token{otherwise}")
+    if MAX_MONEY // 10**decimals < LEAST_ROOM:
         raise UnusableToken(
-            f"{token}: has {decimals} decimals, too few for the default {PRICES[name]} of {paper}: its prices are "
-            f"multiples of {token.price(1)}; take a token with at least 6 decimals, {_NAME_THEM}"
+            f"{token}: has {decimals} decimals, so that a market could not even hold {LEAST_ROOM:,} of it, as it "
+            f"holds less than 2**104 base units; take a token with at most 25 decimals{otherwise}"
         )
-    return price
+    found: dict[str, int] = {}
+    for name in names:
+        found[name], rest = divmod(getattr(tariff, name) * 10**decimals, 10**DECIMALS)
+        if rest:
+            price = Token("", token.symbol, DECIMALS).price(getattr(tariff, name))
+            raise UnusableToken(
+                f"{token}: has {decimals} decimals, too few for the {which}{PRICES[name]} of {price}: its prices are "
+                f"multiples of {token.price(1)}; take a token {with_}{otherwise}"
+            )
+    return replace(tariff, **found)
 
 
 def prices_text(tariff: Tariff, token: Token) -> str:
@@ -129,8 +142,13 @@ def prices_text(tariff: Tariff, token: Token) -> str:
     line = f"prices in {token}: {shown}; collateral {token.amount(tariff.ssp * WH_PER_KWH // 10)} for each kWh quoted"
     if not all(map(token.is_plausible, prices.values())):
         line += f". Is this meant? The token has {token.decimals} decimals, and a tariff is in base units per Wh"
+    return line + doubts(tariff)
+
+
+def doubts(tariff: Tariff) -> str:
+    """A sentence where nobody can mean the times of a tariff, else nothing."""
     times = {title: (getattr(tariff, name), least) for name, (title, least) in TIMES.items()}
     odd = [
         f"{title} is {seconds} s" for title, (seconds, least) in times.items() if not least <= seconds <= _LONGEST_TIME
     ]
-    return line + (f". Is this meant? The {' and the '.join(odd)}, and a tariff counts seconds" if odd else "")
+    return f". Is this meant? The {' and the '.join(odd)}, and a tariff counts seconds" if odd else ""

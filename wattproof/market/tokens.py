@@ -6,6 +6,7 @@ is read with care: what cannot be understood counts as not said.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -84,16 +85,28 @@ def read_token(token: Any) -> Token:
 
 def _read(address: str) -> Token:
     network.latest()  # The token may be younger.
-    if not boa.env.get_code(address):
+    return described(address, bool(boa.env.get_code(address)), _asking(address))
+
+
+def described(address: str, is_contract: bool, ask: Callable[[bytes], bytes]) -> Token:
+    """The token at an address as it describes itself; `ask` answers calldata, with nothing where the token refuses.
+
+    Raises UnusableToken where there is no contract, or one that does not say what an account holds.
+    """
+    if not is_contract:
         raise UnusableToken(f"{address}: no contract has this address; name an ERC-20 token on the chain in use")
-    if len(_ask(address, "balanceOf(address)", word(address))) < 32:
+    if len(ask(_selector("balanceOf(address)") + word(address))) < 32:
         raise UnusableToken(f"{address}: does not answer balanceOf, so it is no ERC-20 token; name one")
-    return Token(address, _text(_ask(address, "symbol()")) or "tokens", decimals_of(address))
+    return Token(address, _text(ask(_selector("symbol()"))) or "tokens", _decimals(ask))
 
 
 def decimals_of(address: str) -> int | None:
     """What the contract there answers to `decimals()`; None where it does not, or answers what does not fit a uint8."""
-    answer = _ask(address, "decimals()")
+    return _decimals(_asking(address))
+
+
+def _decimals(ask: Callable[[bytes], bytes]) -> int | None:
+    answer = ask(_selector("decimals()"))
     number = int.from_bytes(answer[:32], "big")
     return number if len(answer) >= 32 and number < 2**8 else None
 
@@ -106,10 +119,18 @@ def _address(token: Any) -> str:
         raise UnusableToken(str(problem)) from None
 
 
-def _ask(address: str, signature: str, argument: bytes = b"") -> bytes:
-    """What a view answers; nothing where it fails."""
-    computation = network.view(address, keccak(text=signature)[:4] + argument, _GAS)
-    return b"" if computation.is_error else bytes(computation.output)
+def _selector(signature: str) -> bytes:
+    return keccak(text=signature)[:4]
+
+
+def _asking(address: str) -> Callable[[bytes], bytes]:
+    """Answers calldata as the contract there does on titanoboa's environment, with nothing where it fails."""
+
+    def ask(data: bytes) -> bytes:
+        computation = network.view(address, data, _GAS)
+        return b"" if computation.is_error else bytes(computation.output)
+
+    return ask
 
 
 def _text(answer: bytes) -> str:
