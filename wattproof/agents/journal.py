@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from wattproof.outputs import one_line
+from wattproof.agents.problems import AgentProblem
 
 LIVE, MINED, REFUSED, SUPERSEDED = "live", "mined", "refused", "superseded"
 
@@ -42,11 +42,8 @@ CREATE INDEX IF NOT EXISTS by_intent ON signed (intent);
 """
 
 
-class BadJournal(Exception):
-    """A journal cannot be used; the one-line message says why, and what to do."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(one_line(text))
+class BadJournal(AgentProblem):
+    """A journal cannot be used."""
 
 
 @dataclass(frozen=True)

@@ -1,50 +1,17 @@
-"""Warnings: a line for each cause, once, and again when it changes; to the terminal, and to a webhook where one is
-named."""
+"""Warnings: a line for each cause, once, and again when it changes; shown, and told to a webhook where one is named."""
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 
-from wattproof.evm.rpc import Address, NodeUnusable, within
+from wattproof.chain.webhooks import SECONDS, Webhook
 from wattproof.outputs import one_line
-
-_SECONDS = 5
-"""The most that a webhook may take."""
-
-
-class Webhook:
-    """An address that is told of warnings, by a POST of JSON: {"text": the line, "cause": what it is about}.
-
-    Of the address only the host is ever shown.
-    """
-
-    def __init__(self, url: str) -> None:
-        """Raises NodeUnusable where that is no address."""
-        self.address = Address.of(url)
-
-    def post(self, cause: str, line: str) -> str | None:
-        """Tells of a warning; returns what went wrong, in one line, or None."""
-        body = json.dumps({"text": line, "cause": cause}).encode()
-        asked = urllib.request.Request(self.address.url, body, dict(self.address.headers))
-
-        def sent() -> None:
-            with urllib.request.urlopen(asked, timeout=_SECONDS) as response:
-                response.read(1)
-
-        try:
-            within(_SECONDS, sent, self.address)
-        except (OSError, ValueError, NodeUnusable) as problem:
-            return f"the webhook at {self.address.host} was not told: {self.address.said(problem)}"
-        return None
 
 
 class Notices:
-    """What is to be warned of. `say` shows a line."""
+    """What is to be warned of. `say` shows a line; a webhook is posted {"cause": a word, "text": the line}."""
 
-    def __init__(self, say: Callable[[str], None], webhook: Webhook | None = None) -> None:
+    def __init__(self, say: Callable[[str], object], webhook: Webhook | None = None) -> None:
         self._say, self._webhook = say, webhook
         self._told: dict[str, str] = {}
 
@@ -54,8 +21,8 @@ class Notices:
             return
         self._told[cause] = line
         self._say(one_line(line))
-        if self._webhook is not None and (problem := self._webhook.post(cause, line)) is not None:
-            self._say(one_line(problem))
+        if self._webhook is not None:
+            self._webhook.post({"cause": cause, "text": line})
 
     def over(self, cause: str, line: str | None = None) -> None:
         """A cause is gone; where it was told of, `line` says so."""
@@ -68,3 +35,8 @@ class Notices:
             self.over(cause)
         for cause, line in lines.items():
             self.warn(cause, line)
+
+    def close(self) -> None:
+        """Waits a little for what the webhook is still to be told."""
+        if self._webhook is not None:
+            self._webhook.close(SECONDS)

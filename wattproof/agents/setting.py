@@ -6,24 +6,42 @@ import os
 from pathlib import Path
 
 from wattproof.agents.journal import BadJournal, Journal
+from wattproof.agents.notices import Notices
+from wattproof.agents.running import Agent, run
 from wattproof.chain.accounts import Account
 from wattproof.chain.market import ChainMarket
 from wattproof.chain.node import Node
 from wattproof.chain.record import Record
+from wattproof.chain.webhooks import Webhook
 from wattproof.outputs import one_line
 
 
 class Setting:
     """A market by its record, through a node, and the account that calls it.
 
-    state   the folder for the journal; None: one of the user's own, by chain, market and account
+    state      the folder for the journal; None: one of the user's own, by chain, market and account
+    interval   seconds between two looks at the chain
+    once       all that is due is done, and that was it; `patience` is how many seconds that may take
+    webhook    what is told of warnings
     """
 
-    def __init__(self, rpc: str, deployment: Path, keystore: Path | None, state: Path | None) -> None:
+    def __init__(
+        self,
+        rpc: str,
+        deployment: Path,
+        keystore: Path | None,
+        state: Path | None,
+        interval: float,
+        once: bool,
+        patience: float,
+        webhook: str | None,
+    ) -> None:
         """Reads the record and opens the account; nothing is asked of the node yet.
 
-        Raises BadRecord, BadAccount, NodeUnusable.
+        Raises BadRecord, BadAccount, NodeUnusable, BadHook.
         """
+        self.notices = Notices(say, Webhook(webhook, say) if webhook else None)
+        self._interval, self._once, self._patience = interval, once, patience
         node = Node(rpc)
         self.market = ChainMarket(node, Record.read(deployment))
         self.account = Account.open(keystore)
@@ -40,6 +58,13 @@ class Setting:
         record = self.market.record
         of = f"{agent} {record.chain_id} {record.genesis} {record.market} {self.account.address}"
         return Journal(self.folder(agent), of)
+
+    def run(self, agent: Agent, once: bool = False) -> int:
+        """Runs an agent; returns its exit code. Raises NotTheMarket, and what the agent does."""
+        try:
+            return run(agent, self.notices, self._interval, once or self._once, self._patience)
+        finally:
+            self.notices.close()
 
 
 def _home() -> Path:

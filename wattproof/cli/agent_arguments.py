@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from wattproof.cli.arguments import place
+from wattproof.cli.chain_arguments import add_account, add_chain, in_one_line
 
 if TYPE_CHECKING:
     from wattproof.agents.setting import Setting
@@ -15,13 +17,8 @@ if TYPE_CHECKING:
 
 def add_agent(command: Any) -> None:
     """`--rpc`, `--deployment`, `--account`, `--state`, `--interval`, `--once`, `--patience`, `--webhook`."""
-    command.add_argument("--rpc", required=True, metavar="URL", help="the node")
-    command.add_argument(
-        "--deployment", type=place, required=True, metavar="FILE", help="what `wattproof deploy` wrote"
-    )
-    command.add_argument(
-        "--account", type=place, metavar="KEYSTORE", help="who signs (default: the key in WATTPROOF_KEY)"
-    )
+    add_chain(command)
+    add_account(command)
     command.add_argument(
         "--state", type=place, metavar="DIR", help="where what was signed is kept (default: a folder in ~/.local/state)"
     )
@@ -30,32 +27,48 @@ def add_agent(command: Any) -> None:
     )
     command.add_argument("--once", action="store_true", help="do all that is due now, and end")
     command.add_argument(
-        "--patience", type=_pause, default=120.0, metavar="S",
+        "--patience",
+        type=_pause,
+        default=120.0,
+        metavar="S",
         help="seconds that --once waits for the chain (default: 120)",
-    )  # fmt: skip
-    command.add_argument("--webhook", metavar="URL", help="warnings are posted there, too, as JSON")
+    )
+    command.add_argument(
+        "--webhook", metavar="URL", help="post each warning there as JSON, too; only its host is shown"
+    )
 
 
-def opened(options: argparse.Namespace) -> Setting:
-    """The market, the node and the account that are named. Raises as `Setting`."""
+def setting_of(options: argparse.Namespace) -> Setting:
+    """The market, the account and the way that are named. Raises as `Setting`."""
     from wattproof.agents.setting import Setting
 
-    return Setting(options.rpc, options.deployment, options.account, options.state)
+    return Setting(
+        options.rpc,
+        options.deployment,
+        options.account,
+        options.state,
+        options.interval,
+        options.once,
+        options.patience,
+        options.webhook,
+    )
 
 
-def guarded_agent(run: Callable[[], int]) -> int:
-    """What `run` returns; 2, with a line, where the record, the account, the journal or the chain cannot be used."""
-    from wattproof.agents.journal import BadJournal
-    from wattproof.chain.accounts import BadAccount
-    from wattproof.chain.market import NotTheMarket
-    from wattproof.chain.record import BadRecord
-    from wattproof.evm.rpc import NodeUnusable
+def agent(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    """A command whose troubles are told in one line; its exit code is 2 then."""
 
-    try:
-        return run()
-    except (BadAccount, BadJournal, BadRecord, NodeUnusable, NotTheMarket) as problem:
-        print(problem, file=sys.stderr)
-        return 2
+    @functools.wraps(run)
+    def told(options: argparse.Namespace) -> int:
+        from wattproof.agents.problems import AgentProblem
+        from wattproof.chain.webhooks import BadHook
+
+        try:
+            return run(options)
+        except (AgentProblem, BadHook) as problem:
+            print(problem, file=sys.stderr)
+            return 2
+
+    return in_one_line(told)
 
 
 def _pause(text: str) -> float:

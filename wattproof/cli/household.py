@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import re
-import sys
 from typing import Any
 
-from wattproof.cli.agent_arguments import add_agent, guarded_agent, opened
+from wattproof.cli.agent_arguments import add_agent, agent, setting_of
 from wattproof.cli.arguments import place
 
 
@@ -30,9 +28,11 @@ def add(commands: Any) -> None:
         help="with a meter's keystore: CSV period,exported_wh,imported_wh, which may grow",
     )  # fmt: skip
     household.add_argument(
-        "--register", type=_profile, metavar="PROFILE",
-        help="register first, where it is not: 0x and 64 hexadecimal digits, a commitment to its personal data",
-    )  # fmt: skip
+        "--register",
+        type=place,
+        metavar="PROFILE",
+        help="register first, where it is not: a file with a commitment to its personal data, such as sha256sum writes",
+    )
     household.add_argument(
         "--keep", metavar="TOKENS",
         help="the most free money that it keeps in the market (default: ten periods' full import)",
@@ -40,29 +40,13 @@ def add(commands: Any) -> None:
     household.add_argument(
         "--withdraw", metavar="TOKENS", help="withdraw so much, and end; an agent that runs already does it"
     )
-    household.set_defaults(run=_run)
+    household.set_defaults(run=agent(_run))
 
 
 def _run(options: argparse.Namespace) -> int:
-    def run() -> int:
-        from wattproof.agents.household.command import Unusable, Wishes, run_household
+    from wattproof.agents.household.command import Wishes, run_household
 
-        wishes = Wishes(
-            options.meter, options.forecasts, options.measured, options.register, options.keep, options.withdraw
-        )
-        try:
-            return run_household(
-                opened(options), wishes, options.interval, options.once, options.webhook, options.patience
-            )
-        except Unusable as problem:
-            print(problem, file=sys.stderr)
-            return 2
-
-    return guarded_agent(run)
-
-
-def _profile(text: str) -> bytes:
-    """32 bytes in hexadecimal digits. ArgumentTypeError for anything else."""
-    if not re.fullmatch("0x[0-9a-fA-F]{64}", text):
-        raise argparse.ArgumentTypeError("must be 0x and 64 hexadecimal digits, such as the SHA-256 of a salted text")
-    return bytes.fromhex(text[2:])
+    wishes = Wishes(
+        options.meter, options.forecasts, options.measured, options.register, options.keep, options.withdraw
+    )
+    return run_household(setting_of(options), wishes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from wattproof.cli.agent_arguments import add_agent, guarded_agent, opened
+from wattproof.cli.agent_arguments import add_agent, agent, setting_of
 from wattproof.cli.arguments import place
 
 
@@ -18,16 +18,10 @@ def add(commands: Any) -> None:
     operate.add_argument(
         "--readings", type=place, metavar="DIR", help="hand in the signed readings that are put into this folder"
     )
-    operate.set_defaults(run=_run)
+    operate.set_defaults(run=agent(_run))
 
 
 def _run(options: argparse.Namespace) -> int:
-    def run() -> int:
-        from wattproof.agents.operator.command import run_operator
+    from wattproof.agents.operator.command import run_operator
 
-        setting = opened(options)
-        return run_operator(
-            setting, options.readings, options.interval, options.once, options.webhook, options.patience
-        )
-
-    return guarded_agent(run)
+    return run_operator(setting_of(options), options.readings)

@@ -46,9 +46,10 @@ def _number(text: str) -> int:
 def _run(options: argparse.Namespace) -> int:
     from wattproof.chain.market import ChainMarket
     from wattproof.chain.record import Record
+    from wattproof.chain.webhooks import BadHook, Webhook
     from wattproof.store.database import Store
     from wattproof.store.problems import StoreProblem
-    from wattproof.watch.alarms import Alarms, BadHook, Webhook
+    from wattproof.watch.alarms import Alarms
     from wattproof.watch.rebuilding import Unfit
     from wattproof.watch.watcher import Options, Watcher
 

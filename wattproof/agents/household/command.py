@@ -8,25 +8,25 @@ from fractions import Fraction
 from pathlib import Path
 
 from wattproof.agents.household import decisions as decided
-from wattproof.agents.household.daemon import Household, NotRegistered
+from wattproof.agents.household.daemon import Household
 from wattproof.agents.household.decisions import request_withdrawal
 from wattproof.agents.household.meters import Meter, OfFolder, OfKey
 from wattproof.agents.household.tables import BadTable, Table, read_forecasts
 from wattproof.agents.journal import Held
-from wattproof.agents.notices import Notices, Webhook
-from wattproof.agents.running import run
+from wattproof.agents.problems import AgentProblem
 from wattproof.agents.setting import Setting, say
 from wattproof.chain.record import Record
+from wattproof.outputs import told
 
 _AGENT = "household"
 
 
-class BadAmount(Exception):
-    """An amount is none of the token; the one-line message says how to write one."""
+class BadAmount(AgentProblem):
+    """An amount is none of the token."""
 
 
-Unusable = (BadAmount, BadTable, NotRegistered)
-"""What is wrong with what a household was given; each is one line."""
+class BadProfile(AgentProblem):
+    """A file holds no commitment."""
 
 
 @dataclass(frozen=True)
@@ -35,33 +35,31 @@ class Wishes:
 
     meter              a keystore, or the folder that a device fills
     measured           what the meter of a keystore counted; None: it reports nothing
-    profile            with which it registers
+    profile            the file with the commitment with which it registers
     keep, withdraw     amounts in tokens, as people write them
     """
 
     meter: Path
     forecasts: Path
     measured: Path | None = None
-    profile: bytes | None = None
+    profile: Path | None = None
     keep: str | None = None
     withdraw: str | None = None
 
 
-def run_household(
-    setting: Setting, wishes: Wishes, interval: float, once: bool, webhook: str | None, patience: float
-) -> int:
+def run_household(setting: Setting, wishes: Wishes) -> int:
     """Runs a household's agent; returns its exit code.
 
-    Raises as `Setting`; BadJournal, BadPlace, BadTable, BadAmount, NodeUnusable, NotRegistered.
+    Raises AgentProblem, BadPlace, BadAccount and NotTheMarket.
     """
     record = setting.market.record
-    notices = Notices(say, Webhook(webhook) if webhook else None)
     keep = None if wishes.keep is None else base_units(wishes.keep, record)
     if wishes.withdraw is not None:
         keep = 0  # What is withdrawn is not deposited again.
     amount = None if wishes.withdraw is None else base_units(wishes.withdraw, record)
     forecasts = Table(wishes.forecasts, record.tariff.period_length, read_forecasts)
     meter = _meter(setting, wishes)
+    profile = None if wishes.profile is None else read_profile(wishes.profile)
     try:
         journal = setting.journal(_AGENT)
     except Held:
@@ -72,12 +70,12 @@ def run_household(
         return 0
     with journal:
         account = setting.account
-        agent = Household(setting.market, account, journal, meter, forecasts, notices, say, wishes.profile, keep)
+        agent = Household(setting.market, account, journal, meter, forecasts, setting.notices, say, profile, keep)
         if amount is not None:
             request_withdrawal(journal.folder, amount)
-            return _withdrawn(agent, run(agent, notices, interval, True, patience))
+            return _withdrawn(agent, setting.run(agent, once=True))
         say(f"in the market {record.market} as {account.address}, its state in {journal.folder}")
-        return run(agent, notices, interval, once, patience)
+        return setting.run(agent)
 
 
 def base_units(text: str, record: Record) -> int:
@@ -89,6 +87,21 @@ def base_units(text: str, record: Record) -> int:
             f"{text!r} is no amount of {record.token_symbol}: write a number with at most {decimals} decimals"
         )
     return amount.numerator
+
+
+def read_profile(path: Path) -> bytes:
+    """The commitment in a file: 64 hexadecimal digits, as sha256sum writes them, with 0x before them or not.
+
+    Raises BadProfile.
+    """
+    try:
+        with path.open("rb") as file:
+            found = re.match(rb"\s*(?:0x)?([0-9a-fA-F]{64})(?![0-9a-fA-F])", file.read(1000))
+    except OSError as problem:
+        raise BadProfile(f"{told(problem)}; name the file with the commitment by --register") from None
+    if found is None:
+        raise BadProfile(f"{path}: begins with no commitment: 64 hexadecimal digits, as sha256sum writes them")
+    return bytes.fromhex(found[1].decode())
 
 
 def _meter(setting: Setting, wishes: Wishes) -> Meter:

@@ -15,6 +15,7 @@ from wattproof.agents.household.tables import BadTable, Forecast, Measured, Tabl
 from wattproof.agents.journal import MINED, REFUSED, Journal
 from wattproof.agents.notices import Notices
 from wattproof.agents.outbox import Refusal
+from wattproof.agents.problems import AgentProblem
 from wattproof.agents.readings import BadReading
 from wattproof.agents.spooling import put_away
 from wattproof.chain.accounts import Account
@@ -28,8 +29,8 @@ _PERIODS_KEPT = 10
 """Half-hours at the price of the grid that are kept in the market where nothing else is said."""
 
 
-class NotRegistered(Exception):
-    """The household cannot take part; the one-line message says what to do."""
+class NotRegistered(AgentProblem):
+    """The household cannot take part."""
 
 
 class Household(ChainAgent):
@@ -152,8 +153,8 @@ class Household(ChainAgent):
     def _registration(self) -> Call:
         if self.profile is None:
             raise NotRegistered(
-                f"{self.account.address} is not registered: add --register PROFILE, 0x and the 64 hexadecimal digits "
-                "of a commitment to its personal data"
+                f"{self.account.address} is not registered: add --register FILE, which holds a commitment to "
+                "its personal data"
             )
         meter, signature = self._pairing(self.profile)
         return Call("register", (self.profile, meter, signature), ("register",), f"register with the meter {meter}")

@@ -14,7 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from wattproof.outputs import one_line, told
+from wattproof.agents.problems import AgentProblem
+from wattproof.outputs import told
 from wattproof.terms.model import CAPACITY_BOUND
 
 _LARGEST = 2**26
@@ -24,11 +25,8 @@ _ENERGY_BOUND = 2**40
 """Of a community: far above any."""
 
 
-class BadTable(Exception):
-    """A file cannot be used; the one-line message names the line."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(one_line(text))
+class BadTable(AgentProblem):
+    """A file cannot be used; the message names the line."""
 
 
 @dataclass(frozen=True)
