@@ -74,7 +74,7 @@ class Ahead(EnabledActions):
 class Worn(MarketMachine):
     """A market whose places and rooms were all used before."""
 
-    preset_names = ("worn", "worn", "worn", "worn", "crowded", "packed")
+    preset_names = ("worn", "worn", "worn", "worn", "crowded", "packed", "familiar")
 
     def opened(self) -> None:
         """Takes down from the calls of the preset what was begun in it."""

@@ -15,7 +15,7 @@ from boa.environment import Env
 
 from verification.harness import counters, journal
 from verification.harness.lockstep import HOUSEHOLDS, STRANGER, Lockstep
-from verification.harness.worn import crowded, packed, worn
+from verification.harness.worn import crowded, familiar, packed, worn
 from wattproof.evm.engine import make_env, roomy_env
 from wattproof.evm.revm import RevmEnv
 from wattproof.market.deployment import Tariff
@@ -234,5 +234,6 @@ PRESETS: dict[str, Callable[[], Lockstep]] = {
     "worn": worn,
     "crowded": crowded,
     "packed": packed,
+    "familiar": familiar,
 }
 """Every preset, by name."""

@@ -52,7 +52,7 @@ def _settled(lockstep: Lockstep, turn: int) -> None:
     Each room of a sale is left with two bids that won and a purchase; one of them with a bid that was never opened,
     the other with a second purchase.
     """
-    period, price = lockstep.next_period(), LONG.lowest_price
+    period, price = lockstep.next_period(), lockstep.tariff.lowest_price
     order = HOUSEHOLDS[turn % 6 :] + HOUSEHOLDS[: turn % 6]
     sellers, bidders, buyer, shy = order[:2], order[2:4], order[4], order[5]
     quotes = {name: _quote(lockstep, name, period, 80) for name in order}
@@ -82,7 +82,7 @@ def _settled(lockstep: Lockstep, turn: int) -> None:
 
 
 def _quote(lockstep: Lockstep, name: str, period: int, volume: int) -> int:
-    return lockstep.call("submit_quote", period, volume, LONG.lowest_price, sender=name).result or 0
+    return lockstep.call("submit_quote", period, volume, lockstep.tariff.lowest_price, sender=name).result or 0
 
 
 def _leave_unfinished(lockstep: Lockstep, period: int) -> None:
@@ -137,6 +137,14 @@ def packed() -> Lockstep:
     lockstep.to(Phase.MATCHING, period)
     lockstep.call("match_bids", quote_id, sender=STRANGER)
     lockstep.watch(period)
+    return lockstep
+
+
+def familiar() -> Lockstep:
+    """The next two quotes lie in the rooms of a sale, and nothing is in anybody's way."""
+    lockstep = Lockstep.fresh()
+    _settled(lockstep, 0)
+    _pass_by(lockstep, ROOMS - len(HOUSEHOLDS), lockstep.next_period() + 100)
     return lockstep
 
 
