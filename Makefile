@@ -5,11 +5,14 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 DEV    := $(VENV)/.dev
+LIVE   := $(VENV)/.live
 
 .DEFAULT_GOAL := help
-.PHONY: help day study repl gas test packages verify test-one faults deep profit rate evidence readme docs lint format clean
+.PHONY: help live day study repl gas test packages verify test-one faults deep profit rate evidence readme docs lint format clean
 
 help:
+	@echo "make live    see it all in a browser: a chain, a trading day on it, the watcher, the data API and the page"
+	@echo "             (MORE='--db postgresql://... --port 8081'; Ctrl-C ends all of it)"
 	@echo "make day     run a trading day of ten households through the contract"
 	@echo "make study   play the paper's case study on the contract: figures, indices, claims"
 	@echo "make repl    play with a market by hand"
@@ -44,6 +47,15 @@ $(READY): pyproject.toml verification/pyproject.toml requirements.txt
 $(DEV): $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt --editable '.[dev]' --editable verification
 	@touch $@
+
+$(LIVE): $(READY)
+	@echo "installing what live needs: database, web server, pandas (a minute, once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt --editable '.[live]' --editable verification
+	@touch $@
+
+# The program itself, not a shell around it: Ctrl-C and SIGTERM are its own.
+live: $(LIVE)
+	@exec $(BIN)/wattproof live $(MORE)
 
 day: $(READY)
 	@$(BIN)/wattproof day --out out/day

@@ -110,6 +110,13 @@ class LocalNode(abc.ABC):
             time.sleep(0.02)
         return ""
 
+    def has_ended(self) -> str | None:
+        """What it said last, where it has ended by itself; None while it runs, or is not started."""
+        if self._process is None or self._folder is None or self._process.poll() is None:
+            return None
+        said = last_line((Path(self._folder.name) / "log").read_text(errors="replace"))[-200:]
+        return f"{self.name} has ended (exit code {self._process.returncode}): {said}"
+
     def stop(self) -> None:
         """Ends the node and what it started; what it held is gone."""
         atexit.unregister(self.stop)

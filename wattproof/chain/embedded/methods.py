@@ -63,6 +63,7 @@ class Methods:
             "evm_setNextBlockTimestamp": self.set_next_second,
             "evm_increaseTime": lambda seconds: chain.advance(reading.number(seconds, "seconds")),
             "evm_setAutomine": self.set_automine,
+            "anvil_getAutomine": lambda: chain.automine,
             "anvil_setBalance": self.set_balance,
             "anvil_reorg": self.reorganise,
         }
