@@ -1,5 +1,5 @@
-"""A trading day on the model instead of a chain: the same calls and events in a fraction of the time, as a watcher hands
-them to the store. For tests of what shows a day, not of what the contract does with it."""
+"""A trading day on the model instead of a chain: the same calls and events, as a watcher hands them to the store, in a
+fraction of the time. For tests of what shows a day, not of what the contract does with it."""
 
 from __future__ import annotations
 
@@ -171,7 +171,8 @@ class ModelVenue:
         """What the calls touched, and some more."""
         market = self.market
         fields = [entry for _, said, _ in made for _, entry in said]
-        quotes = sorted({entry["quote_id"] for entry in fields if entry.get("quote_id") in market.quotes})
+        named = {entry["quote_id"] for entry in fields if "quote_id" in entry}
+        quotes = sorted(number for number in named if number in market.quotes)
         users = {call.sender for call, *_ in made} | {self.owner, self.supplier}
         users |= {value for entry in fields for value in entry.values() if isinstance(value, str) and value[:2] == "0x"}
         users |= {market.quote(number).prosumer for number in quotes}

@@ -12,6 +12,7 @@ import * as proof from "./views/proof.js";
 
 const VIEWS = { community, household, proof };
 const CLOCK_STEP = 30; // seconds of the chain's clock after which phases are asked for again
+const NARROWEST = 240; // pixels: less than this is a page that is not laid out yet
 const main = document.getElementById("main");
 const everyDecimal = document.getElementById("every-decimal");
 
@@ -110,7 +111,7 @@ function context() {
 /** Pixels that a view has from left to right. */
 function inside() {
   const { paddingLeft, paddingRight } = getComputedStyle(main);
-  return Math.floor(main.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight));
+  return Math.max(NARROWEST, Math.floor(main.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight)));
 }
 
 /** The line at the bottom: which market, as of which block, how it is kept up to date, in which zone the times are. */
@@ -137,12 +138,12 @@ document.getElementById("skip").addEventListener("click", (event) => {
 });
 everyDecimal.addEventListener("change", draw);
 addEventListener("redraw", draw);
-let width = inside();
-addEventListener("resize", () => {
-  if (inside() === width) return;
-  width = inside();
+let drawn = inside();
+new ResizeObserver(() => {
+  if (inside() === drawn) return;
+  drawn = inside();
   draw();
-});
+}).observe(main);
 setInterval(tick, 1000);
 const following = follow(refresh);
 addEventListener("hashchange", following.now);

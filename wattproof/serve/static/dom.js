@@ -55,8 +55,14 @@ function keyOf(container, element) {
   return `${plain(element)} ${alike.indexOf(element)}`;
 }
 
+const HEARD = 10_000; // milliseconds after which nobody still waits to hear it
+let lastSaid = "";
+
 /** Says something to a screen reader, once. The same words again are not said again. */
 export function announce(text) {
+  if (text === lastSaid) return;
+  lastSaid = text;
   const region = document.getElementById("announced");
-  if (region.textContent !== text) region.textContent = text;
+  region.textContent = text;
+  setTimeout(() => region.textContent === text && region.replaceChildren(), HEARD);
 }

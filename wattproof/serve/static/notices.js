@@ -37,5 +37,6 @@ export function showNotices(found) {
   swap(document.getElementById("notices"), found.map(({ level, word, text, link }) =>
     h("p", { class: `notice ${level}` }, h("strong", {}, `${word}: `), text, link && [" ", h("a", { href: link }, "See the proof")])));
   const worst = found[0];
-  if (worst && worst.level !== "info") announce(`${worst.word}: ${worst.text}`);
+  // How far behind changes with every block: it is enough to hear once that it is.
+  if (worst && worst.level !== "info") announce(worst.level === "alarm" ? `${worst.word}: ${worst.text}` : `${worst.word}.`);
 }

@@ -189,7 +189,7 @@ function indicesTable(indices) {
       columns: [
         { name: "Index", head: true, of: (index) => INDEX[index.name] ?? index.name },
         { name: "Value", number: true, of: (index) => (index.value === null ? "–" : Number(index.value).toFixed(3)) },
-        { name: "What it says", of: (index) => (index.why ? `${index.says} Not known: ${index.why}.` : index.says) },
+        { name: "What it says", of: (index) => (index.why ? `${index.says}. Not known: ${index.why}` : index.says) },
       ] }));
 }
 

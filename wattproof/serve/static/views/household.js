@@ -107,7 +107,7 @@ function bill(data, context) {
       h("h2", { id: "bill-title" }, "Bill", h("span", { class: "note" }, day(from * status.tariff.period_length))),
       h("nav", { class: "pager", "aria-label": "Days" }, h("a", { href: at(from - 1), "aria-label": "Day before" }, "Before"), h("a", { href: at(to + 1), "aria-label": "Day after" }, "After"))),
     all ? [summary(data, context), billTable(ofDay, all, units),
-      bills.length > 0 && [savingChart(bills, [from * status.tariff.period_length, (to + 1) * status.tariff.period_length], context), perHalfHour(bills, units)]]
+      bills.length > 0 && [bills.some((row) => big(row.saving)) && savingChart(bills, [from * status.tariff.period_length, (to + 1) * status.tariff.period_length], context), perHalfHour(bills, units)]]
       : h("p", { class: "quiet" }, "Its meter has not reported yet, so there is no bill."));
 }
 

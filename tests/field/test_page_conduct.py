@@ -1,0 +1,214 @@
+"""How the page behaves: by keyboard, to a screen reader, when something is new, and when somebody is behind or gone."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.page import Place, Visit, chromium, half_hours
+from wattproof.store.records import Alarm
+
+pytest.importorskip("apiflask", reason="needs pip install 'wattproof[live]'")
+
+ANNOUNCED = "document.querySelector('#announced').textContent"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """The system's Chromium."""
+    yield from chromium()
+
+
+@pytest.fixture
+def place(browser: Any, tmp_path: Path) -> Iterator[Place]:
+    """A half-hour at noon whose bids are sealed."""
+    place = Place(f"sqlite:///{tmp_path}/day.db")
+    place.play(half_hours(24, 25), ("bid", 0))
+    with place.served():
+        yield place
+
+
+def focused(visit: Visit) -> str:
+    """What has the keyboard's focus: its role or tag, and its text or label."""
+    return visit.page.evaluate(
+        "(e => `${e.tagName.toLowerCase()} ${e.getAttribute('aria-label') ?? e.textContent.trim()}`)(document.activeElement)"
+    )
+
+
+def test_all_views_are_reached_by_keyboard(browser: Any, place: Place) -> None:
+    with Visit(browser, place.address) as visit:
+        visit.go()
+        keyboard = visit.page.keyboard
+        keyboard.press("Tab")
+        assert focused(visit) == "a Skip to the content"
+        assert visit.page.get_by_text("Skip to the content").bounding_box()["x"] >= 0
+        keyboard.press("Enter")
+        assert visit.page.evaluate("document.activeElement.id") == "main"
+        assert visit.page.url.endswith("#/") or "#" not in visit.page.url
+        visit.go()
+        for _ in range(4):
+            keyboard.press("Tab")
+        assert focused(visit) == "a Household"
+        outline = visit.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline == "solid"
+        keyboard.press("Enter")
+        visit.page.get_by_role("heading", level=1, name="Households").wait_for()
+        visit.page.wait_for_function("document.activeElement.tagName == 'H1'")
+        assert visit.page.title() == "Households · Wattproof"
+        assert visit.page.evaluate(ANNOUNCED) == "Households"
+        keyboard.press("Tab")
+        keyboard.type(place.household("sunny"))
+        keyboard.press("Enter")
+        visit.page.get_by_role("heading", level=1, name="Household 0x").wait_for()
+        visit.page.get_by_role("link", name="Proof", exact=True).focus()
+        keyboard.press("Enter")
+        visit.page.get_by_role("heading", level=1, name="The proof").wait_for()
+        visit.page.go_back()
+        visit.page.get_by_role("heading", level=1, name="Household 0x").wait_for()
+        visit.check_quiet()
+
+
+def test_everything_that_can_be_pressed_is_reached_by_tab_and_has_a_name(browser: Any, place: Place) -> None:
+    with Visit(browser, place.address, "phone") as visit:
+        for view in ("", f"#/household/{place.household('sunny')}", "#/proof"):
+            visit.go(view)
+            wanted = visit.page.evaluate(
+                "[...document.querySelectorAll('a[href], button, input, summary')].filter(e => e.checkVisibility()).length"
+            )
+            seen: set[int] = set()
+            for _ in range(2 * wanted + 40):
+                visit.page.keyboard.press("Tab")
+                at, name = visit.page.evaluate(
+                    "(e => [[...document.querySelectorAll('a[href], button, input, summary')].indexOf(e),"
+                    " e.getAttribute('aria-label') ?? (e.labels?.[0] ?? e).textContent.trim()])(document.activeElement)"
+                )
+                if at >= 0:
+                    assert name
+                    seen.add(at)
+            assert len(seen) == wanted, view
+
+
+def test_a_screen_reader_finds_its_way(browser: Any, place: Place) -> None:
+    with Visit(browser, place.address) as visit:
+        for view in ("", "#/household", f"#/household/{place.household('sunny')}", "#/proof"):
+            visit.go(view)
+            page = visit.page
+            for role in ("banner", "main", "contentinfo"):
+                assert page.get_by_role(role).count() == 1, f"{role} of {view}"
+            assert page.get_by_role("navigation", name="Views").count() == 1
+            assert page.get_by_role("heading", level=1).count() == 1
+            levels = page.eval_on_selector_all("h1, h2, h3", "all => all.map(e => Number(e.tagName[1]))")
+            assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False)), levels
+            nameless = page.eval_on_selector_all("table", "all => all.filter(t => !t.caption?.textContent.trim()).length")
+            assert nameless == 0
+            unscoped = page.eval_on_selector_all("th", "all => all.filter(t => !['col', 'row'].includes(t.scope)).length")
+            assert unscoped == 0
+            drawings = page.eval_on_selector_all(
+                "main svg", "all => all.filter(s => s.getAttribute('aria-hidden') != 'true' && !s.querySelector('title'))"
+            )
+            assert drawings == []
+            twice = page.evaluate(
+                "(ids => ids.filter((id, at) => ids.indexOf(id) != at))([...document.querySelectorAll('[id]')].map(e => e.id))"
+            )
+            assert twice == []
+        visit.go()
+        snapshot = visit.page.locator("header").aria_snapshot()
+        assert '- navigation "Views"' in snapshot and '- link "Community"' in snapshot
+        assert visit.page.locator("nav [aria-current=page]").inner_text() == "Community"
+        assert visit.page.get_by_role("region", name="Quotes").get_by_role("columnheader", name="Price").count() == 1
+        assert visit.page.get_by_role("img", name="Supply and demand").count() == 1
+
+
+def test_what_is_new_is_shown_at_once_and_the_focus_stays(browser: Any, place: Place) -> None:
+    with Visit(browser, place.address) as visit:
+        visit.go("#/proof")
+        visit.page.get_by_role("region", name="Blocks (").focus()
+        block = place.follow()
+        visit.page.wait_for_function(f"document.querySelector('#blocks tbody th').textContent == '{block.number}'")
+        assert visit.page.evaluate("document.activeElement.id") == "blocks"
+        # What did not change is the same element as before, so that a reader's place in it is kept.
+        visit.page.evaluate("window.before = document.querySelector('[aria-labelledby=alarms-title]')")
+        block = place.follow()
+        visit.page.wait_for_function(f"document.querySelector('#blocks tbody th').textContent == '{block.number}'")
+        assert visit.page.evaluate("window.before === document.querySelector('[aria-labelledby=alarms-title]')")
+        place.follow([Alarm("C2-LATE-1", "something went wrong", "", "")])
+        visit.notice("Alarm: The contract did not do what the terms say: C2-LATE-1").wait_for()
+        visit.check_quiet()
+
+
+def test_without_the_stream_the_page_asks(browser: Any, place: Place) -> None:
+    with Visit(browser, place.address) as visit:
+        visit.page.route("**/stream", lambda route: route.abort())
+        visit.go("#/proof")
+        visit.page.get_by_text("This page asks for news every few seconds").wait_for()
+        block = place.follow()
+        visit.page.wait_for_function(f"document.querySelector('#blocks tbody th').textContent == '{block.number}'")
+
+
+def test_as_long_as_nothing_is_new_only_the_status_is_asked_for(browser: Any, place: Place) -> None:
+    with Visit(browser, place.address) as visit:
+        visit.page.route("**/stream", lambda route: route.abort())
+        visit.go()
+        visit.asked.clear()
+        with visit.page.expect_response(lambda response: response.url.endswith("/status")):
+            pass
+        visit.page.wait_for_timeout(200)
+        assert {url.rsplit("/", 1)[-1] for url in visit.asked} <= {"status", "stream"}
+
+
+def test_an_api_that_is_gone_is_told_and_comes_back(browser: Any, tmp_path: Path) -> None:
+    place = Place(f"sqlite:///{tmp_path}/day.db")
+    place.play(half_hours(24, 25), ("bid", 0))
+    with Visit(browser, "") as visit:
+        with place.served() as server:
+            port = server.port
+            visit.address = place.address
+            visit.go()
+        visit.notice("No connection: The data API does not answer.").wait_for()
+        assert "What is shown is from" in visit.text("#notices")
+        assert "Half-hour 01:00–01:30" in visit.text()
+        with place.served(port):
+            visit.notice("No connection").wait_for(state="detached")
+
+
+def test_a_watcher_that_is_behind_is_told(browser: Any, place: Place) -> None:
+    place.fall_behind(120)
+    with Visit(browser, place.address) as visit:
+        visit.go()
+        assert "The watcher is behind: It has still to check 120 blocks (24 min 00 s" in visit.text("#notices")
+        assert visit.page.evaluate(ANNOUNCED) == "The watcher is behind."
+
+
+def test_a_market_of_which_nothing_is_known_yet(browser: Any, tmp_path: Path) -> None:
+    place = Place(f"sqlite:///{tmp_path}/empty.db")
+    with place.served(), Visit(browser, place.address) as visit:
+        for view in ("", "#/household", "#/proof"):
+            visit.page.goto(place.address + view)
+            visit.notice("Nothing yet: No block has been checked so far.").wait_for()
+        block = place.follow()
+        visit.page.get_by_role("heading", name="Blocks checked").wait_for()
+        assert visit.cells("Blocks (")[0][0] == str(block.number)
+        visit.check_quiet()
+
+
+def test_a_failure_of_the_api_is_one_line(browser: Any, place: Place) -> None:
+    with Visit(browser, place.address) as visit:
+        broken = json.dumps({"error": "the database is locked: try again"})
+        visit.page.route("**/api/v1/invariants", lambda route: route.fulfill(status=503, body=broken))
+        visit.page.goto(place.address + "#/proof")
+        visit.notice("Trouble: the database is locked: try again").wait_for()
+        visit.page.unroute("**/api/v1/invariants")
+        visit.page.get_by_role("heading", level=1, name="The proof").wait_for()
+        visit.notice("Trouble:").wait_for(state="detached")
+
+
+def test_times_are_those_of_the_visitor(browser: Any, place: Place) -> None:
+    with Visit(browser, place.address, timezone_id="Asia/Kathmandu") as visit:
+        visit.go()
+        assert "Half-hour 05:45–06:15" in visit.text()
+        assert re.search(r"your zone, Asia/Kat(h)?mandu", visit.text("footer"))
