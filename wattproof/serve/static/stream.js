@@ -6,16 +6,21 @@ const ASK_ANYWAY = 15_000; // with one: it may be dead without a word
 const AGAIN = 60_000; // until a stream that was refused is tried again
 const REST = 1_000; // the least between two refreshes
 
-/** Calls `refresh` (which returns a promise) whenever something may be new. `streaming()` tells how it is known. */
+/** Calls `refresh` (which returns a promise) whenever something may be new, but not while nobody looks.
+ *
+ * `now()` calls it at once; `streaming()` tells whether news come by themselves.
+ */
 export function follow(refresh) {
   let source = null;
   let due = null;
+  let again = null;
   let busy = false;
   let missed = false;
 
   const streaming = () => source?.readyState === EventSource.OPEN;
 
   async function run() {
+    clearTimeout(due);
     due = null;
     if (busy) {
       missed = true;
@@ -26,7 +31,7 @@ export function follow(refresh) {
       await refresh();
     } finally {
       busy = false;
-      plan(missed ? REST : streaming() ? ASK_ANYWAY : ASK);
+      if (!document.hidden) plan(missed ? REST : streaming() ? ASK_ANYWAY : ASK);
       missed = false;
     }
   }
@@ -42,19 +47,31 @@ export function follow(refresh) {
     soon = true;
     setTimeout(() => {
       soon = false;
-      if (!document.hidden) run();
+      run();
     }, REST);
   }
 
   function listen() {
+    clearTimeout(again);
+    source?.close();
     source = new EventSource(streamAddress());
     for (const kind of ["block", "alarm", "rollback"]) source.addEventListener(kind, news);
     source.onerror = () => {
-      if (source.readyState === EventSource.CLOSED) setTimeout(listen, AGAIN);
+      if (source.readyState === EventSource.CLOSED) again = setTimeout(listen, AGAIN);
     };
   }
 
-  document.addEventListener("visibilitychange", () => !document.hidden && run());
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) {
+      // The server has few streams: none is held that nobody reads.
+      source.close();
+      clearTimeout(again);
+      clearTimeout(due);
+    } else {
+      listen();
+      run();
+    }
+  });
   listen();
   return { now: run, streaming };
 }
