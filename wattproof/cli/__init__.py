@@ -16,10 +16,10 @@ from typing import NoReturn
 
 from wattproof import __version__
 from wattproof.chain.accounts import is_like_a_key
-from wattproof.cli import check_bytecode, day, household, live, node, operate, repl, serve, study, watch
+from wattproof.cli import check_bytecode, day, export, household, live, node, operate, repl, serve, study, watch
 from wattproof.cli.ending import guarded
 
-COMMANDS = (day, study, repl, live, node, operate, household, watch, serve, check_bytecode)
+COMMANDS = (day, study, repl, live, node, operate, household, watch, serve, export, check_bytecode)
 """The product's own commands, each a module with a function `add(commands)`."""
 
 GROUP = "wattproof.commands"

@@ -47,11 +47,16 @@ def fault(name: str) -> str | None:
         return f"is longer than {MAX_NAME} characters"
     if unicodedata.category(name[0]).startswith("M"):
         return "begins with a mark that belongs on a letter"
-    if _FORMULA.search(unicodedata.normalize("NFKC", name)):
+    if is_formula(name):
         return "is a formula to a spreadsheet (no part of it may begin with = + - or @)"
     if alike(name) == TOTALS:
         return "is what the bills call their sums (use another name)"
     return None
+
+
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet takes a cell with this text, or a part that it splits off, for a formula."""
+    return _FORMULA.search(unicodedata.normalize("NFKC", text)) is not None
 
 
 def alike(name: str) -> str:

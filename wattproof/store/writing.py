@@ -45,20 +45,28 @@ def loader(connection: Connection, market_id: int) -> Load:
     """What fetches tracked rows of a market."""
 
     def load(name: str, columns: Sequence[str], values: list[Key]) -> Iterable[Row]:
-        rows = table(name)
-        wanted = [column for column in rows.columns if column.name != "market_id"]
-        asked = [rows.c[column] for column in columns]
+        query = _select(name, tuple(columns))
         for start in range(0, len(values), _AT_ONCE):
             some = values[start : start + _AT_ONCE]
-            match = tuple_(*asked).in_(some) if len(asked) > 1 else asked[0].in_([value for (value,) in some])
-            query = select(*wanted).where(rows.c.market_id == market_id, match).order_by(*_key_columns(name))
-            yield from (dict(row) for row in connection.execute(query).mappings())
+            asked = some if len(columns) > 1 else [value for (value,) in some]
+            yield from map(dict, connection.execute(query, {"market": market_id, "asked": asked}).mappings())
 
     return load
 
 
 def _key_columns(name: str) -> list[Any]:
     return [table(name).c[column] for column in KEYS[name]]
+
+
+@functools.cache
+def _select(name: str, columns: tuple[str, ...]) -> Executable:
+    rows = table(name)
+    wanted = [column for column in rows.columns if column.name != "market_id"]
+    asked = bindparam("asked", expanding=True)
+    first, *others = (rows.c[each] for each in columns)
+    given = tuple_(first, *others).in_(asked) if others else first.in_(asked)
+    query = select(*wanted).where(rows.c.market_id == bindparam("market"), given)
+    return query.order_by(*_key_columns(name))
 
 
 @functools.cache
