@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.support.field import Ground
-from tests.support.street import Process, Street, running
+from tests.support.street import Kills, Process, Street, running
 from wattproof.agents.readings import queue
 from wattproof.evm.anvil import Anvil
 from wattproof.terms.model import Phase, QuoteStatus
 
 PRICE = 9 * 10**13
 
+KILLS = int(os.environ.get("WATTPROOF_KILLS", "6"))
+"""How often an agent is killed; `make field-kills` has it killed fifty times."""
+
+SELLERS, BUYERS = ("sunny", "dawn", "noon"), ("cloudy", "misty")
+
 
 @pytest.fixture
 def street(anvil: Anvil, tmp_path: Path) -> Street:
-    """Three households, of which one sells."""
+    """Five households, of which three sell; the supplier, who is the owner, can pay."""
     found = Street(Ground.on(anvil))
     found.ground.record.write(tmp_path / "deployment.json")
-    for name in ("sunny", "cloudy", "misty"):
+    for name in (*SELLERS, *BUYERS):
         found.join(name)
     found.deposit(found.ground.owner, 10**20)
     return found
@@ -29,34 +35,122 @@ def street(anvil: Anvil, tmp_path: Path) -> Street:
 
 def operator(street: Street, tmp_path: Path, *more: str, name: str = "operator", seed: str = "owner") -> Process:
     arguments = ["--rpc", street.ground.url, "--deployment", str(tmp_path / "deployment.json"), "--interval", "0.1"]
-    return Process(tmp_path / name, seed, "operate", *arguments, "--readings", str(tmp_path / "spool"), *more)
+    return Process(tmp_path / name, seed, "operate", *arguments, "--readings", str(tmp_path / f"{name}-spool"), *more)
 
 
-def traded(street: Street) -> int:
-    """A quote with two opened bids, up to the end of REVEALING; returns its number."""
-    quote = street.quote("sunny", 2_000, PRICE)
-    opens = [street.bid("cloudy", quote, PRICE + 10**13, 1_500), street.bid("misty", quote, PRICE, 1_000)]
+def traded(street: Street) -> list[int]:
+    """Three quotes with opened bids on two of them, up to the end of REVEALING; returns their numbers."""
+    quotes = [street.quote(name, 2_000, PRICE) for name in SELLERS]
+    opens = [street.bid(name, quote, PRICE + 10**13, 1_500) for name in BUYERS for quote in quotes[:2]]
     street.to(Phase.REVEALING)
     for open_ in opens:
         open_()
-    return quote
+    return quotes
+
+
+def metered(street: Street, *spools: Path) -> None:
+    """What all meters count lies in the spools."""
+    for name in street.homes:
+        exported, imported = (1_900, 0) if name in SELLERS else (0, 2_000)
+        for spool in spools:
+            queue(spool, street.reading(name, exported, imported))
+
+
+def finish(street: Street, tmp_path: Path, quotes: list[int], kills: int, *agents: Process | Kills) -> None:
+    """Goes through a half-hour from MATCHING on with these operators; some of them are killed in each phase."""
+    deaths = [agent for agent in agents if isinstance(agent, Kills)]
+    street.meanwhile = lambda: [death() for death in deaths] and None
+    for step, phase in enumerate((Phase.MATCHING, Phase.METERING, Phase.SETTLING)):
+        street.to(phase)
+        if phase == Phase.METERING:
+            metered(street, *tmp_path.glob("*-spool"))
+        for death in deaths:
+            death.allow(kills // 3 + (step < kills % 3))
+        street.until(lambda: not any(death.left for death in deaths), 300)
+        street.settle_down(*agents)
+        if phase == Phase.MATCHING:
+            assert [street.status(quote) for quote in quotes] == [QuoteStatus.MATCHED] * 3
+        if phase == Phase.METERING:
+            assert all(map(street.read, street.homes))
+    assert sum(death.done for death in deaths) == (kills if deaths else 0)
+    assert [street.status(quote) for quote in quotes] == [QuoteStatus.SETTLED] * 3
+    assert all(street.position(name).settled for name in street.homes)
+    made = Counter((function, args[0]) for function, args, _, ok in street.calls() if ok)
+    assert {made[function, quote] for function in ("match_bids", "settle_quote") for quote in quotes} == {1}
+    assert street.ground.anvil.rpc("txpool_status") == {"pending": "0x0", "queued": "0x0"}
 
 
 def test_a_half_hour_is_matched_metered_and_settled(street: Street, tmp_path: Path) -> None:
-    quote = traded(street)
+    quotes = traded(street)
+    agent = operator(street, tmp_path)
+    with running(agent):
+        finish(street, tmp_path, quotes, 0, agent)
+    made = Counter((function, ok) for function, _, _, ok in street.calls())
+    assert made["submit_readings", True] == made["settle_accounts", True] == 1
+    assert not [function for function, ok in made if not ok]
+    assert len(list((tmp_path / "operator-spool" / "done").iterdir())) == 5, agent.said
+
+
+def test_an_operator_that_is_killed_again_and_again(street: Street, tmp_path: Path) -> None:
+    quotes = traded(street)
+    agent = Kills(lambda: operator(street, tmp_path), f"operator {KILLS}")
+    with running(agent):
+        finish(street, tmp_path, quotes, KILLS, agent)
+    wasted = [function for function, _, _, ok in street.calls() if not ok]
+    assert not wasted, "what was signed is not signed anew"
+
+
+def test_operators_beside_one_another(street: Street, tmp_path: Path) -> None:
+    quotes = traded(street)
+    street.ground.account("helper")
+    agents = [
+        operator(street, tmp_path, name="one"),
+        operator(street, tmp_path, name="two"),
+        operator(street, tmp_path, name="other", seed="helper"),
+    ]
+    with running(*agents):
+        finish(street, tmp_path, quotes, 0, *agents)
+    sent = Counter(function for function, *_ in street.calls())
+    assert sent["match_bids"] <= 9 and sent["settle_quote"] <= 6, "none tries twice"
+
+
+def test_a_state_is_held_by_one(street: Street, tmp_path: Path) -> None:
+    first = operator(street, tmp_path)
+    with running(first):
+        street.settle_down(first)
+        second = operator(street, tmp_path)
+        assert second.code() == 2
+        assert "another agent runs with this state" in second.lines[-1]
+
+
+def test_once_does_what_is_due_and_ends(street: Street, tmp_path: Path) -> None:
+    quotes = traded(street)
+    street.to(Phase.MATCHING)
+    agent = operator(street, tmp_path, "--once")
+    with running(agent):
+        street.until(agent.ended)
+        assert agent.code() == 0, agent.said
+    assert [street.status(quote) for quote in quotes] == [QuoteStatus.MATCHED] * 3
+    # Days later, with nobody's reading: what was sold is settled all the same, by an operator that begins anew.
+    street.to(Phase.CLOSING, street.period + 100)
+    agent = operator(street, tmp_path, "--once", name="later", seed="cloudy")
+    with running(agent):
+        street.until(agent.ended)
+        assert agent.code() == 0, agent.said
+    assert [street.status(quote) for quote in quotes] == [QuoteStatus.SETTLED] * 3
+    assert all(street.position(name).settled for name in BUYERS)
+
+
+def test_what_a_reorganisation_took_is_done_again(street: Street, tmp_path: Path) -> None:
+    quotes = traded(street)
     agent = operator(street, tmp_path)
     with running(agent):
         street.to(Phase.MATCHING)
-        street.until(lambda: street.status(quote) == QuoteStatus.MATCHED)
-        for name, exported, imported in (("sunny", 1_900, 0), ("cloudy", 0, 1_500), ("misty", 0, 700)):
-            queue(tmp_path / "spool", street.reading(name, exported, imported))
-        street.to(Phase.METERING)
-        street.until(lambda: all(map(street.read, street.homes)))
-        street.to(Phase.SETTLING)
-        street.until(lambda: all(street.position(name).settled for name in street.homes))
-    made = Counter((function, ok) for function, _, _, ok in street.calls())
-    assert street.status(quote) == QuoteStatus.SETTLED
-    assert made["match_bids", True] == made["submit_readings", True] == made["settle_quote", True] == 1
-    assert made["settle_accounts", True] == 1
-    assert not [function for function, ok in made if not ok]
-    assert len(list((tmp_path / "spool" / "done").iterdir())) == 3, agent.said
+        street.settle_down(agent)
+        assert street.status(quotes[0]) == QuoteStatus.MATCHED
+        street.ground.anvil.rpc("anvil_reorg", 1, [])
+        assert street.status(quotes[0]) == QuoteStatus.VALID
+        street.ground.anvil.mine(street.now + 1)
+        street.until(lambda: street.status(quotes[0]) == QuoteStatus.MATCHED)
+        street.settle_down(agent)
+    assert [street.status(quote) for quote in quotes] == [QuoteStatus.MATCHED] * 3

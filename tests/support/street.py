@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import random
+import sqlite3
 import subprocess
 import sys
 import time
@@ -48,6 +51,8 @@ class Street:
 
     ground: Ground
     homes: dict[str, Home] = field(default_factory=dict)
+    meanwhile: Callable[[], None] = lambda: None
+    """What is done again and again while something is waited for."""
 
     def __post_init__(self) -> None:
         tariff = self.ground.record.tariff
@@ -126,8 +131,21 @@ class Street:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, "it did not come true in time"
+            self.meanwhile()
             if not self.mined():
                 time.sleep(0.02)
+
+    def settle_down(self, *agents: Process | Kills, seconds: float = LIMIT) -> None:
+        """Makes blocks of what waits, until these agents have nothing left to do at the newest one."""
+
+        def quiet() -> bool:
+            ended = [agent.said for agent in agents if agent.ended()]
+            assert not ended, ended
+            newest = self.ground.node.block("latest")
+            assert newest is not None
+            return all(agent.notes().get("quiet") == newest.number for agent in agents)
+
+        self.until(quiet, seconds)
 
     def mined(self) -> bool:
         """Makes a block of what waits, if anything does."""
@@ -138,6 +156,10 @@ class Street:
 
     def calls(self) -> list[tuple[str, tuple[Any, ...], str, bool]]:
         """All calls of the market so far: function, arguments, sender, and whether they did what they should."""
+        return [call[:4] for call in self.timed_calls()]
+
+    def timed_calls(self) -> list[tuple[str, tuple[Any, ...], str, bool, int]]:
+        """All calls of the market so far, as above, and the second of each."""
         node, found = self.ground.node, []
         newest = node.block("latest")
         assert newest is not None
@@ -147,7 +169,7 @@ class Street:
             for sent, receipt in zip(block.transactions, node.receipts(block), strict=True):
                 assert not isinstance(sent, str)
                 if sent.to == self.market.address and (call := self.market.decode_call(sent.data)):
-                    found.append((*call, sent.sender, receipt.status))
+                    found.append((*call, sent.sender, receipt.status, block.timestamp))
         return found
 
     def refused(self, call: Callable[[], object]) -> str:
@@ -163,17 +185,17 @@ class Process:
     """An agent as a process of its own, its output in a file."""
 
     def __init__(self, folder: Path, seed: str, *arguments: str, environment: dict[str, str] | None = None) -> None:
-        """`seed` is that of its account."""
+        """`seed` is that of its account; its state is in the folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.log = folder / "log"
+        self.log, self._state = folder / "log", folder / "state"
         key = keccak(text=f"wattproof simulation {seed}").hex()
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "wattproof", *arguments],
+                [sys.executable, "-m", "wattproof", *arguments, "--state", str(self._state)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=os.environ | {"WATTPROOF_KEY": key, "XDG_STATE_HOME": str(folder)} | (environment or {}),
+                env=os.environ | {"WATTPROOF_KEY": key} | (environment or {}),
             )
 
     @property
@@ -184,6 +206,17 @@ class Process:
     @property
     def lines(self) -> list[str]:
         return self.said.splitlines()
+
+    def notes(self) -> dict[str, Any]:
+        """What its journal has noted."""
+        path = self._state / "journal.sqlite"
+        if not path.exists():
+            return {}
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as base:
+            try:
+                return {name: json.loads(value) for name, value in base.execute("SELECT name, value FROM notes")}
+            except sqlite3.OperationalError:  # It is being made.
+                return {}
 
     def kill(self) -> None:
         """Ends it at once, wherever it is."""
@@ -199,8 +232,44 @@ class Process:
         return self.process.wait(seconds)
 
 
+class Kills:
+    """An agent that is killed at random moments, and started again."""
+
+    def __init__(self, start: Callable[[], Process], seed: str) -> None:
+        """`seed` decides the moments."""
+        self._start, self._random = start, random.Random(seed)
+        self.agent, self.left, self.done = start(), 0, 0
+        self._at = 0.0
+
+    def allow(self, kills: int) -> None:
+        """So many times, from now on: the first time it runs, as a rule, the other times it may just be starting."""
+        self.left = kills
+        self._at = time.monotonic() + self._random.uniform(0, 0.7)
+
+    def __call__(self) -> None:
+        """Kills it, if its time has come."""
+        if self.left and time.monotonic() > self._at:
+            self.agent.kill()
+            self.agent = self._start()
+            self.left, self.done = self.left - 1, self.done + 1
+            self._at = time.monotonic() + self._random.uniform(0.5, 3)
+
+    @property
+    def said(self) -> str:
+        return self.agent.said
+
+    def notes(self) -> dict[str, Any]:
+        return self.agent.notes()
+
+    def ended(self) -> bool:
+        return self.agent.ended()
+
+    def kill(self) -> None:
+        self.agent.kill()
+
+
 @contextlib.contextmanager
-def running(*processes: Process) -> Iterator[None]:
+def running(*processes: Process | Kills) -> Iterator[None]:
     """Ends the processes with the block."""
     try:
         yield
