@@ -105,8 +105,6 @@ def test_a_half_hour_is_played_by_agents_alone(undisturbed: Played) -> None:
     assert undisturbed.count("submit_bid") == undisturbed.count("reveal_bid") == 2
     assert undisturbed.count("submit_reading") == 3, "the operator was given none"
     assert undisturbed.count("buy_surplus") == 1, "misty lacks what it did not win, and sunny has more than it sold"
-        "misty lacks what its bid did not win, and sunny has more than it sold"
-    )
     assert all(street.position(name).settled for name in street.homes)
 
 
