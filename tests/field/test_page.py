@@ -16,9 +16,7 @@ from wattproof.store.records import Alarm
 pytest.importorskip("apiflask", reason="needs pip install 'wattproof[live]'")
 
 HOSTILE = "<img src=x onerror=\"window.pwned=1\"><b id='bold'>7</b>"
-ALARM = Alarm(
-    "C1-MONEY-1", f"the market is short of 1 base unit {HOSTILE}", f"sunny quotes\n{HOSTILE}", "sunny.quote()"
-)
+ALARM = Alarm("C1-MONEY-1", f"short of 1 base unit {HOSTILE}", f"sunny quotes\n{HOSTILE}", "sunny.quote()")
 STILL_OPEN = ("reveal", 4)
 VIEWS = ("", "#/household", "#/household/{sunny}", "#/proof")
 
@@ -64,10 +62,8 @@ def test_every_view_fits_and_stays_to_itself(browser: Any, place: Place, size: s
             ground = visit.page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
             brightness = sum(map(int, re.findall(r"\d+", ground)[:3]))
             assert (brightness > 600) == (scheme == "light")
-            dead = visit.page.evaluate(
-                "[...document.querySelectorAll('main svg')].filter(s => s.clientWidth < 20).length"
-            )
-            assert dead == 0
+            widths = visit.page.eval_on_selector_all("main svg", "all => all.map(svg => svg.clientWidth)")
+            assert all(width >= 20 for width in widths)
         visit.check_quiet()
 
 
@@ -95,9 +91,7 @@ def test_the_half_hour_of_now_is_shown_with_its_phase_and_what_is_left(browser: 
         visit.go()
         now = visit.text("section[aria-labelledby=now-title]")
         # The last step was taken in the first second of REVEALING.
-        assert re.search(
-            r"03:00–03:30 REVEALING: bidders open their sealed bids\. 10 min 00 s left, then MATCHING", now
-        )
+        assert "03:00–03:30 REVEALING: bidders open their sealed bids. 10 min 00 s left, then MATCHING" in now
         assert "DELIVERING: the energy flows. 20 min 00 s left, then METERING" in now
         assert "BST by the chain's clock, which stands at its last block" in now
         assert "Half-hour 03:00–03:30" in visit.text()

@@ -102,9 +102,9 @@ class ModelVenue:
         """An address made of the name."""
         return address_of(f"household {name}")
 
-    def at(self, second: int, until: int) -> None:
+    def at(self, second: int, until: int, earliest: int | None = None) -> None:
         """Sets the time."""
-        del until
+        del until, earliest
         self.now = second
 
     def fund(self, party: str, amount: int) -> None:

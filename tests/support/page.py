@@ -73,10 +73,8 @@ class Place:
     def follow(self, alarms: Sequence[Alarm] = ()) -> BlockRef:
         """One more block, without calls, a minute later."""
         last = self.market.cursor()
-        number, parent, timestamp = (
-            (last.number, last.hash, last.timestamp) if last else (0, hash_of("0"), 1_750_000_000)
-        )
-        block = BlockRef(number + 1, hash_of(f"block {number + 1}"), parent, timestamp + 60)
+        number, parent, second = (last.number, last.hash, last.timestamp) if last else (0, hash_of("0"), 1_750_000_000)
+        block = BlockRef(number + 1, hash_of(f"block {number + 1}"), parent, second + 60)
         self.append(Watched(block, alarms=alarms, checks={"C1-MONEY-1": 1}))
         return block
 

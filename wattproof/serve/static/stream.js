@@ -56,7 +56,9 @@ export function follow(refresh) {
     source?.close();
     source = new EventSource(streamAddress());
     for (const kind of ["block", "alarm", "rollback"]) source.addEventListener(kind, news);
+    source.onopen = news;
     source.onerror = () => {
+      if (!busy) plan(REST);
       if (source.readyState === EventSource.CLOSED) again = setTimeout(listen, AGAIN);
     };
   }

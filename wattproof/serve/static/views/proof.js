@@ -52,11 +52,12 @@ function alarmsOf(alarms, page) {
 }
 
 function article(alarm, open) {
-  return h("article", { class: "alarm", "aria-labelledby": `alarm-${alarm.id}` },
-    h("h3", { id: `alarm-${alarm.id}` }, `${alarm.invariant}, block ${grouped(alarm.block)}`, h("span", { class: "note" }, moment(alarm.timestamp))),
+  const id = `${alarm.block}-${alarm.index}`;
+  return h("article", { class: "alarm", "aria-labelledby": `alarm-${id}` },
+    h("h3", { id: `alarm-${id}` }, `${alarm.invariant}, block ${grouped(alarm.block)}`, h("span", { class: "note" }, moment(alarm.timestamp))),
     h("p", {}, alarm.what),
-    lines(`story-${alarm.id}`, "The story: what happened", alarm.story, open),
-    lines(`replay-${alarm.id}`, "The replay: lines for wattproof repl", alarm.replay, false));
+    lines(`story-${id}`, "The story: what happened", alarm.story, open),
+    lines(`replay-${id}`, "The replay: lines for wattproof repl", alarm.replay, false));
 }
 
 function lines(id, name, text, open) {
