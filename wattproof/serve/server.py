@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import signal
 import socket
@@ -81,7 +82,8 @@ class Server:
     def stop(self) -> None:
         """Ends `run`, from another thread; not from a signal's handler."""
         self._app.extensions[EXTENSION].stopping.set()
-        self._server.trigger.pull_trigger()
+        with contextlib.suppress(OSError):  # `run` may have ended meanwhile: then nobody is to be woken.
+            self._server.trigger.pull_trigger()
 
 
 def _listen(host: str, port: int) -> socket.socket:
