@@ -19,11 +19,15 @@ def _scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config())
 
 
+def revisions() -> list[str]:
+    """All revisions, the first one first."""
+    return [script.revision for script in _scripts().walk_revisions()][::-1]
+
+
 def is_current(connection: Connection) -> bool:
     """Whether the tables are of this version. Raises BadStore where they are of a later one."""
     found = MigrationContext.configure(connection).get_current_heads()
-    known = {script.revision for script in _scripts().walk_revisions()}
-    if strange := sorted(set(found) - known):
+    if strange := sorted(set(found) - set(revisions())):
         raise BadStore(
             f"{shown(connection.engine.url)}: its tables are of a later version ({strange[0]}) than this "
             "program knows: install the latest Wattproof, or name another database"
