@@ -1,0 +1,207 @@
+"""An agent that dies at each single step, before and after: each question to the node, each change of the journal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.field import Ground
+from tests.support.street import Street
+from wattproof.agents.agent import ChainAgent
+from wattproof.agents.household.daemon import Household
+from wattproof.agents.household.meters import OfKey
+from wattproof.agents.household.tables import Table, read_forecasts
+from wattproof.agents.journal import Journal
+from wattproof.agents.notices import Notices
+from wattproof.agents.operator.daemon import Operator
+from wattproof.agents.readings import Spool, queue
+from wattproof.chain.market import ChainMarket
+from wattproof.chain.node import Node
+from wattproof.terms.model import Phase, QuoteStatus
+
+PRICE = 9 * 10**13
+
+EACH = 1 if os.environ.get("WATTPROOF_KILLS") else 7
+"""Of how many steps one is tried; `make field-kills` tries them all."""
+
+
+class Dead(BaseException):
+    """The agent's process ends here."""
+
+
+class Fate:
+    """Counts steps, and ends the agent at one of them."""
+
+    def __init__(self, at: int) -> None:
+        self.at, self.count = at, 0
+
+    def step(self) -> None:
+        """Before something is done, and after it."""
+        self.count += 1
+        if self.count == self.at:
+            raise Dead
+
+
+class DyingNode(Node):
+    """A node that is asked by an agent that may die before the question is sent, or before the answer is read."""
+
+    fate: Fate
+
+    def _asked(self, body: Any, again: bool) -> Any:
+        self.fate.step()
+        answer = super()._asked(body, again)
+        self.fate.step()
+        return answer
+
+
+class DyingJournal(Journal):
+    """A journal of an agent that may die before or after a change is written."""
+
+    fate: Fate
+
+    @contextlib.contextmanager
+    def change(self) -> Iterator[Any]:
+        outermost = not self._base.in_transaction
+        with super().change() as base:
+            yield base
+            if outermost:
+                self.fate.step()
+        if outermost:
+            self.fate.step()
+
+
+Make = Callable[[ChainMarket, Journal], ChainAgent]
+
+
+class Lives:
+    """An agent that dies at most once, and is started again from what is on the disk."""
+
+    def __init__(self, street: Street, folder: Path, fate: Fate, make: Make) -> None:
+        self.street, self.folder, self.fate, self._make = street, folder, fate, make
+        self.journal: Journal | None = None
+        self.agent: ChainAgent | None = None
+
+    def _born(self) -> ChainAgent:
+        node = DyingNode(self.street.ground.url)
+        node.fate = self.fate
+        DyingJournal.fate = self.fate
+        self.journal = DyingJournal(self.folder, "a test")
+        self.agent = self._make(ChainMarket(node, self.street.ground.record), self.journal)
+        return self.agent
+
+    def act(self) -> None:
+        """Lets it act, and has blocks made of what it sends, until it has nothing left to do."""
+        for _ in range(40):
+            try:
+                done = (self.agent or self._born()).tick()
+            except Dead:
+                self.close()
+                continue
+            if not self.street.mined() and done:
+                return
+        raise AssertionError("it does not come to an end")
+
+    def close(self) -> None:
+        """The process is over."""
+        if self.journal is not None:
+            self.journal.close()
+        self.journal = self.agent = None
+
+
+def each_death(street: Street, tmp_path: Path, make: Make, script: Callable[[Lives], None]) -> Iterator[None]:
+    """Plays a script from the same state of the chain again and again, the agent dying one step later each time."""
+    at = 1
+    while True:
+        kept = street.ground.anvil.rpc("evm_snapshot")
+        fate = Fate(at)
+        lives = Lives(street, tmp_path / f"state{at}", fate, make)
+        script(lives)
+        yield
+        lives.close()
+        street.ground.anvil.rpc("evm_revert", kept)
+        if fate.count < at:
+            assert at > 30, "it did die in between"
+            return
+        at += EACH
+
+
+@pytest.fixture
+def street(ground: Ground) -> Street:
+    found = Street(ground)
+    for name in ("sunny", "cloudy", "misty"):
+        if ground.market.view("account", ground.account(name).address).capacity == 0:
+            found.join(name)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def as_it_was(ground: Ground) -> Iterator[None]:
+    """Each test leaves the chain as it was."""
+    kept = ground.anvil.rpc("evm_snapshot")
+    yield
+    ground.anvil.rpc("evm_revert", kept)
+
+
+def nothing(_: str) -> None:
+    """Says nothing."""
+
+
+def test_an_operator_may_die_at_any_step(street: Street, tmp_path: Path) -> None:
+    quotes = [street.quote("sunny", 2_000, PRICE), street.quote("cloudy", 500, PRICE)]
+    open_ = street.bid("misty", quotes[0], PRICE, 1_000)
+    street.to(Phase.REVEALING)
+    open_()
+    readings = [street.reading(name, *counted) for name, counted in (("sunny", (1_900, 0)), ("misty", (0, 1_000)))]
+
+    def make(market: ChainMarket, journal: Journal) -> ChainAgent:
+        spool = Spool(journal.folder / "spool", market.record.chain_id, market.address)
+        return Operator(market, street.ground.owner, journal, spool, Notices(nothing), nothing)
+
+    def script(lives: Lives) -> None:
+        for one in readings:
+            queue(lives.folder / "spool", one)
+        for phase in (Phase.MATCHING, Phase.METERING, Phase.SETTLING):
+            street.to(phase)
+            lives.act()
+
+    before = len(street.calls())
+    for _ in each_death(street, tmp_path, make, script):
+        assert [street.status(quote) for quote in quotes] == [QuoteStatus.SETTLED] * 2
+        assert street.read("sunny") and street.read("misty")
+        assert street.position("sunny").settled and street.position("misty").settled
+        made = Counter(function for function, *_ in street.calls()[before:])
+        assert made == {"match_bids": 2, "submit_readings": 1, "settle_quote": 2, "settle_accounts": 1}
+
+
+def test_a_household_may_die_at_any_step(street: Street, tmp_path: Path) -> None:
+    home, ground = street.homes["misty"], street.ground
+    quote = street.quote("sunny", 2_000, PRICE)
+    # It has tokens, but little of them in the market: it has to approve and deposit before it can open.
+    street.call(home.account, "withdraw", ground.market.view("account", home.address).balance - 10**15)
+    forecasts = tmp_path / "forecasts.csv"
+    forecasts.write_text(f"period,forecast_load_wh,forecast_pv_wh\n{street.period},900,0\n")
+    keep = 10**18
+
+    def make(market: ChainMarket, journal: Journal) -> ChainAgent:
+        table = Table(forecasts, street.clock.period_length, read_forecasts)
+        meter = OfKey(home.account, ground.record.chain_id, market.address, home.address, None)
+        meter._device = home.meter  # type: ignore[assignment]
+        return Household(market, home.account, journal, meter, table, Notices(nothing), nothing, keep=keep)
+
+    def script(lives: Lives) -> None:
+        reveal = street.clock.begins(Phase.REVEALING, street.period)
+        for second in (reveal - street.clock.window, reveal):
+            ground.anvil.mine(second)
+            lives.act()
+
+    before = len(street.calls())
+    for _ in each_death(street, tmp_path, make, script):
+        made = Counter(function for function, *_ in street.calls()[before:])
+        assert made == {"deposit": 1, "submit_bid": 1, "reveal_bid": 1}
+        assert ground.market.view("bid", quote, home.address).volume == 900
