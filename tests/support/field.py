@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import urllib.request
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
+from tests.support.answering import answering
 from wattproof.chain.accounts import Account
 from wattproof.chain.deploying import opened
 from wattproof.chain.embedded.process import Embedded
@@ -31,9 +37,9 @@ class Ground:
     market: ChainMarket
 
     @classmethod
-    def on(cls, anvil: Anvil | Embedded, tariff: Tariff = PAPER) -> Ground:
+    def on(cls, anvil: Anvil | Embedded, tariff: Tariff = PAPER, owner: Account | None = None) -> Ground:
         """Deploys the market on a node that runs."""
-        node, owner = Node(url(anvil)), Account.of_seed("owner")
+        node, owner = Node(url(anvil)), owner or Account.of_seed("owner")
         anvil.endow(owner.address, 1_000 * ETHER)
         record = opened(node, owner, tariff, mine=anvil.mine)
         return cls(anvil, node, owner, record, ChainMarket(node, record))
@@ -60,3 +66,30 @@ class Ground:
 def url(anvil: Anvil | Embedded) -> str:
     """Where a node of one's own is."""
     return f"http://127.0.0.1:{anvil.port}"
+
+
+@contextlib.contextmanager
+def between(
+    anvil: Anvil,
+    asked: Callable[[Any], object] = lambda _: None,
+    told: Callable[[Any, Any], Any] = lambda _, answer: answer,
+) -> Iterator[str]:
+    """A node that hands all questions on to an anvil: where it is.
+
+    `asked` is called with each question before; `told` with question and answer, and makes another answer of it.
+    """
+    behind = url(anvil)
+
+    def reply(question: Any) -> bytes:
+        asked(question)
+        answer = json.loads(_post(behind, question))
+        return json.dumps(told(question, answer)).encode()
+
+    with answering(answer=reply) as server:
+        yield f"http://127.0.0.1:{server.port}"
+
+
+def _post(where: str, question: Any) -> bytes:
+    request = urllib.request.Request(where, json.dumps(question).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as response:
+        return response.read()

@@ -29,6 +29,11 @@ class Step:
     raw: bytes | None = None
 
 
+def journal_of(out: Path) -> Path:
+    """Where the journal of a deployment is that is written down as `out`."""
+    return out.with_name(f"{out.name}.part")
+
+
 @dataclass
 class Journal:
     """Beside deployment.json.
@@ -50,7 +55,7 @@ class Journal:
 
         Raises BadRecord where there is one that is none, or of another deployment.
         """
-        path = out.with_name(f"{out.name}.part")
+        path = journal_of(out)
         try:
             with path.open("rb") as file:
                 told = documents.parsed(file.read(_LARGEST))
@@ -86,12 +91,9 @@ class Journal:
         except (LookupError, TypeError, ValueError, AttributeError):
             return None
 
-    def note(self, name: str, step: Step | None) -> None:
-        """Notes a step, or that it will never be; it is on the disk when this returns. Raises outputs.BadPlace."""
-        if step is None:
-            self.steps.pop(name, None)
-        else:
-            self.steps[name] = step
+    def note(self, name: str, step: Step) -> None:
+        """Notes a step; it is on the disk when this returns. Raises outputs.BadPlace."""
+        self.steps[name] = step
         steps = {
             name: {"nonce": each.nonce, "raw": None if each.raw is None else each.raw.hex()}
             for name, each in self.steps.items()

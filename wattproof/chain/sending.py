@@ -13,6 +13,7 @@ from wattproof.chain.accounts import Account
 from wattproof.chain.answers import Receipt, number, receipt_of
 from wattproof.chain.node import Node, NodeUnusable, Reverted, RpcError
 from wattproof.market.abi import revert_reason
+from wattproof.market.tokens import Token
 
 _GWEI = 10**9
 
@@ -35,6 +36,10 @@ class Refused(RuntimeError):
     def __init__(self, reason: str, label: str = "") -> None:
         super().__init__(f"{label}: {reason}" if label else reason)
         self.reason = reason
+
+
+class NoMoney(RuntimeError):
+    """An account cannot pay for what is to be sent; the one-line message says how much it needs."""
 
 
 class NotMined(RuntimeError):
@@ -135,6 +140,20 @@ def _refused(node: Node, refusal: RpcError, label: str) -> Exception:
 def reason_of(reverted: Reverted) -> str:
     """Why a contract refused a call, in words."""
     return revert_reason(reverted.data) or str(reverted)
+
+
+def ether(wei: int) -> str:
+    """An amount as people write it: "0.25 ether"."""
+    return Token("", "ether", 18).amount(wei)
+
+
+def check_money(node: Node, address: str, gas: int, fees: Fees, value: int = 0) -> None:
+    """Raises NoMoney unless an account can pay so much gas, and `value` wei; as `Node.call`."""
+    there, needed = node.read(number, "eth_getBalance", address, "latest"), value + gas * fees.most
+    if there < needed:
+        of = f"{gas:,} gas at up to {Token('', 'gwei', 9).amount(fees.most)}"
+        lacking = f"send it {ether(needed - there)} first"
+        raise NoMoney(f"{address} has {ether(there)} and needs up to {ether(needed)}, for {of}: {lacking}")
 
 
 def unsigned(draft: Draft, sender: str, node: Node, nonce: int | None = None) -> dict[str, Any]:

@@ -16,10 +16,44 @@ from typing import NoReturn
 
 from wattproof import __version__
 from wattproof.chain.accounts import is_like_a_key
-from wattproof.cli import check_bytecode, day, export, household, live, node, operate, repl, serve, study, watch
+from wattproof.cli import (
+    accept_ownership,
+    authorize,
+    check_bytecode,
+    day,
+    deploy,
+    export,
+    household,
+    live,
+    node,
+    operate,
+    repl,
+    revoke,
+    serve,
+    study,
+    transfer_ownership,
+    watch,
+)
 from wattproof.cli.ending import guarded
 
-COMMANDS = (day, study, repl, live, node, operate, household, watch, serve, export, check_bytecode)
+COMMANDS = (
+    day,
+    study,
+    repl,
+    live,
+    deploy,
+    authorize,
+    revoke,
+    transfer_ownership,
+    accept_ownership,
+    node,
+    operate,
+    household,
+    watch,
+    serve,
+    export,
+    check_bytecode,
+)
 """The product's own commands, each a module with a function `add(commands)`."""
 
 GROUP = "wattproof.commands"

@@ -55,6 +55,57 @@ def add_chain(command: argparse.ArgumentParser) -> None:
     add_deployment(command)
 
 
+def add_sending(command: argparse.ArgumentParser) -> None:
+    """`--account`, `--yes`, `--print-transactions` and `--from`."""
+    add_account(command)
+    command.add_argument("--yes", action="store_true", help="send without asking")
+    command.add_argument(
+        "--print-transactions",
+        action="store_true",
+        help="print the unsigned transactions as JSON, for a wallet or several owners to sign; needs --from",
+    )
+    command.add_argument("--from", dest="sender", type=address, metavar="ADDRESS", help="who will sign them")
+
+
+class NotAsked(Exception):
+    """It cannot be asked for, or is not said clearly, what is to be done; the one-line message says what to write."""
+
+
+def signs_here(options: argparse.Namespace) -> bool:
+    """Whether the transactions are signed here, and not printed. Raises NotAsked where the arguments say both."""
+    if options.print_transactions:
+        if options.sender is None or options.account is not None:
+            raise NotAsked("--print-transactions needs --from ADDRESS, who will sign, and no --account")
+        return False
+    if options.sender is not None:
+        raise NotAsked("--from is for --print-transactions: who signs here is named by --account, or by WATTPROOF_KEY")
+    return True
+
+
+def asking(options: argparse.Namespace) -> Callable[[], bool]:
+    """What asks whether to go on: true at once with `--yes`. It raises NotAsked where there is no terminal."""
+
+    def ask() -> bool:
+        if options.yes:
+            return True
+        if not (sys.stdin and sys.stdin.isatty()):
+            raise NotAsked("nothing was sent: there is no terminal to ask on; add --yes where the above is meant")
+        print("send it? [y/N] ", end="", flush=True)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    return ask
+
+
+def say(line: str) -> None:
+    """Prints a line, at once."""
+    print(line, flush=True)
+
+
+def aside(line: str) -> None:
+    """Prints a line for who reads the terminal, and for no program that reads the output."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def address(text: str) -> str:
     """An address, in checksum form. ArgumentTypeError for anything else."""
     from eth_utils.address import is_checksum_address, to_checksum_address
@@ -75,14 +126,17 @@ def in_one_line(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.
         from wattproof.chain.market import NotTheMarket
         from wattproof.chain.node import BlockGone, NodeUnusable, RpcError
         from wattproof.chain.record import BadRecord
-        from wattproof.chain.sending import NotMined, Refused
+        from wattproof.chain.sending import NoMoney, NotMined, Refused
+        from wattproof.chain.tariff_file import BadTariff
 
         try:
             return run(options)
         except RpcError as problem:
             # What the node says begins with the method; whose it is comes first.
             print(f"the node refuses {problem}", file=sys.stderr)
-        except (BadAccount, BadRecord, NotTheMarket, NodeUnusable, NotMined, Refused, BlockGone) as problem:
+        except (BadAccount, BadRecord, BadTariff, NotAsked) as problem:
+            print(problem, file=sys.stderr)
+        except (NotTheMarket, NodeUnusable, NoMoney, NotMined, Refused, BlockGone) as problem:
             print(problem, file=sys.stderr)
         except ModuleNotFoundError as problem:
             if (problem.name or "").partition(".")[0] not in LIVE:
