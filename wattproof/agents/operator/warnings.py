@@ -26,13 +26,14 @@ def warn(view: View, market: ChainMarket, outbox: Outbox, notices: Notices) -> N
 
 
 def _of_gas(outbox: Outbox, market: ChainMarket, notices: Notices) -> None:
-    calls = outbox.balance() // max(1, Fees.now(market.node).most * CALL_GAS)
-    few = [number for number in FEW if calls < number]
+    affordable = outbox.balance() // max(1, Fees.now(market.node).most * CALL_GAS)
+    few = [number for number in FEW if affordable < number]
     if not few:
         notices.over("gas")
         return
     account = outbox.account.address
-    notices.warn("gas", f"{account} can pay for fewer than {few[-1]} calls at the fee of now: send ether to it")
+    calls = "no call" if few[-1] == 1 else f"fewer than {few[-1]} calls"
+    notices.warn("gas", f"{account} can pay for {calls} at the fee of now: send ether to it")
 
 
 def _of_silence(view: View, notices: Notices) -> None:
