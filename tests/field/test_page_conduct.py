@@ -90,8 +90,8 @@ def test_everything_that_can_be_pressed_is_reached_by_tab_and_has_a_name(browser
             for _ in range(2 * wanted + 40):
                 visit.page.keyboard.press("Tab")
                 at, name = visit.page.evaluate(
-                    "pressed => (e => [[...document.querySelectorAll(pressed)].indexOf(e),"
-                    " e.getAttribute('aria-label') ?? (e.labels?.[0] ?? e).textContent.trim()])(document.activeElement)",
+                    "(pressed, e = document.activeElement) => [[...document.querySelectorAll(pressed)].indexOf(e),"
+                    " e.getAttribute('aria-label') ?? (e.labels?.[0] ?? e).textContent.trim()]",
                     PRESSED,
                 )
                 if at >= 0:

@@ -82,10 +82,9 @@ function invariants(watcher) {
   return h("section", { "aria-labelledby": "invariants-title" }, h("h2", { id: "invariants-title" }, "Invariants"),
     table({ id: "invariants", caption: "What is checked, and how often it was", rows, empty: "Nothing was checked yet.",
       columns: [
-        { name: "Invariant", head: true, of: (one) => one.invariant },
+        { name: "Invariant", head: true, of: (one) => [one.invariant, one.says && h("span", { class: "note" }, one.says)] },
         { name: "Result", of: (one) => result(one) },
         { name: "Checks", number: true, of: (one) => grouped(one.checks) },
-        { name: "What it says", of: (one) => h("span", { class: "sentence" }, one.says ?? "–") },
       ] }));
 }
 
