@@ -24,7 +24,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -41,7 +41,7 @@ from verification.invariants import ROOT, invariants
 from verification.measurements import document, file_of, write
 from verification.mutation.compiler import compilation, install, parse_ahead
 from verification.pasting import pasted
-from wattproof.cli.arguments import place
+from wattproof.cli.arguments import count, place
 from wattproof.cli.ending import guarded
 from wattproof.market import deployment
 from wattproof.outputs import BadPlace, File, brief
@@ -107,20 +107,36 @@ def _parse(path: Path) -> Bug:
     return Bug(path.stem, head.splitlines()[0], fields["module"], fields["invariant"], fields["test"], path)
 
 
-def check(bug: Bug, suite: Suite, seconds: float) -> Verdict:
-    """Runs the bug's test against the changed contract in a process of its own."""
-    with tempfile.TemporaryDirectory(prefix="wattproof-bug-") as folder, Pool[Bug](1) as pool:
-        shutil.copytree(CONTRACTS, Path(folder, "contracts"))
-        try:
-            git.apply(bug.patch, Path(folder))
-        except git.GitFailed as problem:
-            return Verdict(None, {}, 0, 0, f"its patch cannot be applied ({problem}): make the change anew")
-        pool.start(bug, _work, bug, suite, folder, seconds=seconds)
-        while True:
-            for _, said in pool.messages():
-                if isinstance(said, Ended):
-                    return Verdict(None, {}, 0, seconds, f"{said}: does the changed contract compile?")
-                return said
+def verdicts(chosen: Sequence[Bug], suite: Suite, seconds: float, jobs: int) -> Iterator[tuple[Bug, Verdict]]:
+    """The bugs in their order, each with what became of it: its test runs against the changed contract in a process of
+    its own, for so many seconds at most, `jobs` of them at a time."""
+    coming, found = iter(chosen), dict[str, Verdict]()
+    with tempfile.TemporaryDirectory(prefix="wattproof-bugs-") as folder, Pool[Bug](jobs) as pool:
+        for told in chosen:
+            while told.name not in found:
+                while not pool.is_full and (bug := next(coming, None)):
+                    try:
+                        there = _changed(bug, Path(folder))
+                    except git.GitFailed as problem:
+                        why = f"its patch cannot be applied ({problem}): make the change anew"
+                        found[bug.name] = Verdict(None, {}, 0, 0, why)
+                    else:
+                        pool.start(bug, _work, bug, suite, there, seconds=seconds)
+                for worker, said in pool.messages():
+                    if isinstance(said, Ended):
+                        said = Verdict(None, {}, 0, seconds, f"{said}: does the changed contract compile?")
+                    else:
+                        pool.stop(worker)
+                    found[worker.job.name] = said
+            yield told, found.pop(told.name)
+
+
+def _changed(bug: Bug, folder: Path) -> str:
+    """A folder of the bug's own with the changed contracts. Raises GitFailed where they are others than then."""
+    there = folder / bug.name
+    shutil.copytree(CONTRACTS, there / "contracts")
+    git.apply(bug.patch, there)
+    return str(there)
 
 
 @functools.cache
@@ -196,8 +212,11 @@ def _details(rows: Sequence[tuple[Bug, Verdict, bool]]) -> list[dict[str, Any]]:
     ]
 
 
-def run(suite: Suite, chosen: Sequence[Bug], file: File | None) -> int:
-    """Prints a row per bug and the medians; returns 1 where one was not caught by the invariant it names."""
+def run(suite: Suite, chosen: Sequence[Bug], file: File | None, jobs: int = 1) -> int:
+    """Prints a row per bug and the medians; returns 1 where one was not caught by the invariant it names.
+
+    `jobs` bugs are checked at a time.
+    """
     for bug in chosen:
         try:
             suite.named(bug.test)
@@ -211,8 +230,7 @@ def run(suite: Suite, chosen: Sequence[Bug], file: File | None) -> int:
     head = ("bug", "module", "invariant", "caught", "first s", "ended s", "compile s")
     print("{:<28} {:<13} {:<16} {:<7} {:>8} {:>9} {:>10}".format(*head))
     rows: list[tuple[Bug, Verdict, bool]] = []
-    for bug in chosen:
-        verdict = check(bug, suite, LONGEST)
+    for bug, verdict in verdicts(chosen, suite, LONGEST, jobs):
         shown = bug.invariant if bug.invariant != "?" else str(verdict.reported)
         caught = shown == verdict.reported
         print(
@@ -249,6 +267,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m verification.campaigns.seeded_bugs", description=__doc__)
     parser.add_argument("names", nargs="*", help="bugs to check (default: all)")
     parser.add_argument("--test", help="run this test instead of the bug's own, and show what it finds")
+    parser.add_argument("--jobs", type=count, default=2, metavar="N", help="bugs at a time (default: 2)")
     parser.add_argument("--json", type=place, help="write the figures there, too")
     options = parser.parse_args(arguments)
     asked = {Path(name).name.removesuffix(".patch") for name in options.names}  # Shells complete the patch's path.
@@ -271,7 +290,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     how = ("--profile", "bugs", "--engine", "revm", "--oversized")
     try:
         with file_of("faults", options.json) if options.json else contextlib.nullcontext() as file:
-            return collect(lambda suite: run(suite, chosen, file), *how, paths=tests)
+            return collect(lambda suite: run(suite, chosen, file, options.jobs), *how, paths=tests)
     except BadPlace as problem:
         print(problem, file=sys.stderr)
         return 2
