@@ -1,4 +1,4 @@
-"""The watcher: every call compared, those of other contracts too, and what it says where it has to take another's word."""
+"""The watcher: every call compared, those of other contracts too, and what it says where it takes another's word."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_what_is_no_call_of_the_market_is_refused_by_both(street: Street, watch:
         Draft(market, cut_short, gas=100_000),
         Draft(market, street.market.data("clear", owner.address), value=1, gas=100_000),
     ):
-        with pytest.raises(Exception, match="execution reverted|reason"):
+        with pytest.raises(Exception, match=r"execution reverted|reason"):
             street.ground.do(owner, draft)
     assert watch.run() == 0
     assert [(accepted, reason) for _, accepted, reason in outcomes(watch)[-4:]] == [(False, None)] * 4

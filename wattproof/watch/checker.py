@@ -37,6 +37,7 @@ class Standing:
     block    up to which it has come; None: before the market
     broken   the block in which market and terms differed first; None: they never did. The model has stopped there
     given    tokens that the market holds and nobody owns
+    is_known whether the ledger has what everybody holds after that block
     """
 
     mirror: Mirror
@@ -44,6 +45,7 @@ class Standing:
     block: BlockRef | None = None
     broken: int | None = None
     given: int = 0
+    is_known: bool = True
 
 
 @dataclass
@@ -94,6 +96,8 @@ class Checker:
         gathered = _Block(BlockRef(block.number, block.hash, block.parent, block.timestamp))
         standing = self.standing
         standing.mirror.meters.node, standing.mirror.meters.block = self.node, block.parent
+        if not standing.is_known:
+            self._look_up(block.parent)
         self._opening(receipts, gathered)
         calls = self.reader.read(block, receipts, traces, lambda: standing.mirror.market)
         for (_, undone), group in itertools.groupby(calls, key=lambda call: (call.transaction, call.undone)):
@@ -225,6 +229,26 @@ class Checker:
         if found.tokens is not None:
             standing.ledger.look(found.accounts, found.quotes, found.readings, found.tokens)
         return found.state(gathered.touched)
+
+    def _look_up(self, block: str) -> None:
+        """What everybody holds, and the market itself, at the end of the block before."""
+        standing, market = self.standing, self.standing.mirror.market
+        found = Gathered(self.lens, None, 0)
+        questions = Touched(users=set(market.accounts)).questions()
+        answers = self.node.views([(self.lens.address, self.lens.request(asked)) for asked in questions], block)
+        for asked, answer in zip(questions, answers, strict=True):
+            if isinstance(answer, bytes) and answer:
+                found.take(asked, answer)
+        for user, account in found.accounts.items():
+            standing.ledger.held[user] = account.balance, account.reserved, account.grid_account
+            standing.ledger.good[user] = account.performances
+        more = (found.tokens or 0) - market.held
+        if more > 0:
+            market.token.balances[market.address] += more
+            standing.given += more
+        standing.ledger.moved = standing.ledger.invoiced = 0
+        standing.ledger.taken()
+        standing.is_known = True
 
     def _answers(self, questions: Sequence[Any], block: str, gathered: _Block) -> Iterator[tuple[Any, bytes]]:
         for start in range(0, len(questions), _PAGES):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from wattproof.chain.market import ChainMarket
-from wattproof.market.lens import Lens
 from wattproof.market.trace import Outcome
 from wattproof.store.database import MarketStore
 from wattproof.store.plain import pack, unpack
@@ -15,8 +13,6 @@ from wattproof.watch import snapshots
 from wattproof.watch.checker import OPENING, Standing, opened
 from wattproof.watch.ledger import Ledger
 from wattproof.watch.mirror import Told
-from wattproof.watch.states import Gathered
-from wattproof.watch.touched import Touched
 
 
 class Unfit(Exception):
@@ -41,9 +37,7 @@ def kept(standing: Standing) -> bytes:
 def rebuilt(store: MarketStore, market: ChainMarket, to: BlockRef | None) -> Standing:
     """What is to be remembered after a block of the store, None: before the first.
 
-    Nothing of it is asked of a node, but what everybody holds, which is read at the end of that block.
-
-    Raises Unfit, a `StoreProblem`, and as `Node.call`.
+    Nothing of it is asked of a node: what everybody holds then is looked up by the checker. Raises Unfit, a `StoreProblem`.
     """
     standing = opened(market.record)
     if to is None:
@@ -61,7 +55,7 @@ def rebuilt(store: MarketStore, market: ChainMarket, to: BlockRef | None) -> Sta
             for call in calls:
                 _again(standing, market, call, block.timestamp)
             standing.block = block
-        _look_up(standing, market, to)
+        standing.is_known = False
     standing.block = to
     return standing
 
@@ -87,25 +81,3 @@ def _again(standing: Standing, market: ChainMarket, row: CallRow, now: int) -> N
             "watch into another database"
         )
     standing.ledger.feed(terms.events, 0)
-
-
-def _look_up(standing: Standing, market: ChainMarket, at: BlockRef) -> None:
-    """What everybody holds, and the market itself, at the end of a block."""
-    accounts: Sequence[str] = sorted(standing.mirror.market.accounts)
-    lens = Lens(market.record.lens, market.lens.interface.functions)
-    questions = Touched(users=set(accounts)).questions()
-    answers = market.node.views([(lens.address, lens.request(asked)) for asked in questions], at.hash)
-    found = Gathered(lens, None, at.timestamp)
-    for asked, answer in zip(questions, answers, strict=True):
-        if isinstance(answer, bytes):
-            found.take(asked, answer)
-    ledger = standing.ledger
-    for user, account in found.accounts.items():
-        ledger.held[user] = account.balance, account.reserved, account.grid_account
-        ledger.good[user] = account.performances
-    tokens, inside = found.tokens or 0, standing.mirror.market
-    if tokens > inside.held:
-        standing.given += tokens - inside.held
-        inside.token.balances[inside.address] = tokens
-    ledger.moved = ledger.invoiced = 0
-    ledger.taken()
