@@ -13,6 +13,8 @@ from vyper.compiler.output import build_abi_output
 
 from tests.support.field import Ground
 from tests.support.street import Street
+from wattproof.chain.market import ChainMarket
+from wattproof.chain.node import Node
 from wattproof.chain.sending import Draft
 from wattproof.market.abi import Interface
 from wattproof.store.database import Store
@@ -28,14 +30,17 @@ PENNY = 10**13
 CONTRACTS = Path(__file__).parents[1] / "field" / "contracts"
 
 
-def trade(street: Street, quoted: int = 2_000, exported: int = 1_900) -> int:
-    """A quote, two bids and all that follows, in the street's period; sunny sells to cloudy and misty."""
+def trade(street: Street, quoted: int = 2_000, exported: int = 1_900, unit: int = PENNY) -> int:
+    """A quote, two bids and all that follows, in the street's period; sunny sells to cloudy and misty.
+
+    Prices are whole numbers of `unit`, by default pence.
+    """
     for name in ("sunny", "cloudy", "misty"):
         if name not in street.homes:
             street.join(name)
     owner = street.ground.owner
-    quote_id = street.quote("sunny", quoted, 9 * PENNY)
-    openings = [street.bid("cloudy", quote_id, 11 * PENNY, 1_500), street.bid("misty", quote_id, 10 * PENNY, 1_000)]
+    quote_id = street.quote("sunny", quoted, 9 * unit)
+    openings = [street.bid("cloudy", quote_id, 11 * unit, 1_500), street.bid("misty", quote_id, 10 * unit, 1_000)]
     street.to(Phase.REVEALING)
     for opening in openings:
         opening()
@@ -54,13 +59,20 @@ def trade(street: Street, quoted: int = 2_000, exported: int = 1_900) -> int:
 
 @dataclass
 class Watch:
-    """A watcher of this process on a database, and what it said."""
+    """A watcher of this process on a database, and what it said.
+
+    node       through which it looks, by default the ground's own
+    patience   how often it may wait
+    """
 
     ground: Ground
     url: str
+    node: Node | None = None
+    patience: int = 20
     said: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.market = ChainMarket(self.node or self.ground.node, self.ground.record)
         self.store: MarketStore = Store.open(self.url).market(self.ground.record)
 
     def run(self, until: int | None = None, **options: Any) -> int:
@@ -69,14 +81,14 @@ class Watch:
         assert head is not None
         chosen = Options(until=head.number if until is None else until, **options)
         say = self.said.append
-        return Watcher(self.ground.market, self.store, chosen, Alarms(say), say, self._waits()).run()
+        return Watcher(self.market, self.store, chosen, Alarms(say), say, self._waits()).run()
 
     def _waits(self) -> Callable[[float], bool]:
         """Nothing is waited for in these tests but what is there: a watcher that waits on and on has lost its way."""
         pauses = itertools.count(1)
 
         def waits(seconds: float) -> bool:
-            assert seconds == 0 or next(pauses) < 20, self.said[-3:]
+            assert seconds == 0 or next(pauses) < self.patience, self.said[-3:]
             return False
 
         return waits

@@ -1,4 +1,4 @@
-"""Alarms: what does not hold, told to the operator and to a webhook, with its story and the lines that show it again."""
+"""Alarms: what does not hold, told to the operator and to a webhook, with its story and lines that show it again."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def kept(standing: Standing) -> bytes:
 def rebuilt(store: MarketStore, market: ChainMarket, to: BlockRef | None) -> Standing:
     """What is to be remembered after a block of the store, None: before the first.
 
-    Nothing of it is asked of a node: what everybody holds then is looked up by the checker. Raises Unfit, a `StoreProblem`.
+    Nothing of it is asked of a node: what everybody holds then, the checker looks up. Raises Unfit, a `StoreProblem`.
     """
     standing = opened(market.record)
     if to is None:
