@@ -100,6 +100,25 @@ def test_the_half_hour_of_now_is_shown_with_its_phase_and_what_is_left(browser: 
         assert "Times are in your zone, Europe/London" in visit.text("footer")
 
 
+def test_the_day_is_drawn_and_summed(browser: Any, place: Place) -> None:
+    bills = place.trading.bills.values()
+    with Visit(browser, place.address) as visit:
+        visit.go()
+        saved, alone = sum(bill.saving for bill in bills), sum(bill.grid_alone for bill in bills)
+        assert saved > 0
+        day = visit.text("section[aria-labelledby=day-title]")
+        assert f"Saved by the market\n{minus(format_money(saved))}\n" in day
+        assert f"of {minus(format_money(alone))} with the grid alone" in day
+        for title in ("Supply and demand", "Prices", "Supply-demand ratio", "Local share"):
+            drawing = visit.page.get_by_role("img", name=title)
+            assert drawing.locator(".step:not([d='M0 0']), .bar").count() > 0, title
+        visit.page.get_by_text("Figures as a table: Prices").click()
+        assert len(visit.cells("Prices (p/kWh)")) == 5
+        visit.page.get_by_text("Indices of the day").click()
+        visit.page.get_by_role("rowheader", name="Value tapped").wait_for()
+        visit.check_quiet()
+
+
 def test_a_household_reads_its_bill(browser: Any, place: Place) -> None:
     with Visit(browser, place.address) as visit:
         for name in ("sunny", "cloudy"):

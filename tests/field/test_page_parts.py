@@ -148,6 +148,9 @@ def test_nothing_comes_from_elsewhere_and_nothing_is_large() -> None:
         assert addresses <= {"http://www.w3.org/2000/svg"}, path
         assert " style=" not in text and not re.search(r"\son\w+=", text), f"{path}: the policy forbids it"
     assert sum(path.stat().st_size for path in FILES) < 100_000
+    # The browser is told of all modules at once, and need not find them one behind the other.
+    named = set(re.findall(r'(?:href|src)="static/([^"]+\.js)"', (STATIC / "index.html").read_text(encoding="utf-8")))
+    assert named == {name for name in names if name.endswith(".js")}
     for name in names:
         for module in re.findall(r'from "(\.[^"]+)"', (STATIC / name).read_text(encoding="utf-8")):
             assert ((STATIC / name).parent / module).resolve().is_file(), f"{name}: {module}"

@@ -138,6 +138,10 @@ document.getElementById("skip").addEventListener("click", (event) => {
 });
 everyDecimal.addEventListener("change", draw);
 addEventListener("redraw", draw);
+addEventListener("wanted", () => {
+  known.version = null;
+  following.now();
+});
 let drawn = inside();
 new ResizeObserver(() => {
   if (inside() === drawn) return;

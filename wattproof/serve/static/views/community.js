@@ -1,5 +1,5 @@
 // The community at a glance: where the half-hours stand, what is traded in one of them, and the day around it.
-import { MAX_PAGE, find, get } from "../api.js";
+import { MAX_PAGE, get } from "../api.js";
 import { h } from "../dom.js";
 import { person } from "../people.js";
 import { badge, energyColumn, moneyColumn, pager, priceColumn, table, tiles } from "../table.js";
@@ -11,20 +11,32 @@ import { dayCharts } from "./day.js";
 
 export const TITLE = "The community";
 const ROWS = 10;
+const INDICES = "indices-more";
 
 export async function load({ status, clock, parameters }) {
   const length = status.tariff.period_length;
   const period = whole(parameters.get("period")) ?? (await traded(status));
   const [from, to] = periodsOfDay(period, length);
   const page = (name) => ({ period, per_page: ROWS, page: whole(parameters.get(name)) ?? 1 });
-  const [phases, now, quotes, bids, trades, periods, indices, bills, everybody] = await Promise.all([
-    get("phases", { at: clock.now }), find(`periods/${period}`), get("quotes", page("quotes")), get("bids", page("bids")), get("trades", page("trades")),
-    get("periods", { from_period: from, to_period: to, per_page: MAX_PAGE, order: "asc" }),
-    get("indices", { from_period: from, to_period: to }),
-    get("bills", { from_period: from, to_period: to, per_page: ROWS, page: whole(parameters.get("bills")) ?? 1 }),
-    get("bills", { from_period: from, to_period: to, per_page: MAX_PAGE })]);
-  return { period, from, to, phases: phases.periods, now, quotes, bids, trades, periods: periods.items, indices: indices.indices, bills, everybody };
+  const range = { from_period: from, to_period: to };
+  const [phases, quotes, bids, trades, periods, bills, indices] = await Promise.all([
+    get("phases", { at: clock.now }), get("quotes", page("quotes")), get("bids", page("bids")), get("trades", page("trades")),
+    get("periods", { ...range, per_page: MAX_PAGE, order: "asc" }),
+    billsOf(range, whole(parameters.get("bills")) ?? 1),
+    document.getElementById(INDICES)?.open ? get("indices", range) : null]);
+  return { period, from, to, phases: phases.periods, quotes, bids, trades, periods: periods.items, ...bills, indices: indices?.indices ?? null,
+    now: periods.items.find((row) => row.period === period) ?? null };
 }
+
+/** A page of the day's bills and, where a page of the API holds them all, their sums. */
+async function billsOf(range, page) {
+  const all = await get("bills", { ...range, per_page: MAX_PAGE });
+  if (all.pages > 1) return { bills: await get("bills", { ...range, per_page: ROWS, page }), sums: null };
+  const bills = { items: all.items.slice((page - 1) * ROWS, page * ROWS), page, pages: Math.ceil(all.total / ROWS), total: all.total };
+  return { bills, sums: { alone: sum("grid_alone", all.items), saved: sum("saving", all.items) } };
+}
+
+const sum = (name, rows) => rows.reduce((total, row) => total + (big(row[name]) ?? 0n), 0n);
 
 /** A whole number of the address; null for anything else. */
 export const whole = (text) => (/^[0-9]{1,15}$/.test(text ?? "") ? Number(text) : null);
@@ -163,11 +175,9 @@ function tradesTable(list, units) {
 }
 
 function theDay(data, context) {
-  const { periods, from, to, everybody, indices } = data;
+  const { periods, from, to, sums, indices } = data;
   const { status, units } = context;
   const length = status.tariff.period_length;
-  const sum = (name, rows) => rows.reduce((total, row) => total + (big(row[name]) ?? 0n), 0n);
-  const [alone, saved] = [sum("grid_alone", everybody.items), sum("saving", everybody.items)];
   const at = (period) => `#/?period=${period}`;
   return h("section", { "aria-labelledby": "day-title" },
     h("div", { class: "heading" },
@@ -177,15 +187,16 @@ function theDay(data, context) {
       ["Households", grouped(status.counts.households), null],
       ["Sold by neighbours", units.energy(sum("delivered_wh", periods)), `in ${counted(sum("trades", periods), "trade")}, delivered`],
       ["Local share", share(sum("local_wh", periods), sum("imported_wh", periods)), "of what households drew"],
-      everybody.pages <= 1 && ["Saved by the market", units.money(saved), alone > 0n ? `${percent(saved, alone)} of ${units.money(alone)} with the grid alone` : "against the grid alone"],
+      sums && ["Saved by the market", units.money(sums.saved), sums.alone > 0n ? `${percent(sums.saved, sums.alone)} of ${units.money(sums.alone)} with the grid alone` : "against the grid alone"],
     ]),
     periods.length ? dayCharts(periods, [from * length, (to + 1) * length], context) : h("p", { class: "quiet" }, "Nothing was traded on this day."),
     indicesTable(indices));
 }
 
 function indicesTable(indices) {
-  return h("details", { id: "indices-more" }, h("summary", {}, "Indices of the day"),
-    table({ id: "indices", caption: "Indices of the day", rows: indices, empty: "No indices yet.",
+  // They are the dearest question: nobody asks it for who does not look.
+  return h("details", { id: INDICES, toggle: () => dispatchEvent(new Event("wanted")) }, h("summary", {}, "Indices of the day"),
+    indices && table({ id: "indices", caption: "Indices of the day", rows: indices, empty: "No indices yet.",
       columns: [
         { name: "Index", head: true, of: (index) => INDEX[index.name] ?? index.name },
         { name: "Value", number: true, of: (index) => (index.value === null ? "–" : Number(index.value).toFixed(3)) },
