@@ -3,7 +3,7 @@ import { s } from "./dom.js";
 import { phaseAt, hour, span } from "./times.js";
 import { PHASES } from "./words.js";
 
-const ROW = 44;
+const ROW = 48;
 const BAR = 26;
 const TOP = 8;
 const SCALE = 26;

@@ -185,7 +185,7 @@ function theDay(data, context) {
       h("nav", { class: "pager", "aria-label": "Days" }, h("a", { href: at(from - 1), "aria-label": "Day before" }, "Before"), h("a", { href: at(to + 1), "aria-label": "Day after" }, "After"))),
     tiles([
       ["Households", grouped(status.counts.households), null],
-      ["Sold by neighbours", units.energy(sum("delivered_wh", periods)), `in ${counted(sum("trades", periods), "trade")}, delivered`],
+      ["Delivered by neighbours", units.energy(sum("delivered_wh", periods)), `in ${counted(sum("trades", periods), "trade")}`],
       ["Local share", share(sum("local_wh", periods), sum("imported_wh", periods)), "of what households drew"],
       sums && ["Saved by the market", units.money(sums.saved), sums.alone > 0n ? `${percent(sums.saved, sums.alone)} of ${units.money(sums.alone)} with the grid alone` : "against the grid alone"],
     ]),

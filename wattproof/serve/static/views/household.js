@@ -135,14 +135,15 @@ const LINES = [
   ["Cost with the grid alone", null, "grid_alone", 1n], ["Saved", null, "saving", 1n, "sum"]];
 
 function billTable(ofDay, all, units) {
-  const amount = (row, [, , name, sign]) => (row ? units.money(sign * big(row[name])) : "–");
-  const energy = (row, name) => (row && name ? units.energy(row[name]) : "");
+  const amount = (row, [, , name, sign]) => (row ? units.bareMoney(sign * big(row[name])) : "–");
+  const energy = ([, name]) => name && ofDay && h("span", { class: "note" }, units.energy(ofDay[name]), " on this day");
+  const heads = [`This day (${units.moneyUnit})`, `In all (${units.moneyUnit})`];
   return h("div", { class: "scroll", id: "bill", role: "region", tabindex: "0", "aria-labelledby": "bill-caption" }, h("table", {},
     h("caption", {}, h("span", { class: "caption", id: "bill-caption" }, "What it cost"), h("span", { class: "note" }, "Below zero: it was paid.")),
-    h("thead", {}, h("tr", {}, ["", "Energy", "This day", "In all"].map((name, index) => (index ? h("th", { scope: "col", class: "number" }, name) : h("td", {}))))),
+    h("thead", {}, h("tr", {}, h("td", {}), heads.map((head) => h("th", { scope: "col", class: "number" }, head)))),
     h("tbody", {}, LINES.map((line) => h("tr", { class: line[4] ?? null },
-      h("th", { scope: "row" }, line[0]), h("td", { class: "number" }, energy(ofDay, line[1])),
-      h("td", { class: "number" }, amount(ofDay, line)), h("td", { class: "number" }, amount(all, line)))))));
+      h("th", { scope: "row" }, line[0], energy(line)),
+      [ofDay, all].map((row) => h("td", { class: "number" }, amount(row, line))))))));
 }
 
 function savingChart(bills, range, { units, width }) {
