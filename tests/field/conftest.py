@@ -51,9 +51,18 @@ def postgresql() -> Iterator[databases.PostgreSQL]:
         yield server
 
 
-@pytest.fixture(params=("sqlite", "postgresql"))
+KINDS = ("sqlite", "postgresql")
+"""Of databases."""
+
+
+def fresh_url(request: pytest.FixtureRequest, folder: Path) -> str:
+    """The URL of a fresh database, of the kind that is the fixture's parameter."""
+    if request.param == "sqlite":
+        return f"sqlite:///{folder / 'market.db'}"
+    return request.getfixturevalue("postgresql").new()
+
+
+@pytest.fixture(params=KINDS)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a fresh database, of either kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'market.db'}"
-    return request.getfixturevalue("postgresql").new()
+    return fresh_url(request, tmp_path)

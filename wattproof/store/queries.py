@@ -10,13 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, func, select
+from sqlalchemy import Boolean, Column, ColumnElement, Connection, Integer, Select, func, select
 
 from wattproof.store.derive.working import KEYS, Row
 from wattproof.store.tables import table
+from wattproof.store.types import Signed, Unsigned
 
 MAX_PER_PAGE = 200
 """Rows of the longest page."""
+
+MAX_PAGE = 2**31
+"""No list has more pages."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,10 @@ def page_of(
     *,
     newest_first: bool = False,
 ) -> Page:
-    """A page of a list. Filters are joined by "and"; each one is of `Listing.filters`. ValueError: no such one."""
+    """A page of a list. Filters are joined by "and"; each one is of `Listing.filters`.
+
+    ValueError, in words: no such filter or page, or a value that no row can have.
+    """
     listing = LISTS[name]
     query = select(*listing.columns).where(*_matches(market_id, listing, filters or {}))
     columns = [table(listing.table).c[column] for column in listing.order]
@@ -109,7 +116,7 @@ def page_of(
 
 def paged(connection: Connection, query: Select[*tuple[Any, ...]], page: int, per_page: int) -> Page:
     """A page of a query. ValueError: no such page."""
-    if page < 1 or not 1 <= per_page <= MAX_PER_PAGE:
+    if not 1 <= page <= MAX_PAGE or not 1 <= per_page <= MAX_PER_PAGE:
         raise ValueError(f"pages are counted from 1, and have 1 to {MAX_PER_PAGE} rows")
     counted = query.order_by(None).with_only_columns(query.selected_columns[0]).subquery()
     count = connection.execute(select(func.count()).select_from(counted)).scalar_one()
@@ -119,9 +126,13 @@ def paged(connection: Connection, query: Select[*tuple[Any, ...]], page: int, pe
 
 
 def one(connection: Connection, market_id: int, name: str, *key: Any) -> Row | None:
-    """The row of a tracked table with this key, in the order of `KEYS`; None where there is none."""
+    """The row of a tracked table with this key, in the order of `KEYS`; None where there is none.
+
+    ValueError: a part that no row can have.
+    """
     rows = table(name)
-    same = [rows.c[column] == part for column, part in zip(KEYS[name], key, strict=True)]
+    parts = zip(KEYS[name], key, strict=True)
+    same = [rows.c[column] == fitting(rows.c[column], part) for column, part in parts]
     columns = [column for column in rows.columns if column.name != "market_id"]
     found = connection.execute(select(*columns).where(rows.c.market_id == market_id, *same)).mappings().one_or_none()
     return dict(found) if found else None
@@ -134,8 +145,24 @@ def _matches(market_id: int, listing: Listing, filters: Mapping[str, Any]) -> li
     for name, value in filters.items():
         if name not in known:
             raise ValueError(f"there is no filter {name!r}; there are {', '.join(sorted(known))}")
+        column, value = known[name], fitting(known[name], value)
         if name in listing.equal:
-            matches.append(known[name] == value)
+            matches.append(column == value)
         else:
-            matches.append(known[name] >= value if name.endswith("_from") else known[name] <= value)
+            matches.append(column >= value if name.endswith("_from") else column <= value)
     return matches
+
+
+def fitting(column: Column[Any], value: Any) -> Any:
+    """The value, which may come from anybody. ValueError, in words, where no row can have it in this column."""
+    kind = column.type
+    if isinstance(kind, Boolean):
+        fits, what = isinstance(value, bool), "true or false"
+    elif isinstance(kind, Unsigned | Signed | Integer):
+        limit = 2**63 if isinstance(kind, Integer) else 2**256
+        fits, what = isinstance(value, int) and 0 <= value < limit, f"a whole number from 0 to {limit - 1}"
+    else:
+        fits, what = isinstance(value, str) and value.isprintable(), "a text that can be printed"
+    if not fits:
+        raise ValueError(f"{column.name} is {what}")
+    return value

@@ -1,4 +1,7 @@
-"""Sums over a market: bills of households, half-hours, invariants, and how far the watcher is."""
+"""Sums over a market: bills of households, half-hours, invariants, and how far the watcher is.
+
+As in `wattproof.store.queries`, a value that no row can have, or a page that there cannot be, is a ValueError.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, func, select
 
 from wattproof.simulation.accounting import Bill
 from wattproof.store.derive.working import Row
-from wattproof.store.queries import Page, paged
+from wattproof.store.queries import Page, fitting, paged
 from wattproof.store.tables import table
 from wattproof.store.types import exact_sum
 
@@ -36,7 +39,7 @@ def bills(
     """
     query = _summed(_BILLS.c.user).where(*_within(_BILLS, market_id, period_from, period_to))
     if user is not None:
-        query = query.where(_BILLS.c.user == user)
+        query = query.where(_BILLS.c.user == fitting(_BILLS.c.user, user))
     found = paged(connection, query.group_by(_BILLS.c.user).order_by(_BILLS.c.user), page, per_page)
     return Page([with_totals(row) for row in found.rows], found.count, found.page, found.per_page)
 
@@ -175,7 +178,7 @@ def _summed(first: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
 def _within(rows: Table, market_id: int, period_from: int | None, period_to: int | None) -> list[ColumnElement[bool]]:
     matches: list[ColumnElement[bool]] = [rows.c.market_id == market_id]
     if period_from is not None:
-        matches.append(rows.c.period >= period_from)
+        matches.append(rows.c.period >= fitting(rows.c.period, period_from))
     if period_to is not None:
-        matches.append(rows.c.period <= period_to)
+        matches.append(rows.c.period <= fitting(rows.c.period, period_to))
     return matches
