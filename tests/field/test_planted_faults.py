@@ -7,6 +7,7 @@ Compiling a market takes longest. So four faults are in one contract, and the se
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -89,21 +90,32 @@ def anvil(has_anvil: None) -> Iterator[Anvil]:
         yield node
 
 
-@pytest.fixture
-def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Fault], Path]]:
-    """Changes a copy of the contracts, which are deployed from then on."""
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Fault], Path]:
+    """Copies of the contracts with changes, one for all faults that share them: compiling takes long."""
 
-    def plant(fault: Fault) -> Path:
-        folder = tmp_path / "contracts"
+    @functools.cache
+    def copied(changes: tuple[tuple[str, tuple[str, str]], ...]) -> Path:
+        folder = tmp_path_factory.mktemp("planted") / "contracts"
         shutil.copytree(CONTRACTS, folder)
-        for name, (line, instead) in fault.changes.items():
+        for name, (line, instead) in changes:
             module = folder / "market" / f"{name}.vy"
             text = module.read_text()
             assert text.count(line) == 1
             module.write_text(text.replace(line, instead))
-        monkeypatch.setenv("WATTPROOF_CONTRACTS", str(folder))
-        _forget()
         return folder
+
+    return lambda fault: copied(tuple(fault.changes.items()))
+
+
+@pytest.fixture
+def planted(changed: Callable[[Fault], Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Fault], Path]]:
+    """Has the contracts with a fault deployed from then on."""
+
+    def plant(fault: Fault) -> Path:
+        monkeypatch.setenv("WATTPROOF_CONTRACTS", str(changed(fault)))
+        _forget()
+        return changed(fault)
 
     yield plant
     monkeypatch.undo()

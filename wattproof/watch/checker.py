@@ -83,6 +83,8 @@ class Checker:
         self.lens = Lens(market.record.lens, market.lens.interface.functions)
         self.reader = Reader(market.record.market, market.interface)
         self.standing = standing
+        self.is_spoilt = False
+        """Whether a check broke off, so that `standing` is of no moment any more."""
         self._is_early = False
         """Whether there was no lens yet at the end of the last block that touched the market."""
 
@@ -93,6 +95,7 @@ class Checker:
 
         Raises as `Node.call`, and BlockGone. Then `standing` is spoilt, and is to be made anew.
         """
+        self.is_spoilt = True
         gathered = _Block(BlockRef(block.number, block.hash, block.parent, block.timestamp))
         standing = self.standing
         standing.mirror.meters.node, standing.mirror.meters.block = self.node, block.parent
@@ -115,6 +118,7 @@ class Checker:
         if found and standing.broken is None:
             standing.broken = block.number
         counted = checks + gathered.agreement.checks
+        self.is_spoilt = False
         watched = Watched(gathered.at, gathered.calls, gathered.events, state, (), dict(counted))
         return Checked(watched, found, gathered.unseen)
 

@@ -7,12 +7,16 @@ block that both have.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from wattproof.chain.market import ChainMarket
 from wattproof.chain.node import Block
 from wattproof.store.records import BlockRef
+
+_FRESH = 1.0
+"""Seconds for which the newest block is not asked for again while others are to be taken."""
 
 
 class Inconsistent(RuntimeError):
@@ -51,13 +55,13 @@ class Follower:
     def __init__(self, market: ChainMarket, known: Callable[[int], str | None], confirmations: int = 0) -> None:
         self._node, self._first, self._known = market.node, market.record.block.number, known
         self._market, self._confirmations = market, confirmations
+        self._head: Block | None = None
+        self._asked = 0.0
 
     def look(self, cursor: BlockRef | None, until: int | None) -> Behind | Reorganised | Next:
         """What is to be done after the block of `cursor`. Raises as `Node.call`, NotTheMarket, and Inconsistent."""
-        head = self._node.block("latest")
-        if head is None:
-            raise Inconsistent(f"{self._node.address.host} does not know its newest block")
         wanted = self._first if cursor is None else cursor.number + 1
+        head = self._newest(wanted)
         last = head.number - self._confirmations
         ref = BlockRef(head.number, head.hash, head.parent, head.timestamp)
         if cursor is not None and head.number <= cursor.number and head.hash != self._known(head.number):
@@ -74,6 +78,15 @@ class Follower:
             # The record's block is no more: the market may stand all the same.
             self._market.check()
         return Next(block, ref)
+
+    def _newest(self, wanted: int) -> Block:
+        """The chain's newest block; where many are still to be taken, as it was a moment ago."""
+        now = time.monotonic()
+        if self._head is None or wanted > self._head.number - self._confirmations or now - self._asked > _FRESH:
+            self._head, self._asked = self._node.block("latest"), now
+        if self._head is None:
+            raise Inconsistent(f"{self._node.address.host} does not know its newest block")
+        return self._head
 
     def _left(self, cursor: BlockRef, start: int) -> Reorganised:
         """Down to the last block that chain and store have in common, if the chain is still the market's."""

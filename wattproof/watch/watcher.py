@@ -95,7 +95,9 @@ class Watcher:
             except (NodeUnusable, RpcError, BlockGone, Inconsistent, NotTheMarket) as problem:
                 if isinstance(problem, NotTheMarket) and self.progress.blocks == 0 and pause == PAUSES[0]:
                     raise
-                self._checker, checked = None, False
+                if self._checker is not None and self._checker.is_spoilt:
+                    self._checker = None
+                checked = False
                 self._say(f"{problem}; asked again in {pause:g} s")
                 self._stopped(pause)
                 pause = min(2 * pause, PAUSES[1])
