@@ -7,7 +7,7 @@ import pytest
 from tests.support.answering import answering, replies
 from tests.support.field import Ground
 from wattproof.chain.node import Block, BlockGone, Node, NodeUnusable, Reverted, RpcError, Transaction
-from wattproof.chain.sending import Sender
+from wattproof.chain.sending import Draft, Sender
 
 NOWHERE = "0x" + 64 * "1"
 
@@ -72,7 +72,7 @@ def test_a_batch_answers_each_in_its_place(ground: Ground) -> None:
     assert len(ground.node.batch([("eth_chainId", [])] * 600)) == 600
 
 
-@pytest.mark.parametrize("lacking", [set(), {"debug_traceBlockByHash"}])
+@pytest.mark.parametrize("lacking", [set(), {"debug_traceBlockByHash"}, {"debug_traceBlockByHash", "trace_block"}])
 def test_traces_show_calls_inside_calls(ground: Ground, lacking: set[str]) -> None:
     owner, market = ground.account(f"tracer {lacking}"), ground.market
     drafts = [
@@ -99,8 +99,26 @@ def test_traces_show_calls_inside_calls(ground: Ground, lacking: set[str]) -> No
     asked = [market.token.decode_call(call.data) for call in traces[2].calls]
     assert ("transferFrom", (owner.address, market.address, 700)) in asked
     assert traces[0].value == 1_000
-    node._missing |= {"debug_traceBlockByHash", "trace_block"}
+    node._missing |= {"debug_traceBlockByHash", "trace_block", "debug_traceTransaction"}
     assert node.traces(block) is None
+
+
+@pytest.mark.parametrize("lacking", [set(), {"debug_traceBlockByHash"}, {"debug_traceBlockByHash", "trace_block"}])
+def test_traces_as_deep_as_calls_go(ground: Ground, lacking: set[str]) -> None:
+    account = ground.account(f"diver {lacking}")
+    # It calls itself with all of its gas: PUSH0 five times, ADDRESS, GAS, CALL, STOP.
+    diver = ground.do(account, Draft(None, bytes.fromhex("685f5f5f5f5f305af1005f5260096017f3"))).contract
+    ground.do(account, Draft(diver, b"", gas=10_000_000))
+    node = Node(ground.url)
+    node._missing |= lacking
+    block = node.block("latest")
+    assert block is not None
+    traces = node.traces(block)
+    assert traces is not None
+    frame, depth = traces[0], 1
+    while frame.calls:
+        frame, depth = frame.calls[0], depth + 1
+    assert depth > 200
 
 
 def test_a_connection_that_was_dropped_is_opened_again(ground: Ground) -> None:

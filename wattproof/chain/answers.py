@@ -1,4 +1,4 @@
-"""What a node answers about blocks, receipts and traces, in Python's types. Its shape is checked, field by field.
+"""What a node answers about blocks and receipts, in Python's types. Its shape is checked, field by field.
 
 Addresses are in checksum form, hashes texts of 0x and 64 digits in lower case, numbers ints, data bytes.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,6 @@ from eth_utils.address import to_checksum_address
 _HASH = re.compile("0x[0-9a-fA-F]{64}")
 _ADDRESS = re.compile("0x[0-9a-fA-F]{40}")
 _NUMBER = re.compile("0x[0-9a-fA-F]{1,64}")
-_CREATIONS = ("CREATE", "CREATE2")
 
 
 class BadShape(ValueError):
@@ -95,26 +94,6 @@ class Receipt:
     block_number: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class CallFrame:
-    """A call inside a transaction, with those that it made, in order.
-
-    kind     CALL, STATICCALL, DELEGATECALL, CALLCODE, CREATE, CREATE2 or SELFDESTRUCT
-    sender   who calls
-    to       whom; of a DELEGATECALL whose code
-    error    why it failed; what a failed call and the calls inside it did is undone
-    """
-
-    kind: str
-    sender: str
-    to: str | None
-    data: bytes
-    value: int
-    output: bytes
-    error: str | None
-    calls: tuple[CallFrame, ...] = ()
-
-
 def field(answer: Any, name: str) -> Any:
     """A field of an object. Raises BadShape where it is none, or lacks the field."""
     if not isinstance(answer, Mapping) or name not in answer:
@@ -158,12 +137,14 @@ def data_of(value: Any, what: str = "data") -> bytes:
     raise BadShape(f"with {what} that are not hexadecimal digits in pairs")
 
 
-def _optional(answer: Any, name: str, read: Any) -> Any:
+def optional(answer: Any, name: str, read: Any) -> Any:
+    """A field as `read` makes it of its value and its name; None where it is not there."""
     value = answer.get(name)
     return None if value is None else read(value, name)
 
 
-def _each(value: Any, what: str) -> list[Any]:
+def each_of(value: Any, what: str) -> list[Any]:
+    """A list. Raises BadShape."""
     if not isinstance(value, list):
         raise BadShape(f"with {what} that are no list")
     return value
@@ -171,14 +152,14 @@ def _each(value: Any, what: str) -> list[Any]:
 
 def block_of(answer: Any, full: bool) -> Block:
     """A block, with whole transactions where `full`. Raises BadShape."""
-    listed = _each(field(answer, "transactions"), "transactions")
+    listed = each_of(field(answer, "transactions"), "transactions")
     return Block(
         number(field(answer, "number"), "number"),
         hash_of(field(answer, "hash")),
         hash_of(field(answer, "parentHash"), "parentHash"),
         number(field(answer, "timestamp"), "timestamp"),
         tuple(map(_transaction, listed)) if full else tuple(map(hash_of, listed)),
-        _optional(answer, "baseFeePerGas", number),
+        optional(answer, "baseFeePerGas", number),
         number(field(answer, "gasLimit"), "gasLimit"),
     )
 
@@ -188,7 +169,7 @@ def _transaction(answer: Any) -> Transaction:
         hash_of(field(answer, "hash")),
         number(field(answer, "transactionIndex"), "transactionIndex"),
         address_of(field(answer, "from"), "from"),
-        _optional(answer, "to", address_of),
+        optional(answer, "to", address_of),
         data_of(field(answer, "input"), "input"),
         number(field(answer, "value"), "value"),
         number(field(answer, "nonce"), "nonce"),
@@ -203,9 +184,9 @@ def receipt_of(answer: Any) -> Receipt:
         number(field(answer, "status"), "status") == 1,
         number(field(answer, "gasUsed"), "gasUsed"),
         number(answer.get("effectiveGasPrice") or "0x0", "effectiveGasPrice"),
-        tuple(map(log_of, _each(field(answer, "logs"), "logs"))),
+        tuple(map(log_of, each_of(field(answer, "logs"), "logs"))),
         hash_of(field(answer, "blockHash"), "blockHash"),
-        _optional(answer, "contractAddress", address_of),
+        optional(answer, "contractAddress", address_of),
         number(field(answer, "blockNumber"), "blockNumber"),
     )
 
@@ -214,66 +195,6 @@ def log_of(answer: Any) -> Log:
     return Log(
         number(field(answer, "logIndex"), "logIndex"),
         address_of(field(answer, "address")),
-        tuple(int(hash_of(topic, "topic"), 16) for topic in _each(field(answer, "topics"), "topics")),
+        tuple(int(hash_of(topic, "topic"), 16) for topic in each_of(field(answer, "topics"), "topics")),
         data_of(field(answer, "data")),
-    )
-
-
-# ---- traces ------------------------------------------------------------------------------
-
-
-def frame_of(answer: Any) -> CallFrame:
-    """A call as geth's callTracer tells it. Raises BadShape."""
-    kind = field(answer, "type")
-    if not isinstance(kind, str):
-        raise BadShape("with a type that is no text")
-    return CallFrame(
-        kind.upper(),
-        address_of(field(answer, "from"), "from"),
-        _optional(answer, "to", address_of),
-        data_of(answer.get("input") or "0x", "input"),
-        number(answer.get("value") or "0x0", "value"),
-        data_of(answer.get("output") or "0x", "output"),
-        _optional(answer, "error", lambda value, _: str(value)),
-        tuple(map(frame_of, _each(answer.get("calls") or [], "calls"))),
-    )
-
-
-def frames_of(answer: Any) -> Iterator[tuple[str, CallFrame]]:
-    """The calls of a block's transactions as `trace_block` tells them, and the transactions' hashes. Raises BadShape.
-
-    Parity's format is flat: each call says where in the tree it stands.
-    """
-    trees: dict[str, dict[tuple[int, ...], Any]] = {}
-    for item in _each(answer, "traces"):
-        if field(item, "transactionHash") is None:  # A reward.
-            continue
-        place = tuple(_each(field(item, "traceAddress"), "traceAddress"))
-        trees.setdefault(hash_of(item["transactionHash"], "transactionHash"), {})[place] = item
-    for transaction, tree in trees.items():
-        children: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
-        for place in sorted(tree):
-            if place:
-                children.setdefault(place[:-1], []).append(place)
-        if () not in tree:
-            raise BadShape("with a transaction's calls without the outermost")
-        yield transaction, _from_flat((), tree, children)
-
-
-def _from_flat(place: tuple[int, ...], tree: Mapping[Any, Any], children: Mapping[Any, Any]) -> CallFrame:
-    item = tree[place]
-    action, result = field(item, "action"), item.get("result") or {}
-    kind = str(action.get("callType") or action.get("creationMethod") or field(item, "type")).upper()
-    kind = {"SUICIDE": "SELFDESTRUCT"}.get(kind, kind)
-    created = kind in _CREATIONS
-    to = result.get("address") if created else action.get("to") or action.get("refundAddress")
-    return CallFrame(
-        kind,
-        address_of(action.get("from") or action.get("address"), "from"),
-        None if to is None else address_of(to, "to"),
-        data_of(action.get("input") or action.get("init") or "0x", "input"),
-        number(action.get("value") or action.get("balance") or "0x0", "value"),
-        data_of(result.get("output") or result.get("code") or "0x", "output"),
-        _optional(item, "error", lambda value, _: str(value)),
-        tuple(_from_flat(each, tree, children) for each in children.get(place, ())),
     )

@@ -11,7 +11,8 @@ from eth_utils.crypto import keccak
 from wattproof import outputs
 from wattproof.chain.accounts import Account
 from wattproof.chain.deploy_journal import Journal, Step, journal_of
-from wattproof.chain.deploying import MARKET, Deployment, Plan, genesis_of, is_development
+from wattproof.chain.deploying import MARKET, Deployment, Plan, genesis_of
+from wattproof.chain.development import is_development
 from wattproof.chain.node import Node
 from wattproof.chain.record import BadRecord, Record
 from wattproof.chain.rehearsal import address_of_creation

@@ -39,7 +39,7 @@ from wattproof.market.deployment import CREDIT
 from wattproof.market.tariff import PAPER, Tariff
 from wattproof.market.tokens import Token
 
-__all__ = ["LENS", "MARKET", "TOKEN", "Deployment", "Plan", "creation", "genesis_of", "is_development", "opened"]
+__all__ = ["LENS", "MARKET", "TOKEN", "Deployment", "Plan", "creation", "genesis_of", "opened"]
 
 SECONDS = 600
 """How long a transaction may take to come into a block."""
@@ -112,15 +112,6 @@ def genesis_of(node: Node) -> str:
     if first is None:
         raise NodeUnusable(f"{node.address.host} does not know the chain's first block: take another node")
     return first.hash
-
-
-def is_development(node: Node) -> bool:
-    """Whether a node is one for development, whose state can be moved. Raises NodeUnusable."""
-    try:
-        node.call("evm_snapshot")
-    except RpcError:
-        return False
-    return True
 
 
 class Deployment:

@@ -16,6 +16,23 @@ _SET_BALANCE = ("anvil_setBalance", "hardhat_setBalance", "evm_setAccountBalance
 _GET_AUTOMINE = ("anvil_getAutomine", "hardhat_getAutomine")
 
 
+def is_development(node: Node) -> bool:
+    """Whether a node is one for development. Nothing of it is changed. Raises NodeUnusable."""
+    return _makes_blocks(node) is not None
+
+
+def _makes_blocks(node: Node) -> bool | None:
+    """Whether a node makes a block with each transaction; None where it does not say, as no real chain's does."""
+    for method in _GET_AUTOMINE:
+        try:
+            found = node.call(method)
+        except RpcError:
+            continue
+        if isinstance(found, bool):
+            return found
+    return None
+
+
 class NotDevelopment(RuntimeError):
     """A node's clock, or its blocks, are not made to order; the message is one line that says what to do."""
 
@@ -42,13 +59,7 @@ class Development:
 
     def _made_by_itself(self) -> bool:
         """Stops the node from making blocks with each transaction; returns whether it did."""
-        did = False
-        for method in _GET_AUTOMINE:
-            try:
-                did = self.node.call(method) is True
-                break
-            except RpcError:
-                continue
+        did = _makes_blocks(self.node) is True
         try:
             self.node.call("evm_setAutomine", False)
         except RpcError:

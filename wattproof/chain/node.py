@@ -21,19 +21,16 @@ from urllib.parse import urlsplit
 from wattproof.chain.answers import (
     BadShape,
     Block,
-    CallFrame,
     Log,
     Receipt,
     Transaction,
     block_of,
     data_of,
     field,
-    frame_of,
-    frames_of,
-    hash_of,
     number,
     receipt_of,
 )
+from wattproof.chain.frames import DEEPEST, CallFrame, frame_of, frames_of, frames_of_block
 from wattproof.evm import rpc
 from wattproof.evm.rpc import Address, NodeUnusable, RpcError
 
@@ -63,7 +60,7 @@ _REPEATABLE = ("eth_", "debug_", "trace_", "net_", "web3_")
 _NO_METHOD = re.compile(r"\bmethods?\b.*\b(not|unknown|unsupported)\b|\b(unknown|unsupported)\b.*\bmethod\b", re.I)
 
 
-_NO_BLOCK = re.compile("(header|block|resource|hash).*(not found|unknown)|unknown block")
+_NO_BLOCK = re.compile("(header|block|resource|hash).*(not found|unknown)|unknown block|invalid block tag")
 
 
 class Reverted(RuntimeError):
@@ -111,7 +108,7 @@ class Node:
     def call(self, method: str, *params: Any) -> Any:
         """The result of one request. Raises RpcError where the node refuses, NodeUnusable where it gives no answer."""
         question = rpc.request(method, params)
-        return self._result(question, self._asked(question, method.startswith(_REPEATABLE)))
+        return self._result(question, self._asked(question, (method,)))
 
     def batch(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         """The results of several requests `(method, params)`, asked in one go, in their order.
@@ -126,7 +123,7 @@ class Node:
 
     def _batch(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         questions = [rpc.request(method, params) for method, params in requests]
-        said = self._asked(questions, all(method.startswith(_REPEATABLE) for method, _ in requests))
+        said = self._asked(questions, [method for method, _ in requests])
         if isinstance(said, dict) and said.get("error") is not None:
             raise self._refusal(RpcError("a batch", said["error"]))
         listed = said if isinstance(said, list) else []
@@ -152,14 +149,14 @@ class Node:
         refusal.args = (self.address.said(refusal),)
         return refusal
 
-    def _asked(self, body: Any, again: bool) -> Any:
-        """What the node answers, as JSON; where `again` an idle connection that was dropped is opened once more."""
+    def _asked(self, body: Any, methods: Sequence[str]) -> Any:
+        """What the node answers, as JSON; an idle connection that it dropped is opened once more where that may be."""
         text = json.dumps(body).encode()
         kept = self._connection is not None
         try:
             said = self._within(text)
         except (http.client.RemoteDisconnected, ConnectionError) as problem:
-            if not (kept and again):
+            if not kept or not all(method.startswith(_REPEATABLE) for method in methods):
                 raise self._unreachable(problem) from None
             try:
                 said = self._within(text)
@@ -168,6 +165,8 @@ class Node:
         except (OSError, http.client.HTTPException, ValueError) as problem:
             raise self._unreachable(problem) from None
         try:
+            if any("trace" in method for method in methods):
+                return rpc.parsed(said, DEEPEST)
             return rpc.parsed(said)
         except NodeUnusable as problem:
             raise NodeUnusable(f"{self.address.host} {problem}: is it the RPC address?") from None
@@ -333,10 +332,10 @@ class Node:
             return []
         listed = self._if_there(block, "debug_traceBlockByHash", block.hash, {"tracer": "callTracer"})
         if listed is not None:
-            return self.shaped(lambda found: _by_geth(found, hashes), "debug_traceBlockByHash", listed)
+            return self.shaped(lambda found: frames_of_block(found, hashes), "debug_traceBlockByHash", listed)
         listed = self._if_there(block, "trace_block", hex(block.number))
         if listed is None:
-            return None
+            return self._traced_singly(block)
         whose = self.shaped(lambda all_: {field(each, "blockHash") for each in all_}, "trace_block", listed)
         if whose != {block.hash}:
             raise self._gone(block)
@@ -345,19 +344,28 @@ class Node:
             raise NodeUnusable(f"{self.address.host} answers trace_block with other transactions: take another node")
         return [found[each] for each in hashes]
 
+    def _traced_singly(self, block: Block) -> list[CallFrame] | None:
+        """As `traces`, a transaction at a time: hardhat has nothing else."""
+        method = "debug_traceTransaction"
+        if method in self._missing:
+            return None
+        answers = self.batch([(method, (each, {"tracer": "callTracer"})) for each in block.hashes])
+        for answer in answers:
+            if isinstance(answer, RpcError):
+                if _is_missing(answer):
+                    self._missing.add(method)
+                    return None
+                raise self.told(answer, block.hash)
+        # Which block they are of, no trace tells.
+        now = self.block(block.number)
+        if now is None or now.hash != block.hash:
+            raise self._gone(block)
+        return self.shaped(lambda found: [frame_of(each) for each in found], method, answers)
+
 
 def block_parameter(block: str) -> Any:
     """How a node is told which block is meant: a tag as it is, a hash by EIP-1898."""
     return {"blockHash": block} if len(block) == 66 else block
-
-
-def _by_geth(listed: list[Any], hashes: Sequence[str]) -> list[CallFrame]:
-    if len(listed) != len(hashes):
-        raise BadShape("with other transactions")
-    for each, wanted in zip(listed, hashes, strict=True):
-        if isinstance(each, dict) and hash_of(each.get("txHash", wanted)) != wanted:
-            raise BadShape("with other transactions")
-    return [frame_of(field(each, "result")) for each in listed]
 
 
 def _is_missing(refusal: RpcError) -> bool:

@@ -210,7 +210,7 @@ class Sender:
         try:
             self.node.call("eth_sendRawTransaction", "0x" + signed.raw.hex())
         except RpcError as refusal:
-            if not is_known(refusal):
+            if not self._is_there(refusal):
                 self._nonce = None  # Whatever is wrong with it, the chain knows better.
                 raise
         return signed.hash
@@ -240,10 +240,14 @@ class Sender:
         self._nonce = None
         answers = self.node.batch([("eth_sendRawTransaction", ["0x" + each.raw.hex()]) for each in signed])
         for answer in answers:
-            if isinstance(answer, RpcError) and not is_known(answer):
+            if isinstance(answer, RpcError) and not self._is_there(answer):
                 raise answer
         self._nonce = signed[-1].nonce + 1 if signed else None
         return [each.hash for each in signed]
+
+    def _is_there(self, refusal: RpcError) -> bool:
+        """Whether the node has what it refuses: from before, or as hardhat makes a block of what reverts, too."""
+        return is_known(refusal) or isinstance(self.node.told(refusal), Reverted)
 
     def _estimates(self, drafts: Sequence[Draft]) -> list[int]:
         """The gas of each transaction."""

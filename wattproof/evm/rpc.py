@@ -138,10 +138,13 @@ def request(method: str, params: Any) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": next(_ids), "method": method, "params": list(params)}
 
 
-def parsed(said: bytes) -> Any:
-    """What a node answered. Raises NodeUnusable, worded to follow the node's name, where it is no JSON."""
+def parsed(said: bytes, max_depth: int = documents.MAX_DEPTH) -> Any:
+    """What a node answered. Raises NodeUnusable, worded to follow the node's name, where it is no JSON.
+
+    `max_depth`: how many lists and objects may be inside one another.
+    """
     try:
-        return documents.parsed(said)
+        return documents.parsed(said, max_depth)
     except ValueError:
         raise NodeUnusable(
             "answers with something that is not JSON" if said.strip() else "answers with nothing"
