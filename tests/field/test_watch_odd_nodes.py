@@ -48,7 +48,7 @@ def test_a_node_that_answers_oddly_now_and_then_is_asked_again(
         place,
         done,
     ):
-        node = Node(place, timeout=LATE / 2)
+        node = Node(place, timeout=LATE / 2 if odd == "late" else 30)
         watch = Watch(street.ground, f"sqlite:///{tmp_path}/market.db", node, patience=1_000)
         assert watch.run() == 0
         assert done.count(odd) >= 3

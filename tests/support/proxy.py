@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-LATE = 1.0
+LATE = 2.0
 """Seconds after which a late answer comes."""
 
 Meddle = Callable[[int, str], str]
