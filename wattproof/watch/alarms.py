@@ -21,11 +21,17 @@ class Alarms:
     def __init__(self, say: Callable[[str], object], webhook: Webhook | None = None) -> None:
         self._say, self._webhook = say, webhook
 
-    def of(self, checked: Checked, market: ChainMarket, store: MarketStore) -> list[Alarm]:
-        """An alarm for each invariant that does not hold in a block, with the same story."""
+    def of(self, checked: Checked, market: ChainMarket, store: MarketStore, broken: int | None) -> list[Alarm]:
+        """An alarm for each invariant that does not hold in a block, with the same story.
+
+        `broken`: the block before this one in which market and terms differed first; the story is with its alarms.
+        """
         if not checked.findings:
             return []
-        told = story.of(checked, market, store)
+        if broken is None:
+            told = story.of(checked, market, store)
+        else:
+            told = story.Story(f"market and terms differ since block {broken}: see its alarms", [])
         first: dict[str, str] = {}
         for finding in checked.findings:
             first.setdefault(finding.invariant, finding.what)

@@ -26,6 +26,9 @@ from wattproof.watch.touched import Touched, everything
 OPENING = "__init__"
 """The function of the row that stands for the market's creation."""
 
+MAX_UNDONE = 8
+"""Groups of undone calls that are compared in a block: each takes a copy of the model, and anybody can make many."""
+
 _PAGES = 50
 """Questions to the lens in one go, where everything is compared."""
 
@@ -58,6 +61,7 @@ class _Block:
     calls: list[CallRow] = field(default_factory=list)
     events: list[EventRow] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
+    undone: int = 0
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,12 @@ class Checker:
     def _undone(self, calls: Sequence[Call], gathered: _Block) -> None:
         """Calls that were undone together: the model is afterwards as it was before."""
         changes = self.standing.broken is None and any(call.outcome.accepted for call in calls)
+        gathered.undone += changes
+        if gathered.undone > MAX_UNDONE:
+            gathered.unseen.append(f"{len(calls)} calls were undone and are not compared: too many are in this block")
+            for call in calls:
+                self._row(call, len(gathered.calls), False, gathered)
+            return
         with self.standing.mirror.undone() if changes else contextlib.nullcontext():
             for call in calls:
                 self._call(call, gathered)

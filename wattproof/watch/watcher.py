@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from wattproof.chain.market import ChainMarket, NotTheMarket
 from wattproof.chain.node import Block, BlockGone, NodeUnusable, RpcError
 from wattproof.store.database import MarketStore
-from wattproof.store.problems import Conflict, TooDeep
+from wattproof.store.problems import Conflict, StoreUnusable, TooDeep
 from wattproof.store.records import Alarm, BlockRef
 from wattproof.watch.alarms import Alarms
 from wattproof.watch.checker import Checked, Checker, Standing
@@ -92,7 +92,7 @@ class Watcher:
                     self._start()
                     checked = True
                 done = self._step()
-            except (NodeUnusable, RpcError, BlockGone, Inconsistent, NotTheMarket) as problem:
+            except (NodeUnusable, RpcError, BlockGone, Inconsistent, NotTheMarket, StoreUnusable) as problem:
                 if isinstance(problem, NotTheMarket) and self.progress.blocks == 0 and pause == PAUSES[0]:
                     raise
                 if self._checker is not None and self._checker.is_spoilt:
@@ -142,7 +142,8 @@ class Watcher:
                 return self._take(block, head)
             case Behind(head):
                 self._store.seen_head(head)
-                if self._options.until is not None and cursor is not None and cursor.number >= self._options.until:
+                reached = cursor.number if cursor else self._market.record.block.number - 1
+                if self._options.until is not None and reached >= self._options.until:
                     self._report(head, always=True)
                     return 0
                 self._report(head)
@@ -168,7 +169,7 @@ class Watcher:
         full = block.number % self._options.full_every == 0
         before = self._standing.broken
         checked = self._checker.check(block, receipts, traces, full)
-        alarms = self._alarms.of(checked, self._market, self._store)
+        alarms = self._alarms.of(checked, self._market, self._store, before)
         if not self._append(checked, alarms, head, before):
             return None
         self._count(checked)
