@@ -54,7 +54,7 @@ def play(anvil: Anvil, folder: Path, kills: int = 0, killed: str = "") -> Played
         Kills(each.start, f"{killed} {kills}") if each.name == killed else each.start() for each in neighbours
     ]
     deaths = [agent for agent in agents if isinstance(agent, Kills)]
-    street.meanwhile = lambda: [death() for death in deaths] and None
+    street.meanwhile = lambda: [death() for death in deaths]
     with running(*agents):
         for step, _ in enumerate(_steps(street, folder, neighbours, agents)):
             for death in deaths:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,7 +116,7 @@ def test_what_is_stuck_is_signed_again_with_its_nonce(
     street: Street, operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("wattproof.agents.outbox.Fees.now", classmethod(lambda cls, node: cls(7, 7)))
+        patch.setattr("wattproof.agents.outbox.Fees.now", lambda node: Fees(7, 7))
         operator.tick()
     (intent,) = operator.journal.live()
     for _ in range(STUCK):
@@ -183,6 +184,21 @@ def test_who_was_slower_is_not_worried(street: Street, operator: Operator, lines
     street.call(street.homes["sunny"].account, "match_bids", 1)
     operator.tick()
     assert operator.journal.live() == [] and lines == []
+
+
+def test_what_fails_in_its_block_is_tried_less_and_less_often(
+    street: Street, operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The play says yes and the block no, time after time.
+    draft = operator.outbox.draft
+    monkeypatch.setattr(operator.outbox, "draft", lambda call, gas=None: draft(call, gas and 40_000))
+    for _ in range(40):
+        operator.tick()
+        street.ground.anvil.mine(street.now + 1)
+    assert street.status(1) == QuoteStatus.VALID
+    tried = [intent.block[0] for intent in operator.journal.with_key("match 1") if intent.block]
+    pauses = [after - before for before, after in itertools.pairwise(tried)]
+    assert pauses == sorted(pauses) and len(tried) == 5, tried
 
 
 # ---- running -----------------------------------------------------------------------------

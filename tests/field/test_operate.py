@@ -59,7 +59,7 @@ def metered(street: Street, *spools: Path) -> None:
 def finish(street: Street, tmp_path: Path, quotes: list[int], kills: int, *agents: Process | Kills) -> None:
     """Goes through a half-hour from MATCHING on with these operators; some of them are killed in each phase."""
     deaths = [agent for agent in agents if isinstance(agent, Kills)]
-    street.meanwhile = lambda: [death() for death in deaths] and None
+    street.meanwhile = lambda: [death() for death in deaths]
     for step, phase in enumerate((Phase.MATCHING, Phase.METERING, Phase.SETTLING)):
         street.to(phase)
         if phase == Phase.METERING:

@@ -51,7 +51,7 @@ class Street:
 
     ground: Ground
     homes: dict[str, Home] = field(default_factory=dict)
-    meanwhile: Callable[[], None] = lambda: None
+    meanwhile: Callable[[], object] = lambda: None
     """What is done again and again while something is waited for."""
 
     def __post_init__(self) -> None:
@@ -76,13 +76,14 @@ class Street:
         return self.ground.do(who, self.market.draft(function, *arguments))
 
     def join(self, name: str, capacity: int = 11_500, money: int = FLOAT) -> Home:
-        """A household is registered, authorised, and has money in the market."""
+        """A household is registered, authorised, and has so much money in the market."""
         home = self.homes[name] = Home(self.ground.account(name), Meter(name))
         profile = keccak(text=name)
         signature = home.meter.sign_pairing(self.market.address, home.address, profile, self.ground.record.chain_id)
         self.call(home.account, "register", profile, home.meter.address, signature)
         self.call(self.ground.owner, "authorize", home.address, capacity)
-        self.deposit(home.account, money)
+        if money:
+            self.deposit(home.account, money)
         return home
 
     def deposit(self, account: Account, money: int) -> None:

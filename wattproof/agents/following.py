@@ -16,6 +16,9 @@ from wattproof.chain.node import Block, Log, Node, RpcError
 MARGIN = 64
 """Blocks below the head at which a bookmark is laid: after a deeper reorganisation all is read from the beginning."""
 
+_MOST_BLOCKS = 5_000
+"""Blocks whose logs are asked for at once: some nodes tell of no more."""
+
 _NO_METHOD = -32601
 
 
@@ -97,7 +100,7 @@ class Follower:
     def _logs(self, first: int, last: int) -> list[tuple[int, Log]]:
         """The market's logs from one block to another, with the numbers of their blocks."""
         found: list[tuple[int, Log]] = []
-        at, step = first, max(1, last - first + 1)
+        at, step = first, _MOST_BLOCKS
         while at <= last:
             until = min(last, at + step - 1)
             try:

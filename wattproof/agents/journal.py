@@ -193,6 +193,11 @@ class Journal:
         """What is not under way, and has at least that nonce or lies at least in that block."""
         return self._read("state != ? AND (nonce >= ? OR block >= ?)", LIVE, nonce, block)
 
+    def refused(self, block: int) -> list[tuple[list[str], int]]:
+        """The keys of what failed from that block on, and its blocks."""
+        rows = self.rows("SELECT keys, block FROM intents WHERE state = ? AND block >= ?", REFUSED, block)
+        return [(json.loads(keys), number) for keys, number in rows]
+
     def with_key(self, key: str) -> list[Intent]:
         """All intents that are to bring about the same."""
         return [intent for intent in self._read("instr(keys, ?)", json.dumps(key)) if key in intent.keys]

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from wattproof.chain.webhooks import SECONDS, Webhook
 from wattproof.outputs import one_line
 
+_REMEMBERED = 1_000
+"""Causes that are remembered."""
+
 
 class Notices:
     """What is to be warned of. `say` shows a line; a webhook is posted {"cause": a word, "text": the line}."""
@@ -20,9 +23,17 @@ class Notices:
         if self._told.get(cause) == line:
             return
         self._told[cause] = line
+        while len(self._told) > _REMEMBERED:
+            del self._told[next(iter(self._told))]
         self._say(one_line(line))
         if self._webhook is not None:
             self._webhook.post({"cause": cause, "text": line})
+
+    def tell(self, line: str) -> None:
+        """Warns of something that happens once."""
+        self._say(one_line(line))
+        if self._webhook is not None:
+            self._webhook.post({"cause": "", "text": line})
 
     def over(self, cause: str, line: str | None = None) -> None:
         """A cause is gone; where it was told of, `line` says so."""

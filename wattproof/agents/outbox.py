@@ -160,8 +160,8 @@ class Outbox:
 
         Where there is too little money for gas what is left is not sent, and warned of. Raises as `Node.call`.
         """
-        live = self.live_keys()
-        wanted = [left for call in calls if (left := _without(call, live)) is not None]
+        busy = self.live_keys() | self._resting(head)
+        wanted = [left for call in calls if (left := _without(call, busy)) is not None]
         if not wanted:
             return 0, []
         passed, refusals = self._played(wanted)
@@ -170,6 +170,14 @@ class Outbox:
         drafts = self._affordable(drafts, fees)
         self._sign_and_send(drafts, self._nonces(len(drafts)), fees, head)
         return len(drafts), refusals + more
+
+    def _resting(self, head: Block) -> set[str]:
+        """What failed in its block, though it had passed before: it is tried again after 2, 4, 8 ... blocks."""
+        failures: dict[str, list[int]] = {}
+        for keys, block in self.journal.refused(head.number - DEEPEST):
+            for key in keys:
+                failures.setdefault(key, []).append(block)
+        return {key for key, blocks in failures.items() if head.number < max(blocks) + 2 ** len(blocks)}
 
     def draft(self, call: Call, gas: int | None = None) -> Draft:
         """A call as a transaction."""
@@ -203,6 +211,9 @@ class Outbox:
                 if isinstance(answer, Reverted):
                     refusals.append(Refusal(call, None, reason_of(answer)))
                     continue
+                if isinstance(answer, RpcError):  # Such as a block's gas that does not suffice for it.
+                    self._notices.warn(f"gas of {call.keys[0]}", f"{call.label}: is not sent: {answer}")
+                    continue
                 used = self.node.shaped(number, "eth_estimateGas", answer)
                 if used > MAX_GAS and call.is_batch and len(call.keys) > 1:
                     half = len(call.keys) // 2
@@ -213,7 +224,10 @@ class Outbox:
         return drafts, refusals
 
     def _asked(self, method: str, calls: Sequence[Call]) -> list[Any]:
-        """What the node answers to calls that are not sent; Reverted in the place of one that the contract refuses."""
+        """What the node answers to calls that are not sent; Reverted in the place of one that the contract refuses.
+
+        RpcError in the place of one whose gas it does not tell.
+        """
         questions = []
         for call in calls:
             draft = self.draft(call)
@@ -223,9 +237,10 @@ class Outbox:
         for at, answer in enumerate(answers):
             if isinstance(answer, RpcError):
                 told = self.node.told(answer)
-                if not isinstance(told, Reverted):
+                if isinstance(told, Reverted):
+                    answers[at] = told
+                elif method == "eth_call":
                     raise told
-                answers[at] = told
         return answers
 
     def _affordable(
@@ -291,9 +306,9 @@ class Outbox:
             self._notices.over("sending")
 
 
-def _without(call: Call, live: set[str]) -> Call | None:
-    """What of a call is not under way; None: nothing."""
-    places = [at for at, key in enumerate(call.keys) if key not in live]
+def _without(call: Call, busy: set[str]) -> Call | None:
+    """A call without what is under way, or rests; None: nothing is left."""
+    places = [at for at, key in enumerate(call.keys) if key not in busy]
     if len(places) == len(call.keys):
         return call
     return call.only(places) if call.is_batch and places else None

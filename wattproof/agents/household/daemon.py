@@ -77,7 +77,7 @@ class Household(ChainAgent):
     def _meter(self) -> bool:
         news, lines = self.meter.look()
         for line in lines:
-            self.notices.warn(f"spool {line}", line)
+            self.notices.tell(line)
         return news
 
     def act(self) -> int:
@@ -100,7 +100,7 @@ class Household(ChainAgent):
         if self.meter.spool is not None:
             head = self.head
             for line in put_away(self.meter.spool, self.market, head.hash, self.clock, head.timestamp, {}):
-                self.notices.warn(f"spool {line}", line)
+                self.notices.tell(line)
         return sent
 
     def view(self) -> View:

@@ -66,7 +66,7 @@ class Operator(ChainAgent):
             return False
         before = self._queued
         for line in self.spool.look():
-            self.notices.warn(f"spool {line}", line)
+            self.notices.tell(line)
         self._queued = self.spool.readings
         return self._queued != before
 
@@ -75,7 +75,7 @@ class Operator(ChainAgent):
         if self.spool is not None:
             head = self.head
             for line in put_away(self.spool, self.market, head.hash, self.clock, head.timestamp, self._why):
-                self.notices.warn(f"spool {line}", line)
+                self.notices.tell(line)
             self._queued = self.spool.readings
             self._why = {one: self._why[one] for one in self._queued if one in self._why}
 
@@ -105,7 +105,7 @@ class Operator(ChainAgent):
         self._why[reading] = reason
         if reason.startswith(NEVER) and self.spool is not None:
             for line in self.spool.bad(reading, f"the market refuses it: {reason}"):
-                self.notices.warn(f"spool {line}", line)
+                self.notices.tell(line)
             self._queued = self.spool.readings
         elif reason == IN_THE_WAY:
             return self._clearing(reading.user, reading.period)
