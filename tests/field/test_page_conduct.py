@@ -206,6 +206,46 @@ def test_a_failure_of_the_api_is_one_line(browser: Any, place: Place) -> None:
         visit.notice("Trouble:").wait_for(state="detached")
 
 
+@pytest.mark.parametrize("answer", ['{"items": 7}', "<p>A proxy says hello</p>", "{}"])
+def test_what_is_no_answer_of_the_api_is_told(browser: Any, place: Place, answer: str) -> None:
+    with Visit(browser, place.address) as visit:
+        visit.go("#/proof")
+        visit.page.route("**/api/v1/blocks**", lambda route: route.fulfill(status=200, body=answer))
+        place.follow()
+        visit.page.locator("#notices p.warning").wait_for()
+        assert re.search("Trouble: (This page does not understand|The data API answers)", visit.text("#notices"))
+        assert visit.page.get_by_role("heading", level=1, name="The proof").count() == 1
+
+
+def test_a_path_before_the_page_is_fine(browser: Any, place: Place) -> None:
+    with Visit(browser, place.address) as visit:
+
+        def proxied(route: Any) -> None:
+            url = route.request.url.replace("/market/", "/")
+            route.fulfill(response=route.fetch(url=url))
+
+        visit.page.route("**/market/**", proxied)
+        visit.page.route("**/stream", lambda route: route.abort())
+        visit.go("market/#/proof", "The proof")
+        assert all("/market/" in url for url in visit.asked if url != "about:blank")
+
+
+def test_a_tab_that_nobody_looks_at_asks_for_nothing(browser: Any, place: Place) -> None:
+    hide = "hidden => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});"
+    hide += " document.dispatchEvent(new Event('visibilitychange')); }"
+    with Visit(browser, place.address) as visit:
+        visit.go("#/proof")
+        visit.page.wait_for_load_state("load")
+        visit.page.evaluate(hide, True)
+        visit.page.wait_for_timeout(1_500)  # What was asked for before may still come.
+        visit.asked.clear()
+        block = place.follow()
+        visit.page.wait_for_timeout(1_500)
+        assert visit.asked == []
+        visit.page.evaluate(hide, False)
+        newest(visit, block.number)
+
+
 def test_times_are_those_of_the_visitor(browser: Any, place: Place) -> None:
     with Visit(browser, place.address, timezone_id="Asia/Kathmandu") as visit:
         visit.go()

@@ -53,10 +53,15 @@ async function refresh() {
     }
     Object.assign(known, { problem: null, answered: Date.now() });
   } catch (problem) {
-    if (!(problem instanceof ApiProblem)) throw problem;
-    known.problem = problem;
+    known.problem = problem instanceof ApiProblem ? problem : misunderstood(problem);
   }
   draw();
+}
+
+/** What an API of another version, or anything else at its address, comes to. */
+function misunderstood(error) {
+  console.error(error);
+  return new ApiProblem("This page does not understand what the data API says: load it anew.", -1);
 }
 
 /** What the figures depend on: as long as it is the same, none are asked for. */
@@ -79,12 +84,20 @@ function draw() {
     if (link.dataset.view === view) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (known.data) swap(main, VIEWS[view].draw(known.data, context()));
+  if (known.data) drawView(view);
   else swap(main, h("h1", { tabindex: "-1" }, VIEWS[view].TITLE), h("p", { class: "quiet" }, "Nothing to show yet: no block has been checked."));
   document.title = `${main.querySelector("h1")?.textContent ?? "Wattproof"} · Wattproof`;
   standing();
   tick();
   arrived(view);
+}
+
+function drawView(view) {
+  try {
+    swap(main, VIEWS[view].draw(known.data, context()));
+  } catch (error) {
+    showNotices(notices({ ...known, problem: misunderstood(error) }));
+  }
 }
 
 let last = null;
