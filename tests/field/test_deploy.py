@@ -20,6 +20,7 @@ from tests.support.field import ETHER, between, url
 from tests.support.tokens import deployer as odd
 from wattproof.chain.accounts import Account
 from wattproof.chain.deploy_journal import journal_of
+from wattproof.chain.embedded.process import Embedded
 from wattproof.chain.market import ChainMarket
 from wattproof.chain.node import Node
 from wattproof.chain.record import Record
@@ -147,6 +148,19 @@ def test_a_second_market_needs_another_file(
     assert "tells of the market" in line()
     assert out.read_text() == first
     assert sent(anvil) == 3
+
+
+def test_the_embedded_chain_takes_it_as_well(
+    out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WATTPROOF_KEY", KEY)
+    with Embedded(chain_id=7_359) as node:
+        node.rpc("evm_setAutomine", True)
+        node.endow(OWNER, ETHER)
+        assert main(["deploy", "--rpc", url(node), "--out", str(out), "--yes"]) == 0
+        found = ChainMarket(Node(url(node)), Record.read(out))
+        found.check()
+        assert found.view("owner") == OWNER
 
 
 # ---- the token -----------------------------------------------------------------------------

@@ -60,7 +60,9 @@ _REPEATABLE = ("eth_", "debug_", "trace_", "net_", "web3_")
 _NO_METHOD = re.compile(r"\bmethods?\b.*\b(not|unknown|unsupported)\b|\b(unknown|unsupported)\b.*\bmethod\b", re.I)
 
 
-_NO_BLOCK = re.compile("(header|block|resource|hash).*(not found|unknown)|unknown block|invalid block tag")
+_NO_BLOCK = re.compile(
+    "(header|block|resource|hash).*(not found|unknown)|unknown block|invalid block tag|unable to find a block"
+)
 
 
 class Reverted(RuntimeError):
