@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import Any
 
+from wattproof.cli.arguments import port
 from wattproof.cli.chain_arguments import add_deployment, add_rpc, in_one_line
 
 
@@ -21,14 +22,8 @@ def add(commands: Any) -> None:
     add_deployment(serve)
     add_rpc(serve, required=False)
     serve.add_argument("--host", default="127.0.0.1", help="where to listen (default: 127.0.0.1, this machine alone)")
-    serve.add_argument("--port", type=_port, default=8080, help="default: 8080; 0: a free one")
+    serve.add_argument("--port", type=port, default=8080, help="default: 8080; 0: a free one")
     serve.set_defaults(run=_run)
-
-
-def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) >= 2**16:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: write a number from 0 to 65535")
-    return int(text)
 
 
 @in_one_line

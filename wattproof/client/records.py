@@ -1,7 +1,7 @@
 """What the API answers, with Python's types: whole numbers for money and energy, `Decimal` for ratios, None: unknown.
 
-Energies are in Wh, money in base units of the token, prices in base units per Wh, times in Unix seconds. What each field
-says, the server's /docs tells.
+Energies are in Wh, money in base units of the token, prices in base units per Wh, times in Unix seconds. What each
+field says, the server's /docs tells.
 """
 
 from __future__ import annotations

@@ -28,6 +28,9 @@ MOST_COST = 10**17
 
 _TOKEN_CALLS = ("mint", "redeem", "approve", "transfer")
 
+_READING = ("user", "exported", "imported", "signature")
+"""The parts of a signed reading, in their order."""
+
 _POLL = 0.5
 """Seconds between two questions for what became of a transaction."""
 
@@ -154,7 +157,7 @@ def _encodable(value: Any) -> Any:
     """An argument as the encoder takes it; signed readings are tuples."""
     if isinstance(value, list):
         return [_encodable(each) for each in value]
-    return tuple(value.values()) if isinstance(value, dict) else value
+    return tuple(value[name] for name in _READING) if isinstance(value, dict) else value
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,407 @@
+"""The data API's answers: what it tells of a day is what the day's own books say."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.support import kept
+from tests.support.api import UNLIMITED, get
+from tests.support.modelled import hash_of
+from wattproof.serve.app import create_app
+from wattproof.serve.limits import Buckets, Rate, Slots, client_of
+from wattproof.simulation.accounting import BILL_COLUMNS
+from wattproof.store.database import Store
+from wattproof.store.records import BlockRef
+from wattproof.terms.model import Market, Phase
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> kept.Day:
+    """Four half-hours of ten households, and two alarms."""
+    day = kept.play(tmp_path_factory.mktemp("day"), range(24, 28))
+    day.add_block(alarms=[kept.ALARM, dataclasses.replace(kept.ALARM, invariant="C4-TIER-1")])
+    return day
+
+
+@pytest.fixture(scope="module")
+def client(day: kept.Day) -> FlaskClient:
+    """The API of that day, without a node."""
+    return create_app(day.url, day.record, rate=UNLIMITED).test_client()
+
+
+LISTS = (
+    *("quotes", "bids", "trades", "unsold", "readings", "positions", "accounts", "bills", "periods", "defaults"),
+    *("alarms", "blocks", "calls", "events"),
+)
+
+
+def rows(client: FlaskClient, path: str) -> list[dict[str, Any]]:
+    """All rows of a list, page by page, in several pages."""
+    found: list[dict[str, Any]] = []
+    total, page, mark = 1, 1, "&" if "?" in path else "?"
+    while len(found) < total:
+        answer = get(client, f"{path}{mark}per_page=7&page={page}")
+        total, page = answer["total"], page + 1
+        assert (answer["per_page"], answer["pages"]) == (7, -(-total // 7))
+        assert answer["items"] or not total
+        found += answer["items"]
+    return found
+
+
+# ---- what it tells ---------------------------------------------------------------------------
+
+
+def test_bills_are_those_of_the_day(client: FlaskClient, day: kept.Day) -> None:
+    bills = {day.names[row["household"]]: row for row in rows(client, "bills")}
+    assert bills.keys() == day.day.bills.keys()
+    shown = set(BILL_COLUMNS) - {"class", "role", "grid_alone_p", "market_p", "saving_p", "saving_percent"}
+    for name, bill in day.day.bills.items():
+        told = bills[name]
+        assert (told["imported_wh"], told["exported_wh"]) == (bill.imported, bill.exported)
+        assert (told["bought_wh"], told["sold_wh"]) == (bill.bought, bill.sold)
+        sums = {"paid": bill.paid, "earned": bill.earned, "fees": bill.fees, "grid_account": bill.grid}
+        sums |= {"compensation_received": bill.compensated, "compensation_paid": bill.compensation}
+        sums |= {"grid_alone": bill.grid_alone, "market": bill.market, "saving": bill.saving}
+        assert {field: told[field] for field in sums} == {field: str(value) for field, value in sums.items()}
+        counts = ("performances", "defaults", "waivers")
+        assert [told[field] for field in counts] == [getattr(bill, field) for field in counts]
+        assert set(told) == shown | {"period"}
+
+
+def test_bills_of_periods_add_up(client: FlaskClient) -> None:
+    by_period = rows(client, "bills?by=period")
+    for whole in rows(client, "bills"):
+        parts = [row for row in by_period if row["household"] == whole["household"]]
+        assert len(parts) == 4
+        for field in ("paid", "market", "grid_alone", "saving", "imported_wh", "fees"):
+            assert sum(int(part[field]) for part in parts) == int(whole[field])
+        period = parts[0]["period"]
+        (one,) = get(client, f"bills?household={whole['household']}&period={period}")["items"]
+        assert {**one, "period": period} == parts[0]
+
+
+def test_trades_quotes_bids_and_positions_agree(client: FlaskClient) -> None:
+    trades = rows(client, "trades")
+    quotes = {row["id"]: row for row in rows(client, "quotes")}
+    bids = rows(client, "bids")
+    assert trades and len(quotes) == max(quotes)
+    for number, quote in quotes.items():
+        sold = [row for row in trades if row["quote_id"] == number]
+        assert quote["trades"] == len(sold)
+        assert quote["sold_wh"] == sum(row["volume_wh"] for row in sold)
+        assert int(quote["revenue"]) == sum(int(row["payment"]) for row in sold)
+        assert quote["bids"] == len([row for row in bids if row["quote_id"] == number])
+        assert get(client, f"quotes/{number}/trades")["items"] == sorted(sold, key=lambda row: row["index"])
+        assert get(client, f"quotes/{number}") == quote
+    for row in rows(client, "positions"):
+        mine = [one for one in trades if one["buyer"] == row["user"] and one["period"] == row["period"]]
+        assert row["bought_wh"] == sum(one["volume_wh"] for one in mine)
+        assert row["received_wh"] == sum(one["delivered_wh"] for one in mine)
+        assert get(client, f"positions/{row['user']}/{row['period']}") == row
+    for row in bids:
+        assert (row["seal"] is None) == (row["price"] is not None) == (row["volume_wh"] is not None)
+        assert get(client, f"bids/{row['quote_id']}/{row['bidder']}") == row
+
+
+def test_periods_are_sums(client: FlaskClient) -> None:
+    trades, quotes, readings = rows(client, "trades"), rows(client, "quotes"), rows(client, "readings")
+    bids, bills = rows(client, "bids"), rows(client, "bills?by=period")
+    periods = rows(client, "periods")
+    assert [row["period"] for row in periods] == sorted({row["period"] for row in quotes}, reverse=True)
+    for row in periods:
+        of = {
+            name: [one for one in found if one["period"] == row["period"]]
+            for name, found in (("trades", trades), ("quotes", quotes), ("readings", readings), ("bids", bids))
+        }
+        assert row["supply_wh"] == sum(one["volume_wh"] for one in of["quotes"])
+        assert row["demand_wh"] == sum(one["volume_wh"] or 0 for one in of["bids"])
+        assert row["sdr"] == _six(row["supply_wh"], row["demand_wh"])
+        assert row["sold_wh"] == sum(one["volume_wh"] for one in of["trades"])
+        assert row["exported_wh"] == sum(one["exported_wh"] for one in of["readings"])
+        assert row["imported_wh"] == sum(one["imported_wh"] for one in of["readings"])
+        assert row["unsold_wh"] == sum(one["exported_wh"] - one["sold_wh"] for one in of["quotes"])
+        worth = sum(int(one["price"]) * one["volume_wh"] for one in of["trades"])
+        assert row["trade_price"] == str(worth // row["sold_wh"])
+        mine = [one for one in bills if one["period"] == row["period"]]
+        assert row["local_wh"] == sum(min(one["bought_wh"], one["imported_wh"]) for one in mine)
+        assert row["local_share"] == _six(row["local_wh"], row["imported_wh"])
+        assert row["settled"] == 10
+        assert get(client, f"periods/{row['period']}") == row
+    unsold = rows(client, "unsold")
+    assert sum(row["unsold_wh"] for row in unsold) == sum(row["unsold_wh"] for row in periods)
+
+
+def _six(part: int, whole: int) -> str:
+    scaled = part * 10**6 // whole
+    return f"{scaled // 10**6}.{scaled % 10**6:06d}"
+
+
+def test_indices_say_what_they_cannot_tell(client: FlaskClient, day: kept.Day) -> None:
+    told = {row["name"]: row for row in get(client, "indices")["indices"]}
+    bills = day.day.bills.values()
+    better = sum(bill.market < bill.grid_alone for bill in bills)
+    assert told["participation_willingness"]["value"] == _six(better, len(bills))
+    assert told["sdr"]["value"] is not None and told["value_tapping"]["value"] is not None
+    for name in ("energy_balance", "self_sufficiency"):
+        assert told[name]["value"] is None and "behind it" in told[name]["why"]
+    empty = {row["name"]: row for row in get(client, "indices?to_period=5")["indices"]}
+    assert all(row["value"] is None and row["why"] for row in empty.values())
+
+
+def test_accounts_have_roles_and_the_chains_money(client: FlaskClient, day: kept.Day) -> None:
+    told = {row["address"]: row for row in rows(client, "accounts")}
+    assert {row["role"] for row in told.values()} == {"household", "owner", "supplier"}
+    assert told[day.record.owner]["role"] == "owner" and told[day.record.supplier]["role"] == "supplier"
+    for address, (view,) in ((one, day.venue.views("account", [(one,)])) for one in told):
+        assert told[address]["balance"] == str(view.balance)
+        assert told[address]["performances"] == view.performances
+        assert get(client, f"accounts/{address.lower()}") == told[address]
+    assert len(rows(client, "accounts?role=household&authorized=true")) == 10
+
+
+def test_defaults_are_those_on_the_bills(client: FlaskClient) -> None:
+    defaults = rows(client, "defaults")
+    assert len(defaults) == sum(row["defaults"] for row in rows(client, "bills"))
+    for row in defaults:
+        events = rows(client, f"events?block={row['block']}&user={row['user']}")
+        (event,) = [one for one in events if one["index"] == row["index"]]
+        assert (event["name"], event["fields"]["good"]) == ("PerformanceRecorded", False)
+        assert (row["kind"] == "import") == (row["quote_id"] is None)
+        assert row["silent"] is False
+
+
+def test_what_the_watcher_found(client: FlaskClient) -> None:
+    told = get(client, "invariants")
+    blocks = rows(client, "blocks")
+    assert told["blocks"] == len(blocks) == told["last_block"] and told["alarms"] == 2
+    alarming = {row["invariant"]: row["alarms"] for row in told["invariants"] if row["alarms"]}
+    assert alarming == {"C3-MONEY-1": 1, "C4-TIER-1": 1}
+    checks = {row["invariant"]: row["checks"] for row in told["invariants"]}
+    assert checks["C1-MONEY-1"] == len(rows(client, "calls")) + 1 and checks["C4-TIER-1"] == 0
+    alarms = rows(client, "alarms")
+    assert [row["index"] for row in alarms] == [1, 0]
+    assert get(client, f"alarms/{blocks[0]['number']}/0")["what"] == kept.ALARM.what
+    assert get(client, "alarms?invariant=C4-TIER-1")["total"] == 1
+    assert blocks[0]["alarms"] == 2 and get(client, "blocks/3") == blocks[-3]
+    assert sum(row["calls"] for row in blocks) == len(rows(client, "calls"))
+    assert sum(row["events"] for row in blocks) == len(rows(client, "events"))
+    assert {row["function"] for row in rows(client, "calls?function=submit_quote")} == {"submit_quote"}
+
+
+def test_behind_is_told(day: kept.Day, client: FlaskClient) -> None:
+    before = get(client, "status")
+    assert (before["behind_blocks"], before["behind_seconds"]) == (0, 0)
+    head = BlockRef(before["watched"]["number"] + 5, hash_of("head"), "", before["now"] + 60)
+    day.kept.seen_head(head)
+    told = get(client, "status")
+    assert (told["behind_blocks"], told["behind_seconds"]) == (5, 60)
+    assert told["now"] == before["now"], "phases are told as of what is in the store"
+    counts = told["counts"]
+    assert counts["households"] == 10 and counts["quotes"] == len(rows(client, "quotes"))
+
+
+def test_phases_are_the_terms(client: FlaskClient, day: kept.Day) -> None:
+    tariff = vars(day.record.tariff)
+    terms = Market(owner="owner", supplier="supplier", **tariff)
+    period = get(client, "status")["period"]
+    start = period * tariff["period_length"]
+    for at in range(start - 2_500, start + 4_500, 299):
+        told = get(client, f"phases/{period}?at={at}")
+        assert told["phase"] == terms.phase(period, at).name
+        if told["until"] is not None:
+            assert told["seconds_left"] == told["until"] - at > 0
+            assert (
+                terms.phase(period, told["until"] - 1).name == told["phase"] != terms.phase(period, told["until"]).name
+            )
+    listed = get(client, f"phases?at={start}")["periods"]
+    names = [row["phase"] for row in listed]
+    assert names[0] == Phase.CLOSING.name and names[-1] == Phase.BIDDING.name
+    assert names.count("CLOSING") == names.count("BIDDING") == 1
+    assert get(client, "phases?from_period=0&to_period=48", 422)["fields"]
+
+
+def test_what_may_still_be_bought(client: FlaskClient, day: kept.Day, tmp_path: Path) -> None:
+    """A quote that is matched and not yet delivered has something left."""
+    (event, *_) = get(client, "events?name=QuoteMatched&order=asc")["items"]
+    matched = event["fields"]["quote_id"]
+    shutil.copytree(day.folder, tmp_path / "copy")
+    url = f"sqlite:///{tmp_path}/copy/market.db"
+    market = Store.open(url).market(day.record)
+    market.rollback(market.block(event["block"]))
+    client = create_app(url, day.record, rate=UNLIMITED).test_client()
+    told = get(client, f"quotes/{matched}")
+    assert told["status"] == "MATCHED" and told["delivered_wh"] is None and told["revenue"] is None
+    assert told["remaining_wh"] == told["volume_wh"] - told["sold_wh"]
+
+
+# ---- how it asks and answers -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("quotes?page=0", "page"),
+        ("quotes?per_page=201", "per_page"),
+        ("quotes?per_page=-1", "per_page"),
+        ("quotes?prosumer=0x12", "prosumer"),
+        ("quotes?prosumer=0x52908400098527886E0F7030069857D2E4169Ee7", "prosumer"),
+        ("quotes?status=valid", "status"),
+        ("quotes?colour=red", "colour"),
+        ("quotes?period=1.5", "period"),
+        ("quotes?period=99999999999999999999999999", "period"),
+        ("trades?settled=maybe", "settled"),
+        ("calls?transaction=0x12", "transaction"),
+        ("bills?by=year", "by"),
+        ("phases?at=soon", "at"),
+    ],
+)
+def test_an_odd_argument_is_named_in_one_line(client: FlaskClient, path: str, field: str) -> None:
+    told = get(client, path, 422)
+    assert list(told["fields"]) == [field] and "\n" not in told["error"] and told["error"].startswith(f"{field}: ")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("quotes/0", "quotes/-1", "quotes/x", "quotes/" + 5_000 * "9", "quotes/999999", "quotes/999999/trade"),
+        *("accounts/0x12", "accounts/0x" + 40 * "1", "readings/0x12/1", "positions/0x" + 40 * "1" + "/5"),
+        *("trades/1/999999999999", "bids/1/0x" + 40 * "1", "alarms/1/0", "blocks/123456789", "periods/1", "nothing"),
+    ],
+)
+def test_what_is_not_there_is_said(client: FlaskClient, path: str) -> None:
+    told = get(client, path, 404)
+    assert told["error"] and "\n" not in told["error"]
+
+
+def test_pages_beyond_the_last_are_empty(client: FlaskClient) -> None:
+    assert get(client, "quotes?page=1000000000&per_page=200")["items"] == []
+
+
+def test_without_a_node_transactions_say_what_to_do(client: FlaskClient) -> None:
+    for answer in (
+        client.post(
+            "/api/v1/transactions/revoke", json={"sender": "0x" + 40 * "1", "arguments": {"user": "0x" + 40 * "2"}}
+        ),
+        client.post("/api/v1/relay", json={"raw": "0x02"}),
+        client.get("/api/v1/transactions/0x" + 64 * "1"),
+    ):
+        assert answer.status_code == 503 and "--rpc" in answer.get_json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"", "application/json", 400),
+        (b"[]", "application/json", 422),
+        (b'"text"', "application/json", 422),
+        (b'{"raw": NaN}', "application/json", 400),
+        (b"[" * 100_000, "application/json", 400),
+        (b'{"raw": ' + b"9" * 5_000 + b"}", "application/json", 400),
+        (b"\xff\xfe\xfa", "application/json", 400),
+        (b"raw=0x02", "application/x-www-form-urlencoded", 415),
+        (b"{}", "text/plain", 415),
+        (b'{"raw": "' + 200_000 * b"0" + b'"}', "application/json", 413),
+        (b'{"raw": 5}', "application/json", 422),
+        (b'{"raw": "0x02", "key": "0x01"}', "application/json", 422),
+    ],
+)
+def test_odd_bodies_are_refused(client: FlaskClient, body: bytes, kind: str, status: int) -> None:
+    answer = client.post("/api/v1/relay", data=body, content_type=kind)
+    assert answer.status_code == status and answer.get_json()["error"]
+
+
+def test_browsers_are_told_to_load_nothing_from_elsewhere(client: FlaskClient) -> None:
+    for path in ("/", "/docs", "/docs.css", "/openapi.json", "/api/v1/status", "/api/v1/none", "/static/app.js"):
+        headers = client.get(path).headers
+        assert headers["Content-Security-Policy"].startswith("default-src 'self'")
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff" and headers["X-Frame-Options"] == "DENY"
+        assert "Access-Control-Allow-Origin" not in headers
+    page = client.get("/docs").get_data(as_text=True)
+    assert "http" not in page.replace("http-equiv", "") and "<script" not in page and "style=" not in page
+
+
+def test_openapi_names_every_route_once(client: FlaskClient) -> None:
+    spec = client.get("/openapi.json").get_json()
+    rules = {
+        str(rule).replace("<", "{").replace(">", "}")
+        for rule in client.application.url_map.iter_rules()
+        if str(rule).startswith("/api/v1/")
+    }
+    assert set(spec["paths"]) == rules
+    assert spec["openapi"].startswith("3.")
+    for methods in spec["paths"].values():
+        for told in methods.values():
+            if isinstance(told, dict):
+                assert told["summary"] and "429" in told["responses"]
+    quote = spec["components"]["schemas"]["Quote"]["properties"]
+    assert quote["price"]["type"] == ["string", "null"] and "base units" in quote["price"]["description"]
+
+
+def test_every_answer_is_as_its_schema_says(client: FlaskClient) -> None:
+    """No field is answered that OpenAPI does not name, and none that it names is missing."""
+    spec = client.get("/openapi.json").get_json()
+    for path in LISTS:
+        schema = spec["paths"][f"/api/v1/{path}"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        listed = spec["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        row = spec["components"]["schemas"][listed["properties"]["items"]["items"]["$ref"].rpartition("/")[2]]
+        assert get(client, path)["items"][0].keys() == row["properties"].keys(), path
+
+
+# ---- limits ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hasty(day: kept.Day) -> Iterator[FlaskClient]:
+    """An API that takes ten requests at once, and then one in a hundred seconds."""
+    yield create_app(day.url, day.record, rate=Rate(0.01, 10)).test_client()
+
+
+def test_who_asks_too_often_is_told_to_wait(hasty: FlaskClient) -> None:
+    for _ in range(5):
+        get(hasty, "status")
+    assert hasty.post("/api/v1/relay", json={"raw": "0x"}).status_code == 503, "counts for five"
+    answer = hasty.get("/api/v1/status")
+    assert answer.status_code == 429 and 90 <= int(answer.headers["Retry-After"]) <= 100
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    other = hasty.get("/api/v1/status", environ_base={"REMOTE_ADDR": "192.0.2.7"})
+    assert other.status_code == 200, "others may"
+
+
+def test_a_bucket_fills_up_again() -> None:
+    now = 0.0
+    buckets = Buckets(Rate(2.0, 4), lambda: now)
+    assert [buckets.take("a") for _ in range(4)] == [0.0] * 4
+    assert buckets.take("a") == 0.5
+    now = 0.5
+    assert buckets.take("a") == 0.0 and buckets.take("a") == 0.5
+    now = 1_000.0
+    assert [buckets.take("a") for _ in range(5)] == [0.0] * 4 + [0.5], "no more than the burst"
+
+
+def test_many_clients_cost_no_memory() -> None:
+    buckets = Buckets(Rate(1.0, 1), lambda: 0.0)
+    for number in range(30_000):
+        buckets.take(str(number))
+    assert len(buckets._levels) == 10_000
+
+
+def test_a_client_of_ipv6_is_a_network() -> None:
+    assert client_of("2001:db8::1") == client_of("2001:db8::ffff:1") != client_of("2001:db8:0:1::1")
+    assert client_of("192.0.2.1") != client_of("192.0.2.2")
+    assert client_of(None) == "unknown"
+
+
+def test_slots_are_given_back() -> None:
+    slots = Slots(2)
+    assert [slots.take() for _ in range(3)] == [True, True, False]
+    slots.give_back()
+    assert slots.take() and slots.held == 2

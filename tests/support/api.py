@@ -1,0 +1,107 @@
+"""The data API for tests: a server in a thread, and a chain beside it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from wattproof.chain.accounts import Account
+from wattproof.chain.deploying import opened
+from wattproof.chain.embedded.blocks import EmbeddedChain
+from wattproof.chain.embedded.server import Server as NodeServer
+from wattproof.chain.market import ChainMarket
+from wattproof.chain.node import Node
+from wattproof.chain.record import Record
+from wattproof.serve.app import create_app
+from wattproof.serve.limits import Rate
+from wattproof.serve.server import Server
+
+START = 1_750_000_000
+ETHER = 10**18
+UNLIMITED = Rate(per_second=1e9, burst=10**9)
+"""For tests that ask more than a client may."""
+
+
+def get(client: FlaskClient, path: str, status: int = 200) -> Any:
+    """The JSON of an answer, which has to have that status."""
+    answer = client.get(f"/api/v1/{path}")
+    assert answer.status_code == status, (path, answer.get_data(as_text=True))
+    return answer.get_json()
+
+
+def post(client: FlaskClient, path: str, body: Any, status: int = 200) -> Any:
+    """The JSON of an answer to a body, which has to have that status."""
+    answer = client.post(f"/api/v1/{path}", json=body)
+    assert answer.status_code == status, (path, answer.get_data(as_text=True))
+    return answer.get_json()
+
+
+@contextmanager
+def serving(app: APIFlask) -> Iterator[str]:
+    """A server in a thread of this process; its address, without a slash at its end."""
+    server = Server(app, port=0)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        yield server.address.rstrip("/")
+    finally:
+        server.stop()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+@dataclass
+class Field:
+    """A chain in this process that makes a block of each transaction, a market on it, and the API for both."""
+
+    chain: EmbeddedChain
+    address: str
+    node: Node
+    owner: Account
+    record: Record
+    market: ChainMarket
+    app: APIFlask
+
+    def account(self, seed: object, ether: int = 10) -> Account:
+        """An account with ether."""
+        account = Account.of_seed(seed)
+        self.node.call("anvil_setBalance", account.address, hex(ether * ETHER))
+        return account
+
+    def to(self, second: int) -> None:
+        """Makes a block at that second."""
+        self.node.call("evm_mine", second)
+
+    @property
+    def now(self) -> int:
+        """The second of the last block."""
+        block = self.node.block("latest")
+        assert block is not None
+        return block.timestamp
+
+
+@contextmanager
+def field(folder: Path) -> Iterator[Field]:
+    """A market on a chain of its own, with the API."""
+    chain = EmbeddedChain(7_357, START)
+    server = NodeServer(chain, 0)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        address = f"http://127.0.0.1:{server.port}"
+        node, owner = Node(address), Account.of_seed("owner")
+        node.call("anvil_setBalance", owner.address, hex(1_000 * ETHER))
+        record = opened(node, owner)
+        app = create_app(f"sqlite:///{folder}/chain.db", record, node.address, UNLIMITED)
+        yield Field(chain, address, node, owner, record, ChainMarket(node, record), app)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
