@@ -67,6 +67,7 @@ def create_app(
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_BODY, SEND_FILE_MAX_AGE_DEFAULT=300, LOCAL_SPEC_PATH=None, AUTO_404_RESPONSE=False
     )
+    app.url_map.merge_slashes = False  # No redirects: they would name whatever host was asked for.
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.description = "A peer-to-peer energy market as its watcher saw it. No keys here, no personal data."
     app.before_request(_check)

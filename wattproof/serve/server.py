@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable
@@ -91,8 +92,9 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=256)
     except (OSError, OverflowError, UnicodeError) as problem:
-        said = problem.strerror if isinstance(problem, OSError) and problem.strerror else "cannot be listened on"
-        raise PortTaken(f"{host}:{port}: {said.lower()}; name another place by --host and --port") from None
+        known = isinstance(problem, OSError) and problem.errno and not isinstance(problem, socket.gaierror)
+        said = os.strerror(problem.errno).lower() if known else "cannot be listened on"  # type: ignore[union-attr]
+        raise PortTaken(f"{host}:{port}: {said}; name another place by --host and --port") from None
 
 
 def until_stopped(server: Server, begun: Callable[[], object]) -> None:
