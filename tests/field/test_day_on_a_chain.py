@@ -159,7 +159,8 @@ def test_what_does_not_fit_into_a_block_goes_on_in_the_next(
 ) -> None:
     made: list[Block] = []
     monkeypatch.setattr(chain_venue, "_GAS_ELSE", 2_000_000)  # Three calls in a block.
-    with Anvil("--gas-limit", "7000000", timestamp=1_750_000_000, chain_id=7_359) as node:
+    # The order is that of the calls where the node goes by arrival, too.
+    with Anvil("--gas-limit", "7000000", "--order", "fifo", timestamp=1_750_000_000, chain_id=7_359) as node:
         there = on(Development(Node(url(node))), open_households(households, seed=1), {})
         venue = there.venue
         assert isinstance(venue, OnChain)

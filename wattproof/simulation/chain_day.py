@@ -30,7 +30,13 @@ class Chain:
     owner: Account | None = None
 
 
-def on_chain(chain: Chain, households: Readings, seed: int, out: Path | None = None) -> Trading:
+class ChainDay(Trading):
+    """A community on a market of a chain."""
+
+    venue: OnChain
+
+
+def on_chain(chain: Chain, households: Readings, seed: int, out: Path | None = None) -> ChainDay:
     """The day of these households on a chain, ready to be run; it makes the chain's blocks until it is closed.
 
     Before any household joins, the market's record is written into the folder `out`, so that others can follow. Raises
@@ -43,7 +49,7 @@ def on_chain(chain: Chain, households: Readings, seed: int, out: Path | None = N
         venue = OnChain(blocks, record, seed, chain.owner)
         if out is not None:
             record.write(out / DEPLOYMENT)
-        return Trading(households, venue, seed)
+        return ChainDay(households, venue, seed)
     except BaseException:
         blocks.release()
         raise
