@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,16 @@ import pytest
 from tests.support.field import Ground
 from tests.support.street import Street
 from wattproof.agents.agent import ChainAgent
+from wattproof.agents.following import Moved
 from wattproof.agents.household.daemon import Household
 from wattproof.agents.household.meters import OfKey
 from wattproof.agents.household.tables import Table, read_forecasts
 from wattproof.agents.journal import Journal
 from wattproof.agents.notices import Notices
 from wattproof.agents.operator.daemon import Operator
-from wattproof.agents.readings import Spool, queue
-from wattproof.chain.market import ChainMarket
-from wattproof.chain.node import Node
+from wattproof.agents.readings import SignedReading, Spool, queue
+from wattproof.chain.market import ChainMarket, NotTheMarket
+from wattproof.chain.node import BlockGone, Node, NodeUnusable, RpcError
 from wattproof.terms.model import Phase, QuoteStatus
 
 PRICE = 9 * 10**13
@@ -53,9 +55,9 @@ class DyingNode(Node):
 
     fate: Fate
 
-    def _asked(self, body: Any, again: bool) -> Any:
+    def _asked(self, body: Any, methods: Sequence[str]) -> Any:
         self.fate.step()
-        answer = super()._asked(body, again)
+        answer = super()._asked(body, methods)
         self.fate.step()
         return answer
 
@@ -76,6 +78,31 @@ class DyingJournal(Journal):
             self.fate.step()
 
 
+class FaultyNode(Node):
+    """A node that now and then does not answer, refuses, or answers with nothing."""
+
+    random: random.Random
+
+    def _asked(self, body: Any, methods: Sequence[str]) -> Any:
+        match self.random.randrange(24):
+            case 0:
+                raise NodeUnusable("127.0.0.1 does not answer within 30 s")
+            case 1:
+                answer = super()._asked(body, methods)
+                raise NodeUnusable(f"127.0.0.1 broke off in the middle of {len(str(answer))} letters")
+            case 2:
+                refusal = {"jsonrpc": "2.0", "error": {"code": -32603, "message": "internal error"}}
+                each = [refusal | {"id": one["id"]} for one in (body if isinstance(body, list) else [body])]
+                return each if isinstance(body, list) else each[0]
+            case 3:
+                answer = super()._asked(body, methods)
+                for one in answer if isinstance(answer, list) else [answer]:
+                    one["result"] = None
+                    one.pop("error", None)
+                return answer
+        return super()._asked(body, methods)
+
+
 Make = Callable[[ChainMarket, Journal], ChainAgent]
 
 
@@ -86,10 +113,15 @@ class Lives:
         self.street, self.folder, self.fate, self._make = street, folder, fate, make
         self.journal: Journal | None = None
         self.agent: ChainAgent | None = None
+        self.faults: random.Random | None = None
 
     def _born(self) -> ChainAgent:
-        node = DyingNode(self.street.ground.url)
-        node.fate = self.fate
+        if self.faults is not None:
+            node: Node = FaultyNode(self.street.ground.url)
+            node.random = self.faults  # type: ignore[attr-defined]
+        else:
+            node = DyingNode(self.street.ground.url)
+            node.fate = self.fate
         DyingJournal.fate = self.fate
         self.journal = DyingJournal(self.folder, "a test")
         self.agent = self._make(ChainMarket(node, self.street.ground.record), self.journal)
@@ -97,12 +129,16 @@ class Lives:
 
     def act(self) -> None:
         """Lets it act, and has blocks made of what it sends, until it has nothing left to do."""
-        for _ in range(40):
+        for _ in range(100):
+            done = False
             try:
                 done = (self.agent or self._born()).tick()
             except Dead:
                 self.close()
                 continue
+            except (NodeUnusable, RpcError, BlockGone, Moved, NotTheMarket):
+                if self.agent is not None:
+                    self.agent.lost()
             if not self.street.mined() and done:
                 return
         raise AssertionError("it does not come to an end")
@@ -152,12 +188,18 @@ def nothing(_: str) -> None:
     """Says nothing."""
 
 
-def test_an_operator_may_die_at_any_step(street: Street, tmp_path: Path) -> None:
+def prepared(street: Street) -> tuple[list[int], list[SignedReading]]:
+    """Two quotes, an opened bid on one of them, and the readings to come."""
     quotes = [street.quote("sunny", 2_000, PRICE), street.quote("cloudy", 500, PRICE)]
     open_ = street.bid("misty", quotes[0], PRICE, 1_000)
     street.to(Phase.REVEALING)
     open_()
     readings = [street.reading(name, *counted) for name, counted in (("sunny", (1_900, 0)), ("misty", (0, 1_000)))]
+    return quotes, readings
+
+
+def operating(street: Street, readings: list[SignedReading]) -> tuple[Make, Callable[[Lives], None]]:
+    """The operator, and its half-hour from MATCHING on."""
 
     def make(market: ChainMarket, journal: Journal) -> ChainAgent:
         spool = Spool(journal.folder / "spool", market.record.chain_id, market.address)
@@ -170,13 +212,36 @@ def test_an_operator_may_die_at_any_step(street: Street, tmp_path: Path) -> None
             street.to(phase)
             lives.act()
 
+    return make, script
+
+
+def check(street: Street, quotes: list[int], before: int) -> None:
+    """Everything was done, and nothing twice."""
+    assert [street.status(quote) for quote in quotes] == [QuoteStatus.SETTLED] * 2
+    assert street.read("sunny") and street.read("misty")
+    assert street.position("sunny").settled and street.position("misty").settled
+    made = Counter(function for function, *_ in street.calls()[before:])
+    assert made == {"match_bids": 2, "submit_readings": 1, "settle_quote": 2, "settle_accounts": 1}
+
+
+def test_an_operator_may_die_at_any_step(street: Street, tmp_path: Path) -> None:
+    quotes, readings = prepared(street)
+    make, script = operating(street, readings)
     before = len(street.calls())
     for _ in each_death(street, tmp_path, make, script):
-        assert [street.status(quote) for quote in quotes] == [QuoteStatus.SETTLED] * 2
-        assert street.read("sunny") and street.read("misty")
-        assert street.position("sunny").settled and street.position("misty").settled
-        made = Counter(function for function, *_ in street.calls()[before:])
-        assert made == {"match_bids": 2, "submit_readings": 1, "settle_quote": 2, "settle_accounts": 1}
+        check(street, quotes, before)
+
+
+@pytest.mark.parametrize("seed", range(10 if EACH == 1 else 3))
+def test_a_node_may_answer_late_with_nothing_or_with_an_error(street: Street, tmp_path: Path, seed: int) -> None:
+    quotes, readings = prepared(street)
+    make, script = operating(street, readings)
+    before = len(street.calls())
+    lives = Lives(street, tmp_path / "state", Fate(0), make)
+    lives.faults = random.Random(seed)
+    script(lives)
+    lives.close()
+    check(street, quotes, before)
 
 
 def test_a_household_may_die_at_any_step(street: Street, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from wattproof.agents.facts import Facts
-from wattproof.chain.answers import field, log_of, number
+from wattproof.chain.answers import BadShape, field, log_of, number
 from wattproof.chain.market import ChainMarket
 from wattproof.chain.node import Block, Log, Node, RpcError
 
@@ -121,7 +121,7 @@ class Follower:
             return self._of_receipts(first, last)
         asked = {"address": self.market.address, "fromBlock": hex(first), "toBlock": hex(last)}
         return self.node.read(
-            lambda logs: [(number(field(log, "blockNumber"), "blockNumber"), log_of(log)) for log in logs or []],
+            lambda logs: [(number(field(log, "blockNumber"), "blockNumber"), log_of(log)) for log in _listed(logs)],
             "eth_getLogs",
             asked,
         )
@@ -134,3 +134,10 @@ class Follower:
             for log in receipt.logs
             if log.address == self.market.address
         ]
+
+
+def _listed(logs: Any) -> list[Any]:
+    """The logs in an answer. Raises BadShape where it is no list: that is not the same as none."""
+    if not isinstance(logs, list):
+        raise BadShape("with no list")
+    return logs

@@ -82,16 +82,32 @@ class Outbox:
         """Marks what is on the chain; returns what waits."""
         live = self.journal.live()
         receipts = self._receipts(live)
+        passed = [intent for intent in live if intent.nonce < count and intent.id not in receipts]
+        on_chain = self._on_chain(passed)
         waiting = []
         for intent in live:
             receipt = receipts.get(intent.id)
             if receipt is not None and receipt.block_number <= head.number:
                 self._ended(intent, receipt)
             elif receipt is None and intent.nonce < count:
-                self.journal.mark(intent, SUPERSEDED)
+                # Some nodes know a transaction of the newest block before its receipt.
+                if intent.id not in on_chain:
+                    self.journal.mark(intent, SUPERSEDED)
             else:
                 waiting.append(intent)
         return waiting
+
+    def _on_chain(self, intents: Sequence[Intent]) -> set[int]:
+        """The numbers of the intents of which a transaction is in a block, by another question than for its receipt."""
+        asked = [(intent.id, attempt.hash) for intent in intents for attempt in intent.attempts]
+        answers = self.node.batch([("eth_getTransactionByHash", [hash_]) for _, hash_ in asked])
+        found: set[int] = set()
+        for (intent, _), answer in zip(asked, answers, strict=True):
+            if isinstance(answer, RpcError):
+                raise answer
+            if isinstance(answer, dict) and answer.get("blockHash") is not None:
+                found.add(intent)
+        return found
 
     def _ended(self, intent: Intent, receipt: Receipt) -> None:
         self.journal.mark(intent, MINED if receipt.status else REFUSED, (receipt.block_number, receipt.block_hash))
