@@ -123,6 +123,21 @@ def test_a_screen_reader_finds_its_way(browser: Any, place: Place) -> None:
         assert visit.page.get_by_role("img", name="Supply and demand").count() == 1
 
 
+def test_at_night_the_last_half_hour_that_was_traded_is_shown(browser: Any, tmp_path: Path) -> None:
+    place = Place(f"sqlite:///{tmp_path}/evening.db")
+    place.play(half_hours(34, 46), ("settle", 11))
+    with place.served(), Visit(browser, place.address) as visit:
+        last = visit.context.request.get(f"{place.address}api/v1/quotes?per_page=1").json()["items"][0]
+        assert place.first <= last["period"] < place.first + 10, "this evening is no evening"
+        visit.go()
+        assert f"number {last['period']} · CLOSING" in visit.text()
+        assert visit.cells("Quotes")[0][0] == str(last["id"])
+        bought = visit.context.request.get(f"{place.address}api/v1/trades?per_page=1").json()["items"][0]
+        visit.go(f"#/household/{bought['buyer']}")
+        row = visit.cells("What it cost")[0][0]
+        assert re.fullmatch(r"Bought from neighbours\s+(?!0\.000)[0-9.]+ kWh on this day", row)
+
+
 def test_what_is_new_is_shown_at_once_and_the_focus_stays(browser: Any, place: Place) -> None:
     with Visit(browser, place.address) as visit:
         visit.go("#/proof")

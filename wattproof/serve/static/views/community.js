@@ -41,10 +41,10 @@ const sum = (name, rows) => rows.reduce((total, row) => total + (big(row[name]) 
 /** A whole number of the address; null for anything else. */
 export const whole = (text) => (/^[0-9]{1,15}$/.test(text ?? "") ? Number(text) : null);
 
-/** The half-hour to show first: the next one if it is traded, else the last one that was, else any. */
+/** The half-hour to show first: the next one where somebody has quoted for it, else the last one with quotes, else any. */
 async function traded(status) {
-  const before = await get("periods", { to_period: status.period + 1, per_page: 1 });
-  const found = before.items[0] ?? (await get("periods", { per_page: 1, order: "asc" })).items[0];
+  const before = (await get("periods", { to_period: status.period + 1, per_page: MAX_PAGE })).items;
+  const found = before.find((row) => row.quotes > 0) ?? before[0] ?? (await get("periods", { per_page: 1, order: "asc" })).items[0];
   return found?.period ?? status.period + 1;
 }
 

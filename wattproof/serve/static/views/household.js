@@ -22,8 +22,7 @@ export async function load({ argument, parameters, status }) {
   const account = await find(`accounts/${argument}`);
   if (!account) return { asked: argument, list: null };
   const address = account.address;
-  const last = await get("bills", { household: address, by: "period", per_page: 1 });
-  const shown = whole(parameters.get("period")) ?? last.items[0]?.period ?? status.period;
+  const shown = whole(parameters.get("period")) ?? (await lastDealt(address)) ?? status.period;
   const [from, to] = periodsOfDay(shown, status.tariff.period_length);
   const page = (name) => ({ per_page: ROWS, page: whole(parameters.get(name)) ?? 1 });
   const range = { from_period: from, to_period: to };
@@ -37,6 +36,12 @@ export async function load({ argument, parameters, status }) {
   const length = status.tariff.period_length;
   const rows = bills.items.map((row) => ({ ...row, starts: row.period * length, ends: (row.period + 1) * length }));
   return { account, from, to, all: all.items[0] ?? null, ofDay: ofDay.items[0] ?? null, bills: rows, periods: periods.items, bids, quotes, purchases, defaults };
+}
+
+/** The last half-hour in which it dealt with neighbours, else the last one on its bill; undefined without a bill. */
+async function lastDealt(household) {
+  const last = (await get("bills", { household, by: "period", per_page: MAX_PAGE })).items;
+  return (last.find((row) => row.bought_wh || row.sold_wh) ?? last[0])?.period;
 }
 
 export function draw(data, context) {
