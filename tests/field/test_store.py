@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.databases import kept
 from tests.support.histories import TARIFF, USERS, History, told
 from wattproof.simulation.accounting import Books
-from wattproof.store import queries, sums
+from wattproof.store import sums
 from wattproof.store.database import Store
 from wattproof.store.dump import dump
 from wattproof.store.market import MarketStore
@@ -51,7 +52,7 @@ def fresh(path: Path, blocks: list[Watched]) -> list[tuple[object, ...]]:
 def test_after_rollbacks_a_store_is_what_it_would_be_had_it_seen_the_last_chain_alone(
     store: Store, seed: int, tmp_path: Path
 ) -> None:
-    history, choose = History(seed), random.Random(seed)
+    history, choose = History(seed, forks=True), random.Random(seed)
     market = fill(store, history.blocks)
     for _ in range(4):
         for watched in history.grow(choose.randrange(1, 40)):
@@ -70,7 +71,7 @@ def test_after_rollbacks_a_store_is_what_it_would_be_had_it_seen_the_last_chain_
 
 def test_what_events_and_views_say_of_quotes_bids_trades_and_readings_is_the_same(tmp_path: Path) -> None:
     """The model's views and events come from one program; had the store misread an event, they would differ."""
-    blocks = History(5).grow(400)
+    blocks = History(5).grow(250)
     blind = [Watched(each.block, each.calls, each.events, State()) for each in blocks]
     names = ("quotes", "bids", "trades", "readings", "periods")
     seen = [row for row in fresh(tmp_path / "seen.db", blocks) if row[0] in names]
@@ -81,26 +82,24 @@ def test_what_events_and_views_say_of_quotes_bids_trades_and_readings_is_the_sam
 
 def test_what_the_market_overwrote_is_still_there(store: Store) -> None:
     history = History(3)
-    history.grow(700)
+    history.grow(400)
     market, model = fill(store, history.blocks), history.market
     gone = [number for number in range(1, model.quote_count() + 1) if not model.quote(number).status]
     assert gone, "no quote was overwritten, so nothing was tested"
     with store.reading() as connection:
-        for number in range(1, model.quote_count() + 1):
-            row = queries.one(connection, market.id, "quotes", number)
-            assert row is not None and row["volume"] > 0
-            assert number not in gone or row["status"] in ("SETTLED", "INVALID")
-        for period, user in [
-            (row["period"], user) for row in sums.periods(connection, market.id).rows for user in USERS
-        ]:
-            row = queries.one(connection, market.id, "positions", user, period)
-            if row and not any(model.position(user, period)):
-                assert row["open"] == 0
+        quotes = {row["quote_id"]: row for row in kept(connection, market, "quotes")}
+        positions = kept(connection, market, "positions")
+    assert sorted(quotes) == list(range(1, model.quote_count() + 1))
+    assert all(row["volume"] > 0 for row in quotes.values())
+    assert {quotes[number]["status"] for number in gone} <= {"SETTLED", "INVALID"}
+    overwritten = [row for row in positions if not any(model.position(row["user"], row["period"]))]
+    assert overwritten and all(row["open"] == 0 for row in overwritten)
+    assert any(row["bought"] for row in overwritten)
 
 
 def test_bills_are_those_of_the_books(store: Store) -> None:
     history = History(7)
-    history.grow(500)
+    history.grow(250)
     market = fill(store, history.blocks)
     books = Books(TARIFF, history.market.owner, history.market.supplier, {user: user for user in USERS})
     for watched in history.blocks:
@@ -108,12 +107,10 @@ def test_bills_are_those_of_the_books(store: Store) -> None:
             books.enter([(each.name, dict(each.fields)) for each in watched.events if each.call == call.index])
     with store.reading() as connection:
         found = {row["user"]: row for row in sums.bills(connection, market.id).rows}
-        community = sums.community_bill(connection, market.id)
     assert sum(bill.paid for bill in books.bills.values()) > 0
     for user, bill in books.bills.items():
         assert {name: found[user][name] for name in vars(bill)} == vars(bill)
         assert (found[user]["market"], found[user]["saving"]) == (bill.market, bill.saving)
-    assert community["grid"] == sum(bill.grid for bill in books.bills.values())
 
 
 def test_a_block_that_does_not_follow_the_cursor_is_refused(store: Store) -> None:
@@ -130,7 +127,7 @@ def test_a_block_that_does_not_follow_the_cursor_is_refused(store: Store) -> Non
 
 
 def test_a_rollback_goes_to_what_was_watched_as_far_as_undo_reaches(store: Store, tmp_path: Path) -> None:
-    history = History(2)
+    history = History(2, forks=True)
     history.grow(30)
     market = fill(store, history.blocks, undo_blocks=10)
     blocks = history.blocks

@@ -1,4 +1,4 @@
-"""What comes out of a store: whole numbers to the last digit, lists with filters and pages, files."""
+"""What comes out of a store: whole numbers to the last digit, pages, sums, files."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ import pytest
 from sqlalchemy import select
 
 from tests.field.conftest import KINDS, fresh_url
+from tests.support.databases import kept
 from tests.support.histories import USERS, History, told
 from wattproof.cli import main
-from wattproof.store import queries, sums
+from wattproof.store import sums
 from wattproof.store.database import Store
-from wattproof.store.derive.working import KEYS
 from wattproof.store.exports import TABLES, export
 from wattproof.store.market import MarketStore
+from wattproof.store.queries import paged
 from wattproof.store.records import Alarm, BlockRef, CallRow, EventRow, State, Watched
-from wattproof.store.tables import TRACKED, table
+from wattproof.store.tables import table
 from wattproof.store.types import exact_sum
 from wattproof.terms.model import AccountView
 
@@ -95,92 +96,63 @@ def test_calls_and_events_keep_arguments_of_any_size_and_kind(store: Store) -> N
     block = BlockRef(7, "0x7", "0x6", 1)
     market = store.market(told())
     market.append(Watched(block, [call], [event], alarms=[Alarm("C1-MONEY-1", "what", "a\nstory", "a\nline")]), block)
-    kept = {"price": str(2**256 - 1), "salt": "0x0102", "users": [USERS[0]], "none": None, "flag": True, "signed": "-5"}
-    assert list(market.calls(-1, 7)) == [(block, [replace(call, arguments=kept)])]
+    texts = {
+        "price": str(2**256 - 1),
+        "salt": "0x0102",
+        "users": [USERS[0]],
+        "none": None,
+        "flag": True,
+        "signed": "-5",
+    }
+    assert list(market.calls(-1, 7)) == [(block, [replace(call, arguments=texts)])]
     with store.reading() as connection:
-        (row,) = queries.page_of(connection, market.id, "events", {"user": USERS[2]}).rows
-        (alarm,) = queries.page_of(connection, market.id, "alarms").rows
+        (row,), (alarm,) = kept(connection, market, "events"), kept(connection, market, "alarms")
+    assert row["user"] == USERS[2]
     assert row["fields"] == {"account": USERS[2], "amount": str(2**200)}
     assert (alarm["story"], alarm["replay"]) == ("a\nstory", "a\nline")
 
 
-def test_pages_of_a_list_hold_each_row_once_in_one_order(played: tuple[Store, MarketStore, History]) -> None:
+def test_pages_hold_each_row_once_in_order(played: tuple[Store, MarketStore, History]) -> None:
     store, market, history = played
+    rows = table("calls")
+    query = select(rows).where(rows.c.market_id == market.id).order_by(rows.c.block, rows.c.index)
     with store.reading() as connection:
-        for name in queries.LISTS:
-            first = queries.page_of(connection, market.id, name, per_page=7)
-            pages = [queries.page_of(connection, market.id, name, page=number, per_page=7)
-                     for number in range(1, first.count // 7 + 3)]  # fmt: skip
-            listed = [row for page in pages for row in page.rows]
-            assert len(listed) == first.count > 0 or name == "alarms"
-            backwards = queries.page_of(connection, market.id, name, per_page=200, newest_first=True).rows
-            assert backwards == listed[::-1][:200]
-        calls = queries.page_of(connection, market.id, "calls").count
-    assert calls == sum(len(each.calls) for each in history.blocks)
-
-
-def test_filters_choose_what_they_say(played: tuple[Store, MarketStore, History]) -> None:
-    store, market, history = played
-    with store.reading() as connection:
-        for name, listing in queries.LISTS.items():
-            rows = _all(connection, market, name, {})
-            for column in listing.equal:
-                if not rows or column in (listing.fixed or {}):
-                    continue
-                value = rows[len(rows) // 2][column]
-                if value is not None:
-                    wanted = [row for row in rows if row[column] == value]
-                    assert _all(connection, market, name, {column: value}) == wanted
-            for column in listing.ranges:
-                values = sorted(row[column] for row in rows if row[column] is not None)
-                if values:
-                    low, high = values[len(values) // 3], values[2 * len(values) // 3]
-                    wanted = [row for row in rows if row[column] is not None and low <= row[column] <= high]
-                    assert _all(connection, market, name, {f"{column}_from": low, f"{column}_to": high}) == wanted
-        with pytest.raises(ValueError, match="there is no filter 'colour'; there are "):
-            queries.page_of(connection, market.id, "quotes", {"colour": "red"})
-        for column, value in (("period", -1), ("period", 2**256), ("last_block_from", 2**63), ("period", "7"),
-                              ("status", "A\0"), ("status", "\ud800"), ("status", 7), ("quote_id", None)):  # fmt: skip
-            with pytest.raises(ValueError, match=f"{column.removesuffix('_from')} is a "):
-                queries.page_of(connection, market.id, "quotes", {column: value})
+        first = paged(connection, query, 1, 7)
+        pages = [paged(connection, query, number, 7) for number in range(1, first.count // 7 + 3)]
         for page, per_page in ((0, 10), (1, 0), (1, 201), (2**40, 1)):
             with pytest.raises(ValueError, match="1 to 200 rows"):
-                queries.page_of(connection, market.id, "quotes", page=page, per_page=per_page)
-        defaults = _all(connection, market, "defaults", {})
-    said = Counter(event.fields["good"] for each in history.blocks for event in each.events
-                   if event.name == "PerformanceRecorded")  # fmt: skip
-    assert len(defaults) == said[False] > 0
+                paged(connection, query, page, per_page)
+    listed = [(row["block"], row["index"]) for page in pages for row in page.rows]
+    assert listed == [(each.block.number, call.index) for each in history.blocks for call in each.calls]
+    assert first.count == len(listed) > 100
 
 
-def test_sums_of_periods_and_invariants_are_those_of_their_rows(played: tuple[Store, MarketStore, History]) -> None:
+def test_sums_are_those_of_their_rows(played: tuple[Store, MarketStore, History]) -> None:
     store, market, history = played
     with store.reading() as connection:
-        periods = sums.periods(connection, market.id, per_page=200).rows
-        quotes, trades, bills = (_all(connection, market, name, {}) for name in ("quotes", "trades", "bills"))
+        bills = kept(connection, market, "bills")
+        summed = sums.bills(connection, market.id, per_page=2, page=2)
         energies = {row["period"]: row for row in sums.energies(connection, market.id)}
+        periods = sorted(energies)
+        some = sums.bills(connection, market.id, None, periods[2], periods[-2]).rows
+        one = sums.bills(connection, market.id, USERS[0]).rows
         invariants = {row["invariant"]: row for row in sums.invariants(connection, market.id)}
-    assert sum(row["trades"] for row in periods) == len(trades) > 0
-    for row in periods:
-        mine = [quote for quote in quotes if quote["period"] == row["period"] and quote["status"] != "INVALID"]
-        assert (row["quotes"], row["sold"]) == (len(mine), sum(quote["sold"] for quote in mine))
-        assert row["unsold"] == sum(max(0, quote["volume"] - quote["sold"]) for quote in mine)
-        prices = [trade["price"] for trade in trades if trade["period"] == row["period"]]
-        assert (row["lowest_price"], row["highest_price"]) == ((min(prices), max(prices)) if prices else (None, None))
-        exported = sum(bill["exported"] for bill in bills if bill["period"] == row["period"])
-        assert row["exported"] == exported == energies.get(row["period"], {"exported": 0})["exported"]
+        status = sums.status(connection, market.id)
+    assert (summed.count, [row["user"] for row in summed.rows]) == (5, sorted(USERS)[2:4])
+    assert [row["user"] for row in one] == [USERS[0]]
+    for row in some:
+        mine = [bill for bill in bills if bill["user"] == row["user"] and periods[2] <= bill["period"] <= periods[-2]]
+        assert all(row[name] == sum(bill[name] for bill in mine) for name in sums.BILL_FIELDS)
+    for period, row in energies.items():
+        for name in ("imported", "exported"):
+            assert row[name] == sum(bill[name] for bill in bills if bill["period"] == period)
     checked = sum((Counter(each.checks) for each in history.blocks), Counter())
     assert {name: row["times"] for name, row in invariants.items() if row["times"]} == checked
     alarms = sum(len(each.alarms) for each in history.blocks)
-    assert invariants.get("C9-TEST-1", {"alarms": 0})["alarms"] == alarms > 0
-
-
-def test_single_rows_are_found_by_their_keys(played: tuple[Store, MarketStore, History]) -> None:
-    store, market, _ = played
-    with store.reading() as connection:
-        for name in sorted(set(TRACKED) & set(queries.LISTS)):
-            for row in _all(connection, market, name, {})[:5]:
-                assert queries.one(connection, market.id, name, *(row[column] for column in KEYS[name])) == row
-        assert queries.one(connection, market.id, "quotes", 10**30) is None
+    assert invariants["C9-TEST-1"]["alarms"] == status["alarms"] == alarms > 0
+    assert (status["blocks"], status["behind"]) == (len(history.blocks), 0)
+    assert status["calls"] == sum(len(each.calls) for each in history.blocks)
+    assert status["events"] == sum(len(each.events) for each in history.blocks)
 
 
 def test_files_hold_every_row_and_every_digit(played: tuple[Store, MarketStore, History], tmp_path: Path) -> None:
@@ -265,18 +237,6 @@ def test_the_command_tells_what_it_cannot_do(
     told_of = capsys.readouterr().err
     assert told_of.startswith(says) and "geheim" not in told_of and len(told_of.splitlines()) == 1
     assert not Path("files").exists()
-
-
-def _all(connection: Any, market: MarketStore, name: str, filters: dict[str, Any]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    number = 0
-    while True:
-        number += 1
-        page = queries.page_of(connection, market.id, name, filters, number, queries.MAX_PER_PAGE)
-        if not page.rows:
-            assert len(rows) == page.count
-            return rows
-        rows += page.rows
 
 
 def _as_text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""A PostgreSQL of our own, for tests."""
+"""A PostgreSQL of our own, for tests, and what a store holds."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ import itertools
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Connection, create_engine, make_url, select, text
+
+from wattproof.store.market import MarketStore
+from wattproof.store.tables import table
 
 _numbers = itertools.count(1)
 
@@ -45,3 +49,10 @@ def postgresql() -> Iterator[PostgreSQL]:
             yield PostgreSQL(server.get_uri())
         finally:
             server.cleanup()
+
+
+def kept(connection: Connection, market: MarketStore, name: str) -> list[dict[str, Any]]:
+    """The rows of a market in a table, in the order of their keys."""
+    rows = table(name)
+    query = select(rows).where(rows.c.market_id == market.id).order_by(*rows.primary_key)
+    return [dict(row) for row in connection.execute(query).mappings()]

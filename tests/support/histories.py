@@ -20,7 +20,7 @@ from wattproof.terms.model import Market, Phase, Refused, Signature, Token
 TARIFF = Tariff(period_length=86_400, window=7_200)
 START = 86_400 * 20_000
 SALT = bytes(32)
-_forks = itertools.count()
+_fork_numbers = itertools.count(1)
 
 USERS = tuple(address_of(f"user {number}") for number in range(5))
 
@@ -31,10 +31,10 @@ def told() -> Record:
 
 
 class History:
-    """`blocks` made so far; `grow` makes more, `cut` takes some back, after which others follow."""
+    """`blocks` made so far; `grow` makes more, and, where it has `forks`, `cut` takes some back."""
 
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
+    def __init__(self, seed: int, forks: bool = False) -> None:
+        self._random, self._forks = random.Random(seed), forks
         market = Market(
             owner=address_of("owner"),
             supplier=address_of("supplier"),
@@ -63,7 +63,7 @@ class History:
         market, self.now = self._saved[length - 1]
         self.market = copy.deepcopy(market)
         del self.blocks[length:], self._saved[length:]
-        self._fork = next(_forks) + 1
+        self._fork = next(_fork_numbers)
 
     def _next_phase(self) -> int:
         """Just after something begins next: a period, a window after its start or before its end."""
@@ -150,7 +150,8 @@ class History:
         checks = {"C1-MONEY-1": 1, "C2-TEST-1": len(calls)} if calls else {"C1-MONEY-1": 1}
         snapshot = f"after {block.hash}".encode() if number % 3 == 0 else None
         self.blocks.append(Watched(block, calls, events, self._state(events), alarms, checks, snapshot))
-        self._saved.append((copy.deepcopy(self.market), self.now))
+        if self._forks:
+            self._saved.append((copy.deepcopy(self.market), self.now))
 
     def _state(self, events: list[EventRow]) -> State:
         """What the events touched, as the views tell it at the end of the block."""

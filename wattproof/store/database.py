@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from wattproof.chain.record import Record
 from wattproof.store import writing
-from wattproof.store.market import MarketStore
+from wattproof.store.market import COUNTED, MarketStore
 from wattproof.store.opening import WRITES, engine_of
 from wattproof.store.plain import plain
 from wattproof.store.problems import told
@@ -66,7 +66,7 @@ class Store:
             with self.writing() as connection:
                 writing.add_once(connection, "markets", _row(record))
                 (number,) = connection.execute(select(_MARKETS.c.id).filter_by(**_identity(record))).one()
-                writing.add_once(connection, "cursors", {"market_id": number})
+                writing.add_once(connection, "cursors", {"market_id": number, **dict.fromkeys(COUNTED, 0)})
             found = self.find(record)
             assert found is not None, "what was written is not there"
         return found

@@ -23,6 +23,9 @@ UNDO_BLOCKS = 1024
 SNAPSHOTS = 3
 """So many of a watcher's snapshots are kept, the newest ones."""
 
+COUNTED = ("blocks", "calls", "events", "alarms")
+"""What the cursor counts."""
+
 _CURSORS, _BLOCKS, _UNDO, _SNAPSHOTS = map(table, ("cursors", "blocks", "undo", "snapshots"))
 
 
@@ -116,7 +119,9 @@ class MarketStore:
             connection.execute(delete(_UNDO).where(_UNDO.c.market_id == self.id, _UNDO.c.block <= floor))
             if watched.snapshot is not None:
                 self._keep_snapshot(connection, block.number, watched.snapshot)
-            connection.execute(self._change_cursor(**_at(block), **_seen(head), floor=floor))
+            counts = (1, len(watched.calls), len(watched.events), len(watched.alarms))
+            counted = {name: _CURSORS.c[name] + count for name, count in zip(COUNTED, counts, strict=True)}
+            connection.execute(self._change_cursor(**_at(block), **_seen(head), **counted, floor=floor))
 
     def rollback(self, to: BlockRef | None) -> None:
         """Makes everything as it was after the block `to`, or, where that is None, before the first one.
@@ -192,13 +197,16 @@ class MarketStore:
     def _cut(self, connection: Connection, to: BlockRef | None) -> None:
         """Removes the raw rows, entries, undo and snapshots above a block, which becomes the cursor."""
         low = -1 if to is None else to.number
+        gone = (func.count(), *(func.coalesce(func.sum(_BLOCKS.c[name]), 0) for name in COUNTED[1:]))
+        counts = connection.execute(select(*gone).where(_BLOCKS.c.market_id == self.id, _BLOCKS.c.number > low)).one()
+        counted = {name: _CURSORS.c[name] - int(count) for name, count in zip(COUNTED, counts, strict=True)}
         for name in (*RAW, *ENTRIES, "undo", "snapshots"):
             rows = table(name)
             number = rows.c.number if name == "blocks" else rows.c.block
             connection.execute(delete(rows).where(rows.c.market_id == self.id, number > low))
         known = self._block(connection, low) if to else None
         nothing = dict.fromkeys(("number", "hash", "parent", "timestamp", "floor"))
-        connection.execute(self._change_cursor(**(_at(known) if known else nothing)))
+        connection.execute(self._change_cursor(**(_at(known) if known else nothing), **counted))
 
     def _remove_tracked(self, connection: Connection) -> None:
         for name in TRACKED:

@@ -81,7 +81,8 @@ class MarketRow(Base):
 class CursorRow(Base):
     """How far a market was watched: its last block, the chain's head when it was last seen, and how far undo reaches.
 
-    `seen_at` is the only time of a clock on a wall; `floor` is the lowest block to which `rollback` can go.
+    `seen_at` is the only time of a clock on a wall; `floor` is the lowest block to which `rollback` can go; `blocks`,
+    `calls`, `events` and `alarms` are how many there are.
     """
 
     __tablename__ = "cursors"
@@ -96,6 +97,10 @@ class CursorRow(Base):
     head_timestamp: Mapped[Number | None]
     seen_at: Mapped[Number | None]
     floor: Mapped[Number | None]
+    blocks: Mapped[Number]
+    calls: Mapped[Number]
+    events: Mapped[Number]
+    alarms: Mapped[Number]
 
 
 class UndoRow(Base):

@@ -200,6 +200,10 @@ def upgrade() -> None:
         sa.Column("head_timestamp", sa.BigInteger(), nullable=True),
         sa.Column("seen_at", sa.BigInteger(), nullable=True),
         sa.Column("floor", sa.BigInteger(), nullable=True),
+        sa.Column("blocks", sa.BigInteger(), nullable=False),
+        sa.Column("calls", sa.BigInteger(), nullable=False),
+        sa.Column("events", sa.BigInteger(), nullable=False),
+        sa.Column("alarms", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["market_id"], ["markets.id"], name=op.f("fk_cursors_market_id")),
         sa.PrimaryKeyConstraint("market_id", name=op.f("pk_cursors")),
     )
@@ -416,4 +420,3 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_waivers_market_id_user_block_index"), "waivers", ["market_id", "user", "block", "index"], unique=False
     )
-    # ### end Alembic commands ###
