@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.field import Ground
-from tests.support.street import Process, Street, running
-from tests.support.watching import Watch, trade
+from tests.support.street import Street
+from tests.support.watching import Process, Watch, trade
+from wattproof.chain.webhooks import Webhook
 from wattproof.evm.anvil import Anvil
 from wattproof.store.dump import dump
-from wattproof.watch.alarms import Webhook
 
 KILLS = int(os.environ.get("WATTPROOF_KILLS", "6"))
 """How often a watcher is killed; the full count is 50."""
@@ -41,15 +41,6 @@ def head_of(street: Street) -> int:
     return head.number
 
 
-def started(street: Street, folder: Path, db: str, *more: str) -> Process:
-    """A watcher as a process."""
-    record = folder / "deployment.json"
-    if not record.exists():
-        street.ground.record.write(record)
-    arguments = ("--rpc", street.ground.url, "--deployment", str(record), "--db", db)
-    return Process(folder, "owner", "watch", *arguments, *more)
-
-
 def same_as_undisturbed(street: Street, watch: Watch, folder: Path) -> None:
     undisturbed = Watch(street.ground, f"sqlite:///{folder}/undisturbed.db")
     assert undisturbed.run() == 0
@@ -61,11 +52,10 @@ def test_a_watcher_that_is_killed_again_and_again_loses_nothing(street: Street, 
     watch = Watch(street.ground, db)
     chance = random.Random(1)
     for _ in range(KILLS):
-        process = started(street, tmp_path, db, "--until", until)
-        with running(process):
+        with Process(street.ground, tmp_path, db, "--until", until) as watcher:
             before, blocks = watch.store.cursor(), chance.randrange(12)
             deadline = time.monotonic() + 60
-            while not process.ended() and time.monotonic() < deadline:
+            while watcher.process.poll() is None and time.monotonic() < deadline:
                 at = watch.store.cursor()
                 if at is not None and at.number - (before.number if before else 0) >= blocks:
                     break
@@ -74,40 +64,44 @@ def test_a_watcher_that_is_killed_again_and_again_loses_nothing(street: Street, 
         cursor = watch.store.cursor()
         if cursor is not None and cursor.number == head_of(street):
             watch.store.rollback(watch.store.block(street.ground.record.block.number + chance.randrange(20)))
-    last = started(street, tmp_path, db, "--until", until)
-    with running(last):
+    with Process(street.ground, tmp_path, db, "--until", until) as last:
         assert last.code() == 0, last.said
     same_as_undisturbed(street, watch, tmp_path)
 
 
 def test_two_watchers_on_one_database_store_every_block_once(street: Street, tmp_path: Path) -> None:
     db, until = f"sqlite:///{tmp_path}/market.db", str(head_of(street))
-    both = [started(street, tmp_path / str(number), db, "--until", until) for number in range(2)]
-    with running(*both):
-        for process in both:
-            assert process.code(120) == 0, process.said
+    with (
+        Process(street.ground, tmp_path / "one", db, "--until", until) as one,
+        Process(street.ground, tmp_path / "other", db, "--until", until) as other,
+    ):
+        for watcher in (one, other):
+            assert watcher.code() == 0, watcher.said
     same_as_undisturbed(street, Watch(street.ground, db), tmp_path)
 
 
 def test_a_watcher_waits_for_blocks_tells_how_far_it_is_and_stops_between_two(street: Street, tmp_path: Path) -> None:
     db = f"sqlite:///{tmp_path}/market.db"
-    process = started(street, tmp_path, db, "--confirmations", "2")
     watch = Watch(street.ground, db)
-    with running(process):
-        street.until(lambda: getattr(watch.store.cursor(), "number", 0) == head_of(street) - 2)
+
+    def is_there() -> bool:
+        at = watch.store.cursor()
+        return at is not None and at.number == head_of(street) - 2
+
+    with Process(street.ground, tmp_path, db, "--confirmations", "2") as watcher:
+        street.until(is_there)
         street.ground.anvil.mine()
-        street.until(lambda: getattr(watch.store.cursor(), "number", 0) == head_of(street) - 2)
-        process.process.send_signal(signal.SIGINT)
-        assert process.code() == 0
-    assert "behind" in process.said
-    assert "stopped after" in process.said
+        street.until(is_there)
+        watcher.process.send_signal(signal.SIGINT)
+        assert watcher.code() == 0
+    assert "2 behind" in watcher.said
+    assert "stopped after" in watcher.said
 
 
 def test_bad_arguments_are_one_line(street: Street, tmp_path: Path) -> None:
-    process = started(street, tmp_path, "mysql://x")
-    with running(process):
-        assert process.code() == 2
-    assert process.lines == ["--db names the database mysql, which is not supported: take sqlite or postgresql"]
+    with Process(street.ground, tmp_path, "mysql://x") as watcher:
+        assert watcher.code() == 2
+    assert watcher.said == "--db names the database mysql, which is not supported: take sqlite or postgresql\n"
 
 
 def test_a_webhook_that_does_not_answer_is_tried_again_and_never_waited_for() -> None:
@@ -146,4 +140,4 @@ def test_a_webhook_that_does_not_answer_is_tried_again_and_never_waited_for() ->
     nobody = Webhook(f"http://127.0.0.1:{server.server_address[1]}/alarms?key=secret", said.append, pause=0.01)
     nobody.post({"invariant": "C4-TOKEN-1"})
     nobody.close(30)
-    assert len(said) == 1 and "not delivered to 127.0.0.1" in said[0] and "secret" not in said[0]
+    assert len(said) == 1 and "127.0.0.1 was not told" in said[0] and "secret" not in said[0]

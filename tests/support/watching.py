@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import boa
 from vyper.compiler.output import build_abi_output
@@ -127,3 +129,35 @@ class Relay:
     def send(self, manner: str, *calls: bytes) -> None:
         """Makes them, in a block of their own."""
         self.ground.do(self.caller, self.draft(manner, *calls))
+
+
+class Process:
+    """A watcher as a process of its own, its output in a file of the folder."""
+
+    def __init__(self, ground: Ground, folder: Path, db: str, *more: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        record, self._log = folder / "deployment.json", folder / "log"
+        if not record.exists():
+            ground.record.write(record)
+        where = ("--rpc", ground.url, "--deployment", str(record), "--db", db)
+        with self._log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "wattproof", "watch", *where, *more], stdout=output, stderr=subprocess.STDOUT
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Ends it at once, wherever it is."""
+        self.process.kill()
+        self.process.wait(10)
+
+    @property
+    def said(self) -> str:
+        """What it printed so far."""
+        return self._log.read_text()
+
+    def code(self, seconds: float = 120) -> int:
+        """Its exit code, as soon as it ends."""
+        return self.process.wait(seconds)

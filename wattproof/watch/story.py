@@ -65,7 +65,17 @@ class _Past:
 
 
 def of(checked: Checked, market: ChainMarket, store: MarketStore) -> Story:
-    """What led to what was found in a block, which is not stored yet."""
+    """What led to what was found in a block, which is not stored yet.
+
+    Where it cannot be told, the text says why: an alarm without its story is better than none.
+    """
+    try:
+        return _of(checked, market, store)
+    except Exception as problem:
+        return Story(f"the story cannot be told ({type(problem).__name__}: {problem})", [])
+
+
+def _of(checked: Checked, market: ChainMarket, store: MarketStore) -> Story:
     watched = checked.watched
     place = next((finding.call for finding in checked.findings if finding.call is not None), None)
     rows = list(watched.calls) if place is None else list(watched.calls[: place + 1])

@@ -77,6 +77,7 @@ class Watcher:
         self._checker: Checker | None = None
         self._since_snapshot = 0
         self._told = 0.0
+        self._has_arrived = False
         self.progress = Progress()
 
     def run(self) -> int:
@@ -146,7 +147,8 @@ class Watcher:
                 if self._options.until is not None and reached >= self._options.until:
                     self._report(head, always=True)
                     return 0
-                self._report(head)
+                self._report(head, always=not self._has_arrived)
+                self._has_arrived = True
                 self._stopped(POLL)
         return None
 
