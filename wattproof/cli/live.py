@@ -46,6 +46,7 @@ def _run(options: argparse.Namespace) -> int:
     from wattproof.live.children import Ended
     from wattproof.live.run import Live, Wish
     from wattproof.simulation.chain_venue import Unfit
+    from wattproof.store.problems import StoreProblem
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     wish = Wish(
@@ -60,6 +61,6 @@ def _run(options: argparse.Namespace) -> int:
     )
     try:
         return Live(wish, Console()).run()
-    except (Ended, NodeUnavailable, NotDevelopment, Unfit) as problem:
+    except (Ended, NodeUnavailable, NotDevelopment, StoreProblem, Unfit) as problem:
         print(problem, file=sys.stderr)
         return 2

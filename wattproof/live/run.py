@@ -16,7 +16,6 @@ from wattproof.chain.accounts import KEY
 from wattproof.chain.development import Development
 from wattproof.chain.embedded.process import Embedded
 from wattproof.chain.node import Node
-from wattproof.chain.record import Record
 from wattproof.evm.anvil import Anvil, binary
 from wattproof.evm.node import LocalNode, NodeUnavailable
 from wattproof.live.children import Child, Children, Ended
@@ -26,6 +25,7 @@ from wattproof.outputs import Folder
 from wattproof.simulation.chain_venue import open_market
 from wattproof.simulation.households import DEFAULT_FILE, open_households
 from wattproof.simulation.trading_day import EPOCH, first_period
+from wattproof.store.database import Store
 
 LEAD = 7_200
 """Seconds before the day at which a chain of our own begins."""
@@ -76,17 +76,20 @@ class Live:
         self._node: LocalNode | None = None
 
     def run(self) -> int:
-        """Raises Ended where a process ends that should not, BadPlace, NodeUnavailable, and what deploying raises."""
+        """Raises Ended where a process ends that should not, BadPlace, StoreProblem, NodeUnavailable, and as
+        `open_market`."""
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(Folder(self._wish.out, "live", (), {"run": _SCRATCH}))
             folder.begin()
             place = self._wish.out.absolute() / "run"
             place.mkdir()
+            db = self._wish.db or f"sqlite:///{place / 'market.db'}"
+            Store.open(db).close()  # Before anything is started: can it be used?
             url = self._wish.rpc or self._own_node(stack)
             children = stack.enter_context(Children(place))
             node = Node(url)
-            record, first = self._opened(node, place)
-            port = self._serve(children, url, place, record)
+            first = self._opened(node, place)
+            port = self._serve(children, url, db, place)
             day = self._day(children, url, place)
             self._watch_day(children, day, node, port, Line(self._console, first, self._periods))
             if not self._wish.once:
@@ -124,8 +127,8 @@ class Live:
             return Embedded(begin, number)
         return Anvil("--order", "fifo", "--gas-limit", str(10**9), timestamp=begin, chain_id=number)
 
-    def _opened(self, node: Node, place: Path) -> tuple[Record, int]:
-        """Opens the market; its record, and the market's number of the day's first period."""
+    def _opened(self, node: Node, place: Path) -> int:
+        """Opens the market; its number of the day's first period."""
         self._say("opening a market: the first time, its contracts are compiled, which takes up to a minute")
         blocks = Development(node)
         try:
@@ -135,11 +138,10 @@ class Live:
         record.write(place / "deployment.json")
         first = first_period(Clock(record.tariff.period_length, record.tariff.window), blocks.head.timestamp)
         self._say(f"market {record.market}, {record.tariff.period_length // 60} minutes a period")
-        return record, first
+        return first
 
-    def _serve(self, children: Children, url: str, place: Path, record: Record) -> int:
+    def _serve(self, children: Children, url: str, db: str, place: Path) -> int:
         """Starts watcher, API and page; the port that they are at."""
-        db = self._wish.db or f"sqlite:///{place / 'market.db'}"
         about = ("--db", db, "--deployment", str(place / "deployment.json"))
         children.start("watch", "watch", "--rpc", url, *about, "--keep-going")
         port = _free_port(self._wish.port)
