@@ -16,10 +16,10 @@ import pytest
 from boa.util.abi import abi_encode
 from eth_utils.address import to_checksum_address
 
-from tests.support.field import ETHER, between, url
+from tests.support.field import ETHER, between, landed, url
 from tests.support.tokens import deployer as odd
 from wattproof.chain.accounts import Account
-from wattproof.chain.deploy_journal import journal_of
+from wattproof.chain.deploy_journal import Journal, journal_of
 from wattproof.chain.embedded.process import Embedded
 from wattproof.chain.market import ChainMarket
 from wattproof.chain.node import Node
@@ -507,10 +507,32 @@ def test_a_chain_that_went_back_gets_the_same_transactions(anvil: Anvil, out: Pa
     signed = json.loads(journal_of(out).read_text())["steps"]
     anvil.rpc("evm_revert", before)
     anvil.endow(OWNER, ETHER)
+    anvil.rpc("anvil_setNextBlockBaseFeePerGas", hex(1_100_000_000))  # What is signed anew has another price.
+    anvil.mine()
     assert deploy() == 0
     created = market(anvil, out).record.block
     (number,) = Node(url(anvil)).block(created.hash).hashes  # type: ignore[union-attr]
     assert anvil.rpc("eth_getRawTransactionByHash", number) == "0x" + signed["EnergyMarket"]["raw"]
+    assert sent(anvil) == 3
+
+
+def test_stopped_at_the_very_end_nothing_is_left_to_do(
+    anvil: Anvil,
+    out: Path,
+    deploy: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with monkeypatch.context() as killed:
+        killed.setattr(Journal, "end", lambda _: None)
+        assert deploy() == 0
+    assert journal_of(out).exists()
+    record = out.read_text()
+    capsys.readouterr()
+    assert deploy() == 0
+    assert "nothing is left to do" in capsys.readouterr().out
+    assert out.read_text() == record
+    assert not journal_of(out).exists()
     assert sent(anvil) == 3
 
 
@@ -532,11 +554,11 @@ def test_transactions_that_a_wallet_signs(
     assert [each["what"] for each in first] == [
         f"create {name}" for name in ("EnergyCredit", "EnergyMarket", "MarketLens")
     ]
-    anvil.rpc("eth_sendTransaction", first[0]["transaction"])
+    landed(anvil, first[0]["transaction"])
     rest = printed()
     assert [each["creates"] for each in rest] == [each["creates"] for each in first[1:]]
     for each in rest:
-        anvil.rpc("eth_sendTransaction", each["transaction"])
+        landed(anvil, each["transaction"])
     assert main(arguments) == 0
     found = market(anvil, out)
     assert found.record.owner == wallet

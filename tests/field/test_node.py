@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from tests.support.answering import answering, replies
@@ -146,6 +148,26 @@ def test_an_answer_that_is_none(answer: bytes) -> None:
                 ask()
             assert "\n" not in str(problem.value)
             assert "secret-key" not in str(problem.value)
+
+
+def test_a_node_that_is_late_is_given_up_and_asked_anew() -> None:
+    late = threading.Event()
+    with answering(answer=replies(eth_chainId="0x7"), until=late) as server:
+        node = Node(f"http://127.0.0.1:{server.port}", timeout=0.3)
+        with pytest.raises(NodeUnusable, match=r"does not answer within 0\.3 s"):
+            node.chain_id()
+        late.set()
+        assert node.chain_id() == 7
+
+
+@pytest.mark.parametrize("status", [301, 401, 404, 429, 500])
+def test_an_answer_that_is_no_success(status: int) -> None:
+    with answering(answer=b"secret-key", status=status, headers=(("Location", "/elsewhere"),)) as server:
+        node = Node(f"http://127.0.0.1:{server.port}/secret-key")
+        with pytest.raises(NodeUnusable, match=rf"^127\.0\.0\.1 answers HTTP {status}") as problem:
+            node.chain_id()
+        assert "secret-key" not in str(problem.value)
+        assert len(server.asked) == 1
 
 
 @pytest.mark.parametrize("result", [1, "0x", "nonsense", {}, {"number": "0x1"}, []])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from eth_utils.address import to_checksum_address
 
-from tests.support.field import ETHER, Ground, url
+from tests.support.field import ETHER, Ground, landed, url
 from wattproof.chain.accounts import Account
 from wattproof.chain.sending import nonce_of
 from wattproof.cli import main
@@ -142,5 +142,5 @@ def test_a_transaction_for_several_owners_to_sign(
     assert owner("accept-ownership", "--print-transactions", "--from", wallet) == 0
     told: dict[str, Any] = json.loads(capsys.readouterr().out)
     (each,) = told["transactions"]
-    ground.anvil.rpc("eth_sendTransaction", each["transaction"])
+    landed(ground.anvil, each["transaction"])
     assert ground.market.view("owner") == wallet

@@ -16,7 +16,7 @@ from wattproof.chain.embedded.process import Embedded
 from wattproof.chain.market import ChainMarket
 from wattproof.chain.node import Node, Receipt
 from wattproof.chain.record import Record
-from wattproof.chain.sending import Draft, Sender
+from wattproof.chain.sending import Draft, Sender, wait
 from wattproof.evm.anvil import Anvil
 from wattproof.market.tariff import PAPER, Tariff
 
@@ -66,6 +66,11 @@ class Ground:
 def url(anvil: Anvil | Embedded) -> str:
     """Where a node of one's own is."""
     return f"http://127.0.0.1:{anvil.port}"
+
+
+def landed(anvil: Anvil | Embedded, transaction: dict[str, str]) -> Receipt:
+    """The receipt of what an account of the node's own sends, as a wallet would; the node makes blocks by itself."""
+    return wait(Node(url(anvil)), anvil.rpc("eth_sendTransaction", transaction), 20)
 
 
 @contextlib.contextmanager
