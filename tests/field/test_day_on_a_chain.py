@@ -158,9 +158,9 @@ def test_what_does_not_fit_into_a_block_goes_on_in_the_next(
     has_anvil: None, households: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[Block] = []
-    monkeypatch.setattr(chain_venue, "_GAS_ELSE", 2_000_000)  # Three calls in a block.
+    monkeypatch.setattr(chain_venue, "_GAS_ELSE", 4_000_000)  # Three calls in a block.
     # The order is that of the calls where the node goes by arrival, too.
-    with Anvil("--gas-limit", "7000000", "--order", "fifo", timestamp=1_750_000_000, chain_id=7_359) as node:
+    with Anvil("--gas-limit", "13000000", "--order", "fifo", timestamp=1_750_000_000, chain_id=7_359) as node:
         there = on(Development(Node(url(node))), open_households(households, seed=1), {})
         venue = there.venue
         assert isinstance(venue, OnChain)
