@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,21 +11,22 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from tests.field.conftest import KINDS, fresh_url
 from tests.support import kept
 from tests.support.api import UNLIMITED, get
 from tests.support.modelled import hash_of
 from wattproof.serve.app import create_app
 from wattproof.serve.limits import Buckets, Rate, Slots, client_of
 from wattproof.simulation.accounting import BILL_COLUMNS
-from wattproof.store.database import Store
 from wattproof.store.records import BlockRef
 from wattproof.terms.model import Market, Phase
 
 
-@pytest.fixture(scope="module")
-def day(tmp_path_factory: pytest.TempPathFactory) -> kept.Day:
-    """Four half-hours of ten households, and two alarms."""
-    day = kept.play(tmp_path_factory.mktemp("day"), range(24, 28))
+@pytest.fixture(scope="module", params=KINDS)
+def day(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> kept.Day:
+    """Four half-hours of ten households, and two alarms, in a database of either kind."""
+    folder = tmp_path_factory.mktemp("day")
+    day = kept.play(folder, range(24, 28), fresh_url(request, folder))
     day.add_block(alarms=[kept.ALARM, dataclasses.replace(kept.ALARM, invariant="C4-TIER-1")])
     return day
 
@@ -35,6 +36,8 @@ def client(day: kept.Day) -> FlaskClient:
     """The API of that day, without a node."""
     return create_app(day.url, day.record, rate=UNLIMITED).test_client()
 
+
+OPERATING = Path(__file__).parents[2] / "docs" / "operating.md"
 
 LISTS = (
     *("quotes", "bids", "trades", "unsold", "readings", "positions", "accounts", "bills", "periods", "defaults"),
@@ -227,15 +230,13 @@ def test_phases_are_the_terms(client: FlaskClient, day: kept.Day) -> None:
     assert get(client, "phases?from_period=0&to_period=48", 422)["fields"]
 
 
-def test_what_may_still_be_bought(client: FlaskClient, day: kept.Day, tmp_path: Path) -> None:
+def test_what_may_still_be_bought(tmp_path: Path) -> None:
     """A quote that is matched and not yet delivered has something left."""
+    day = kept.play(tmp_path, range(24, 25))
+    client = create_app(day.url, day.record, rate=UNLIMITED).test_client()
     (event, *_) = get(client, "events?name=QuoteMatched&order=asc")["items"]
     matched = event["fields"]["quote_id"]
-    shutil.copytree(day.folder, tmp_path / "copy")
-    url = f"sqlite:///{tmp_path}/copy/market.db"
-    market = Store.open(url).market(day.record)
-    market.rollback(market.block(event["block"]))
-    client = create_app(url, day.record, rate=UNLIMITED).test_client()
+    day.kept.rollback(day.kept.block(event["block"]))
     told = get(client, f"quotes/{matched}")
     assert told["status"] == "MATCHED" and told["delivered_wh"] is None and told["revenue"] is None
     assert told["remaining_wh"] == told["volume_wh"] - told["sold_wh"]
@@ -344,6 +345,14 @@ def test_openapi_names_every_route_once(client: FlaskClient) -> None:
                 assert told["summary"] and "429" in told["responses"]
     quote = spec["components"]["schemas"]["Quote"]["properties"]
     assert quote["price"]["type"] == ["string", "null"] and "base units" in quote["price"]["description"]
+
+
+def test_the_operators_table_names_every_route(client: FlaskClient) -> None:
+    chapter = OPERATING.read_text().partition("\n## The data API\n")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in chapter.splitlines() if line.startswith("| `")]
+    named = {route.removeprefix("POST ") for row in rows for route in re.findall("`([^`]*)`", row)}
+    spec = client.get("/openapi.json").get_json()
+    assert named == {path.removeprefix("/api/v1/") for path in spec["paths"]}
 
 
 def test_every_answer_is_as_its_schema_says(client: FlaskClient) -> None:

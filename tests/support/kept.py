@@ -43,8 +43,8 @@ class Day:
         return block
 
 
-def play(folder: Path, periods: range = range(48)) -> Day:
-    """Plays some half-hours of the default day."""
+def play(folder: Path, periods: range = range(48), url: str | None = None) -> Day:
+    """Plays some half-hours of the default day; `url` is the database, by default one in `folder`."""
     source = folder / "households.csv"
     with DEFAULT_FILE.open() as default, source.open("w", newline="") as file:
         rows = csv.DictReader(default)
@@ -52,7 +52,7 @@ def play(folder: Path, periods: range = range(48)) -> Day:
         writer.writeheader()
         chosen = (row for row in rows if int(row["period"]) in periods)
         writer.writerows(row | {"period": int(row["period"]) - periods.start} for row in chosen)
-    url = f"sqlite:///{folder}/market.db"
+    url = url or f"sqlite:///{folder}/market.db"
     deployed = record()
     market = Store.open(url).market(deployed)
     venue = ModelVenue(lambda watched: market.append(watched, watched.block), START + periods.start * 1800 - 7200)
