@@ -70,7 +70,7 @@ class Line:
             self._over(line[: self._console.width - 1])
         elif found.period != self._period:
             self._period = found.period
-            self._console.print(line)
+            self._console.print(line, soft_wrap=True, highlight=False, markup=False)
 
     def _over(self, line: str) -> None:
         sys.stdout.write(f"\r{line.ljust(len(self._shown))}")

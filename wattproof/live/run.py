@@ -101,7 +101,7 @@ class Live:
         return 1 if self._alarms else 0
 
     def _say(self, line: str) -> None:
-        self._console.print(line, soft_wrap=True, highlight=False)
+        self._console.print(line, soft_wrap=True, highlight=False, markup=False)
 
     # ---- the parts -----------------------------------------------------------------------------
 
