@@ -21,13 +21,14 @@ export async function get(path, parameters = {}) {
   }
   let response;
   try {
-    response = await fetch(url, { headers: { Accept: "application/json" }, cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+    response = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
   } catch {
     throw new ApiProblem("The data API does not answer.", 0);
   }
   const answer = await response.json().catch(() => null);
-  if (!response.ok) throw new ApiProblem(answer?.error ?? `The data API answers with error ${response.status}.`, response.status);
-  if (answer === null) throw new ApiProblem("The data API answers with something that is no JSON.", response.status);
+  const { ok, status } = response;
+  if (!ok) throw new ApiProblem(answer?.error ?? `The data API answers with error ${status}.`, status);
+  if (answer === null) throw new ApiProblem("The data API answers with something that is no JSON.", status);
   return answer;
 }
 

@@ -2,6 +2,7 @@
 import { ApiProblem, get } from "./api.js";
 import { announce, h, swap } from "./dom.js";
 import { notices, showNotices } from "./notices.js";
+import { code, quiet } from "./parts.js";
 import { short } from "./people.js";
 import { follow } from "./stream.js";
 import { Clock, duration, zone } from "./times.js";
@@ -17,17 +18,21 @@ const main = document.getElementById("main");
 const everyDecimal = document.getElementById("every-decimal");
 
 /** What is known: the API's status, when it answered, when its last block changed, the last alarm, the view's data. */
-const known = { version: null, status: null, clock: null, problem: null, answered: null, changed: null, alarm: null, data: null, shown: null };
+const known = {
+  version: null, status: null, clock: null, problem: null, answered: null, changed: null, alarm: null, data: null,
+  shown: null,
+};
 
 /** The view and what the address says of it: "#/household/0x…?bids=2". */
 function route() {
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
   const [head, ...rest] = path.split("/");
   const view = head === "" ? "community" : head;
-  return { view: view in VIEWS ? view : "community", argument: decodeURIComponentOrNothing(rest.join("/")), parameters: new URLSearchParams(query) };
+  const argument = decoded(rest.join("/"));
+  return { view: Object.hasOwn(VIEWS, view) ? view : "community", argument, parameters: new URLSearchParams(query) };
 }
 
-function decodeURIComponentOrNothing(text) {
+function decoded(text) {
   try {
     return decodeURIComponent(text);
   } catch {
@@ -76,7 +81,7 @@ const placeOf = ({ view, argument, parameters }) => `${view}/${argument}?${param
 function draw() {
   showNotices(notices(known));
   if (known.problem && !known.answered) {
-    return swap(main, h("p", { class: "quiet" }, "No figures to show yet."));
+    return swap(main, quiet("No figures to show yet."));
   }
   if (!known.shown) return;
   const { view } = known.shown;
@@ -85,7 +90,7 @@ function draw() {
     else link.removeAttribute("aria-current");
   }
   if (known.data) drawView(view);
-  else swap(main, h("h1", { tabindex: "-1" }, VIEWS[view].TITLE), h("p", { class: "quiet" }, "Nothing to show yet: no block has been checked."));
+  else swap(main, h("h1", { tabindex: "-1" }, VIEWS[view].TITLE), quiet("Nothing to show yet: no block was checked."));
   document.title = `${main.querySelector("h1")?.textContent ?? "Wattproof"} · Wattproof`;
   standing();
   tick();
@@ -131,7 +136,7 @@ function inside() {
 function standing() {
   const { market, watched } = known.status;
   swap(document.getElementById("standing"),
-    h("p", {}, "Market ", h("span", { class: "address", title: market.address }, short(market.address)), ` on chain ${market.chain_id}`,
+    h("p", {}, "Market ", code(short(market.address), market.address), ` on chain ${market.chain_id}`,
       watched && `, as of block ${grouped(watched.number)}`, ". Times are in your zone, ", zone(), ". ",
       following.streaming() ? "New blocks are shown as they come." : "This page asks for news every few seconds.",
       " ", h("a", { href: "docs" }, "Data API")));

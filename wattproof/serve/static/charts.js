@@ -1,6 +1,6 @@
-// Step charts of a day as inline SVG. Each has a title, a sentence for those who do not see it, and its figures as a table.
+// Charts of a day as inline SVG. Each has a title, a sentence for those who do not see it, and its figures as a table.
 import { h, s } from "./dom.js";
-import { table } from "./table.js";
+import { number, table } from "./table.js";
 
 const LEFT = 44;
 const RIGHT = 8;
@@ -17,27 +17,39 @@ const HEIGHT = 190;
  * most     values above are drawn at the upper edge, with a mark
  */
 export function chart({ id, title, unit, summary, slots, range, series, levels = [], most = Infinity, width, hours }) {
-  const values = [...series.flatMap((one) => one.values.filter((value) => value !== null)), ...levels.map((level) => level.value)];
+  const values = [...series.flatMap((one) => one.values), ...levels.map((level) => level.value)].filter(isKnown);
   const top = nice(Math.min(Math.max(...values, 0), most));
   const low = Math.min(...values, 0) < 0 ? -nice(-Math.min(...values)) : 0;
   const [first, last] = range;
   const x = (second) => LEFT + ((second - first) / (last - first)) * (width - LEFT - RIGHT);
   const y = (value) => TOP + ((top - Math.min(value, top)) / (top - low)) * (HEIGHT - TOP - BOTTOM);
-  const drawing = s("svg", { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-labelledby": `${id}-title ${id}-says` },
+  const size = { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}` };
+  const drawing = s("svg", { ...size, role: "img", "aria-labelledby": `${id}-title ${id}-says` },
     s("title", { id: `${id}-title` }, title), s("desc", { id: `${id}-says` }, summary),
     grid(low, top, y, width), axis(range, x, width, hours),
-    series.map((one, index) => (one.kind === "bar" ? bars(one, slots, x, y, index) : steps(one, slots, x, y, top, index))),
-    levels.map((level) => [
-      s("line", { class: "level", x1: LEFT, x2: width - RIGHT, y1: y(level.value), y2: y(level.value) }),
-      s("text", { class: "level-text", x: LEFT + 4, y: y(level.value) + (y(level.value) < TOP + 14 ? 12 : -4) }, level.name)]));
+    series.map((one, at) => (one.kind === "bar" ? bars(one, slots, x, y, at) : steps(one, slots, x, y, top, at))),
+    levels.map((level) => across(level, y(level.value), width)));
   return h("figure", { class: "chart" },
     h("h3", {}, title, h("span", { class: "unit" }, unit)),
-    series.length > 1 && h("ul", { class: "legend" }, series.map((one, index) => h("li", {}, swatch(one, index), one.name))),
-    drawing, h("p", { class: "quiet summary" }, summary),
-    h("details", { id: `${id}-figures` }, h("summary", {}, "Figures as a table", h("span", { class: "unseen" }, `: ${title}`)),
-      table({ id: `${id}-table`, caption: `${title} (${unit})`, rows: slots.map((slot, index) => ({ slot, index })), empty: "",
-        columns: [{ name: "Half-hour", head: true, of: ({ slot }) => slot.label },
-          ...series.map((one) => ({ name: one.name, number: true, of: ({ index }) => one.shown[index] }))] })));
+    series.length > 1 && h("ul", { class: "legend" }, series.map((one, at) => h("li", {}, swatch(one, at), one.name))),
+    drawing, h("p", { class: "quiet summary" }, summary), figures(id, title, unit, slots, series));
+}
+
+const isKnown = (value) => value !== null;
+
+function figures(id, title, unit, slots, series) {
+  const shown = series.map((one) => number(one.name, (at) => one.shown[at]));
+  return h("details", { id: `${id}-figures` },
+    h("summary", {}, "Figures as a table", h("span", { class: "unseen" }, `: ${title}`)),
+    table({ id: `${id}-table`, caption: `${title} (${unit})`, rows: [...slots.keys()],
+      columns: [{ name: "Half-hour", head: true, of: (at) => slots[at].label }, ...shown] }));
+}
+
+function across({ name }, y, width) {
+  const above = y < TOP + 14 ? 12 : -4;
+  return [
+    s("line", { class: "level", x1: LEFT, x2: width - RIGHT, y1: y, y2: y }),
+    s("text", { class: "level-text", x: LEFT + 4, y: y + above }, name)];
 }
 
 /** The least 1, 2 or 5 times a power of ten, or the half between, that is not below a number. */
@@ -50,22 +62,29 @@ function nice(most) {
 function grid(low, top, y, width) {
   return (low < 0 ? [low, 0, top] : [0, top / 2, top]).map((exact) => {
     const value = Number(exact.toPrecision(6));
-    return [s("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value) }),
-      s("text", { class: "tick", x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, String(value).replace("-", "−"))];
+    return [
+      s("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value) }),
+      tick(LEFT - 6, y(value) + 4, "end", String(value).replace("-", "−"))];
   });
 }
 
 function axis([first, last], x, width, hours) {
-  const step = [1, 2, 3, 4, 6, 12, 24].find((candidate) => (last - first) / 3600 / candidate <= (width < 420 ? 5 : 9)) ?? 24;
+  const most = width < 420 ? 5 : 9;
+  const step = [1, 2, 3, 4, 6, 12].find((candidate) => (last - first) / 3600 / candidate <= most) ?? 24;
   const ticks = [];
   for (let second = first; second < last; second += step * 3600) ticks.push(second);
-  return ticks.map((second) => s("text", { class: "tick", x: Math.max(x(second), 20), y: HEIGHT - 5, "text-anchor": "middle" }, hours(second)));
+  return ticks.map((second) => tick(Math.max(x(second), 20), HEIGHT - 5, "middle", hours(second)));
 }
 
+const tick = (x, y, anchor, text) => s("text", { class: "tick", x, y, "text-anchor": anchor }, text);
+
 function bars(one, slots, x, y, index) {
-  return slots.map((slot, at) => one.values[at] !== null && one.values[at] !== 0 && s("rect", { class: `bar series-${index}`,
-    x: x(slot.starts) + 0.5, width: Math.max(x(slot.ends) - x(slot.starts) - 1, 0.5),
-    y: Math.min(y(one.values[at]), y(0)), height: Math.abs(y(0) - y(one.values[at])) }));
+  return slots.map(({ starts, ends }, at) => {
+    const value = one.values[at];
+    return isKnown(value) && value !== 0 && s("rect", { class: `bar series-${index}`,
+      x: x(starts) + 0.5, width: Math.max(x(ends) - x(starts) - 1, 0.5),
+      y: Math.min(y(value), y(0)), height: Math.abs(y(0) - y(value)) });
+  });
 }
 
 function steps(one, slots, x, y, top, index) {
@@ -78,8 +97,10 @@ function steps(one, slots, x, y, top, index) {
     path += `${joined ? "L" : "M"}${x(slot.starts).toFixed(1)} ${y(value).toFixed(1)}H${x(slot.ends).toFixed(1)}`;
     if (value > top) above.push((x(slot.starts) + x(slot.ends)) / 2);
   });
-  return [s("path", { class: `step series-${index}`, d: path || "M0 0" }),
-    above.map((middle) => s("path", { class: `above series-${index}`, d: `M${middle - 3} ${TOP + 5}L${middle} ${TOP}L${middle + 3} ${TOP + 5}Z` }))];
+  const mark = (middle) => `M${middle - 3} ${TOP + 5}L${middle} ${TOP}L${middle + 3} ${TOP + 5}Z`;
+  return [
+    path && s("path", { class: `step series-${index}`, d: path }),
+    above.map((middle) => s("path", { class: `above series-${index}`, d: mark(middle) }))];
 }
 
 function swatch(one, index) {

@@ -15,11 +15,13 @@ export function s(tag, attributes = {}, ...children) {
 function filled(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") element.addEventListener(name, value);
-    else if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
+    else if (isGiven(value)) element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat(Infinity).filter(isGiven));
   return element;
 }
+
+const isGiven = (value) => value !== null && value !== undefined && value !== false;
 
 /** Puts new children into a container, and leaves alone what did not change.
  *
@@ -45,7 +47,9 @@ export function swap(container, ...children) {
   }
 }
 
-const candidates = (container) => [...container.querySelectorAll("a[href], button, input, select, summary, [tabindex]")];
+const FOCUSED = "a[href], button, input, summary, [tabindex]";
+
+const candidates = (container) => [...container.querySelectorAll(FOCUSED)];
 
 /** What tells an element that can have the focus from the others, now and after the next drawing. */
 function keyOf(container, element) {

@@ -38,7 +38,8 @@ export function setName(address, name) {
 /** A link to somebody's own view, by name or short address. */
 export function person(address) {
   const name = nameOf(address);
-  return h("a", { href: `#/household/${address}`, title: address, class: name ? null : "address" }, name || short(address));
+  const shown = { class: name ? null : "address", title: address };
+  return h("a", { href: `#/household/${address}`, ...shown }, name || short(address));
 }
 
 /** Whether a text is an address. */

@@ -1,4 +1,4 @@
-// What a household could still save: had it dealt with neighbours for what it dealt with the grid, as far as they were there.
+// What a household could still have saved by neighbours instead of the grid, as far as they were there.
 import { DISCOUNT } from "./words.js";
 
 /** The service fee per Wh at a tier, in base units; the exact fee is rounded down once per trade. */
@@ -8,7 +8,8 @@ export const feeAt = (tier, tariff) => (BigInt(tariff.service_fee) * BigInt(100 
  *
  * bought   Wh that it drew from the grid while neighbours had offered as much and nobody bought it
  * sold     Wh that it gave to the grid while neighbours drew as much from the grid
- * saving   what these would have saved at the mean price of the half-hour's quotes (buying) and trades (selling), less the fee
+ * saving   what these would have saved at the mean price of the half-hour's quotes (buying) and trades (selling),
+ *          less the fee
  */
 export function couldSave(bills, periods, tier, tariff) {
   const fee = feeAt(tier, tariff);

@@ -9,6 +9,8 @@ const TOP = 8;
 const SCALE = 26;
 const NAME = 14;
 const EDGE = 8;
+const LETTER = 6.2;
+const ROOM = 36; // that half of "now 12:34" takes
 const NARROW = 600;
 const PHASES_DRAWN = ["REVEALING", "MATCHING", "DELIVERING", "METERING", "SETTLING"];
 
@@ -19,7 +21,9 @@ const PHASES_DRAWN = ["REVEALING", "MATCHING", "DELIVERING", "METERING", "SETTLI
 export function timeline(periods, now, width) {
   const own = width < NARROW;
   const height = TOP + periods.length * ROW + (own ? 0 : SCALE);
-  const together = axis(Math.min(...periods.map((one) => one.begins.REVEALING), now), Math.max(...periods.map((one) => one.begins.CLOSING), now + 1), width);
+  const first = Math.min(...periods.map((one) => one.begins.REVEALING), now);
+  const last = Math.max(...periods.map((one) => one.begins.CLOSING), now + 1);
+  const together = axis(first, last, width);
   const rows = periods.map((period, index) => {
     const x = own ? axis(period.begins.REVEALING, period.begins.CLOSING, width) : together;
     const y = TOP + index * ROW;
@@ -27,12 +31,15 @@ export function timeline(periods, now, width) {
     return [own && begun && line(x(now), y + NAME - 4, y + NAME + BAR + 4), row(period, y, x, now)];
   });
   const at = together(now);
-  return s("svg", { class: "timeline", width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" },
+  const size = { width, height, viewBox: `0 0 ${width} ${height}` };
+  return s("svg", { class: "timeline", ...size, "aria-hidden": "true" },
     !own && line(at, TOP - 4, height - SCALE + 8), rows,
-    !own && s("text", { class: "now-text", x: at, y: height - 5, "text-anchor": at > width - 60 ? "end" : at < 60 ? "start" : "middle" }, `now ${hour(now)}`));
+    !own && text("now-text", Math.min(Math.max(at, ROOM), width - ROOM), height - 5, `now ${hour(now)}`));
 }
 
 const axis = (from, to, width) => (second) => ((second - from) / (to - from)) * (width - 2 * EDGE) + EDGE;
+
+const text = (kind, x, y, words) => s("text", { class: kind, x, y, "text-anchor": "middle" }, words);
 
 const line = (x, from, to) => s("line", { class: "now", x1: x, x2: x, y1: from, y2: to });
 
@@ -44,7 +51,8 @@ function row(period, y, x, now) {
     const label = PHASES[phase].short;
     return s("g", { class: phase === current ? "phase current" : "phase" },
       s("rect", { x: starts, y: y + NAME, width: Math.max(wide - 1, 0.5), height: BAR, rx: 3 }),
-      wide > 6.2 * label.length && s("text", { x: starts + wide / 2, y: y + NAME + BAR / 2 + 4, "text-anchor": "middle" }, label));
+      wide > LETTER * label.length && text(null, starts + wide / 2, y + NAME + BAR / 2 + 4, label));
   });
-  return [s("text", { class: "period", x: x(period.begins.REVEALING), y: y + 9 }, span(period.starts, period.ends)), bars];
+  const { begins, starts, ends } = period;
+  return [s("text", { class: "period", x: x(begins.REVEALING), y: y + 9 }, span(starts, ends)), bars];
 }

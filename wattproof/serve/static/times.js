@@ -66,7 +66,7 @@ export class Clock {
 
 const ORDER = ["REVEALING", "MATCHING", "DELIVERING", "METERING", "SETTLING", "CLOSING"];
 
-/** Where a half-hour of the API's `phases` stands at a second: the phase, when it ends (null: never) and what follows. */
+/** Where a half-hour of the API's `phases` stands at a second: the phase, its end (null: never) and what follows. */
 export function phaseAt(period, second) {
   const begun = ORDER.filter((phase) => period.begins[phase] <= second);
   const phase = begun.at(-1) ?? "BIDDING";

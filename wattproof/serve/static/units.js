@@ -67,7 +67,8 @@ export class Units {
 
   /** A sum of money for an axis: a number, for drawing only. */
   drawnMoney(baseUnits) {
-    return this.counted ? Number(baseUnits) : Number(fixed(big(baseUnits), this.penny, 4).replace("−", "-").replaceAll(",", ""));
+    if (this.counted) return Number(baseUnits);
+    return Number(fixed(big(baseUnits), this.penny, 4).replace("−", "-").replaceAll(",", ""));
   }
 
   get moneyUnit() {
@@ -108,6 +109,11 @@ export function exactly(value, scale) {
 /** numerator / denominator as "17.0 %"; null where there is nothing to divide by. */
 export function percent(numerator, denominator, decimals = 1) {
   return denominator === null || denominator === 0n ? null : `${fixed(numerator * 100n, denominator, decimals)} %`;
+}
+
+/** The same of what the API says, with a dash where there is nothing to tell. */
+export function share(part, whole) {
+  return part === null || whole === null ? NOTHING : percent(big(part), big(whole)) ?? NOTHING;
 }
 
 /** A whole number with thousands set apart by commas. */

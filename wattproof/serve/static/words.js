@@ -26,9 +26,9 @@ export const BID = {
 
 export const KIND = { bid: "by bid", surplus: "of what was left" };
 
-export const ROLE = { household: "Household", owner: "Owner (management node)", supplier: "Supplier", other: "Account" };
+export const ROLE = { household: "Household", owner: "Owner", supplier: "Supplier", other: "Account" };
 
-/** Discount on the service fee in percent, and the good performances that each tier takes (the terms, T-STD-2 and T-STD-3). */
+/** Discount on the service fee in percent, and the good performances that each tier takes (T-STD-3, T-STD-2). */
 export const DISCOUNT = 20;
 export const TIERS = [0, 5, 10, 20, 40, 80];
 

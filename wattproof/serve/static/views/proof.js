@@ -1,67 +1,74 @@
 // The proof's view: how far the watcher is, what it checked how often, and every alarm with its story and its replay.
+import { address, pageOf } from "../addresses.js";
 import { get } from "../api.js";
 import { h } from "../dom.js";
-import { badge, pager, table, tiles } from "../table.js";
+import { badge, code, note, quiet, section, tiles } from "../parts.js";
+import { number, pager, table } from "../table.js";
 import { duration, moment } from "../times.js";
 import { counted, grouped } from "../units.js";
-import { changed, whole } from "./community.js";
 
 export const TITLE = "The proof";
 const ROWS = 12;
 const ALARMS = 5;
+const DIGITS = 10; // of a hash that are shown
+
+const LEAD = "Every call of the market is made a second time on the terms, written as a program that shares nothing "
+  + "with the contract. After each block outcome, events and accounts of the two are compared, and the invariants are "
+  + "checked.";
+
+const UNSEEN = [
+  "Transfers of the token between accounts outside the market, and ether that is forced on a contract.",
+  "Whether a meter told the truth: only whether it signed.",
+  "Anything later than the last block that was checked."];
 
 export async function load({ parameters }) {
   const [watcher, alarms, blocks] = await Promise.all([
-    get("invariants"), get("alarms", { per_page: ALARMS, page: whole(parameters.get("alarms")) ?? 1 }),
-    get("blocks", { per_page: ROWS, page: whole(parameters.get("blocks")) ?? 1 })]);
+    get("invariants"),
+    get("alarms", { per_page: ALARMS, page: pageOf(parameters, "alarms") }),
+    get("blocks", { per_page: ROWS, page: pageOf(parameters, "blocks") })]);
   return { watcher, alarms, blocks };
 }
 
 export function draw({ watcher, alarms, blocks }, { parameters, status }) {
-  const at = (name) => (page) => `#/proof?${changed(parameters, { [name]: page })}`;
+  const at = (name) => (page) => address("proof", parameters, { [name]: page });
   return [
     h("h1", { tabindex: "-1" }, TITLE),
-    h("p", { class: "lead" }, "Every call of the market is made a second time on the terms, written as a program that shares nothing with the contract. ",
-      "After each block outcome, events and accounts of the two are compared, and the invariants are checked."),
+    h("p", { class: "lead" }, LEAD),
     reach(watcher, status),
-    alarmsOf(alarms, at("alarms")),
-    invariants(watcher),
-    h("section", { "aria-labelledby": "blocks-title" }, h("h2", { id: "blocks-title" }, "Blocks checked"), blocksTable(blocks), pager(blocks, "blocks", at("blocks"))),
-    unseen(),
+    section("alarms", `Alarms (${grouped(alarms.total)})`, {}, alarms.items.map(article),
+      !alarms.items.length && h("p", { class: "good" }, "No alarm: contract and terms agreed in all that was checked."),
+      pager(alarms, "alarms", at("alarms"))),
+    section("invariants", "Invariants", {}, invariants(watcher)),
+    section("blocks", "Blocks checked", {}, blocksTable(blocks), pager(blocks, "blocks", at("blocks"))),
+    section("unseen", "What this cannot see", {}, h("ul", {}, UNSEEN.map((one) => h("li", {}, one)))),
   ];
 }
 
-function reach(watcher, status) {
-  const checks = watcher.invariants.reduce((sum, one) => sum + one.checks, 0);
-  const behind = watcher.behind_blocks;
-  return h("section", { "aria-labelledby": "reach-title" }, h("h2", { id: "reach-title" }, "The watcher"), tiles([
-    ["Blocks checked", grouped(watcher.blocks), watcher.blocks ? `${grouped(watcher.first_block)} to ${grouped(watcher.last_block)}` : null],
-    ["Behind", behind === null ? "not known" : behind === 0 ? "up to date" : counted(behind, "block"),
-      behind ? `${duration(watcher.behind_seconds)} on the chain's clock` : `head: block ${status.head ? grouped(status.head.number) : "not known"}`],
-    ["Calls repeated", grouped(status.counts.calls), `${counted(status.counts.events, "event")} compared`],
-    ["Checks", grouped(checks), `of ${counted(watcher.invariants.length, "invariant")}`],
-    ["Alarms", grouped(watcher.alarms), watcher.alarms ? "see below" : "none"],
-  ]));
+function reach(watcher, { counts, head }) {
+  const { blocks, first_block, last_block, behind_blocks, behind_seconds, alarms, invariants } = watcher;
+  const checks = invariants.reduce((sum, one) => sum + one.checks, 0);
+  const left = behind_blocks ? counted(behind_blocks, "block") : "up to date";
+  const at = head ? `head: block ${grouped(head.number)}` : "the chain's head is not known";
+  return section("reach", "The watcher", {}, tiles(
+    ["Blocks checked", grouped(blocks), blocks ? `${grouped(first_block)} to ${grouped(last_block)}` : null],
+    ["Behind", behind_blocks === null ? "not known" : left,
+      behind_blocks ? `${duration(behind_seconds)} on the chain's clock` : at],
+    ["Calls repeated", grouped(counts.calls), `${counted(counts.events, "event")} compared`],
+    ["Checks", grouped(checks), `of ${counted(invariants.length, "invariant")}`],
+    ["Alarms", grouped(alarms), alarms ? "see below" : "none"]));
 }
 
-function alarmsOf(alarms, page) {
-  return h("section", { "aria-labelledby": "alarms-title" }, h("h2", { id: "alarms-title" }, `Alarms (${grouped(alarms.total)})`),
-    alarms.items.length ? alarms.items.map((alarm, index) => article(alarm, index === 0))
-      : h("p", { class: "good" }, "No alarm: contract and terms agreed in everything that was checked."),
-    pager(alarms, "alarms", page));
-}
-
-function article(alarm, open) {
+function article(alarm, place) {
   const id = `${alarm.block}-${alarm.index}`;
   return h("article", { class: "alarm", "aria-labelledby": `alarm-${id}` },
-    h("h3", { id: `alarm-${id}` }, `${alarm.invariant}, block ${grouped(alarm.block)}`, h("span", { class: "note" }, moment(alarm.timestamp))),
+    h("h3", { id: `alarm-${id}` }, `${alarm.invariant}, block ${grouped(alarm.block)}`, note(moment(alarm.timestamp))),
     h("p", {}, alarm.what),
-    lines(`story-${id}`, "The story: what happened", alarm.story, open),
+    lines(`story-${id}`, "The story: what happened", alarm.story, place === 0),
     lines(`replay-${id}`, "The replay: lines for wattproof repl", alarm.replay, false));
 }
 
 function lines(id, name, text, open) {
-  if (!text) return h("p", { class: "quiet" }, `${name.split(":")[0]}: none was told.`);
+  if (!text) return quiet(`${name.split(":")[0]}: none was told.`);
   return h("details", { id, open }, h("summary", {}, name),
     h("pre", { tabindex: "0", role: "region", "aria-label": name }, text),
     navigator.clipboard && h("button", { type: "button", click: copy, "aria-label": `Copy: ${name}` }, "Copy"));
@@ -78,14 +85,13 @@ async function copy(event) {
 }
 
 function invariants(watcher) {
-  const rows = [...watcher.invariants].sort((one, other) => other.alarms - one.alarms);
-  return h("section", { "aria-labelledby": "invariants-title" }, h("h2", { id: "invariants-title" }, "Invariants"),
-    table({ id: "invariants", caption: "What is checked, and how often it was", rows, empty: "Nothing was checked yet.",
-      columns: [
-        { name: "Invariant", head: true, of: (one) => [one.invariant, one.says && h("span", { class: "note" }, one.says)] },
-        { name: "Result", of: (one) => result(one) },
-        { name: "Checks", number: true, of: (one) => grouped(one.checks) },
-      ] }));
+  return table({ id: "invariants", caption: "What is checked, and how often it was", empty: "Nothing was checked yet.",
+    rows: [...watcher.invariants].sort((one, other) => other.alarms - one.alarms),
+    columns: [
+      { name: "Invariant", head: true, of: (one) => [one.invariant, one.says && note(one.says)] },
+      { name: "Result", of: result },
+      number("Checks", (one) => grouped(one.checks)),
+    ] });
 }
 
 function result({ alarms, checks }) {
@@ -94,21 +100,14 @@ function result({ alarms, checks }) {
 }
 
 function blocksTable(blocks) {
-  return table({ id: "blocks", caption: `Blocks (${grouped(blocks.total)})`, rows: blocks.items, empty: "No block was checked yet.",
+  return table({ id: "blocks", caption: `Blocks (${grouped(blocks.total)})`, rows: blocks.items,
+    empty: "No block was checked yet.",
     columns: [
       { name: "Block", head: true, of: (block) => grouped(block.number) },
       { name: "Time", of: (block) => moment(block.timestamp) },
-      { name: "Calls", number: true, of: (block) => grouped(block.calls) },
-      { name: "Events", number: true, of: (block) => grouped(block.events) },
-      { name: "Alarms", number: true, of: (block) => grouped(block.alarms) },
-      { name: "Hash", of: (block) => h("span", { class: "address", title: block.hash }, `${block.hash.slice(0, 10)}…`) },
+      number("Calls", (block) => grouped(block.calls)),
+      number("Events", (block) => grouped(block.events)),
+      number("Alarms", (block) => grouped(block.alarms)),
+      { name: "Hash", of: (block) => code(`${block.hash.slice(0, DIGITS)}…`, block.hash) },
     ] });
-}
-
-function unseen() {
-  return h("section", { "aria-labelledby": "unseen-title" }, h("h2", { id: "unseen-title" }, "What this cannot see"),
-    h("ul", {},
-      h("li", {}, "Transfers of the token between accounts outside the market, and ether that is forced on a contract."),
-      h("li", {}, "Whether a meter told the truth: only whether it signed."),
-      h("li", {}, "Anything later than the last block that was checked.")));
 }
