@@ -129,7 +129,7 @@ class Lives:
 
     def act(self) -> None:
         """Lets it act, and has blocks made of what it sends, until it has nothing left to do."""
-        for _ in range(100):
+        for _ in range(500):
             done = False
             try:
                 done = (self.agent or self._born()).tick()
@@ -244,20 +244,20 @@ def test_a_node_may_answer_late_with_nothing_or_with_an_error(street: Street, tm
     check(street, quotes, before)
 
 
-def test_a_household_may_die_at_any_step(street: Street, tmp_path: Path) -> None:
+def bidding(street: Street, folder: Path) -> tuple[Make, Callable[[Lives], None], int]:
+    """A household that has tokens, but little of them in the market: it has to approve and deposit before it can open;
+    its time from one window before REVEALING on; and the quote that it bids on."""
     home, ground = street.homes["misty"], street.ground
     quote = street.quote("sunny", 2_000, PRICE)
-    # It has tokens, but little of them in the market: it has to approve and deposit before it can open.
     street.call(home.account, "withdraw", ground.market.view("account", home.address).balance - 10**15)
-    forecasts = tmp_path / "forecasts.csv"
+    forecasts = folder / "forecasts.csv"
     forecasts.write_text(f"period,forecast_load_wh,forecast_pv_wh\n{street.period},900,0\n")
-    keep = 10**18
 
     def make(market: ChainMarket, journal: Journal) -> ChainAgent:
         table = Table(forecasts, street.clock.period_length, read_forecasts)
         meter = OfKey(home.account, ground.record.chain_id, market.address, home.address, None)
         meter._device = home.meter  # type: ignore[assignment]
-        return Household(market, home.account, journal, meter, table, Notices(nothing), nothing, keep=keep)
+        return Household(market, home.account, journal, meter, table, Notices(nothing), nothing, keep=10**18)
 
     def script(lives: Lives) -> None:
         reveal = street.clock.begins(Phase.REVEALING, street.period)
@@ -265,8 +265,29 @@ def test_a_household_may_die_at_any_step(street: Street, tmp_path: Path) -> None
             ground.anvil.mine(second)
             lives.act()
 
+    return make, script, quote
+
+
+def check_bid(street: Street, quote: int, before: int) -> None:
+    """One deposit, one bid, opened once."""
+    made = Counter(function for function, *_ in street.calls()[before:])
+    assert made == {"deposit": 1, "submit_bid": 1, "reveal_bid": 1}
+    assert street.market.view("bid", quote, street.homes["misty"].address).volume == 900
+
+
+def test_a_household_may_die_at_any_step(street: Street, tmp_path: Path) -> None:
+    make, script, quote = bidding(street, tmp_path)
     before = len(street.calls())
     for _ in each_death(street, tmp_path, make, script):
-        made = Counter(function for function, *_ in street.calls()[before:])
-        assert made == {"deposit": 1, "submit_bid": 1, "reveal_bid": 1}
-        assert ground.market.view("bid", quote, home.address).volume == 900
+        check_bid(street, quote, before)
+
+
+@pytest.mark.parametrize("seed", range(10 if EACH == 1 else 3))
+def test_a_household_bears_such_a_node_too(street: Street, tmp_path: Path, seed: int) -> None:
+    make, script, quote = bidding(street, tmp_path)
+    before = len(street.calls())
+    lives = Lives(street, tmp_path / "state", Fate(0), make)
+    lives.faults = random.Random(seed)
+    script(lives)
+    lives.close()
+    check_bid(street, quote, before)

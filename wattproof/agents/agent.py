@@ -59,6 +59,7 @@ class ChainAgent(abc.ABC):
             self.market.check()
         moved = self.follower.follow()
         news = self.look()
+        self.outbox.is_at_odds = False
         if moved or again:
             self.outbox.review(self.head, self.follower.rebuilt)
         if moved or again or news:
@@ -66,9 +67,10 @@ class ChainAgent(abc.ABC):
             self._is_sure = self._is_idle = False
             sent = self.act()
             self.follower.facts.forget(self.head.timestamp // self.clock.period_length - KEPT_PERIODS)
-            self._is_idle = not sent and not self.journal.live()
+            at_odds = self.outbox.is_at_odds
+            self._is_idle = not sent and not at_odds and not self.journal.live()
             self._keep()
-            self._is_sure = True
+            self._is_sure = not at_odds
         return self._is_idle
 
     @abc.abstractmethod

@@ -53,6 +53,8 @@ class Outbox:
         self._notices, self._say = notices, say
         self._sender = Sender(market.node, account)
         self._gap_since: int | None = None
+        self.is_at_odds = False
+        """Whether the node did not take something, or not tell its gas, for a reason that may not last."""
 
     # ---- what is under way ---------------------------------------------------------------
 
@@ -228,7 +230,8 @@ class Outbox:
                     refusals.append(Refusal(call, None, reason_of(answer)))
                     continue
                 if isinstance(answer, RpcError):  # Such as a block's gas that does not suffice for it.
-                    self._notices.warn(f"gas of {call.keys[0]}", f"{call.label}: is not sent: {answer}")
+                    self._notices.warn(f"gas of {call.keys[0]}", f"{call.label}: is not sent yet: {answer}")
+                    self.is_at_odds = True
                     continue
                 used = self.node.shaped(number, "eth_estimateGas", answer)
                 if used > MAX_GAS and call.is_batch and len(call.keys) > 1:
@@ -318,6 +321,7 @@ class Outbox:
         ]
         if refused:
             self._notices.warn("sending", f"{refused[0]}; it is tried again")
+            self.is_at_odds = True
         elif attempts:
             self._notices.over("sending")
 
