@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from itertools import pairwise
@@ -259,6 +260,30 @@ def test_a_tab_that_nobody_looks_at_asks_for_nothing(browser: Any, place: Place)
         assert visit.asked == []
         visit.page.evaluate(hide, False)
         newest(visit, block.number)
+
+
+def test_140_households_are_a_few_questions_and_pages(browser: Any, tmp_path: Path) -> None:
+    """With WATTPROOF_PAGE_HALF_HOURS=48 the whole day, which takes minutes to play."""
+    count = int(os.environ.get("WATTPROOF_PAGE_HALF_HOURS", "2"))
+    place = Place(f"sqlite:///{tmp_path}/large.db")
+    place.play(half_hours(0, 48, copies=14) if count > 24 else half_hours(22, 22 + count, copies=14))
+    sizes: list[int] = []
+    with place.served(), Visit(browser, place.address) as visit:
+        visit.page.on("response", lambda response: sizes.append(int(response.headers.get("content-length", 0))))
+        visit.go()
+        assert "What the day cost (140 households)" in visit.text()
+        assert "page 1 of 14" in visit.page.get_by_role("navigation", name="Pages of households").inner_text()
+        questions = [url for url in visit.asked if "/api/v1/" in url and not url.endswith("/stream")]
+        assert len(questions) <= 9
+        assert sum(sizes) < 250_000
+        elements = visit.page.evaluate("document.querySelectorAll('*').length")
+        assert elements < 5_000
+        first = [row[0] for row in visit.cells("What the day cost")]
+        visit.page.get_by_role("link", name="Next page of households").click()
+        visit.page.get_by_text("page 2 of 14").wait_for()
+        second = [row[0] for row in visit.cells("What the day cost")]
+        assert len(first) == len(second) == 10 and not set(first) & set(second)
+        visit.check_quiet()
 
 
 def test_times_are_those_of_the_visitor(browser: Any, place: Place) -> None:
