@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,7 @@ from wattproof.store.market import MarketStore
 from wattproof.store.plain import plain
 from wattproof.store.problems import Conflict, TooDeep
 from wattproof.store.records import BlockRef, State, Watched
+from wattproof.store.tables import ENTRIES, TRACKED
 
 ROUNDS = int(os.environ.get("WATTPROOF_STORE_ROUNDS", "4"))
 """Random histories of the property below; `WATTPROOF_STORE_ROUNDS=200` for a long run."""
@@ -180,3 +183,43 @@ def test_how_far_behind_a_watcher_is_can_be_told(store: Store) -> None:
     assert market.hash_of(1) == history.blocks[0].block.hash
     found = store.find(told())
     assert found is not None and [each.id for each in store.markets()] == [found.id] == [market.id]
+
+
+def test_what_happened_adds_up_to_how_things_stand(store: Store) -> None:
+    """Trades to their quotes, what neighbours received to positions, and entries to accounts and bills."""
+    history = History(8)
+    history.grow(300)
+    market = fill(store, history.blocks)
+    with store.reading() as connection:
+        rows = {name: kept(connection, market, name) for name in (*TRACKED, *ENTRIES)}
+    sold: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for trade in rows["trades"]:
+        sold[trade["quote_id"]].append(trade)
+    assert any(len(trades) > 1 for trades in sold.values()), "no quote has two trades"
+    for quote in rows["quotes"]:
+        trades = sold[quote["quote_id"]]
+        if quote["status"] == "SETTLED":
+            sums_of_trades = [sum(trade[name] for trade in trades) for name in ("delivered", "payment", "compensation")]
+            assert sums_of_trades == [quote[name] for name in ("delivered", "revenue", "compensation")]
+        else:
+            assert {trade["delivered"] for trade in trades} | {quote["delivered"]} == {None}
+    for position in rows["positions"]:
+        mine = [trade for trade in rows["trades"]
+                if (trade["buyer"], trade["period"]) == (position["user"], position["period"])]  # fmt: skip
+        assert position["received"] == sum(trade["delivered"] or 0 for trade in mine)
+        assert position["bought"] == sum(trade["volume"] for trade in mine)
+    for account in rows["accounts"]:
+        names = (*ENTRIES, "positions")
+        mine = {name: [row for row in rows[name] if row["user"] == account["address"]] for name in names}
+        good = [row["good"] for row in mine["performances"]]
+        assert (account["performances"], account["defaults"]) == (good.count(True), good.count(False))
+        used = [row["used"] for row in mine["waivers"]]
+        assert account["waivers"] == used.count(False) - used.count(True)
+        assert account["authorized"] == (mine["admissions"][-1]["authorized"] if mine["admissions"] else False)
+        cleared = sum(row["amount"] for row in mine["movements"] if row["kind"] == "cleared")
+        assert account["grid_account"] == sum(row["amount"] or 0 for row in mine["positions"]) - cleared
+    assert {row["used"] for row in rows["waivers"]} and any(row["period"] for row in rows["admissions"])
+    for bill in rows["bills"]:
+        good = [row["good"] for row in rows["performances"]
+                if (row["user"], row["period"]) == (bill["user"], bill["period"])]  # fmt: skip
+        assert (bill["performances"], bill["defaults"]) == (good.count(True), good.count(False))
