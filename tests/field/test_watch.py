@@ -9,8 +9,10 @@ import pytest
 from tests.support.field import Ground
 from tests.support.street import Street
 from tests.support.watching import PENNY, Relay, Watch, trade
-from wattproof.chain.sending import Draft
+from wattproof.chain.node import Node
+from wattproof.chain.sending import Draft, Sender, receipt_now
 from wattproof.evm.anvil import Anvil
+from wattproof.terms.model import Phase
 from wattproof.watch.calls import UNDONE
 
 
@@ -117,6 +119,40 @@ def test_what_is_no_call_of_the_market_is_refused_by_both(street: Street, watch:
     assert watch.checks()["C2-REFUSE-1"] == 4
 
 
+def test_calldata_is_read_as_the_contract_reads_it(street: Street, watch: Watch) -> None:
+    """What is not there is zero; what is too long, or no address, is no call."""
+    street.join("sunny")
+    street.to(Phase.METERING)
+    market, owner, period = street.market, street.ground.owner, street.period
+    batch, batch_of_accounts = market.data("submit_readings", period, [])[:4], market.data("settle_accounts", 1, [])[:4]
+    for words, is_call in (
+        ((period, 64, 2, 64, 2**30), True),  # Two entries, and nothing where they should be.
+        ((period, 2**255), True),
+        ((period, 2**256 - 32, 0), True),  # Around the end of all numbers.
+        ((period, 64, 65), False),
+        ((period, 64, 1, 32, 2**160, 1, 1, 128, 0), False),  # No address.
+        ((period, 64, 1, 32, 1, 1, 1, 128, 66), False),  # A signature of 66 bytes.
+        ((period,), False),
+    ):
+        street.ground.anvil.rpc("anvil_setBalance", owner.address, hex(10**20))
+        data = batch + b"".join(value.to_bytes(32, "big") for value in words)
+        send(street, Draft(market.address, data, gas=3_000_000), is_call)
+    street.to(Phase.SETTLING)
+    words = (period, 64, 3, int(street.homes["sunny"].address, 16))
+    send(street, Draft(market.address, batch_of_accounts + b"".join(w.to_bytes(32, "big") for w in words), gas=10**6))
+    assert watch.run() == 0
+    assert len(watch.rows("alarms")) == 0
+
+
+def send(street: Street, draft: Draft, is_call: bool = True) -> None:
+    """Sends it, whatever becomes of it; what is no call is refused."""
+    sent = Sender(street.ground.node, street.ground.owner).send(draft)
+    street.ground.anvil.mine()
+    receipt = receipt_now(street.ground.node, sent)
+    assert receipt is not None
+    assert is_call or not receipt.status
+
+
 def test_tokens_that_nobody_deposited_are_named_and_no_alarm(street: Street, watch: Watch) -> None:
     home = street.join("sunny")
     token = street.market.token
@@ -135,3 +171,27 @@ def test_the_refusal_of_the_token_is_named(street: Street, watch: Watch) -> None
     assert watch.run() == 0
     assert outcomes(watch)[-1][:2] == ("deposit", False)
     assert any("the token did not move" in line for line in watch.said)
+
+
+def test_everything_is_compared_in_every_so_manieth_block(street: Street, watch: Watch) -> None:
+    trade(street)
+    assert watch.run(full_every=1) == 0
+    blocks = len(watch.rows("blocks"))
+    assert watch.checks()["C2-POSITION-1"] > blocks
+
+
+def test_without_traces_calls_of_contracts_are_told_by_their_events(street: Street, tmp_path: Path) -> None:
+    relay = Relay(street.ground)
+    market, owner = street.market, street.ground.owner
+    trade(street)
+    sunny, misty = (street.homes[name].address for name in ("sunny", "misty"))
+    street.call(owner, "transfer_ownership", relay.address)
+    calls = [market.data("accept_ownership"), market.data("clear", sunny), market.data("revoke", misty)]
+    relay.send("forward", *calls, market.data("revoke", misty), market.data("transfer_ownership", owner.address))
+    node = Node(street.ground.url)
+    node._missing |= {"debug_traceBlockByHash", "debug_traceTransaction", "trace_block"}
+    watch = Watch(street.ground, f"sqlite:///{tmp_path}/blind.db", node)
+    assert watch.run() == 0
+    told = [(call.function, call.via) for call in watch.calls() if call.via == "events"]
+    assert told == [(name, "events") for name in ("accept_ownership", "revoke", "transfer_ownership")]
+    assert sum("told by its events alone" in line for line in watch.said) == 3

@@ -38,14 +38,9 @@ class Calls:
 
 
 def _arguments(data: bytes, types: list[str]) -> tuple[Any, ...]:
-    if len(data) < sum(map(_least, types)):
+    if len(data) < 32 * len(types):
         raise Unreadable("cut short")
     return tuple(_READERS[kind](data, 32 * place) for place, kind in enumerate(types))
-
-
-def _least(kind: str) -> int:
-    """The bytes that an argument takes at least."""
-    return 64 if kind in ("bytes", _READINGS, "address[]") else 32
 
 
 def _word(data: bytes, at: int) -> bytes:

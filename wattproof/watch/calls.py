@@ -78,6 +78,8 @@ class Reader:
     ) -> Iterator[tuple[Transaction, Receipt, CallFrame | None]]:
         for index, (transaction, receipt) in enumerate(zip(block.transactions, receipts, strict=True)):
             assert isinstance(transaction, Transaction)
+            if receipt.contract == self.market:  # Its creation, which is no call of it.
+                continue
             trace = None if traces is None else traces[index]
             touches = transaction.to == self.market or any(log.address == self.market for log in receipt.logs)
             if touches or (trace is not None and any(True for _ in self._frames(trace))):
