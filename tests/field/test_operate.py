@@ -154,3 +154,36 @@ def test_what_a_reorganisation_took_is_done_again(street: Street, tmp_path: Path
         street.until(lambda: street.status(quotes[0]) == QuoteStatus.MATCHED)
         street.settle_down(agent)
     assert [street.status(quote) for quote in quotes] == [QuoteStatus.MATCHED] * 3
+
+
+def test_a_node_that_is_killed_and_comes_back_with_less(
+    has_anvil: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Anvil("--state", str(tmp_path / "chain.json"), timestamp=1_750_000_000, chain_id=7_357) as node:
+        street = Street(Ground.on(node))
+        street.ground.record.write(tmp_path / "deployment.json")
+        for name in (*SELLERS, *BUYERS):
+            street.join(name)
+        quotes = traded(street)
+        agent = operator(street, tmp_path)
+        with running(agent):
+            street.settle_down(agent)
+            monkeypatch.setattr("wattproof.evm.node._free_port", lambda port=node.port: port)
+            # It is ended in good order, and has what it had.
+            node.stop()
+            node.start()
+            street.to(Phase.MATCHING)
+            street.settle_down(agent)
+            assert [street.status(quote) for quote in quotes] == [QuoteStatus.MATCHED] * 3
+            # It is killed, and what came after its start is lost: all the matching.
+            assert node._process is not None
+            node._process.kill()
+            node.stop()
+            node.start()
+            assert [street.status(quote) for quote in quotes] == [QuoteStatus.VALID] * 3
+            street.to(Phase.MATCHING)
+            street.until(lambda: street.status(quotes[0]) == QuoteStatus.MATCHED)
+            street.settle_down(agent)
+            assert [street.status(quote) for quote in quotes] == [QuoteStatus.MATCHED] * 3
+    away = [line for line in agent.lines if "it is asked again and again" in line]
+    assert 1 <= len(away) <= 2, "once for each time"
