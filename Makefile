@@ -8,7 +8,7 @@ DEV    := $(VENV)/.dev
 LIVE   := $(VENV)/.live
 
 .DEFAULT_GOAL := help
-.PHONY: help live day study repl gas test packages verify test-one faults deep profit rate evidence readme docs lint format clean
+.PHONY: help live day study repl gas test packages verify test-one faults field deep profit rate evidence readme docs lint format clean
 
 help:
 	@echo "make live    see it all in a browser: a chain, a trading day on it, the watcher, the data API and the page"
@@ -24,6 +24,7 @@ help:
 	@echo "             PROFILE=quick in two minutes; ONLY=C3-FEE or ONLY=matching for a part; CHANGED=main for what changed"
 	@echo "make evidence  mutants, edges, compilers, proofs, nodes; an hour: BUDGET=30m of it for the mutants"
 	@echo "make faults  break the contract in every way of tests/properties/faults and see each one caught"
+	@echo "make field   test what runs in the field with all of its kills, requests and days, half an hour (needs npm)"
 	@echo "make rate    checked steps a second of the state machines, on each engine"
 	@echo "make deep    run the state machines for hours: make deep BUDGET=8h"
 	@echo "make profit  search for attacks that pay, and write the worst ones into out/profit.json: make profit BUDGET=1h"
@@ -98,6 +99,9 @@ deep: $(READY)
 profit: $(READY)
 	@$(BIN)/python -m verification.campaigns.deep --budget $(or $(BUDGET),1h) --tests tests/properties/test_profit.py \
 		--attacks out/profit.json
+
+field: $(LIVE)
+	@WATTPROOF_KILLS=50 WATTPROOF_FIELD=full WATTPROOF_REQUESTS=10000 $(BIN)/python -m pytest -n 2 --dist loadfile tests/field
 
 rate: $(READY)
 	@for run in "revm --profile ci" "pyevm --profile quick"; do \

@@ -30,7 +30,7 @@ from wattproof.terms.model import Phase, QuoteStatus
 PRICE = 9 * 10**13
 
 EACH = 1 if os.environ.get("WATTPROOF_KILLS") else 7
-"""Of how many steps one is tried; `make field-kills` tries them all."""
+"""Of how many steps one is tried; `make field` tries them all."""
 
 
 class Dead(BaseException):

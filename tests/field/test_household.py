@@ -21,7 +21,7 @@ HOMES = (("sunny", 2_000, 2_100), ("cloudy", -1_500, -1_500), ("misty", -900, -9
 """Households, what they expect and what their meters will count, in Wh."""
 
 KILLS = int(os.environ.get("WATTPROOF_KILLS", "6"))
-"""How often an agent is killed; `make field-kills` has it killed fifty times."""
+"""How often an agent is killed; `make field` has it killed fifty times."""
 
 STEPS = 7
 """Steps of a half-hour, in each of which it may be killed."""

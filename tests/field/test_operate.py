@@ -17,7 +17,7 @@ from wattproof.terms.model import Phase, QuoteStatus
 PRICE = 9 * 10**13
 
 KILLS = int(os.environ.get("WATTPROOF_KILLS", "6"))
-"""How often an agent is killed; `make field-kills` has it killed fifty times."""
+"""How often an agent is killed; `make field` has it killed fifty times."""
 
 SELLERS, BUYERS = ("sunny", "dawn", "noon"), ("cloudy", "misty")
 
