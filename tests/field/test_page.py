@@ -13,8 +13,6 @@ from tests.support.page import SIZES, Place, Visit, chromium, half_hours
 from wattproof.market.units import PENCE, exactly, format_energy, format_money, format_price
 from wattproof.store.records import Alarm
 
-pytest.importorskip("apiflask", reason="needs pip install 'wattproof[live]'")
-
 HOSTILE = "<img src=x onerror=\"window.pwned=1\"><b id='bold'>7</b>"
 ALARM = Alarm("C1-MONEY-1", f"short of 1 base unit {HOSTILE}", f"sunny quotes\n{HOSTILE}", "sunny.quote()")
 STILL_OPEN = ("reveal", 4)

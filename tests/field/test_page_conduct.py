@@ -15,8 +15,6 @@ import pytest
 from tests.support.page import Place, Visit, chromium, half_hours
 from wattproof.store.records import Alarm
 
-pytest.importorskip("apiflask", reason="needs pip install 'wattproof[live]'")
-
 PRESSED = "a[href], button, input, summary"
 FAULTS = ("table:not(:has(caption))", "th:not([scope])", "main svg:not([aria-hidden=true], :has(title))")
 ANNOUNCED = "document.querySelector('#announced').textContent"

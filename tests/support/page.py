@@ -111,10 +111,10 @@ class Place:
 
 def chromium() -> Iterator[Any]:
     """The system's Chromium, through playwright; skips where one of them is missing. For a fixture."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install 'wattproof[live]'")
+    playwright = pytest.importorskip("playwright.sync_api", reason="the page is not looked at: pip install playwright")
     path = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if path is None:
-        pytest.skip("no Chromium on the path: the page is not looked at")
+        pytest.skip("the page is not looked at: there is no Chromium on the path")
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
