@@ -37,7 +37,7 @@ from wattproof.evm.engine import available
 from wattproof.evm.node import NodeUnavailable
 from wattproof.evm.npm import Hardhat
 from wattproof.market.tariff import Tariff
-from wattproof.simulation import chain_venue, trading_day
+from wattproof.simulation import chain_venue, planning
 from wattproof.simulation.chain_day import DEPLOYMENT, Chain, on_chain
 from wattproof.simulation.chain_venue import GAS_MONEY, OnChain, Unfit, open_market, simulated
 from wattproof.simulation.day import run_day
@@ -145,7 +145,7 @@ def test_who_runs_out_of_money_is_topped_up_as_in_this_process(
     blocks: Development, households: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The money comes in the block in which it is needed, before the call that needs it."""
-    monkeypatch.setattr(trading_day, "FLOAT", 1)
+    monkeypatch.setattr(planning, "FLOAT", 1)
     tariff = Tariff(sbp=60, ssp=180, service_fee=2, rank_by_price=True)
     there = on(blocks, open_households(households, seed=1), {}, tariff)
     compared(there, inside(households, {}, tariff))

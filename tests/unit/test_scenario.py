@@ -12,11 +12,11 @@ import pytest
 from wattproof.evm import pruning
 from wattproof.evm.engine import available
 from wattproof.market.deployment import Tariff
-from wattproof.simulation import bidding
-from wattproof.simulation import trading_day as scenario
+from wattproof.simulation import bidding, planning
 from wattproof.simulation.accounting import Books, BooksDoNotBalance, Event, tier
 from wattproof.simulation.bidding import REACH, apportion
 from wattproof.simulation.households import open_households
+from wattproof.simulation.timetable import EPOCH
 from wattproof.simulation.trading_day import Conduct, PeriodResult, TradingDay
 
 TARIFF = Tariff(sbp=60, ssp=180, service_fee=2, priority_step=500)
@@ -365,7 +365,7 @@ def test_money_adds_up_after_every_period_also_while_others_are_under_way(tmp_pa
 
 
 def test_a_party_that_runs_out_of_money_is_topped_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scenario, "FLOAT", 1)
+    monkeypatch.setattr(planning, "FLOAT", 1)
     path = csv(tmp_path, "0,sunny,0,1000,0,1000", "0,cloudy,3000,0,300,0")
     day, (period,) = play(path)
 
@@ -607,7 +607,7 @@ def test_a_day_is_run_once(tmp_path: Path) -> None:
 
 def test_the_first_period_starts_at_the_epoch(tmp_path: Path) -> None:
     _, results = play(seeded(tmp_path))
-    assert [result.chain_period * TARIFF.period_length - scenario.EPOCH for result in results] == [0, 1800]
+    assert [result.chain_period * TARIFF.period_length - EPOCH for result in results] == [0, 1800]
 
 
 # ---- memory ------------------------------------------------------------------------------------
@@ -635,7 +635,7 @@ def test_memory_on_pyevm_does_not_grow_with_the_periods(tmp_path: Path, monkeypa
     assert stored[7] - stored[3] == 4 * 8
     assert blocks[7] - blocks[3] < 4 * 150
     # Nothing was pruned: the first period can still be looked up, as its places were not used again.
-    sunny, first = day.members["sunny"], scenario.EPOCH // TARIFF.period_length
+    sunny, first = day.members["sunny"], EPOCH // TARIFF.period_length
     reading = day.market.reading(sunny.address, first)
     assert (reading.present, reading.exported, reading.imported) == (True, 690, 0)
     assert day.market.position(sunny.address, first).settled
@@ -659,7 +659,7 @@ def test_a_day_goes_on_when_its_places_are_full_and_stores_no_more(tmp_path: Pat
     assert stored[8] > stored[4]
     assert stored[43] == stored[34]
     # What lay there before is told by the books alone, which are kept from the events.
-    sunny, first = day.members["sunny"].address, scenario.EPOCH // tariff.period_length
+    sunny, first = day.members["sunny"].address, EPOCH // tariff.period_length
     assert not day.market.reading(sunny, first).present and not day.market.quote(1).status
     assert day.market.reading(sunny, first + 43).present
     assert day.bill("sunny").exported == sum(690 - period % 7 for period in range(44))

@@ -33,7 +33,8 @@ from wattproof.market.deployment import deployer
 from wattproof.simulation.accounting import Bill, Event
 from wattproof.simulation.chain_venue import GAS_MONEY, OnChain, open_market
 from wattproof.simulation.households import DEFAULT_FILE, open_households
-from wattproof.simulation.trading_day import EPOCH, Trading
+from wattproof.simulation.timetable import EPOCH
+from wattproof.simulation.trading_day import Trading
 from wattproof.simulation.venue import Call, Venue
 from wattproof.study.communities import Base, Community, Frame
 

@@ -48,39 +48,20 @@ from typing import Any
 from boa.environment import Env
 
 from wattproof.evm.pruning import StatePruning
-from wattproof.market.clock import Clock
 from wattproof.market.meters import Meter
 from wattproof.market.seals import seal_of
 from wattproof.market.tariff import PAPER, Tariff
-from wattproof.market.units import pence
-from wattproof.simulation.accounting import Bill, Books, Event, Trade
+from wattproof.simulation.accounting import Bill, Books
 from wattproof.simulation.bidding import opens, plan_bids, purchase, turns
 from wattproof.simulation.conduct import PLAIN, Conduct
 from wattproof.simulation.households import HalfHour, PeriodRow
 from wattproof.simulation.names import fault, unused
 from wattproof.simulation.periods import Member, Period, PeriodResult, Readings
+from wattproof.simulation.planning import Plan
 from wattproof.simulation.pricing import into_band, sdr_prices
-from wattproof.simulation.venue import Call, InProcess, Venue
-from wattproof.terms.model import MAX_TRADES, Phase
-
-EPOCH = 1_750_464_000
-"""Midnight UTC of 21 June 2025, in seconds: where the first period of every input starts, whatever today's date is. On
-a chain whose clock is later it is the first midnight that can still be reached."""
-
-FLOAT = pence(10_000)
-"""What every party deposits at first, in base units: 100 pounds."""
-
-_DAY = 86_400
-
-_STEPS = {
-    "settle": (Phase.SETTLING, Phase.CLOSING),
-    "meter": (Phase.METERING, Phase.SETTLING),
-    "match": (Phase.MATCHING, Phase.DELIVERING),
-    "reveal": (Phase.REVEALING, Phase.MATCHING),
-    "bid": (Phase.BIDDING, Phase.REVEALING),
-}
-"""The steps of a period: the phases at whose beginning they are taken, and those before which they must be over. Bids
-are made at the end of BIDDING. Of steps of one second, those stand first that are taken first."""
+from wattproof.simulation.timetable import STEPS, Timetable
+from wattproof.simulation.venue import InProcess, Venue
+from wattproof.terms.model import MAX_TRADES
 
 
 def _farming(conduct: Mapping[str, Conduct]) -> range:
@@ -89,20 +70,9 @@ def _farming(conduct: Mapping[str, Conduct]) -> range:
     return range(-3 * max((way.farmed for way in conduct.values()), default=0), 0, 3)
 
 
-def _opening(clock: Clock, first: int, farming: range) -> int:
-    """The second at which households join: a period before the first bids."""
-    return clock.begins(Phase.REVEALING, first + min((0, *farming))) - 1 - clock.period_length
-
-
-def first_period(clock: Clock, now: int, farming: range = range(0)) -> int:
-    """The market's number of the first period: that of `EPOCH`, or of the first midnight after, that can be reached
-    where it is `now`."""
-    first = -(-EPOCH // clock.period_length)
-    days = max(0, now - _opening(clock, first, farming)) // _DAY
-    while _opening(clock, first, farming) < now:
-        days += 1
-        first = -(-(EPOCH + days * _DAY) // clock.period_length)
-    return first
+def _earliest(farming: range) -> int:
+    """The index of the first period that is traded."""
+    return min((0, *farming))
 
 
 @dataclass(frozen=True)
@@ -140,13 +110,9 @@ class Trading:
         self.conduct = dict(conduct or {})
         self.at = 0
         self.tariff, self.owner, self.supplier = venue.tariff, venue.owner, venue.supplier
-        self.clock = Clock(self.tariff.period_length, self.tariff.window)
         self._farming = _farming(self.conduct)
-        self._first = first_period(self.clock, venue.now, self._farming)
+        self._times = Timetable(self.tariff, venue.now, _earliest(self._farming))
         self._begun = False
-        self._settled: list[Trade] = []
-        self._calls: list[Call] = []
-        self._planned: Counter[str] = Counter()
         self.members = {
             name: Member(name, venue.join(name), Meter(f"{seed} {name}"), households.capacities[name])
             for name in households.names
@@ -154,14 +120,14 @@ class Trading:
         self.books = Books(
             self.tariff, self.owner, self.supplier, {member.address: name for name, member in self.members.items()}
         )
+        self._plan = Plan(venue, self.books)
         self._others = self._take_over()
-        second = _opening(self.clock, self._first, self._farming)
-        venue.at(second, self._window(min((0, *self._farming)), "bid")[0])
+        venue.at(self._times.opening, self._times.opening + self.tariff.period_length)
         for member in self.members.values():
             self._register(member)
-            self._deposit(member.address, FLOAT)
-        self._deposit(self.supplier, FLOAT)
-        self._play()
+            self._plan.endow(member.address)
+        self._plan.endow(self.supplier)
+        self._plan.play()
         if self._farming:
             self._farm()
 
@@ -190,11 +156,11 @@ class Trading:
         coming = next(rows, None)
         while steps or coming:
             # A period joins in when its bidding is the next thing to happen.
-            while coming and (not steps or self._window(coming[0], "bid")[0] <= steps[0][0]):
+            while coming and (not steps or self._times.window(coming[0], "bid")[0] <= steps[0][0]):
                 index, row = coming
-                period = Period(index, self._first + index, row, bills={name: Bill() for name in self.members})
-                for order, step in enumerate(_STEPS):
-                    heapq.heappush(steps, (self._window(index, step)[0], order * 2**48 + index, step, period))
+                period = Period(index, self._times.first + index, row, bills={name: Bill() for name in self.members})
+                for order, step in enumerate(STEPS):
+                    heapq.heappush(steps, (self._times.window(index, step)[0], order * 2**48 + index, step, period))
                 coming = next(rows, None)
             *_, step, period = heapq.heappop(steps)
             self.at = period.index
@@ -216,8 +182,7 @@ class Trading:
 
     def _take(self, step: str, period: Period) -> None:
         """Takes a step at its time."""
-        second, until = self._window(period.index, step)
-        self.venue.at(second, until, second - self.tariff.window if step == "bid" else None)
+        self.venue.at(*self._times.window(period.index, step), self._times.earliest(period.index, step))
         getattr(self, f"_{step}")(period)
 
     def _bid(self, period: Period) -> None:
@@ -247,8 +212,8 @@ class Trading:
         for name, volume in surplus.items():
             member = self.members[name]
             takes = volume * tariff.ssp * 10 // 100
-            self._plan(member.address, "submit_quote", period.number, volume, period.quote_price, takes=takes)
-        submitted = [arguments for event, arguments in self._play() if event == "QuoteSubmitted"]
+            self._plan.call(member.address, "submit_quote", period.number, volume, period.quote_price, takes=takes)
+        submitted = [arguments for event, arguments in self._plan.play() if event == "QuoteSubmitted"]
         for name, arguments in zip(surplus, submitted, strict=True):
             period.quotes[name] = arguments["quote_id"]
         if not period.wanted:
@@ -258,8 +223,8 @@ class Trading:
         period.bids = plan_bids(period, quotes, self.members, self.conduct, tariff.highest_price, self.seed)
         for bid in period.bids:
             content = (bid.quote_id, bid.address, bid.price, bid.volume, bid.salt)
-            self._plan(bid.address, "submit_bid", bid.quote_id, seal_of(self._chain, self.venue.address, *content))
-        self._play()
+            self._plan.call(bid.address, "submit_bid", bid.quote_id, seal_of(self._chain, self.venue.address, *content))
+        self._plan.play()
 
     def _reveal(self, period: Period) -> None:
         """REVEALING: the bids are opened."""
@@ -271,31 +236,31 @@ class Trading:
         ]
         for bid in period.bids:
             takes = bid.volume * (bid.price + self.tariff.service_fee)
-            self._plan(bid.address, "reveal_bid", bid.quote_id, bid.price, bid.volume, bid.salt, takes=takes)
+            self._plan.call(bid.address, "reveal_bid", bid.quote_id, bid.price, bid.volume, bid.salt, takes=takes)
             period.claimed[bid.address] += bid.volume
-        self._play()
+        self._plan.play()
 
     def _match(self, period: Period) -> None:
         """MATCHING: the bids are matched, then what is left is bought by who still lacks energy."""
         bids = {(bid.quote_id, bid.address): bid for bid in period.bids}
         opened = Counter(bid.quote_id for bid in period.bids)
         for quote_id in period.quotes.values():
-            self._plan(self.owner, "match_bids", quote_id, parts=opened[quote_id])
-        for name, arguments in self._play():
+            self._plan.call(self.owner, "match_bids", quote_id, parts=opened[quote_id])
+        for name, arguments in self._plan.play():
             if name == "BidConfirmed":
                 bids[arguments["quote_id"], arguments["bidder"]].filled = arguments["filled"]
                 period.bought[arguments["bidder"]] += arguments["filled"]
         quotes = {quote_id: self.books.quotes[quote_id] for quote_id in period.quotes.values()}
         left = {quote_id: quote.volume - quote.sold for quote_id, quote in quotes.items()}
         self._buy_left(period, left, period.wanted)
-        self._play()
+        self._plan.play()
 
     def _meter(self, period: Period) -> None:
         """METERING: who quoted is read first, its excess is bought, then everybody else is read."""
         for name in period.quotes:
             if not self.conduct.get(name, PLAIN).silent:
                 self._read(period, name)
-        self._play()
+        self._plan.play()
         quotes = list(period.quotes.values())
         left = dict(zip(quotes, self.venue.views("remaining", [(quote_id,) for quote_id in quotes]), strict=True))
         imports = {name: max(0, half_hour.load - half_hour.pv) for name, half_hour in period.row.items()}
@@ -305,35 +270,35 @@ class Trading:
             user = self.members[name].address
             if name not in period.quotes and (user in self.books.authorized or period.bought[user]):
                 self._read(period, name)
-        self._play()
+        self._plan.play()
 
     def _settle(self, period: Period) -> None:
         """SETTLING: the owner settles the quotes, then the accounts; the supplier has enough to pay."""
-        self._settled = []
+        self._plan.settled = []
         for quote_id in period.quotes.values():
-            self._plan(self.owner, "settle_quote", quote_id, parts=len(self.books.quotes[quote_id].trades))
-        self._play()
+            self._plan.call(self.owner, "settle_quote", quote_id, parts=len(self.books.quotes[quote_id].trades))
+        self._plan.play()
         exported = sum(max(0, half_hour.pv - half_hour.load) for half_hour in period.row.values())
-        self._afford(self.supplier, (exported + sum(period.bought.values())) * self.tariff.sbp)
+        self._plan.afford(self.supplier, (exported + sum(period.bought.values())) * self.tariff.sbp)
         settled = []
         for name, half_hour in period.row.items():
             user = self.members[name].address
             if name not in period.read and not period.bought[user]:
                 continue
-            self._afford(user, max(0, half_hour.load - half_hour.pv) * self.tariff.ssp)
-            self._plan(self.owner, "settle_account", user, period.number)
+            self._plan.afford(user, max(0, half_hour.load - half_hour.pv) * self.tariff.ssp)
+            self._plan.call(self.owner, "settle_account", user, period.number)
             settled.append(user)
-        self._play()
+        self._plan.play()
         for user in settled:
             if self.books.balances[user].invoice:
-                self._plan(self.owner, "clear", user)
-        self._play()
+                self._plan.call(self.owner, "clear", user)
+        self._plan.play()
 
     def _result(self, period: Period) -> PeriodResult:
         """Compares the market's money with the books, and sums the period up."""
         accounts, held = self._accounts(), self.venue.held() - self._others
         self.books.compare(period.row.period, accounts, held)
-        trades, self._settled = self._settled, []
+        trades, self._plan.settled = self._plan.settled, []
         names = self.books.names
         for trade in trades:
             trade.period, trade.prosumer, trade.buyer = period.row.period, names[trade.prosumer], names[trade.buyer]
@@ -386,7 +351,7 @@ class Trading:
                 if not 0 < volume <= room or quote.prosumer == user:
                     continue
                 takes = volume * (quote.price + self.tariff.service_fee)
-                self._plan(user, "buy_surplus", quote_id, volume, takes=takes)
+                self._plan.call(user, "buy_surplus", quote_id, volume, takes=takes)
                 trades[quote_id] += 1
                 period.bought[user] += volume
                 period.claimed[user] += volume
@@ -394,24 +359,14 @@ class Trading:
                 if left[quote_id] == 0 or trades[quote_id] == MAX_TRADES:
                     offers.remove(quote_id)
 
-    # ---- time --------------------------------------------------------------------------------
-
-    def _window(self, index: int, step: str) -> tuple[int, int]:
-        """The second at which a step of the period `index` is taken, and the one before which it must be over."""
-        begins, ends = _STEPS[step]
-        until = self.clock.begins(ends, self._first + index)
-        # As late as bidding allows: forecasts are best then.
-        second = until - 1 if begins is Phase.BIDDING else self.clock.begins(begins, self._first + index)
-        return second, until
-
     # ---- the calls ---------------------------------------------------------------------------
 
     def _register(self, member: Member) -> None:
         # The profile stands for the salted hash of personal data (T-REG-2); a simulated household has only a name.
         profile = hashlib.sha256(f"{self.seed}:profile:{member.name}".encode()).digest()
         signature = member.meter.sign_pairing(self.venue.address, member.address, profile, self._chain)
-        self._plan(member.address, "register", profile, member.meter.address, signature)
-        self._plan(self.owner, "authorize", member.address, member.capacity)
+        self._plan.call(member.address, "register", profile, member.meter.address, signature)
+        self._plan.call(self.owner, "authorize", member.address, member.capacity)
 
     def _read(self, period: Period, name: str) -> None:
         """The household's meter signs its reading and hands it in."""
@@ -420,7 +375,7 @@ class Trading:
         member = self.members[name]
         reading = (member.address, period.number, max(0, net), max(0, -net))
         signature = member.meter.sign_reading(self.venue.address, *reading, self._chain)
-        self._plan(member.address, "submit_reading", *reading, signature)
+        self._plan.call(member.address, "submit_reading", *reading, signature)
         period.read.add(name)
 
     def _farm(self) -> None:
@@ -431,8 +386,8 @@ class Trading:
         stooge = Member(name, self.venue.join(name), Meter(f"{self.seed}:stooge"), len(farmed))
         self.books.join(stooge.address, stooge.name)
         self._register(stooge)
-        self._deposit(stooge.address, FLOAT)
-        self._play()
+        self._plan.endow(stooge.address)
+        self._plan.play()
         # The plain day's steps, with the stooge as one more member.
         half_hours, conduct, members = self._farming, self.conduct, self.members
         self.conduct, self.members = {}, members | {stooge.name: stooge}
@@ -440,8 +395,8 @@ class Trading:
             farmers = [name for name, turns in farmed.items() if turns > turn]
             row = dict.fromkeys(farmers, HalfHour(1, 0, 1, 0))
             row[stooge.name] = HalfHour(0, len(farmers), 0, len(farmers))
-            period = Period(index, self._first + index, PeriodRow(index, row))
-            for step in reversed(_STEPS):
+            period = Period(index, self._times.first + index, PeriodRow(index, row))
+            for step in reversed(STEPS):
                 self._take(step, period)
         self.conduct, self.members = conduct, members
 
@@ -462,38 +417,6 @@ class Trading:
             balance.free, balance.reserved, balance.invoice = account.balance, account.reserved, account.grid_account
             own += account.balance + account.reserved
         return self.venue.held() - own
-
-    def _afford(self, party: str, amount: int) -> None:
-        """Plans to top a party up where its free money will be below `amount` base units; many times that, so that it
-        is rare."""
-        missing = amount - self.books.balances[party].free - self._planned[party]
-        if missing > 0:
-            self._deposit(party, FLOAT + 50 * missing)
-
-    def _deposit(self, party: str, amount: int) -> None:
-        """Plans to send ether to the token for credits, and to deposit them."""
-        self.venue.fund(party, amount)
-        self._calls.append(Call(party, "mint", value=amount, of_token=True))
-        self._calls.append(Call(party, "approve", (self.venue.address, amount), of_token=True))
-        self._calls.append(Call(party, "deposit", (amount,)))
-        self._planned[party] += amount
-
-    def _plan(self, sender: str, function: str, *arguments: Any, takes: int = 0, parts: int = 0) -> None:
-        """Plans a call of the market, which moves `takes` base units of the sender's free money to its reserve."""
-        if takes:
-            self._afford(sender, takes)
-        self._calls.append(Call(sender, function, arguments, parts=parts))
-        self._planned[sender] -= takes
-
-    def _play(self) -> list[Event]:
-        """Makes all planned calls; books and returns the market's events."""
-        calls, self._calls = self._calls, []
-        self._planned.clear()
-        said: list[Event] = []
-        for events in self.venue.play(calls):
-            self._settled += self.books.enter(events)
-            said += events
-        return said
 
 
 class TradingDay(Trading):
@@ -517,10 +440,8 @@ class TradingDay(Trading):
         """Deploys token and market in a fresh environment of `engine`. Raises as `Trading`, and EngineUnavailable where
         there is no such engine."""
         tariff = tariff or PAPER
-        clock = Clock(tariff.period_length, tariff.window)
-        farming = _farming(conduct or {})
-        second = _opening(clock, first_period(clock, 0, farming), farming)
-        super().__init__(households, InProcess(engine, tariff, second), seed, conduct)
+        times = Timetable(tariff, earliest=_earliest(_farming(conduct or {})))
+        super().__init__(households, InProcess(engine, tariff, times.opening), seed, conduct)
 
     @property
     def env(self) -> Env:
