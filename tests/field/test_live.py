@@ -21,7 +21,7 @@ import pytest
 from tests.support.field import url
 from wattproof.chain.embedded.process import Embedded
 from wattproof.live.children import Child, Children, Ended
-from wattproof.simulation.trading_day import EPOCH
+from wattproof.simulation.timetable import EPOCH
 
 PATIENCE = 240
 """Seconds for what takes ten on an idle machine."""

@@ -20,11 +20,10 @@ from wattproof.evm.anvil import Anvil, binary
 from wattproof.evm.node import LocalNode, NodeUnavailable
 from wattproof.live.children import Child, Children, Ended
 from wattproof.live.progress import Line, Seen, seen
-from wattproof.market.clock import Clock
 from wattproof.outputs import Folder
 from wattproof.simulation.chain_venue import open_market
 from wattproof.simulation.households import DEFAULT_FILE, open_households
-from wattproof.simulation.trading_day import EPOCH, first_period
+from wattproof.simulation.timetable import EPOCH, Timetable
 from wattproof.store.database import Store
 
 LEAD = 7_200
@@ -136,7 +135,7 @@ class Live:
         finally:
             blocks.release()
         record.write(place / "deployment.json")
-        first = first_period(Clock(record.tariff.period_length, record.tariff.window), blocks.head.timestamp)
+        first = Timetable(record.tariff, blocks.head.timestamp).first
         self._say(f"market {record.market}, {record.tariff.period_length // 60} minutes a period")
         return first
 

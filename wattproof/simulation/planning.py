@@ -55,7 +55,10 @@ class Plan:
         self._changes[party] += amount
 
     def play(self) -> list[Event]:
-        """Makes all planned calls; books and returns the market's events. Raises as the venue, and BooksDoNotBalance."""
+        """Makes all planned calls; books the market's events, and returns them.
+
+        Raises as the venue does, and BooksDoNotBalance.
+        """
         calls, self._calls = self._calls, []
         self._changes.clear()
         said: list[Event] = []
