@@ -242,6 +242,19 @@ def test_what_may_still_be_bought(tmp_path: Path) -> None:
     assert told["remaining_wh"] == told["volume_wh"] - told["sold_wh"]
 
 
+def test_a_sealed_bid_shows_its_commitment_alone(tmp_path: Path) -> None:
+    day = kept.play(tmp_path, range(24, 25))
+    client = create_app(day.url, day.record, rate=UNLIMITED).test_client()
+    (*_, event) = get(client, "events?name=BidSealed&order=asc")["items"]
+    day.kept.rollback(day.kept.block(event["block"]))
+    sealed = {(row["quote_id"], row["bidder"]): row for row in rows(client, "bids?status=CREATED")}
+    assert len(sealed) == get(client, "bids")["total"] > 0
+    for one in rows(client, "events?name=BidSealed"):
+        bid = sealed[int(one["fields"]["quote_id"]), one["fields"]["bidder"]]
+        assert bid["seal"] == one["fields"]["seal"]
+        assert bid["price"] is bid["volume_wh"] is None
+
+
 # ---- how it asks and answers -----------------------------------------------------------------
 
 

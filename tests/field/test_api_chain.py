@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import socket
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from flask.testing import FlaskClient
 
-from tests.support.api import ETHER, START, UNLIMITED, Field, field, get, post
+from tests.support.api import ETHER, START, UNLIMITED, Field, field, get, post, serving
 from wattproof.chain.accounts import Account
 from wattproof.evm.rpc import Address
 from wattproof.market.meters import Meter
 from wattproof.market.seals import seal_of
 from wattproof.play.hints import HINTS as REPL_HINTS
-from wattproof.serve.app import create_app
+from wattproof.serve import transactions
+from wattproof.serve.app import MAX_ASKING, create_app
 from wattproof.serve.calls import CALLS, READINGS
 from wattproof.serve.hints import HINTS
+from wattproof.serve.served import EXTENSION
 
 PRICE = 9 * 10**13
 PERIOD = START // 1800 + 4
@@ -319,6 +325,31 @@ def test_a_node_that_is_down_or_of_another_chain_is_503(chain: Field, tmp_path: 
     app = create_app(f"sqlite:///{tmp_path}/b.db", other, chain.node.address, UNLIMITED)
     told = wanted(app.test_client(), chain.owner.address, "mint", 503, value=1)
     assert "another chain" in told["error"]
+
+
+def test_a_node_that_never_answers_keeps_nobody_else(
+    chain: Field, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many requests as may wait for it do; the next is told so at once, and whoever asks the store is answered."""
+    monkeypatch.setattr(transactions, "TIMEOUT", 2.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = Address.of(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        app = create_app(f"sqlite:///{tmp_path}/a.db", chain.record, address, UNLIMITED)
+        body = {"sender": chain.owner.address, "value": "1"}
+        with serving(app) as url, ThreadPoolExecutor(MAX_ASKING) as many:
+
+            def ask() -> requests.Response:
+                return requests.post(f"{url}/api/v1/transactions/mint", json=body, timeout=30)
+
+            waiting = [many.submit(ask) for _ in range(MAX_ASKING)]
+            slots, end = app.extensions[EXTENSION].asking, time.monotonic() + 30
+            while slots.held < MAX_ASKING and time.monotonic() < end:
+                time.sleep(0.01)
+            busy = ask()
+            assert busy.status_code == 503 and busy.headers["Retry-After"] == "1" and "others" in busy.json()["error"]
+            assert requests.get(f"{url}/api/v1/status", timeout=30).status_code == 200
+            assert {one.result().status_code for one in waiting} == {503}
+            assert slots.held == 0
 
 
 def test_a_key_in_the_nodes_address_is_never_told(chain: Field, tmp_path: Any) -> None:

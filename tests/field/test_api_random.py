@@ -1,6 +1,6 @@
 """Random requests to the data API: whatever is asked, the answer is none of the server's own errors.
 
-1,500 by default, on either database half of them; WATTPROOF_REQUESTS=10000 is what `make` asks for.
+1,500 by default, on either database half of them; WATTPROOF_REQUESTS=10000 is the full test.
 """
 
 from __future__ import annotations

@@ -251,6 +251,22 @@ def test_a_line_that_was_cut_off_spoils_no_other(tmp_path: Path, chain: Field, r
     assert len(Salts(salts).find(chain.record.chain_id, chain.market.address, 1, anna.address)) == 2
 
 
+def test_of_several_salts_the_one_that_was_accepted_opens(chain: Field, remote: Client, tmp_path: Path) -> None:
+    sunny, cloudy = household(chain, remote, "sunny"), household(chain, remote, "cloudy")
+    salts, period = tmp_path / "salts", chain.now // 1800 + 3
+    remote.sending.send(sunny, "submit_quote", period=period, volume=2_000, price=PRICE)
+    remote.sending.bid(cloudy, 1, PRICE, 1_500, salts)
+    with pytest.raises(ApiError, match="bids: already bid"):
+        remote.sending.bid(cloudy, 1, PRICE, 1_400, salts)
+    chain.to(period * 1800 - 1_200)
+    assert remote.sending.wait(remote.sending.reveal(cloudy, 1, salts)).state == "accepted"
+    assert chain.market.view("bid", 1, cloudy.address).volume == 1_500
+    with pytest.raises(ApiError, match="bids: nothing to open"):
+        remote.sending.reveal(cloudy, 1, salts)
+    with pytest.raises(ApiError, match="holds no bid"):
+        remote.sending.reveal(sunny, 1, salts)
+
+
 def test_a_refusal_is_told_in_the_contracts_words(chain: Field, remote: Client) -> None:
     anna = chain.account("anna")
     with pytest.raises(ApiError, match=r"^ownable: caller is not the owner: only the owner") as caught:

@@ -31,6 +31,8 @@ _TOKEN_CALLS = ("mint", "redeem", "approve", "transfer")
 _READING = ("user", "exported", "imported", "signature")
 """The parts of a signed reading, in their order."""
 
+_OTHER_SEAL = "bids: seal does not match"
+
 _POLL = 0.5
 """Seconds between two questions for what became of a transaction."""
 
@@ -106,14 +108,15 @@ class Sending:
         """Opens the bid that was sealed with `bid`; returns the transaction's hash. Raises ApiError."""
         market = self.market
         found = Salts(salts).find(market.chain_id, market.address, quote_id, account.address)
-        if not found:
-            raise ApiError(f"{salts}: holds no bid of {account.address} on quote {quote_id}")
-        if len(found) > 1:  # Only one of them was ever accepted.
-            known = self._client.bid(quote_id, account.address).seal
-            found = [bid for bid in found if bid.seal == known] or found
-        bid = found[0]
-        arguments = {"price": bid.price, "volume": bid.volume, "salt": bytes.fromhex(bid.salt[2:])}
-        return self.send(account, "reveal_bid", quote_id=quote_id, **arguments)
+        for left, bid in reversed(list(enumerate(reversed(found)))):
+            arguments = {"price": bid.price, "volume": bid.volume, "salt": bytes.fromhex(bid.salt[2:])}
+            try:
+                return self.send(account, "reveal_bid", quote_id=quote_id, **arguments)
+            except ApiError as problem:
+                # Of several only one was ever accepted.
+                if problem.reason != _OTHER_SEAL or not left:
+                    raise
+        raise ApiError(f"{salts}: holds no bid of {account.address} on quote {quote_id}")
 
     # ---- what is signed ----------------------------------------------------------------------
 
