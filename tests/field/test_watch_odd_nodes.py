@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import pytest
 from tests.support.field import Ground, url
 from tests.support.proxy import LATE, ODD, before
 from tests.support.street import Street
-from tests.support.watching import Watch, trade
-from wattproof.chain.market import NotTheMarket
+from tests.support.watching import PENNY, Watch, trade
+from wattproof.chain.market import ChainMarket, NotTheMarket
 from wattproof.chain.node import Node
 from wattproof.evm.anvil import Anvil
 from wattproof.store.dump import dump
@@ -89,3 +90,23 @@ def test_a_node_without_traces_is_watched_by_transactions_and_events(street: Str
     assert watch.run() == 0
     assert watch.rows("alarms") == []
     assert watch.checks()["C2-EVENT-1"] == len(street.calls()) + 1
+
+
+def test_a_node_that_is_started_again_with_its_state_is_followed_on(has_anvil: None, tmp_path: Path) -> None:
+    db, state = f"sqlite:///{tmp_path}/market.db", str(tmp_path / "state.json")
+    with Anvil("--state", state, timestamp=1_750_000_000, chain_id=7_357) as anvil:
+        street = Street(Ground.on(anvil))
+        trade(street)
+        assert Watch(street.ground, db).run() == 0
+        before_it = len(street.calls())
+    with Anvil("--state", state, chain_id=7_357) as anvil:
+        node, ground = Node(url(anvil)), street.ground
+        market = ChainMarket(node, ground.record)
+        street.ground = Ground(anvil, node, ground.owner, ground.record, market)
+        street.market = market
+        now = int(time.time())  # Its clock is the machine's again.
+        street.quote("sunny", 500, 9 * PENNY, now // street.clock.period_length + 2)
+        watch = Watch(street.ground, db)
+        assert watch.run() == 0
+        assert len(watch.calls()) == 1 + before_it + 1
+        assert watch.rows("alarms") == []
