@@ -118,6 +118,14 @@ def test_a_reading_is_handed_in_once_and_one_of_several() -> None:
     assert planned(facts(reported(ANN, 5, 0)), Phase.METERING, queued=again) == []
 
 
+def test_a_part_of_a_batch_is_a_batch() -> None:
+    (call,) = plan(view(Facts(), Phase.METERING, queued=(signed(), signed(BOB), signed(EVE))))
+    part = call.only([0, 2])
+    assert part.label == f"hand in 2 readings of period {PERIOD}"
+    assert part.keys == (f"read {ANN} {PERIOD}", f"read {EVE} {PERIOD}")
+    assert [entry[0] for entry in part.arguments[1]] == [ANN, EVE]
+
+
 def test_a_batch_answers_with_a_bit_for_each_entry() -> None:
     assert accepted(0b101, 3) == [0, 2]
     assert accepted(2**64 - 1, 64) == list(range(64))

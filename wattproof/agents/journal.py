@@ -63,9 +63,12 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Intent:
-    """What is wanted: `keys` say what it brings about, `attempts` were signed for it, the last one with the highest
-    fee;
-    `block` is the number and the hash of the block that took it."""
+    """What is wanted.
+
+    keys       what it brings about
+    attempts   what was signed for it, the last one with the highest fee
+    block      number and hash of the block that took it
+    """
 
     id: int
     keys: tuple[str, ...]

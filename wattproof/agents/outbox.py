@@ -2,11 +2,12 @@
 
 A call is played by `eth_call` first: what the chain would refuse is not sent, and no gas is spent on it. What is sent
 is signed and in the journal before the node sees it. What the node lost is sent again as it is; what is stuck is signed
-again with the same nonce and a higher fee; what a reorganisation took out of the chain is sent again."""
+again with the same nonce and a higher fee; what a reorganisation took out of the chain is sent again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,15 +102,7 @@ class Outbox:
 
     def _on_chain(self, intents: Sequence[Intent]) -> set[int]:
         """The numbers of the intents of which a transaction is in a block, by another question than for its receipt."""
-        asked = [(intent.id, attempt.hash) for intent in intents for attempt in intent.attempts]
-        answers = self.node.batch([("eth_getTransactionByHash", [hash_]) for _, hash_ in asked])
-        found: set[int] = set()
-        for (intent, _), answer in zip(asked, answers, strict=True):
-            if isinstance(answer, RpcError):
-                raise answer
-            if isinstance(answer, dict) and answer.get("blockHash") is not None:
-                found.add(intent)
-        return found
+        return {intent for intent, _ in self._in_blocks("eth_getTransactionByHash", intents)}
 
     def _ended(self, intent: Intent, receipt: Receipt) -> None:
         self.journal.mark(intent, MINED if receipt.status else REFUSED, (receipt.block_number, receipt.block_hash))
@@ -118,16 +111,21 @@ class Outbox:
 
     def _receipts(self, intents: Sequence[Intent]) -> dict[int, Receipt]:
         """The receipts of intents of which one transaction is in a block, by the intents' numbers."""
+        method = "eth_getTransactionReceipt"
+        return {
+            intent: self.node.shaped(receipt_of, method, answer) for intent, answer in self._in_blocks(method, intents)
+        }
+
+    def _in_blocks(self, method: str, intents: Sequence[Intent]) -> Iterator[tuple[int, dict[str, Any]]]:
+        """What the node answers about transactions that are in a block, with the numbers of their intents."""
         asked = [(intent.id, attempt.hash) for intent in intents for attempt in intent.attempts]
-        answers = self.node.batch([("eth_getTransactionReceipt", [hash_]) for _, hash_ in asked])
-        found: dict[int, Receipt] = {}
+        answers = self.node.batch([(method, [hash_]) for _, hash_ in asked])
         for (intent, _), answer in zip(asked, answers, strict=True):
             if isinstance(answer, RpcError):
                 raise answer
-            # Some tell of a transaction that waits, without its block.
+            # Some nodes tell of what waits, without its block.
             if isinstance(answer, dict) and answer.get("blockHash") is not None:
-                found[intent] = self.node.shaped(receipt_of, "eth_getTransactionReceipt", answer)
-        return found
+                yield intent, answer
 
     def _push(self, waiting: Sequence[Intent], head: Block) -> None:
         """Sends again what the node does not have, and offers more for what is stuck."""

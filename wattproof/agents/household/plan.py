@@ -4,7 +4,8 @@ In BIDDING it quotes what it expects to have over, two windows before REVEALING,
 what it bids for what it expects to lack, by the strategies of `wattproof.simulation`. It opens its bids in REVEALING;
 in MATCHING it buys what is left of its neighbours' quotes if it still lacks energy, and in METERING what they delivered
 beyond. Half a window before METERING ends it hands its own reading in, if nobody has. What others leave undone,
-matching and settling, it does itself where its own money waits for it."""
+matching and settling, it does itself where its own money waits for it.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from wattproof.agents.calls import Call
+from wattproof.agents.calls import Call, match, settle_accounts, settle_quote
 from wattproof.agents.facts import Facts, Offer, Record
 from wattproof.agents.household.decisions import Bid, Withdrawal
 from wattproof.agents.household.tables import Forecast, Measured
-from wattproof.agents.operator.plan import match, settle_accounts, settle_quote
 from wattproof.agents.readings import SignedReading
 from wattproof.agents.timing import halfway, phase
 from wattproof.market.clock import Clock
@@ -143,7 +143,8 @@ def decide(view: View, period: int) -> list[tuple[int, int, int]] | None:
     """What is bid in a period: quote, price and volume of each bid; None where it is not to be decided yet.
 
     It bids what Liu et al. 2017 have buyers pay, between a quote's price and the highest, on a few quotes, in
-    proportion to their volumes (`wattproof.simulation.trading_day`). Nothing is decided before somebody quotes."""
+    proportion to their volumes (`wattproof.simulation.trading_day`). Nothing is decided before somebody quotes.
+    """
     forecast, others = view.forecasts.get(period), view.others(period)
     if forecast is None or forecast.net >= 0 or not others or not view.bidding(period):
         return None

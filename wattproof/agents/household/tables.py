@@ -2,7 +2,8 @@
 
 Forecasts: `period,forecast_load_wh,forecast_pv_wh`, and optionally `community_supply_wh,community_demand_wh`, what the
 whole community is expected to have over and to lack. Measured: `period,exported_wh,imported_wh`. A period is the
-chain's number, or its start with a time zone, as in 2026-12-01T09:30:00Z or 2026-12-01T09:30+00:00."""
+chain's number, or its start with a time zone, as in 2026-12-01T09:30:00Z or 2026-12-01T09:30+00:00.
+"""
 
 from __future__ import annotations
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wattproof.agents.agent import FASTER, ChainAgent
-from wattproof.agents.calls import Call
+from wattproof.agents.calls import Call, match, settle_accounts, settle_quote
 from wattproof.agents.journal import Journal
 from wattproof.agents.notices import Notices
 from wattproof.agents.operator import warnings
-from wattproof.agents.operator.plan import View, match, plan, settle_accounts, settle_quote
+from wattproof.agents.operator.plan import View, plan
 from wattproof.agents.outbox import Refusal
 from wattproof.agents.readings import SignedReading, Spool
 from wattproof.agents.spooling import put_away

@@ -1,14 +1,15 @@
 """What the operator wants to call, from what is known of the chain. Pure: it asks nobody and sends nothing.
 
 The order is that of urgency: readings, which METERING ends; matching, which opens the sale of what is left; then
-quotes, then accounts, which wait for them."""
+quotes, then accounts, which wait for them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from wattproof.agents.calls import Call
+from wattproof.agents.calls import Call, batch_label, match, settle_accounts, settle_quote
 from wattproof.agents.facts import Facts
 from wattproof.agents.readings import SignedReading
 from wattproof.agents.timing import halfway, phase
@@ -43,29 +44,11 @@ def plan(view: View) -> list[Call]:
     return [*_readings(view), *_matches(view), *_settlements(view), *_accounts(view)]
 
 
-def match(quote_id: int) -> Call:
-    """Matching a quote."""
-    return Call("match_bids", (quote_id,), (f"match {quote_id}",), f"match quote {quote_id}")
-
-
-def settle_quote(quote_id: int) -> Call:
-    """Settling a quote."""
-    return Call("settle_quote", (quote_id,), (f"settle quote {quote_id}",), f"settle quote {quote_id}")
-
-
-def settle_accounts(period: int, users: Sequence[str]) -> Call:
-    """Settling up to 64 accounts of a period."""
-    keys = tuple(f"settle account {user} {period}" for user in users)
-    return Call(
-        "settle_accounts", (period, tuple(users)), keys, f"settle {_count(users, 'account')} of period {period}"
-    )
-
-
 def submit_readings(period: int, readings: Sequence[SignedReading]) -> Call:
     """Handing in up to 64 readings of a period."""
     entries = tuple((one.user, one.exported, one.imported, one.signature) for one in readings)
     keys = tuple(f"read {one.user} {period}" for one in readings)
-    return Call("submit_readings", (period, entries), keys, f"hand in {_count(readings, 'reading')} of period {period}")
+    return Call("submit_readings", (period, entries), keys, batch_label("submit_readings", period, len(readings)))
 
 
 def _readings(view: View) -> Iterator[Call]:
@@ -142,7 +125,3 @@ def _batches(entries: Iterable[SignedReading] | Iterable[str]) -> Iterator[list]
     rest = list(entries)
     for at in range(0, len(rest), MAX_BATCH):
         yield rest[at : at + MAX_BATCH]
-
-
-def _count(entries: Sequence[object], what: str) -> str:
-    return f"{len(entries)} {what}{'s' if len(entries) != 1 else ''}"
