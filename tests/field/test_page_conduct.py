@@ -284,6 +284,21 @@ def test_140_households_are_a_few_questions_and_pages(browser: Any, tmp_path: Pa
         visit.check_quiet()
 
 
+def test_where_the_chain_goes_with_the_visitor_its_clock_goes_on_between_blocks(browser: Any, place: Place) -> None:
+    last = place.market.cursor()
+    assert last
+    with Visit(browser, place.address) as visit:
+        visit.page.clock.set_fixed_time(last.timestamp + 20)
+        visit.go()
+        now = visit.page.locator("section[aria-labelledby=now-title]")
+        # Bids are made in the last second of BIDDING.
+        now.get_by_text("01:00–01:30 BIDDING").wait_for()
+        assert "stands" not in now.inner_text()
+        visit.page.clock.set_fixed_time(last.timestamp + 20 + 61)
+        now.get_by_text("01:00–01:30 REVEALING: bidders open their sealed bids. 9 min 00 s left").wait_for()
+        visit.check_quiet()
+
+
 def test_times_are_those_of_the_visitor(browser: Any, place: Place) -> None:
     with Visit(browser, place.address, timezone_id="Asia/Kathmandu") as visit:
         visit.go()

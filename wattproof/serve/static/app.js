@@ -142,12 +142,13 @@ function standing() {
       " ", h("a", { href: "docs" }, "Data API")));
 }
 
-/** Counts down what is left of phases. */
+/** Counts down what is left of phases, and draws anew where one is over. */
 function tick() {
   if (!known.clock) return;
-  for (const element of document.querySelectorAll("[data-until]")) {
-    element.textContent = duration(Number(element.dataset.until) - known.clock.now);
-  }
+  const { now } = known.clock;
+  const left = [...document.querySelectorAll("[data-until]")].map((one) => [one, Number(one.dataset.until) - now]);
+  if (left.some(([, seconds]) => seconds <= 0)) return draw();
+  for (const [element, seconds] of left) element.textContent = duration(seconds);
 }
 
 document.getElementById("skip").addEventListener("click", (event) => {
