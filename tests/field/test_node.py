@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from tests.support.answering import answering, replies
-from tests.support.field import Ground
+from tests.support.field import Ground, between
 from wattproof.chain.node import Block, BlockGone, Node, NodeUnusable, Reverted, RpcError, Transaction
-from wattproof.chain.sending import Draft, Sender
+from wattproof.chain.sending import Draft, Refused, Sender
 
 NOWHERE = "0x" + 64 * "1"
 
@@ -40,7 +42,7 @@ def test_receipts_are_those_of_the_block(ground: Ground) -> None:
     assert receipt.contract == ground.record.market
     assert [log.address for log in receipt.logs] == [ground.record.market] * len(receipt.logs)
     single = Node(ground.url)
-    single._missing.add("eth_getBlockReceipts")
+    single.missing.add("eth_getBlockReceipts")
     assert single.receipts(block) == receipts
 
 
@@ -48,7 +50,7 @@ def test_a_block_that_is_gone(ground: Ground) -> None:
     gone = Block(1, NOWHERE, NOWHERE, 0, (NOWHERE,))
     for single in (False, True):
         node = Node(ground.url)
-        node._missing |= {"eth_getBlockReceipts", "debug_traceBlockByHash"} if single else set()
+        node.missing |= {"eth_getBlockReceipts", "debug_traceBlockByHash"} if single else set()
         with pytest.raises(BlockGone):
             node.receipts(gone)
         with pytest.raises(BlockGone):
@@ -74,7 +76,7 @@ def test_a_batch_answers_each_in_its_place(ground: Ground) -> None:
     assert len(ground.node.batch([("eth_chainId", [])] * 600)) == 600
 
 
-@pytest.mark.parametrize("lacking", [set(), {"debug_traceBlockByHash"}, {"debug_traceBlockByHash", "trace_block"}])
+@pytest.mark.parametrize("lacking", [set(), {"trace_block"}, {"debug_traceBlockByHash", "trace_block"}])
 def test_traces_show_calls_inside_calls(ground: Ground, lacking: set[str]) -> None:
     owner, market = ground.account(f"tracer {lacking}"), ground.market
     drafts = [
@@ -86,7 +88,7 @@ def test_traces_show_calls_inside_calls(ground: Ground, lacking: set[str]) -> No
     Sender(ground.node, owner).send_all(drafts)
     ground.anvil.mine()
     node = Node(ground.url)
-    node._missing |= lacking
+    node.missing |= lacking
     block = node.block("latest")
     assert block is not None
     traces = node.traces(block)
@@ -101,18 +103,75 @@ def test_traces_show_calls_inside_calls(ground: Ground, lacking: set[str]) -> No
     asked = [market.token.decode_call(call.data) for call in traces[2].calls]
     assert ("transferFrom", (owner.address, market.address, 700)) in asked
     assert traces[0].value == 1_000
-    node._missing |= {"debug_traceBlockByHash", "trace_block", "debug_traceTransaction"}
+    node.missing |= {"debug_traceBlockByHash", "trace_block", "debug_traceTransaction"}
     assert node.traces(block) is None
 
 
-@pytest.mark.parametrize("lacking", [set(), {"debug_traceBlockByHash"}, {"debug_traceBlockByHash", "trace_block"}])
+def told(change: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+    """Another answer to `trace_block`, for `between`."""
+
+    def other(question: Any, answer: Any) -> Any:
+        asked = isinstance(question, dict) and question["method"] == "trace_block"
+        return answer | {"result": change(answer["result"])} if asked else answer
+
+    return other
+
+
+def failed(ground: Ground, seed: str) -> Block:
+    """A block with a call that the market refuses."""
+    with pytest.raises(Refused):
+        ground.do(ground.account(seed), ground.market.draft("revoke", ground.owner.address, gas=100_000))
+    block = ground.node.block("latest")
+    assert block is not None
+    return block
+
+
+def test_why_a_call_failed_is_in_its_trace_wherever_that_is_told(ground: Ground) -> None:
+    block = failed(ground, "loser")
+    with between(ground.anvil, told=told(lambda found: [each | {"result": None} for each in found])) as rpc:
+        for node in (ground.node, Node(rpc)):
+            traces = node.traces(block)
+            assert traces is not None
+            assert ground.market.reason(traces[0].output) == "ownable: caller is not the owner"
+        node = Node(rpc)
+        node.missing.add("debug_traceBlockByHash")
+        traces = node.traces(block)
+        assert traces is not None
+        assert (traces[0].error, traces[0].output) == ("Reverted", b"")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda found: [5],
+        lambda found: [None],
+        lambda found: [],
+        lambda found: [*found, *found[0]],
+        lambda found: "nonsense",
+        lambda found: [found[0] | {"action": 5}],
+        lambda found: [found[0] | {"action": {}}],
+        lambda found: [found[0] | {"traceAddress": [0]}],
+        lambda found: [found[0] | {"traceAddress": [{}]}],
+        lambda found: [found[0] | {"transactionHash": "0x" + 64 * "2"}],
+        lambda found: [found[0] | {"result": [1]}],
+        lambda found: [{key: value for key, value in found[0].items() if key != "blockHash"}],
+    ],
+)
+def test_traces_that_are_none(change: Callable[[Any], Any], ground: Ground) -> None:
+    block = failed(ground, "odd traces")
+    with between(ground.anvil, told=told(change)) as rpc, pytest.raises((NodeUnusable, BlockGone)) as problem:
+        Node(rpc).traces(block)
+    assert "\n" not in str(problem.value)
+
+
+@pytest.mark.parametrize("lacking", [set(), {"trace_block"}, {"debug_traceBlockByHash", "trace_block"}])
 def test_traces_as_deep_as_calls_go(ground: Ground, lacking: set[str]) -> None:
     account = ground.account(f"diver {lacking}")
     # It calls itself with all of its gas: PUSH0 five times, ADDRESS, GAS, CALL, STOP.
     diver = ground.do(account, Draft(None, bytes.fromhex("685f5f5f5f5f305af1005f5260096017f3"))).contract
     ground.do(account, Draft(diver, b"", gas=10_000_000))
     node = Node(ground.url)
-    node._missing |= lacking
+    node.missing |= lacking
     block = node.block("latest")
     assert block is not None
     traces = node.traces(block)

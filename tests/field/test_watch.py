@@ -189,7 +189,7 @@ def test_without_traces_calls_of_contracts_are_told_by_their_events(street: Stre
     calls = [market.data("accept_ownership"), market.data("clear", sunny), market.data("revoke", misty)]
     relay.send("forward", *calls, market.data("revoke", misty), market.data("transfer_ownership", owner.address))
     node = Node(street.ground.url)
-    node._missing |= {"debug_traceBlockByHash", "debug_traceTransaction", "trace_block"}
+    node.missing |= {"debug_traceBlockByHash", "debug_traceTransaction", "trace_block"}
     watch = Watch(street.ground, f"sqlite:///{tmp_path}/blind.db", node)
     assert watch.run() == 0
     told = [(call.function, call.via) for call in watch.calls() if call.via == "events"]

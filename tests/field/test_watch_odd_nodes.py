@@ -85,7 +85,7 @@ def test_a_node_that_lost_its_chain_meanwhile_changes_nothing(street: Street, ot
 
 def test_a_node_without_traces_is_watched_by_transactions_and_events(street: Street, tmp_path: Path) -> None:
     node = Node(street.ground.url)
-    node._missing |= {"debug_traceBlockByHash", "debug_traceTransaction", "trace_block"}
+    node.missing |= {"debug_traceBlockByHash", "debug_traceTransaction", "trace_block"}
     watch = Watch(street.ground, f"sqlite:///{tmp_path}/market.db", node)
     assert watch.run() == 0
     assert watch.rows("alarms") == []

@@ -75,7 +75,7 @@ def landed(anvil: Anvil | Embedded, transaction: dict[str, str]) -> Receipt:
 
 @contextlib.contextmanager
 def between(
-    anvil: Anvil,
+    anvil: Anvil | Embedded,
     asked: Callable[[Any], object] = lambda _: None,
     told: Callable[[Any, Any], Any] = lambda _, answer: answer,
 ) -> Iterator[str]:

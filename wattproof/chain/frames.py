@@ -77,6 +77,11 @@ def frames_of(answer: Any) -> Iterator[tuple[str, CallFrame]]:
         yield transaction, _from_flat((), tree, children)
 
 
+def loses_reasons(answer: Any) -> bool:
+    """Whether what `trace_block` tells of calls that failed is without their output. Raises BadShape."""
+    return any(item.get("error") and not item.get("result") for item in each_of(answer, "traces"))
+
+
 def _from_flat(place: tuple[int, ...], tree: Mapping[Any, Any], children: Mapping[Any, Any]) -> CallFrame:
     item = tree[place]
     action, result = field(item, "action"), item.get("result") or {}

@@ -26,11 +26,11 @@ from wattproof.chain.answers import (
     Transaction,
     block_of,
     data_of,
-    field,
     number,
     receipt_of,
 )
-from wattproof.chain.frames import DEEPEST, CallFrame, frame_of, frames_of, frames_of_block
+from wattproof.chain.frames import DEEPEST, CallFrame
+from wattproof.chain.tracing import traces_of
 from wattproof.evm import rpc
 from wattproof.evm.rpc import Address, NodeUnusable, RpcError
 
@@ -92,7 +92,7 @@ class Node:
         self._place = (parts.hostname or "", parts.port)
         self._is_tls = parts.scheme == "https"
         self._connection: http.client.HTTPConnection | None = None
-        self._missing: set[str] = set()
+        self.missing: set[str] = set()
         """Methods that it was found not to have."""
 
     def __repr__(self) -> str:
@@ -215,8 +215,8 @@ class Node:
         """What `read` makes of an answer to `method`. Raises NodeUnusable where it raises BadShape."""
         try:
             return read(answer)
-        except BadShape as problem:
-            odd = self.address.said(problem)
+        except (TypeError, ValueError, LookupError, AttributeError) as problem:
+            odd = self.address.said(problem) if isinstance(problem, BadShape) else "otherwise than a node does"
             raise NodeUnusable(f"{self.address.host} answers {method} {odd}: take another node") from None
 
     def chain_id(self) -> int:
@@ -247,42 +247,48 @@ class Node:
         hashes = block.hashes
         if not hashes:
             return []
-        listed = self._if_there(block, "eth_getBlockReceipts", block.hash)
+        listed = self.if_there(block, "eth_getBlockReceipts", block.hash)
         if listed is None:
             listed = self.batch([("eth_getTransactionReceipt", [each]) for each in hashes])
             for each in listed:
                 if isinstance(each, RpcError):
                     raise each
         if None in listed:
-            raise self._gone(block)
+            raise self.gone(block)
         found = self.shaped(lambda all_: [receipt_of(each) for each in all_], "eth_getBlockReceipts", listed)
         if any(receipt.block_hash != block.hash for receipt in found):
-            raise self._gone(block)
+            raise self.gone(block)
         if tuple(receipt.transaction_hash for receipt in found) != hashes:
             raise NodeUnusable(f"{self.address.host} gives receipts of other transactions: take another node")
         return found
 
-    def _if_there(self, block: Block, method: str, *params: Any) -> list[Any] | None:
+    def if_there(self, block: Block, method: str, *params: Any) -> list[Any] | None:
         """The list that a method answers about a block; None where the node does not have the method.
 
         Raises as `call`; BlockGone where it does not know the block.
         """
-        if method in self._missing:
+        if method in self.missing:
             return None
         try:
             found = self.call(method, *params)
         except RpcError as refusal:
-            if _is_missing(refusal):
-                self._missing.add(method)
+            if self.is_missing(refusal):
+                self.missing.add(method)
                 return None
             raise self.told(refusal, block.hash) from None
         if found is None:
-            raise self._gone(block)
+            raise self.gone(block)
         if not isinstance(found, list):
             raise NodeUnusable(f"{self.address.host} answers {method} with no list: take another node")
         return found
 
-    def _gone(self, block: Block) -> BlockGone:
+    @staticmethod
+    def is_missing(refusal: RpcError) -> bool:
+        """Whether a node says that it does not have that method."""
+        return refusal.code in (-32601, -32004) or _NO_METHOD.search(str(refusal)) is not None
+
+    def gone(self, block: Block) -> BlockGone:
+        """That a node has another block in the place of one."""
         return BlockGone(f"{self.address.host} has another block in the place of {block.number} {block.hash}")
 
     def view(self, to: str, data: bytes, block: str = "latest", sender: str | None = None, value: int = 0) -> bytes:
@@ -329,50 +335,12 @@ class Node:
 
         Raises as `call`; BlockGone where the node has another block in its place by now.
         """
-        hashes = block.hashes
-        if not hashes:
-            return []
-        listed = self._if_there(block, "debug_traceBlockByHash", block.hash, {"tracer": "callTracer"})
-        if listed is not None:
-            return self.shaped(lambda found: frames_of_block(found, hashes), "debug_traceBlockByHash", listed)
-        listed = self._if_there(block, "trace_block", hex(block.number))
-        if listed is None:
-            return self._traced_singly(block)
-        whose = self.shaped(lambda all_: {field(each, "blockHash") for each in all_}, "trace_block", listed)
-        if whose != {block.hash}:
-            raise self._gone(block)
-        found = self.shaped(lambda all_: dict(frames_of(all_)), "trace_block", listed)
-        if set(found) != set(hashes):
-            raise NodeUnusable(f"{self.address.host} answers trace_block with other transactions: take another node")
-        return [found[each] for each in hashes]
-
-    def _traced_singly(self, block: Block) -> list[CallFrame] | None:
-        """As `traces`, a transaction at a time: hardhat has nothing else."""
-        method = "debug_traceTransaction"
-        if method in self._missing:
-            return None
-        answers = self.batch([(method, (each, {"tracer": "callTracer"})) for each in block.hashes])
-        for answer in answers:
-            if isinstance(answer, RpcError):
-                if _is_missing(answer):
-                    self._missing.add(method)
-                    return None
-                raise self.told(answer, block.hash)
-        # Which block they are of, no trace tells.
-        now = self.block(block.number)
-        if now is None or now.hash != block.hash:
-            raise self._gone(block)
-        return self.shaped(lambda found: [frame_of(each) for each in found], method, answers)
+        return traces_of(self, block)
 
 
 def block_parameter(block: str) -> Any:
     """How a node is told which block is meant: a tag as it is, a hash by EIP-1898."""
     return {"blockHash": block} if len(block) == 66 else block
-
-
-def _is_missing(refusal: RpcError) -> bool:
-    """Whether a node says that it does not have that method."""
-    return refusal.code in (-32601, -32004) or _NO_METHOD.search(str(refusal)) is not None
 
 
 def _revert_data(data: Any) -> bytes:
