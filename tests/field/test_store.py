@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.databases import kept
-from tests.support.histories import TARIFF, USERS, History, told
+from tests.support.histories import START, TARIFF, USERS, History, told
 from wattproof.simulation.accounting import Books
 from wattproof.store import sums
 from wattproof.store.database import Store
@@ -98,6 +98,46 @@ def test_what_the_market_overwrote_is_still_there(store: Store) -> None:
     overwritten = [row for row in positions if not any(model.position(row["user"], row["period"]))]
     assert overwritten and all(row["open"] == 0 for row in overwritten)
     assert any(row["bought"] for row in overwritten)
+
+
+def late(history: History, in_one_block: bool) -> None:
+    """A period that is matched and settled so late that its records are overwritten at once, by the next quotes."""
+    day, window, (seller, buyer, *_) = TARIFF.period_length, TARIFF.window, USERS
+    period = START // day + 2
+    start, price, owner = period * day, TARIFF.lowest_price + 10**13, history.market.owner
+    history.play(start - 3 * window, (seller, "submit_quote", (period, 1_000, price)))
+    seal = history.market.seal_of(1, buyer, price, 300, bytes(32))
+    history.play(start - 3 * window, (buyer, "submit_bid", (1, seal)))
+    history.play(start - 2 * window, (buyer, "reveal_bid", (1, price, 300, bytes(32))))
+    history.play(start + day, history.reading(seller, period, 200, 0), history.reading(buyer, period, 0, 300))
+    following = period + 12
+    calls = [
+        (buyer, "match_bids", (1,)),
+        (owner, "settle_quote", (1,)),
+        (owner, "settle_accounts", (period, (seller, buyer))),
+        *((user, "submit_quote", (following, 500, price)) for user in (seller, buyer)),
+    ]
+    for some in [calls] if in_one_block else [[call] for call in calls]:
+        history.play(following * day - 3 * window, *some)
+
+
+def test_what_is_overwritten_in_the_block_in_which_it_changed_is_told_by_its_events(store: Store) -> None:
+    found = []
+    for in_one_block in (True, False):
+        history = History(0)
+        late(history, in_one_block)
+        market = fill(store, history.blocks)
+        with store.reading() as connection:
+            rows = {name: kept(connection, market, name) for name in TRACKED if name != "checks"}
+        for row in (row for each in rows.values() for row in each):
+            del row["first_block"], row["last_block"]
+        found.append(rows)
+        market.rollback(None)
+    assert found[0] == found[1]
+    model, position = history.market, found[0]["positions"][0]
+    assert not any(model.position(position["user"], position["period"])), "it was not overwritten"
+    assert {row["agreed"] for row in found[0]["positions"]} == {0, 300}
+    assert {row["received"] for row in found[0]["positions"]} == {row["delivered"] for row in found[0]["positions"]}
 
 
 def test_bills_are_those_of_the_books(store: Store) -> None:
@@ -187,7 +227,7 @@ def test_how_far_behind_a_watcher_is_can_be_told(store: Store) -> None:
 
 def test_what_happened_adds_up_to_how_things_stand(store: Store) -> None:
     """Trades to their quotes, what neighbours received to positions, and entries to accounts and bills."""
-    history = History(8)
+    history = History(18)
     history.grow(300)
     market = fill(store, history.blocks)
     with store.reading() as connection:
@@ -195,7 +235,8 @@ def test_what_happened_adds_up_to_how_things_stand(store: Store) -> None:
     sold: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for trade in rows["trades"]:
         sold[trade["quote_id"]].append(trade)
-    assert any(len(trades) > 1 for trades in sold.values()), "no quote has two trades"
+    settled = {quote["quote_id"] for quote in rows["quotes"] if quote["status"] == "SETTLED"}
+    assert any(len(sold[number]) > 1 for number in settled), "no settled quote has two trades"
     for quote in rows["quotes"]:
         trades = sold[quote["quote_id"]]
         if quote["status"] == "SETTLED":

@@ -58,6 +58,19 @@ class History:
             self._block([self._call() for _ in range(calls)])
         return self.blocks[before:]
 
+    def play(self, second: int, *calls: tuple[str, str, tuple[Any, ...]]) -> None:
+        """One block more, of these calls: sender, function, arguments. All have to be accepted."""
+        self.now = second
+        self._block(list(calls))
+        refused = [call for call in self.blocks[-1].calls if not call.accepted]
+        assert not refused, refused
+
+    def reading(self, user: str, period: int, exported: int, imported: int) -> tuple[str, str, tuple[Any, ...]]:
+        """The call that hands a reading in, signed by its meter."""
+        message = self.market.reading_message(user, period, exported, imported)
+        signature = Signature("ok", self.market.account(user).meter, message)
+        return user, "submit_reading", (user, period, exported, imported, signature)
+
     def cut(self, length: int) -> None:
         """Takes back all but the first `length` blocks."""
         market, self.now = self._saved[length - 1]
@@ -113,18 +126,15 @@ class History:
         if phase in (Phase.MATCHING, Phase.DELIVERING):
             return pick.choice([(user, "match_bids", (quote_id,)), (user, "buy_surplus", (quote_id, 100))])
         if phase == Phase.METERING:
-            return pick.choice([self._reading(user, period), (user, "buy_surplus", (quote_id, 100))])
+            return pick.choice(
+                [
+                    self.reading(user, period, pick.randrange(2_500), pick.choice((0, 100, 300, 600))),
+                    (user, "buy_surplus", (quote_id, 100)),
+                ]
+            )
         quote = pick.choice([(user, "match_bids", (quote_id,)), *[(owner, "settle_quote", (quote_id,))] * 4])
         account = pick.choice([(owner, "settle_account", (user, period)), (owner, "settle_accounts", (period, USERS))])
         return quote if pick.random() < 0.7 else account
-
-    def _reading(self, user: str, period: int) -> tuple[str, str, tuple[Any, ...]]:
-        energies = self._random.randrange(2_500), self._random.choice((0, 100, 300, 600))
-        message = self.market.reading_message(user, period, *energies)
-        return user, "submit_reading", (user, period, *energies, Signature("ok", self._meter(user), message))
-
-    def _meter(self, user: str) -> str:
-        return self.market.account(user).meter
 
     # ---- blocks --------------------------------------------------------------------------
 

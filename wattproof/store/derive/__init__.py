@@ -44,7 +44,7 @@ def derive(
     events.fetch(working, said)
     views.fetch(working, state)
     told = told_of(working, said)
-    events.apply(working, block.timestamp, tariff.period_length, told)
+    events.apply(working, block.timestamp, told)
     views.apply(working, state)
     bills.apply(working, tariff, told)
     working.fetch("checks", ("invariant",), [(name,) for name in checks])

@@ -40,9 +40,9 @@ def fetch(working: Working, said: list[dict[str, Any]]) -> None:
     working.fetch("positions", ("user", "period"), positions)
 
 
-def apply(working: Working, timestamp: int, period_length: int, told: list[Told]) -> None:
+def apply(working: Working, timestamp: int, told: list[Told]) -> None:
     """Changes tracked rows as the events of a block say. What says something of an unknown quote changes none."""
-    changes = _Changes(working, timestamp, period_length)
+    changes = _Changes(working, timestamp)
     for event in told:
         if (change := changes.of.get(event.name)) is not None:
             change(event, {name: _value(value) for name, value in event.fields.items()})
@@ -51,8 +51,8 @@ def apply(working: Working, timestamp: int, period_length: int, told: list[Told]
 class _Changes:
     """One method for each event, with its fields."""
 
-    def __init__(self, working: Working, timestamp: int, period_length: int) -> None:
-        self._working, self._timestamp, self._period_length = working, timestamp, period_length
+    def __init__(self, working: Working, timestamp: int) -> None:
+        self._working, self._timestamp = working, timestamp
         self._settled: Counter[int] = Counter()
         self.of: dict[str, Callable[[Told, Row], None]] = {
             "QuoteSubmitted": self._quote_submitted,
@@ -97,7 +97,8 @@ class _Changes:
         key = (event.quote_id, fields["bidder"])
         self._change("bids", key, {"filled": fields["filled"], "status": BidStatus.CONFIRMED.name})
         bid = self._working.get("bids", key)
-        self._sell(event, fields["bidder"], "bid", fields["filled"], bid["price"] if bid else 0, ahead=True)
+        self._sell(event, fields["bidder"], "bid", fields["filled"], bid["price"] if bid else 0)
+        self._add(fields["bidder"], event.period, bought=fields["filled"], agreed=fields["filled"])
 
     def _bid_rejected(self, event: Told, fields: Row) -> None:
         self._reject(event, fields["bidder"])
@@ -110,8 +111,8 @@ class _Changes:
 
     def _surplus_bought(self, event: Told, fields: Row) -> None:
         quote = self._working.get("quotes", (event.quote_id,))
-        ahead = self._timestamp < (event.period or 0) * self._period_length
-        self._sell(event, fields["buyer"], "surplus", fields["volume"], quote["price"] if quote else 0, ahead=ahead)
+        # The buyer's position the views tell: it cannot be overwritten in the block of a purchase.
+        self._sell(event, fields["buyer"], "surplus", fields["volume"], quote["price"] if quote else 0)
 
     def _reading_submitted(self, event: Told, fields: Row) -> None:
         energies = {"exported": fields["exported"], "imported": fields["imported"]}
@@ -147,14 +148,13 @@ class _Changes:
     def _reject(self, event: Told, bidder: str) -> None:
         self._change("bids", (event.quote_id, bidder), {"status": BidStatus.REJECTED.name})
 
-    def _sell(self, event: Told, buyer: str, kind: str, volume: int, price: int, *, ahead: bool) -> None:
+    def _sell(self, event: Told, buyer: str, kind: str, volume: int, price: int) -> None:
         quote = self._working.get("quotes", (event.quote_id,))
         if quote is None:
             return
         place = len(self._working.of_quote("trades", quote["quote_id"]))
         put_trade(self._working, quote, place, {"buyer": buyer, "kind": kind, "volume": volume, "price": price})
         self._working.put("quotes", (event.quote_id,), sold=quote["sold"] + volume)
-        self._add(buyer, event.period, bought=volume, agreed=volume if ahead else 0)
 
     def _total(self, period: int | None, supply: int = 0, demand: int = 0) -> None:
         row = self._working.get("periods", (period,)) or {"supply": 0, "demand": 0}
