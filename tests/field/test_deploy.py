@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -12,8 +13,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 from boa.util.abi import abi_encode
+from eth_account import Account as Signer
 from eth_utils.address import to_checksum_address
 
 from tests.support.field import ETHER, between, landed, url
@@ -127,6 +130,7 @@ def test_the_market_is_as_it_was_shown(
         assert f"{getattr(found.record, name)}, code {hash_}" in shown
     assert sent(anvil) == 3
     assert set(os.listdir(tmp_path)) == {"deployment.json", "tariff.toml"}
+    assert KEY[-60:] not in shown + out.read_text()
 
 
 def test_the_cost_that_was_shown_is_not_exceeded(
@@ -339,11 +343,32 @@ def test_a_node_that_cannot_be_asked(rpc: str, deploy: Callable[..., int], line:
     assert "key" not in line()
 
 
+def test_on_a_terminal_password_and_consent_are_asked_for(anvil: Anvil, out: Path, tmp_path: Path) -> None:
+    keystore = tmp_path / "keystore"
+    keystore.write_text(json.dumps(Signer.encrypt(bytes.fromhex(KEY[2:]), "right", kdf="pbkdf2", iterations=2)))
+    arguments = ["-m", "wattproof", "deploy", "--rpc", url(anvil), "--out", str(out), "--account", str(keystore)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("WATTPROOF_K")}
+    said = io.StringIO()
+    terminal = pexpect.spawn(sys.executable, arguments, env=environment, timeout=120, encoding="utf-8")
+    terminal.logfile_read = said
+    try:
+        terminal.expect("password of .*: ")
+        terminal.sendline("right")
+        terminal.expect(r"send it\? \[y/N\] ")
+        assert sent(anvil) == 0
+        terminal.sendline("y")
+        terminal.expect(pexpect.EOF)
+        terminal.wait()
+    finally:
+        terminal.close(force=True)
+    assert terminal.exitstatus == 0
+    assert "right" not in said.getvalue()
+    assert market(anvil, out)
+
+
 def test_a_wrong_password_and_a_keystore_that_is_none(
     anvil: Anvil, deploy: Callable[..., int], tmp_path: Path, line: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from eth_account import Account as Signer
-
     keystore = tmp_path / "keystore"
     keystore.write_text(json.dumps(Signer.encrypt(bytes.fromhex(KEY[2:]), "right", kdf="pbkdf2", iterations=2)))
     monkeypatch.setenv("WATTPROOF_PASSWORD", "wrong")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.field import ETHER, Ground
+from tests.support.field import ETHER, Ground, url
 from wattproof.chain.accounts import Account
 from wattproof.chain.node import Node, RpcError
-from wattproof.chain.sending import Draft, NotMined, Refused, Sender, nonce_of, unsigned
+from wattproof.chain.sending import Draft, Fees, NotMined, Refused, Sender, nonce_of, unsigned
+from wattproof.evm.anvil import Anvil
 
 
 def test_what_is_sent_arrives_in_order(ground: Ground) -> None:
@@ -63,6 +64,18 @@ def test_what_was_signed_is_sent_as_it_is(ground: Ground) -> None:
     assert sender.wait(signed.hash, 10).status
     after = ground.node.call("eth_getBalance", ground.owner.address, "latest")
     assert int(after, 16) - int(before, 16) == 7
+
+
+def test_a_chain_without_base_fees(has_anvil: None) -> None:
+    with Anvil(hardfork="berlin") as old:
+        node, account = Node(url(old)), Account.of_seed("legacy")
+        old.endow(account.address, ETHER)
+        assert Fees.now(node).tip is None
+        sender = Sender(node, account)
+        sent = sender.send(Draft(Account.of_seed("other").address, b"", value=7))
+        old.mine()
+        assert sender.wait(sent, 10).status
+        assert unsigned(Draft(None, b""), account.address, node).keys() >= {"gasPrice", "gas", "nonce"}
 
 
 def test_an_unsigned_transaction_is_what_a_wallet_takes(ground: Ground) -> None:
