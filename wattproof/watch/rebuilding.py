@@ -51,13 +51,32 @@ def rebuilt(store: MarketStore, market: ChainMarket, to: BlockRef | None) -> Sta
             after = number
             _restore(standing, told, market)
     if standing.broken is None:
-        for block, calls in store.calls(after, to.number):
-            for call in calls:
-                _again(standing, market, call, block.timestamp)
-            standing.block = block
-        standing.is_known = False
+        _go_on(standing, store, market, after, to)
     standing.block = to
     return standing
+
+
+def caught_up(standing: Standing, store: MarketStore, market: ChainMarket, to: BlockRef | None) -> bool:
+    """Goes on to a block of the store that another watcher has put there; returns whether that could be done.
+
+    Where it could not, what was remembered is spoilt. Raises a `StoreProblem`.
+    """
+    at = standing.block
+    if at is None or to is None or standing.broken is not None or store.hash_of(at.number) != at.hash:
+        return False
+    try:
+        _go_on(standing, store, market, at.number, to)
+    except Unfit:  # There market and terms differ, and a snapshot tells of it.
+        return False
+    standing.block = to
+    return True
+
+
+def _go_on(standing: Standing, store: MarketStore, market: ChainMarket, after: int, to: BlockRef) -> None:
+    for block, calls in store.calls(after, to.number):
+        for call in calls:
+            _again(standing, market, call, block.timestamp)
+    standing.is_known = False
 
 
 def _restore(standing: Standing, told: dict[str, Any], market: ChainMarket) -> None:

@@ -14,7 +14,7 @@ from wattproof.store.records import Alarm, BlockRef
 from wattproof.watch.alarms import Alarms
 from wattproof.watch.checker import Checked, Checker, Standing
 from wattproof.watch.follower import Behind, Follower, Inconsistent, Next, Reorganised
-from wattproof.watch.rebuilding import kept, rebuilt
+from wattproof.watch.rebuilding import caught_up, kept, rebuilt
 
 PAUSES = (0.2, 10.0)
 """Seconds to wait after a node's first failure, and at most; each pause is twice the one before."""
@@ -113,7 +113,10 @@ class Watcher:
     def _start(self) -> None:
         """Remembers what was watched, where it is not known."""
         cursor = self._store.cursor()
-        if self._checker is None or self._checker.standing.block != cursor:
+        checker = self._checker
+        if checker is not None and checker.standing.block == cursor:
+            return
+        if checker is None or not caught_up(checker.standing, self._store, self._market, cursor):
             self._checker = Checker(self._market, rebuilt(self._store, self._market, cursor))
             if self._standing.broken is not None:
                 self._say(
@@ -133,7 +136,6 @@ class Watcher:
             return 3
         cursor = self._standing.block
         if self._store.cursor() != cursor:  # Another watcher was quicker, or has rolled back.
-            self._checker = None
             self._start()
             cursor = self._standing.block
         match self._follower.look(cursor, self._options.until):
@@ -191,7 +193,6 @@ class Watcher:
         try:
             self._store.append(watched, head)
         except Conflict:
-            self._checker = None
             self._start()
             return False
         if watched.snapshot is not None:
