@@ -8,10 +8,14 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from wattproof.cli.arguments import add_engine, add_households, place
-from wattproof.cli.chain_arguments import add_account, add_rpc, in_one_line, node_of
+from wattproof.cli.chain_arguments import add_account, add_rpc, in_one_line
 
 if TYPE_CHECKING:
     from wattproof.simulation.chain_day import Chain
+
+
+PATIENCE = 300
+"""Seconds that a node may take for an answer: a full block is two hundred transactions, and the embedded node slow."""
 
 
 def add(commands: Any) -> None:
@@ -77,9 +81,10 @@ def _on_a_chain(options: argparse.Namespace) -> int:
 def _chain(options: argparse.Namespace) -> Chain:
     """Raises BadAccount, BadRecord, NodeUnusable."""
     from wattproof.chain.accounts import KEY, Account
+    from wattproof.chain.node import Node
     from wattproof.chain.record import Record
     from wattproof.simulation.chain_day import Chain
 
     owner = Account.open(options.account) if options.account or os.environ.get(KEY) else None
     record = Record.read(options.deployment) if options.deployment else None
-    return Chain(node_of(options), record, owner)
+    return Chain(Node(options.rpc, PATIENCE), record, owner)
