@@ -156,7 +156,7 @@ def test_what_is_new_is_shown_at_once_and_the_focus_stays(browser: Any, place: P
 
 def test_without_the_stream_the_page_asks(browser: Any, place: Place) -> None:
     with Visit(browser, place.address) as visit:
-        visit.page.route("**/stream", lambda route: route.abort())
+        visit.page.route("**/stream", lambda route: route.fulfill(status=503))  # All are taken.
         visit.go("#/proof")
         visit.page.get_by_text("This page asks for news every few seconds").wait_for()
         block = place.follow()
@@ -165,7 +165,7 @@ def test_without_the_stream_the_page_asks(browser: Any, place: Place) -> None:
 
 def test_as_long_as_nothing_is_new_only_the_status_is_asked_for(browser: Any, place: Place) -> None:
     with Visit(browser, place.address) as visit:
-        visit.page.route("**/stream", lambda route: route.abort())
+        visit.page.route("**/stream", lambda route: route.fulfill(status=503))
         visit.go()
         visit.asked.clear()
         with visit.page.expect_response(lambda response: response.url.endswith("/status")):

@@ -19,7 +19,8 @@ from wattproof.market.tariff import PAPER, Tariff
 from wattproof.serve.app import create_app
 from wattproof.serve.limits import Rate
 from wattproof.serve.server import Server
-from wattproof.simulation.trading_day import Trading, first_period
+from wattproof.simulation.timetable import EPOCH
+from wattproof.simulation.trading_day import Trading
 from wattproof.store.database import Store
 from wattproof.store.records import Alarm, BlockRef, Watched
 
@@ -87,7 +88,7 @@ class Place:
     @property
     def first(self) -> int:
         """The market's number of the day's first half-hour: it begins at 01:00 of 21 June 2025 in London."""
-        return first_period(self.trading.clock, 0)
+        return -(-EPOCH // self.tariff.period_length)
 
     def household(self, name: str) -> str:
         """The address of a household of the day."""
