@@ -9,8 +9,10 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import astuple
 from pathlib import Path
@@ -229,6 +231,26 @@ def test_the_command_writes_the_same_tables(anvil: Anvil, households: Path, tmp_
     assert ChainMarket(Node(url(anvil)), record).view("quote_count") == 8
     # The node makes its own blocks again.
     assert anvil.rpc("anvil_getAutomine") is True
+
+
+def test_ctrl_c_gives_the_node_back(anvil: Anvil, tmp_path: Path) -> None:
+    anvil.rpc("evm_setAutomine", True)
+    command = [sys.executable, "-m", "wattproof", "day", "--rpc", url(anvil), "--out", str(tmp_path)]
+    playing = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        until = time.monotonic() + SECONDS
+        while int(anvil.rpc("eth_blockNumber"), 16) < 20:
+            assert playing.poll() is None and time.monotonic() < until
+            time.sleep(0.05)
+        playing.send_signal(signal.SIGINT)
+        told = playing.communicate(timeout=SECONDS)
+    finally:
+        playing.kill()
+        playing.wait()
+    assert (playing.returncode, *told) == (130, "", "stopped\n")
+    assert anvil.rpc("anvil_getAutomine") is True
+    # What was opened there stays, and so does the file that tells where.
+    assert [path.name for path in tmp_path.iterdir()] == [DEPLOYMENT]
 
 
 def test_on_the_embedded_node(households: Path) -> None:
