@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from tests.support.field import ETHER, Ground, url
+from tests.support.field import ETHER, Ground, between, url
 from wattproof.chain.accounts import Account
 from wattproof.chain.node import Node, RpcError
 from wattproof.chain.sending import Draft, Fees, NotMined, Refused, Sender, nonce_of, unsigned
@@ -64,6 +66,34 @@ def test_what_was_signed_is_sent_as_it_is(ground: Ground) -> None:
     assert sender.wait(signed.hash, 10).status
     after = ground.node.call("eth_getBalance", ground.owner.address, "latest")
     assert int(after, 16) - int(before, 16) == 7
+
+
+@pytest.mark.parametrize("has_it", [True, False])
+def test_a_node_that_says_of_a_sent_transaction_that_it_reverts(has_it: bool, ground: Ground) -> None:
+    """hardhat does, and makes a block of it; others play it first, and do not take it."""
+    account = ground.account(f"reverting {has_it}")
+
+    def told(question: Any, answer: Any) -> Any:
+        for each, said in zip(*((one if isinstance(one, list) else [one]) for one in (question, answer)), strict=True):
+            if each["method"] == "eth_sendRawTransaction":
+                del said["result"]
+                said["error"] = {"code": 3, "message": "execution reverted", "data": "0x"}
+            elif each["method"] == "eth_getTransactionByHash" and not has_it:
+                said["result"] = None
+        return answer
+
+    draft = ground.market.draft("revoke", account.address, gas=100_000)
+    with between(ground.anvil, told=told) as rpc:
+        sender = Sender(Node(rpc), account)
+        for send in (lambda: [sender.send(draft)], lambda: sender.send_all([draft])):
+            if not has_it:
+                with pytest.raises(RpcError, match="reverted"):
+                    send()
+                continue
+            (number,) = send()
+            ground.anvil.mine()
+            with pytest.raises(Refused, match="not the owner"):
+                sender.wait(number, 10)
 
 
 def test_a_chain_without_base_fees(has_anvil: None) -> None:

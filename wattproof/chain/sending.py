@@ -210,7 +210,7 @@ class Sender:
         try:
             self.node.call("eth_sendRawTransaction", "0x" + signed.raw.hex())
         except RpcError as refusal:
-            if not self._is_there(refusal):
+            if not self._is_there(refusal, signed.hash):
                 self._nonce = None  # Whatever is wrong with it, the chain knows better.
                 raise
         return signed.hash
@@ -223,7 +223,7 @@ class Sender:
         """Signs and sends several transactions in one go, in their order; returns their hashes.
 
         Gas is estimated before any is sent: one that needs an earlier one has to name its gas. Raises as `estimate`;
-        where the node refuses one, those before it are sent.
+        where the node refuses one, others may be sent.
         """
         if not drafts:
             return []
@@ -236,18 +236,21 @@ class Sender:
         return self.submit_all(signed)
 
     def submit_all(self, signed: Sequence[Signed]) -> list[str]:
-        """Sends what is signed, in one go; returns the hashes. Raises as `Node.call`: those before it are sent."""
+        """Sends what is signed, in one go; returns the hashes. Raises as `Node.call`, where others may be sent."""
         self._nonce = None
         answers = self.node.batch([("eth_sendRawTransaction", ["0x" + each.raw.hex()]) for each in signed])
-        for answer in answers:
-            if isinstance(answer, RpcError) and not self._is_there(answer):
+        for each, answer in zip(signed, answers, strict=True):
+            if isinstance(answer, RpcError) and not self._is_there(answer, each.hash):
                 raise answer
         self._nonce = signed[-1].nonce + 1 if signed else None
         return [each.hash for each in signed]
 
-    def _is_there(self, refusal: RpcError) -> bool:
+    def _is_there(self, refusal: RpcError, transaction: str) -> bool:
         """Whether the node has what it refuses: from before, or as hardhat makes a block of what reverts, too."""
-        return is_known(refusal) or isinstance(self.node.told(refusal), Reverted)
+        if is_known(refusal):
+            return True
+        reverts = isinstance(self.node.told(refusal), Reverted)
+        return reverts and self.node.call("eth_getTransactionByHash", transaction) is not None
 
     def _estimates(self, drafts: Sequence[Draft]) -> list[int]:
         """The gas of each transaction."""
