@@ -19,8 +19,14 @@ from typing import Any
 import pytest
 
 from tests.support.field import url
+from tests.support.planted import slot_of
 from wattproof.chain.embedded.process import Embedded
+from wattproof.chain.market import interface_of
+from wattproof.chain.node import Node
+from wattproof.chain.sending import Draft, Sender
 from wattproof.live.children import Child, Children, Ended
+from wattproof.market.deployment import deployer
+from wattproof.simulation.chain_venue import simulated
 from wattproof.simulation.timetable import EPOCH
 
 PATIENCE = 240
@@ -229,14 +235,32 @@ def command(number: int) -> str:
     return words[words.index("wattproof") + 1] if "wattproof" in words else ""
 
 
-def test_a_chain_of_ones_own_is_left_as_it_is(start: Start) -> None:
+def test_an_alarm_is_told_and_decides_the_exit_code(start: Start) -> None:
+    """On a chain that was there before, and stays. A household is given money behind the market's back."""
     with Embedded(timestamp=EPOCH - 7_200) as node:
-        process = start("--once", "--rpc", url(node), "--port", str(free_port()))
-        out, err = process.communicate(timeout=PATIENCE)
-        assert (process.returncode, err) == (0, ""), out
-        # On either node the same calls.
-        assert "38 calls compared, no alarm" in out
-        assert int(node.rpc("eth_blockNumber"), 16) > 10
+        process = start("--rpc", url(node), "--port", str(free_port()))
+        port = ports_of(read_until(process, "^open "))
+        assert "38 calls compared, no alarm" in read_until(process, "the day is over")
+        read_until(process, "the page stays until Ctrl-C")
+        market = ask(port, "/api/v1/status")["market"]["address"]
+        sunny = simulated(1, "household sunny")
+        slot = hex(slot_of(deployer("EnergyMarket"), "ledger", "_balance", int(sunny.address, 16)))
+        record = int(node.rpc("eth_getStorageAt", market, slot), 16)
+        node.rpc("anvil_setStorageAt", market, slot, f"0x{record + 1:064x}")
+        Sender(Node(url(node)), sunny).send(
+            Draft(market, interface_of("EnergyMarket").call("withdraw", 1), gas=200_000)
+        )
+        node.mine()
+        # The account is not as the model has it, nor does the money add up.
+        alarms = read_until(process, "^ALARM: 3 in all")
+        assert f"http://127.0.0.1:{port}/" in alarms
+        found = ask(port, "/api/v1/alarms")["items"]
+        assert {"C2-ACCOUNT-1"} <= {alarm["invariant"] for alarm in found}
+        assert len(found) == 3
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert (process.returncode, err) == (1, "")
+        assert int(node.rpc("eth_blockNumber"), 16) > 10, "the node goes on"
 
 
 # ---- what cannot be used ------------------------------------------------------------------------

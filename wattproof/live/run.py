@@ -96,7 +96,8 @@ class Live:
                 with contextlib.suppress(KeyboardInterrupt):
                     while True:
                         self._check(children, day)
-                        time.sleep(_LOOK)
+                        self._note(seen(port), port)
+                        time.sleep(1)
         return 1 if self._alarms else 0
 
     def _say(self, line: str) -> None:
@@ -178,10 +179,16 @@ class Live:
             self._until(children, is_watched, lambda: found.block, day)
         finally:
             line.end()
-        self._alarms = found.alarms
         self._say(day.said)
-        verdict = f"{found.alarms} alarms: see http://127.0.0.1:{port}/#/proof" if found.alarms else "no alarm"
+        verdict = "no alarm" if not found.alarms else "not without alarm"
         self._say(f"the day is over, and watched to block {found.block}: {found.calls} calls compared, {verdict}")
+        self._note(found, port)
+
+    def _note(self, found: Seen | None, port: int) -> None:
+        """Says how many alarms there are, where there are more than before."""
+        if found is not None and found.alarms > self._alarms:
+            self._alarms = found.alarms
+            self._say(f"ALARM: {found.alarms} in all, told at http://127.0.0.1:{port}/#/proof")
 
     def _until(
         self, children: Children, is_so: Callable[[], bool], moves: Callable[[], object], *without: Child

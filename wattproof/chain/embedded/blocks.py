@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -222,8 +222,15 @@ class EmbeddedChain:
 
     def set_balance(self, address: bytes, wei: int) -> None:
         """Gives an account so much ether, whatever it had; calls at the last block and the next block know of it."""
+        self._change(lambda state: state.set_balance(address, wei))
+
+    def set_storage(self, address: bytes, slot: int, value: int) -> None:
+        """Writes a word into a contract's storage, in the same way."""
+        self._change(lambda state: state.set_storage(address, slot, value))
+
+    def _change(self, change: Callable[[Any], object]) -> None:
         vm = self._evm.get_vm(self.head.header.copy(state_root=self._root(self.head)))
-        vm.state.set_balance(address, wei)
+        change(vm.state)
         vm.state.persist()
         self._roots[self.head.hash] = vm.state.state_root
 

@@ -65,6 +65,7 @@ class Methods:
             "evm_setAutomine": self.set_automine,
             "anvil_getAutomine": lambda: chain.automine,
             "anvil_setBalance": self.set_balance,
+            "anvil_setStorageAt": self.set_storage,
             "anvil_reorg": self.reorganise,
         }
 
@@ -210,6 +211,11 @@ class Methods:
 
     def set_balance(self, who: Any, wei: Any) -> None:
         self.chain.set_balance(reading.address(who), reading.number(wei, "balance"))
+
+    def set_storage(self, who: Any, slot: Any, word: Any) -> bool:
+        value = int.from_bytes(reading.octets(word, "word", 32), "big")
+        self.chain.set_storage(reading.address(who), reading.number(slot, "slot"), value)
+        return True
 
     def reorganise(self, depth: Any, transactions: Any = None) -> None:
         if isinstance(depth, dict):
