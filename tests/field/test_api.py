@@ -294,6 +294,17 @@ def test_what_is_not_there_is_said(client: FlaskClient, path: str) -> None:
     assert told["error"] and "\n" not in told["error"]
 
 
+def test_ranges_have_their_ends(client: FlaskClient) -> None:
+    periods = sorted(row["period"] for row in rows(client, "periods"))
+    first, last = periods[1], periods[2]
+    found = rows(client, f"quotes?from_period={first}&to_period={last}")
+    assert {row["period"] for row in found} == {first, last}
+    assert {row["period"] for row in rows(client, f"bills?by=period&from_period={last}")} == set(periods[2:])
+    assert {row["number"] for row in rows(client, "blocks?from_block=3&to_block=5")} == {3, 4, 5}
+    assert {row["block"] for row in rows(client, "events?from_block=3&to_block=3")} == {3}
+    assert rows(client, "events?from_block=3&to_block=3") == rows(client, "events?block=3")
+
+
 def test_pages_beyond_the_last_are_empty(client: FlaskClient) -> None:
     assert get(client, "quotes?page=1000000000&per_page=200")["items"] == []
 

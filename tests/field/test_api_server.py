@@ -53,9 +53,11 @@ class Stream:
         self._lines = self.answer.iter_lines(chunk_size=1)
 
     def next(self) -> dict[str, str]:
-        """The next message."""
+        """The next message; it has to come in time."""
         found: dict[str, str] = {}
+        end = time.monotonic() + LIMIT
         for line in self._lines:
+            assert time.monotonic() < end, "no message came"
             text = line.decode()
             if not text and "data" in found:
                 return found
