@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.page import Place, Visit, chromium, half_hours
+from tests.support.page import PATIENCE, Place, Visit, chromium, half_hours
 from wattproof.store.records import Alarm
+
+AT_ONCE = 10_000
+"""Milliseconds: less than the 15 s after which a page with a stream asks anyway."""
 
 PRESSED = "a[href], button, input, summary"
 FAULTS = ("table:not(:has(caption))", "th:not([scope])", "main svg:not([aria-hidden=true], :has(title))")
@@ -42,9 +45,10 @@ def focused(visit: Visit) -> str:
     )
 
 
-def newest(visit: Visit, block: int) -> None:
-    """Waits until the proof's view shows a block as the newest one."""
-    visit.page.locator("#blocks tbody tr:first-child th").filter(has_text=re.compile(f"^{block}$")).wait_for()
+def newest(visit: Visit, block: int, within: int = PATIENCE) -> None:
+    """Waits until the proof's view shows a block as the newest one, for so many milliseconds."""
+    first = visit.page.locator("#blocks tbody tr:first-child th")
+    first.filter(has_text=re.compile(f"^{block}$")).wait_for(timeout=within)
 
 
 def test_all_views_are_reached_by_keyboard(browser: Any, place: Place) -> None:
@@ -142,12 +146,12 @@ def test_what_is_new_is_shown_at_once_and_the_focus_stays(browser: Any, place: P
         visit.go("#/proof")
         visit.page.get_by_role("region", name="Blocks (").focus()
         block = place.follow()
-        newest(visit, block.number)
+        newest(visit, block.number, AT_ONCE)
         assert visit.page.evaluate("document.activeElement.id") == "blocks"
         # What did not change is the same element as before, so that a reader's place in it is kept.
         visit.page.evaluate("window.before = document.querySelector('[aria-labelledby=alarms-title]')")
         block = place.follow()
-        newest(visit, block.number)
+        newest(visit, block.number, AT_ONCE)
         assert visit.page.evaluate("window.before === document.querySelector('[aria-labelledby=alarms-title]')")
         place.follow([Alarm("C2-LATE-1", "something went wrong", "", "")])
         visit.notice("Alarm: The contract did not do what the terms say: C2-LATE-1").wait_for()
