@@ -65,7 +65,8 @@ def send(
         say("nothing was sent")
         return 1
     sender = Sender(market.node, account)
-    sent = sender.send(Draft(draft.to, draft.data, gas=gas, label=function))
+    # At the price that was shown.
+    sent = sender.submit(sender.signed(Draft(draft.to, draft.data, gas=gas, label=function), fees=fees))
     say(f"sent transaction {sent}")
     receipt = sender.wait(sent, SECONDS)
     say(f"done in block {receipt.block_number}")
