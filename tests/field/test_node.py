@@ -107,11 +107,11 @@ def test_traces_show_calls_inside_calls(ground: Ground, lacking: set[str]) -> No
     assert node.traces(block) is None
 
 
-def told(change: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
-    """Another answer to `trace_block`, for `between`."""
+def told(change: Callable[[Any], Any], method: str = "trace_block") -> Callable[[Any, Any], Any]:
+    """Another answer to a method, for `between`."""
 
     def other(question: Any, answer: Any) -> Any:
-        asked = isinstance(question, dict) and question["method"] == "trace_block"
+        asked = isinstance(question, dict) and question["method"] == method
         return answer | {"result": change(answer["result"])} if asked else answer
 
     return other
@@ -138,6 +138,31 @@ def test_why_a_call_failed_is_in_its_trace_wherever_that_is_told(ground: Ground)
         traces = node.traces(block)
         assert traces is not None
         assert (traces[0].error, traces[0].output) == ("Reverted", b"")
+
+
+@pytest.mark.parametrize(
+    "change, problem",
+    [
+        (lambda found: None, BlockGone),
+        (lambda found: [each | {"blockHash": NOWHERE} for each in found], BlockGone),
+        (lambda found: [*found[:-1], found[-1] | {"blockHash": NOWHERE}], BlockGone),
+        (lambda found: [*found[:-1], None], BlockGone),
+        (lambda found: found[::-1], NodeUnusable),
+        (lambda found: found[:-1], NodeUnusable),
+        (lambda found: [], NodeUnusable),
+        (lambda found: {}, NodeUnusable),
+        (lambda found: [5, 5, 5], NodeUnusable),
+        (lambda found: [each | {"logs": [None]} for each in found], NodeUnusable),
+        (lambda found: [each | {"logs": [{"topics": ["0x1"]}]} for each in found], NodeUnusable),
+    ],
+)
+def test_receipts_that_are_none_of_the_block(
+    change: Callable[[Any], Any], problem: type[Exception], ground: Ground
+) -> None:
+    block = ground.node.block(ground.record.block.hash)
+    assert block is not None
+    with between(ground.anvil, told=told(change, "eth_getBlockReceipts")) as rpc, pytest.raises(problem):
+        Node(rpc).receipts(block)
 
 
 @pytest.mark.parametrize(
