@@ -7,18 +7,14 @@ import sys
 from typing import Any
 
 from wattproof.cli.arguments import port
-from wattproof.cli.chain_arguments import add_deployment, add_rpc, in_one_line
+from wattproof.cli.chain_arguments import add_deployment, add_rpc
+from wattproof.cli.store_arguments import add_db, with_store
 
 
 def add(commands: Any) -> None:
     """Adds `serve`."""
     serve = commands.add_parser("serve", help="answer questions about a watched market over HTTP: data API and page")
-    serve.add_argument(
-        "--db",
-        required=True,
-        metavar="URL",
-        help="the database that `wattproof watch` writes, as in sqlite:///market.db",
-    )
+    add_db(serve)
     add_deployment(serve)
     add_rpc(serve, required=False)
     serve.add_argument("--host", default="127.0.0.1", help="where to listen (default: 127.0.0.1, this machine alone)")
@@ -26,19 +22,18 @@ def add(commands: Any) -> None:
     serve.set_defaults(run=_run)
 
 
-@in_one_line
+@with_store
 def _run(options: argparse.Namespace) -> int:
     from wattproof.chain.record import Record
     from wattproof.evm.rpc import Address
     from wattproof.serve.app import create_app
     from wattproof.serve.server import PortTaken, Server, until_stopped
-    from wattproof.store.problems import StoreProblem
 
     record = Record.read(options.deployment)
     node = Address.of(options.rpc) if options.rpc else None
     try:
         server = Server(create_app(options.db, record, node), options.host, options.port)
-    except (StoreProblem, PortTaken) as problem:
+    except PortTaken as problem:
         print(problem, file=sys.stderr)
         return 2
     if node is not None:

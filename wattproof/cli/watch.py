@@ -9,7 +9,8 @@ import threading
 from typing import Any
 
 from wattproof.cli.arguments import count
-from wattproof.cli.chain_arguments import add_chain, in_one_line, node_of
+from wattproof.cli.chain_arguments import add_chain, node_of
+from wattproof.cli.store_arguments import add_db, with_store
 
 
 def add(commands: Any) -> None:
@@ -18,12 +19,7 @@ def add(commands: Any) -> None:
         "watch", help="follow a market on a chain, compare every call and every block with the terms, and keep it all"
     )
     add_chain(watch)
-    watch.add_argument(
-        "--db",
-        required=True,
-        metavar="URL",
-        help="sqlite:///market.db or postgresql://user@host/name",
-    )
+    add_db(watch)
     watch.add_argument("--keep-going", action="store_true", help="go on after an alarm, with what needs no lockstep")
     watch.add_argument("--webhook", metavar="URL", help="post each alarm there as JSON; only its host is shown")
     watch.add_argument("--until", type=_number, metavar="BLOCK", help="end after this block (default: never)")
@@ -33,7 +29,7 @@ def add(commands: Any) -> None:
     watch.add_argument(
         "--full-every", type=count, default=1_000, metavar="N", help="compare everything each N blocks (default: 1000)"
     )
-    watch.set_defaults(run=in_one_line(_run))
+    watch.set_defaults(run=with_store(_run))
 
 
 def _number(text: str) -> int:
@@ -48,7 +44,6 @@ def _run(options: argparse.Namespace) -> int:
     from wattproof.chain.record import Record
     from wattproof.chain.webhooks import BadHook, Webhook
     from wattproof.store.database import Store
-    from wattproof.store.problems import StoreProblem
     from wattproof.watch.alarms import Alarms
     from wattproof.watch.rebuilding import Unfit
     from wattproof.watch.watcher import Options, Watcher
@@ -66,7 +61,7 @@ def _run(options: argparse.Namespace) -> int:
         chosen = Options(options.until, options.confirmations, options.keep_going, options.full_every)
         watcher = Watcher(market, Store.open(options.db).market(record), chosen, alarms, say, stop.wait)
         code = watcher.run()
-    except (BadHook, StoreProblem, Unfit) as problem:
+    except (BadHook, Unfit) as problem:
         say(str(problem))
         return 2
     alarms.close()
