@@ -76,8 +76,6 @@ class Counts(Schema):
 
     households = of.count("registered users")
     quotes = of.count("all that were ever made")
-    bids = of.count("all that were ever sealed")
-    trades = of.count("sales by matching and purchases")
     calls = of.count("calls of the market, refused ones included")
     events = of.count("of the market")
     blocks = of.count("that the watcher checked")

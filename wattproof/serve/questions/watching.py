@@ -85,14 +85,13 @@ def alarms(market: int) -> Rows:
 
 def invariants(connection: Connection, market: int) -> dict[str, Any]:
     """How many blocks were checked, and each invariant with its counts."""
-    first, last, number = connection.execute(
-        select(func.min(BlockRow.number), func.max(BlockRow.number), func.count()).where(BlockRow.market_id == market)
-    ).one()
+    first = connection.execute(select(func.min(BlockRow.number)).where(BlockRow.market_id == market)).scalar()
+    watched = sums.status(connection, market)
     counted = [row | {"checks": row["times"]} for row in sums.invariants(connection, market)]
     return {
-        "blocks": number,
+        "blocks": watched["blocks"],
         "first_block": first,
-        "last_block": last,
-        "alarms": sum(row["alarms"] for row in counted),
+        "last_block": watched["number"],
+        "alarms": watched["alarms"],
         "invariants": counted,
     }

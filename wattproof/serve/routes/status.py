@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, func, select
 
 from wattproof.serve import asked, schemas
 from wattproof.serve.fields import MAX_NUMBER
@@ -13,7 +13,7 @@ from wattproof.serve.problems import Problem, unfit
 from wattproof.serve.served import Served, served
 from wattproof.serve.standing import MAX_PHASES, Standing
 from wattproof.store import sums
-from wattproof.store.tables import AccountRow, Base
+from wattproof.store.tables import AccountRow, QuoteRow
 from wattproof.terms.model import ZERO_ADDRESS
 
 routes = asked.blueprint("status", "The market")
@@ -62,17 +62,16 @@ def _tariff(it: Served) -> dict[str, Any]:
 
 
 def _counts(connection: Connection, market: int) -> dict[str, int]:
+    """Of what takes no long look: how many bids and trades there are, their lists tell."""
     watched = sums.status(connection, market)
     meters = select(func.count()).where(AccountRow.market_id == market, AccountRow.meter != ZERO_ADDRESS)
+    # Quotes are numbered from 1 on.
+    quotes = connection.execute(select(func.max(QuoteRow.quote_id)).where(QuoteRow.market_id == market)).scalar()
     return {
         "households": connection.execute(meters).scalar_one(),
-        **{name: _count(connection, Base.metadata.tables[name], market) for name in ("quotes", "bids", "trades")},
+        "quotes": int(quotes or 0),
         **{name: watched[name] for name in ("calls", "events", "blocks", "alarms")},
     }
-
-
-def _count(connection: Connection, table: Table, market: int) -> int:
-    return connection.execute(select(func.count()).select_from(table).where(table.c.market_id == market)).scalar_one()
 
 
 @routes.get("/phases")
