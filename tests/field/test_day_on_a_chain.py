@@ -143,6 +143,16 @@ def test_the_same_bills_as_in_this_process(anvil: Anvil, households: Path, condu
     there.close()
 
 
+def test_where_no_meter_reports_nothing_is_on_sale(anvil: Anvil, households: Path) -> None:
+    """No reading makes a block in METERING; without one the market would answer as of MATCHING."""
+    households.write_text("\n".join([HEADER, *SUNNY_DAY[:5]]) + "\n")
+    silent = {name: Conduct(silent=True) for name in ("sunny", "bright")}
+    there = on(Development(Node(url(anvil))), open_households(households, seed=1), silent)
+    (result,) = compared(there, inside(households, silent))
+    assert result.unread == set(silent)
+    assert result.sold < result.supply
+
+
 def test_who_runs_out_of_money_is_topped_up_as_in_this_process(
     blocks: Development, households: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
