@@ -18,6 +18,7 @@ from tests.support.street import Street
 from wattproof.chain.market import ChainMarket
 from wattproof.chain.node import Node
 from wattproof.chain.sending import Draft
+from wattproof.chain.webhooks import Webhook
 from wattproof.market.abi import Interface
 from wattproof.store.database import Store
 from wattproof.store.market import MarketStore
@@ -65,12 +66,14 @@ class Watch:
 
     node       through which it looks, by default the ground's own
     patience   how often it may wait
+    hook       where its alarms are posted
     """
 
     ground: Ground
     url: str
     node: Node | None = None
     patience: int = 20
+    hook: Webhook | None = None
     said: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -83,7 +86,7 @@ class Watch:
         assert head is not None
         chosen = Options(until=head.number if until is None else until, **options)
         say = self.said.append
-        return Watcher(self.market, self.store, chosen, Alarms(say), say, self._waits()).run()
+        return Watcher(self.market, self.store, chosen, Alarms(say, self.hook), say, self._waits()).run()
 
     def _waits(self) -> Callable[[float], bool]:
         """Nothing is waited for in these tests but what is there: a watcher that waits on and on has lost its way."""
