@@ -25,6 +25,7 @@ from wattproof.serve import transactions
 from wattproof.serve.app import MAX_ASKING, create_app
 from wattproof.serve.calls import CALLS, READINGS
 from wattproof.serve.hints import HINTS
+from wattproof.serve.raw import MAX_RAW
 from wattproof.serve.served import EXTENSION
 
 PRICE = 9 * 10**13
@@ -275,6 +276,17 @@ def test_only_the_markets_transactions_are_relayed(client: FlaskClient, chain: F
 )
 def test_what_is_no_transaction_is_refused(idle: FlaskClient, raw: str) -> None:
     told = post(idle, "relay", {"raw": raw}, 422)
+    assert told["error"].startswith("raw: ")
+
+
+@pytest.mark.parametrize("kind", [b"\x02", b"", b"\x01", b"\x03"])
+def test_lists_in_lists_without_end_are_refused(idle: FlaskClient, kind: bytes) -> None:
+    heads, length = [], 0
+    while length < MAX_RAW - 8:
+        size = length.to_bytes((length.bit_length() + 7) // 8, "big")
+        heads.append(bytes([0xC0 + length]) if length < 56 else bytes([0xF7 + len(size)]) + size)
+        length += len(heads[-1])
+    told = post(idle, "relay", {"raw": "0x" + (kind + b"".join(reversed(heads))).hex()}, 422)
     assert told["error"].startswith("raw: ")
 
 
