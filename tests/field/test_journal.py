@@ -17,8 +17,8 @@ from wattproof.agents.operator.daemon import Operator
 from wattproof.agents.outbox import STUCK
 from wattproof.agents.running import run
 from wattproof.chain.market import NotTheMarket
-from wattproof.chain.node import NodeUnusable, RpcError
-from wattproof.chain.sending import Draft, Fees
+from wattproof.chain.node import BlockGone, NodeUnusable, Reverted, RpcError
+from wattproof.chain.sending import Draft, Fees, Refused
 from wattproof.terms.model import Phase, QuoteStatus
 
 PRICE = 9 * 10**13
@@ -223,12 +223,19 @@ class Script:
 def test_a_node_that_is_away_is_told_of_once_and_asked_less_and_less_often() -> None:
     lines: list[str] = []
     pauses: list[float] = []
-    away = [NodeUnusable("127.0.0.1 cannot be asked"), RpcError("eth_call", "later"), NodeUnusable("gone")]
-    agent = Script(False, away[0], away[0], away[0], False, True)
+        away = NodeUnusable("127.0.0.1 cannot be asked")
+    agent = Script(False, away, away, away, False, True)
     assert run(agent, Notices(lines.append), 2, True, sleep=pauses.append) == 0
     assert pauses == [2, 4, 8, 16, 2]
     assert lines == ["127.0.0.1 cannot be asked; it is asked again and again", "the node answers again"]
     assert agent.losses == 3, "the chain is looked at anew"
+
+
+@pytest.mark.parametrize("odd", [RpcError("eth_call", "later"), Reverted(b""), Refused("no"), BlockGone("gone")])
+def test_whatever_a_node_says_it_is_asked_again(odd: Exception) -> None:
+    lines: list[str] = []
+    assert run(Script(odd, True), Notices(lines.append), 2, True, sleep=lambda _: None) == 0
+    assert len(lines) == 2
 
 
 def test_another_chain_ends_a_start_and_is_waited_out_later() -> None:

@@ -58,6 +58,8 @@ class ChainAgent(abc.ABC):
         if again:
             self.market.check()
         moved = self.follower.follow()
+        if self.follower.rebuilt and not again:  # It may have gone back to before the market.
+            self.market.check()
         news = self.look()
         self.outbox.is_at_odds = False
         if moved or again:

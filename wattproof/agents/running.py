@@ -9,7 +9,8 @@ from typing import Protocol
 from wattproof.agents.following import Moved
 from wattproof.agents.notices import Notices
 from wattproof.chain.market import NotTheMarket
-from wattproof.chain.node import BlockGone, NodeUnusable, RpcError
+from wattproof.chain.node import BlockGone, NodeUnusable, Reverted, RpcError
+from wattproof.chain.sending import Refused
 
 LONGEST = 60
 """Seconds between two questions to a node that is away, at most."""
@@ -34,9 +35,8 @@ def run(
     agent: Agent, notices: Notices, interval: float, once: bool, patience: float = PATIENCE,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:  # fmt: skip
-    """Runs an agent; returns an exit code: with `once` 0 as soon as all that is due is done, 1 where the node or the
-    chain
-    does not get there in time; without it never.
+    """Runs an agent; returns an exit code: with `once` 0 as soon as all that is due is done, 1 where the chain does not
+    get there in time; without it never.
 
     Raises NotTheMarket where that is what the node tells of from the beginning.
     """
@@ -48,7 +48,7 @@ def run(
             seen, pause = True, interval
         except Moved:
             done = False
-        except (NodeUnusable, RpcError, BlockGone, NotTheMarket) as problem:
+        except (NodeUnusable, RpcError, BlockGone, Reverted, Refused, NotTheMarket) as problem:
             if isinstance(problem, NotTheMarket) and not seen:
                 raise
             notices.warn("node", f"{problem}; it is asked again and again")

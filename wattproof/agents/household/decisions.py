@@ -15,8 +15,8 @@ from wattproof.agents.journal import BadJournal, Journal, connect
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS bids (
-    quote INTEGER PRIMARY KEY, period INTEGER NOT NULL, price TEXT NOT NULL, volume INTEGER NOT NULL, salt BLOB NOT
-    NULL);
+    quote INTEGER PRIMARY KEY, period INTEGER NOT NULL, price TEXT NOT NULL, volume INTEGER NOT NULL,
+    salt BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS decided (period INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS withdrawals (id INTEGER PRIMARY KEY, amount TEXT NOT NULL, state TEXT NOT NULL);
 """
