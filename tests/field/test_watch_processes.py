@@ -69,8 +69,8 @@ def test_a_watcher_that_is_killed_again_and_again_loses_nothing(street: Street, 
     same_as_undisturbed(street, watch, tmp_path)
 
 
-def test_two_watchers_on_one_database_store_every_block_once(street: Street, tmp_path: Path) -> None:
-    db, until = f"sqlite:///{tmp_path}/market.db", str(head_of(street))
+def test_two_watchers_on_one_database_store_every_block_once(street: Street, tmp_path: Path, database: str) -> None:
+    db, until = database, str(head_of(street))
     with (
         Process(street.ground, tmp_path / "one", db, "--until", until) as one,
         Process(street.ground, tmp_path / "other", db, "--until", until) as other,
