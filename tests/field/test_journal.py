@@ -223,7 +223,7 @@ class Script:
 def test_a_node_that_is_away_is_told_of_once_and_asked_less_and_less_often() -> None:
     lines: list[str] = []
     pauses: list[float] = []
-        away = NodeUnusable("127.0.0.1 cannot be asked")
+    away = NodeUnusable("127.0.0.1 cannot be asked")
     agent = Script(False, away, away, away, False, True)
     assert run(agent, Notices(lines.append), 2, True, sleep=pauses.append) == 0
     assert pauses == [2, 4, 8, 16, 2]
