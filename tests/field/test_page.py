@@ -129,10 +129,18 @@ def test_a_household_reads_its_bill(browser: Any, place: Place) -> None:
             visit.go(f"#/household/{place.household(name)}", "Household 0x")
             rows = {row[0].split("\n")[0]: row for row in visit.cells("What it cost")}
             assert bill.market and bill.saving
-            assert rows["Cost with the market"][2] == pence(bill.market)
-            assert rows["Cost with the grid alone"][2] == pence(bill.grid_alone)
-            assert rows["Saved"][2] == pence(bill.saving)
-            assert rows["Service fees"][2] == pence(bill.fees)
+            told = {name: row[2] for name, row in rows.items()}
+            assert told == {
+                "Bought from neighbours": pence(bill.paid),
+                "Sold to neighbours": pence(-bill.earned),
+                "Service fees": pence(bill.fees),
+                "Compensation received": pence(-bill.compensated),
+                "Compensation paid": pence(bill.compensation),
+                "On the supplier's invoice": pence(-bill.grid),
+                "Cost with the market": pence(bill.market),
+                "Cost with the grid alone": pence(bill.grid_alone),
+                "Saved": pence(bill.saving),
+            }
             assert f"{format_energy(bill.bought)} on this day" in rows["Bought from neighbours"][0]
             text = visit.text()
             assert minus(format_money(account.free)) in text

@@ -93,7 +93,7 @@ function draw() {
   else swap(main, h("h1", { tabindex: "-1" }, VIEWS[view].TITLE), quiet("Nothing to show yet: no block was checked."));
   document.title = `${main.querySelector("h1")?.textContent ?? "Wattproof"} · Wattproof`;
   standing();
-  tick();
+  count();
   arrived(view);
 }
 
@@ -142,13 +142,21 @@ function standing() {
       " ", h("a", { href: "docs" }, "Data API")));
 }
 
-/** Counts down what is left of phases, and draws anew where one is over. */
+/** What is left of each phase that is shown: [element, seconds]. */
+function left() {
+  const now = known.clock?.now;
+  return [...document.querySelectorAll("[data-until]")].map((one) => [one, Number(one.dataset.until) - now]);
+}
+
+/** Writes what is left of phases. */
+function count() {
+  for (const [element, seconds] of left()) element.textContent = duration(seconds);
+}
+
+/** Each second: draws anew where a phase is over. */
 function tick() {
-  if (!known.clock) return;
-  const { now } = known.clock;
-  const left = [...document.querySelectorAll("[data-until]")].map((one) => [one, Number(one.dataset.until) - now]);
-  if (left.some(([, seconds]) => seconds <= 0)) return draw();
-  for (const [element, seconds] of left) element.textContent = duration(seconds);
+  if (left().some(([, seconds]) => seconds <= 0)) draw();
+  else count();
 }
 
 document.getElementById("skip").addEventListener("click", (event) => {
