@@ -42,7 +42,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _export(db: str, deployment: Path | None, out: Path, formats: tuple[str, ...], wanted: tuple[str, ...]) -> int:
     from wattproof.chain.record import Record
-    from wattproof.outputs import Folder
+    from wattproof.outputs import BadPlace, Folder, told
     from wattproof.store.database import Store
     from wattproof.store.exports import FORMATS, TABLES, export
 
@@ -57,8 +57,11 @@ def _export(db: str, deployment: Path | None, out: Path, formats: tuple[str, ...
     names = [f"{name}.{kind}" for name in TABLES for kind in FORMATS]
     with Folder(out, "export", names) as folder, store.reading() as connection:
         rows = 0
-        for name in wanted:
-            rows += export(connection, folder.aside, name, formats, market.id if market else None)
+        try:
+            for name in wanted:
+                rows += export(connection, folder.aside, name, formats, market.id if market else None)
+        except OSError as problem:
+            raise BadPlace(f"{out}: {told(problem)}; nothing was written") from None
         folder.finish()
     print(f"{rows:,} rows of {len(wanted)} tables are in {out}")
     return 0
