@@ -29,6 +29,13 @@ UNLIMITED = Rate(per_second=1e9, burst=10**9)
 """For tests that ask more than a client may."""
 
 
+LISTS = (
+    *("quotes", "bids", "trades", "unsold", "readings", "positions", "accounts", "bills", "periods", "defaults"),
+    *("alarms", "blocks", "calls", "events"),
+)
+"""The lists of the API."""
+
+
 def get(client: FlaskClient, path: str, status: int = 200) -> Any:
     """The JSON of an answer, which has to have that status."""
     answer = client.get(f"/api/v1/{path}")
@@ -41,6 +48,19 @@ def post(client: FlaskClient, path: str, body: Any, status: int = 200) -> Any:
     answer = client.post(f"/api/v1/{path}", json=body)
     assert answer.status_code == status, (path, answer.get_data(as_text=True))
     return answer.get_json()
+
+
+def rows(client: FlaskClient, path: str) -> list[dict[str, Any]]:
+    """All rows of a list, page by page, in several pages."""
+    found: list[dict[str, Any]] = []
+    total, page, mark = 1, 1, "&" if "?" in path else "?"
+    while len(found) < total:
+        answer = get(client, f"{path}{mark}per_page=7&page={page}")
+        total, page = answer["total"], page + 1
+        assert (answer["per_page"], answer["pages"]) == (7, -(-total // 7))
+        assert answer["items"] or not total
+        found += answer["items"]
+    return found
 
 
 @contextmanager
