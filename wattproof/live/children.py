@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from wattproof.evm.node import last_line
@@ -56,19 +56,26 @@ class Child:
         if self.code is not None:
             raise Ended(f"{self.name} has ended (exit code {self.code}): {last_line(self.said)[:300]}; see {self._log}")
 
-    def stop(self) -> None:
-        """Ends it and what it started: it is asked to, and killed after `PATIENCE`."""
-        for how in (signal.SIGTERM, signal.SIGKILL):
-            if self.code is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self._process.pid, how)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(PATIENCE)
-                return
+    def ask_to_end(self) -> None:
+        """Asks it, and what it started, to end."""
+        self._signal(signal.SIGTERM)
+
+    def wait(self) -> None:
+        """Waits for its end; after `PATIENCE` it is killed, with what it started."""
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._signal(signal.SIGKILL)
+            self._process.wait()
+
+    def _signal(self, which: signal.Signals) -> None:
+        if self.code is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, which)
 
 
 class Children:
-    """The processes of a run, ended in the reverse order of their start, whatever ends the block."""
+    """The processes of a run, ended together, whatever ends the block."""
 
     def __init__(self, folder: Path) -> None:
         """`folder` takes what they say."""
@@ -91,19 +98,24 @@ class Children:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with _undisturbed():
-            for child in reversed(self.all):
-                child.stop()
+        for child in self.all:
+            child.ask_to_end()
+        for child in self.all:
+            child.wait()
 
 
 @contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Inside the block a second Ctrl-C does not keep anything from being ended."""
-    before: Mapping[int, object] = {
-        which: signal.signal(which, signal.SIG_IGN) for which in (signal.SIGINT, signal.SIGTERM)
-    }
+def ending() -> Iterator[Callable[[], None]]:
+    """Gives what has Ctrl-C and SIGTERM ignored until the end of the block: nothing keeps all from being ended then."""
+    asked = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(which) for which in asked]
+
+    def ignore() -> None:
+        for which in asked:
+            signal.signal(which, signal.SIG_IGN)
+
     try:
-        yield
+        yield ignore
     finally:
-        for which, handler in before.items():
-            signal.signal(which, handler)  # pyright: ignore[reportArgumentType]
+        for which, handler in zip(asked, before, strict=True):
+            signal.signal(which, handler)

@@ -18,7 +18,7 @@ from wattproof.chain.embedded.process import Embedded
 from wattproof.chain.node import Node
 from wattproof.evm.anvil import Anvil, binary
 from wattproof.evm.node import LocalNode, NodeUnavailable
-from wattproof.live.children import Child, Children, Ended
+from wattproof.live.children import Child, Children, Ended, ending
 from wattproof.live.progress import Line, Seen, seen
 from wattproof.outputs import Folder
 from wattproof.simulation.chain_venue import open_market
@@ -77,28 +77,35 @@ class Live:
     def run(self) -> int:
         """Raises Ended where a process ends that should not, BadPlace, StoreProblem, NodeUnavailable, and as
         `open_market`."""
-        with contextlib.ExitStack() as stack:
-            folder = stack.enter_context(Folder(self._wish.out, "live", (), {"run": _SCRATCH}))
-            folder.begin()
-            place = self._wish.out.absolute() / "run"
-            place.mkdir()
-            db = self._wish.db or f"sqlite:///{place / 'market.db'}"
-            Store.open(db).close()  # Before anything is started: can it be used?
-            url = self._wish.rpc or self._own_node(stack)
-            children = stack.enter_context(Children(place))
-            node = Node(url)
-            first = self._opened(node, place)
-            port = self._serve(children, url, db, place)
-            day = self._day(children, url, place)
-            self._watch_day(children, day, node, port, Line(self._console, first, self._periods))
-            if not self._wish.once:
-                self._say("the page stays until Ctrl-C")
-                with contextlib.suppress(KeyboardInterrupt):
-                    while True:
-                        self._check(children, day)
-                        self._note(seen(port), port)
-                        time.sleep(1)
+        with ending() as ignore_signals, contextlib.ExitStack() as stack:
+            try:
+                self._play(stack)
+            finally:
+                ignore_signals()
         return 1 if self._alarms else 0
+
+    def _play(self, stack: contextlib.ExitStack) -> None:
+        """All of it, until it is over or Ctrl-C; what was started is in `stack`."""
+        folder = stack.enter_context(Folder(self._wish.out, "live", (), {"run": _SCRATCH}))
+        folder.begin()
+        place = self._wish.out.absolute() / "run"
+        place.mkdir()
+        db = self._wish.db or f"sqlite:///{place / 'market.db'}"
+        Store.open(db).close()  # Before anything is started: can it be used?
+        url = self._wish.rpc or self._own_node(stack)
+        children = stack.enter_context(Children(place))
+        node = Node(url)
+        first = self._opened(node, place)
+        port = self._serve(children, url, db, place)
+        day = self._day(children, url, place)
+        self._watch_day(children, day, node, port, Line(self._console, first, self._periods))
+        if not self._wish.once:
+            self._say("the page stays until Ctrl-C")
+            with contextlib.suppress(KeyboardInterrupt):
+                while True:
+                    self._check(children, day)
+                    self._note(seen(port), port)
+                    time.sleep(1)
 
     def _say(self, line: str) -> None:
         self._console.print(line, soft_wrap=True, highlight=False, markup=False)
