@@ -7,7 +7,7 @@ Of a short history all calls are played; of a long one those of the people and q
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -34,8 +34,11 @@ _FORMS = {
     "ecdsa: invalid signature": "bad v",
 }
 
-_ALWAYS = ("register", "authorize", "deposit", "transfer_ownership", "accept_ownership")
+_ALWAYS = ("register", "authorize", "deposit", "submit_reading", "submit_readings")
 """Calls of the people involved without which no other is what it was."""
+
+_HANDOVER = ("transfer_ownership", "accept_ownership")
+"""Calls that say who is the owner."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def _of(checked: Checked, market: ChainMarket, store: MarketStore) -> Story:
     place = next((finding.call for finding in checked.findings if finding.call is not None), None)
     rows = list(watched.calls) if place is None else list(watched.calls[: place + 1])
     past = list(_history(market, store, watched.block, rows))
-    played = past if len(past) <= MAX_CALLS else _relevant(past, lambda name: market.interface.functions[name].names)
+    played = past if len(past) <= MAX_CALLS else _relevant(past, market)
     quoted = [each.row.result or 0 for each in played if each.row.function == "submit_quote" and each.row.accepted]
     numbers = {number: place for place, number in enumerate(quoted, 1)} if len(played) < len(past) else {}
     text = "\n".join(_told(past[-TOLD:], checked.findings, _Writer(market.record, past, {})))
@@ -130,23 +133,33 @@ def _lines(past: Sequence[_Past], findings: Sequence[Finding], writer: _Writer, 
     yield "check()"
 
 
-def _relevant(past: Sequence[_Past], names: Callable[[str], Sequence[str]]) -> list[_Past]:
-    """The calls of the people of the last call, what was done with their quotes, and how others came into those."""
+def _relevant(past: Sequence[_Past], market: ChainMarket) -> list[_Past]:
+    """The calls of the people of the last call, what was done with their quotes, and how others came into those.
+
+    Owner and supplier have to do with everybody, and so are left out of account.
+    """
+    names = {name: function.names for name, function in market.interface.functions.items()}
+    everybodys = {market.record.owner, market.record.supplier}
     last = past[-1]
-    quotes = last.quotes(names(last.row.function))
+    people = last.users - everybodys
+    quotes = last.quotes(names[last.row.function])
     for each in past:
-        if each.row.sender in last.users:
-            quotes |= each.quotes(names(each.row.function))
+        if each.row.sender in people:
+            quotes |= each.quotes(names[each.row.function])
             quotes |= {each.row.result} if each.row.function == "submit_quote" and each.row.result else set()
     about = {
         number
         for number, each in enumerate(past)
-        if each.users & last.users
-        or each.quotes(names(each.row.function)) & quotes
+        if each.users & people
+        or each.quotes(names[each.row.function]) & quotes
         or (each.row.function == "submit_quote" and each.row.result in quotes)
+    } | {len(past) - 1}
+    others = {user for number in about for user in past[number].users} - everybodys
+    admitted = {
+        number
+        for number, each in enumerate(past)
+        if each.row.function in _HANDOVER or (each.row.function in _ALWAYS and each.users & others)
     }
-    others = {user for number in about for user in past[number].users}
-    admitted = {number for number, each in enumerate(past) if each.row.function in _ALWAYS and each.users & others}
     return [past[number] for number in sorted(about | admitted)]
 
 
