@@ -33,7 +33,7 @@ CONTRACTS = Path(__file__).parents[2] / "contracts"
 SMALL = Tariff(sbp=6, ssp=100, service_fee=1, period_length=1800, window=600, priority_step=500)
 """Prices in base units per Wh so small that every percentage is rounded."""
 
-ALL_PLAYED = "WATTPROOF_PLAYED" in os.environ
+ALL_PLAYED = os.environ.get("WATTPROOF_FIELD") == "full"
 """Whether the lines of all alarms are played at the REPL, and not of one alone."""
 
 SWITCHED = {
