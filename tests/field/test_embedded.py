@@ -262,6 +262,17 @@ def test_traces_show_who_called_the_token(ours: Ground) -> None:
         ours.node.call("debug_traceBlockByHash", block.hash, {"tracer": "prestateTracer"})
 
 
+def test_a_reorganisation_makes_other_blocks_of_empty_ones(methods: Methods) -> None:
+    for _ in range(5):
+        ask(methods, "evm_mine")
+    before = [ask(methods, "eth_getBlockByNumber", hex(number), False) for number in range(6)]
+    ask(methods, "anvil_reorg", 3, [])
+    after = [ask(methods, "eth_getBlockByNumber", hex(number), False) for number in range(6)]
+    assert [one["timestamp"] for one in after] == [one["timestamp"] for one in before]
+    assert [one["hash"] == other["hash"] for one, other in zip(before, after, strict=True)] == [True] * 3 + [False] * 3
+    assert ask(methods, "eth_blockNumber") == "0x5"
+
+
 def test_a_reorganisation_takes_transactions_back(ours: Ground) -> None:
     home = ours.account("reorganised")
     receipt = ours.do(home, ours.market.token.draft("mint", value=1_000))
