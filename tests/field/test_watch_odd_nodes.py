@@ -44,7 +44,7 @@ def same_as_undisturbed(street: Street, watch: Watch, folder: Path) -> None:
 def test_a_node_that_answers_oddly_now_and_then_is_asked_again(
     odd: str, street: Street, other: Anvil, tmp_path: Path
 ) -> None:
-    every = 41 if odd == "late" else 13
+    every = 41 if odd == "late" else 29
     with before(street.ground.url, url(other), lambda number, _: odd if number % every == every - 1 else "fine") as (
         place,
         done,
