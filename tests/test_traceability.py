@@ -27,8 +27,8 @@ def clauses() -> set[str]:
 
 @functools.cache
 def checked() -> dict[str, set[str]]:
-    """The IDs that stand as whole strings in the property tests, their harness and what the lockstep compares, each with
-    the files that name it."""
+    """The IDs that stand as whole strings in the property tests, their harness and what the lockstep compares, each
+    with the files that name it."""
     found: dict[str, set[str]] = {}
     where = ("tests/properties/**/*.py", "verification/harness/**/*.py", "wattproof/market/lens.py")
     for path in sorted(path for pattern in where for path in ROOT.glob(pattern)):

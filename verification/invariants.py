@@ -1,4 +1,5 @@
-"""What is claimed: the invariants of `invariants.md`, and the clauses that each cites. The only parser of that file.
+"""What is claimed: the invariants of `invariants.md`, and the clauses that each cites. The only
+parser of its table; its sentences are read by `wattproof.promises`, too.
 
 An invariant is a line `- **C3-MATCH-2**: A bid MUST ...`; the table below it says how each is checked.
 """
@@ -11,12 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from wattproof.promises import ID, STATEMENT
+
 ROOT = Path(__file__).resolve().parents[1]
 """The checkout that this package is a part of."""
 
-ID = re.compile(r"C([1-5])-[A-Z]+-\d+")
-
-_STATEMENT = re.compile(rf"^- \*\*({ID.pattern})\*\*: (.+)$", re.MULTILINE)
 _DETAILS = re.compile(rf"^\| ({ID.pattern}) \|(.+)\|$", re.MULTILINE)
 _COLUMNS = ("predicate", "clauses", "where", "test", "kind", "tolerance", "status")
 _CLAUSE = re.compile(r"T-([A-Z]+)-(\d+)(?: to T-\1-(\d+))?")
@@ -54,11 +54,11 @@ def invariants(tree: Path = ROOT) -> dict[str, Invariant]:
     Raises ValueError where one stands there twice, or its line or its row of the table is missing or not whole.
     """
     text = (tree / "invariants.md").read_text()
-    statements = _unique((match[1], match[3]) for match in _STATEMENT.finditer(text))
+    statements = _unique((match[1], match[3]) for match in STATEMENT.finditer(text))
     rows = _unique((match[1], match[3]) for match in _DETAILS.finditer(text))
     if lonely := statements.keys() ^ rows.keys():
         raise ValueError(f"invariants.md: no line or no row of the table for {', '.join(sorted(lonely))}")
-    at = {match[1]: text.count("\n", 0, match.start()) + 1 for match in _STATEMENT.finditer(text)}
+    at = {match[1]: text.count("\n", 0, match.start()) + 1 for match in STATEMENT.finditer(text)}
     return {name: _invariant(name, at[name], statement, rows[name]) for name, statement in statements.items()}
 
 

@@ -23,7 +23,7 @@ def day(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     """Four half-hours of ten households, and two alarms, in a database of either kind."""
     folder = tmp_path_factory.mktemp("day")
     day = kept.play(folder, range(24, 28), fresh_url(request, folder))
-    day.add_block(alarms=[kept.ALARM, dataclasses.replace(kept.ALARM, invariant="C4-TIER-1")])
+    day.add_block(alarms=[kept.ALARM, dataclasses.replace(kept.ALARM, invariant="C3-TIER-1")])
     return day
 
 
@@ -160,13 +160,16 @@ def test_what_the_watcher_found(client: FlaskClient) -> None:
     blocks = rows(client, "blocks")
     assert told["blocks"] == len(blocks) == told["last_block"] and told["alarms"] == 2
     alarming = {row["invariant"]: row["alarms"] for row in told["invariants"] if row["alarms"]}
-    assert alarming == {"C3-MONEY-1": 1, "C4-TIER-1": 1}
+    assert alarming == {"C3-MONEY-1": 1, "C3-TIER-1": 1}
     checks = {row["invariant"]: row["checks"] for row in told["invariants"]}
-    assert checks["C1-MONEY-1"] == len(rows(client, "calls")) + 1 and checks["C4-TIER-1"] == 0
+    assert checks["C1-MONEY-1"] == len(rows(client, "calls")) + 1 and checks["C3-TIER-1"] == 0
+    sentences = {row["invariant"]: row["says"] for row in told["invariants"]}
+    assert sentences["C3-TIER-1"].startswith("The tier MUST be 0 below 5 good performances")
+    assert sentences["C1-MONEY-1"] is None, "an ID that invariants.md does not have has no sentence"
     alarms = rows(client, "alarms")
     assert [row["index"] for row in alarms] == [1, 0]
     assert get(client, f"alarms/{blocks[0]['number']}/0")["what"] == kept.ALARM.what
-    assert get(client, "alarms?invariant=C4-TIER-1")["total"] == 1
+    assert get(client, "alarms?invariant=C3-TIER-1")["total"] == 1
     assert blocks[0]["alarms"] == 2 and get(client, "blocks/3") == blocks[-3]
     assert sum(row["calls"] for row in blocks) == len(rows(client, "calls"))
     assert sum(row["events"] for row in blocks) == len(rows(client, "events"))

@@ -22,7 +22,7 @@ OPERATING = Path(__file__).parents[2] / "docs" / "operating.md"
 def day(tmp_path_factory: pytest.TempPathFactory) -> kept.Day:
     """Four half-hours of ten households, and two alarms."""
     day = kept.play(tmp_path_factory.mktemp("day"), range(24, 28))
-    day.add_block(alarms=[kept.ALARM, dataclasses.replace(kept.ALARM, invariant="C4-TIER-1")])
+    day.add_block(alarms=[kept.ALARM, dataclasses.replace(kept.ALARM, invariant="C3-TIER-1")])
     return day
 
 

@@ -291,6 +291,7 @@ class Invariant:
     invariant: str
     checks: int
     alarms: int
+    says: str | None
 
 
 @dataclass(frozen=True)

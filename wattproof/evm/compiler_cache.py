@@ -91,7 +91,7 @@ def use() -> None:
 
 
 def kept(key: str, make: Callable[[], Any]) -> Any:
-    """What `make` makes, or made in an earlier process for the same key, by the same compiler. Raises what it raises."""
+    """What `make` makes, or made in an earlier process for this key, by the same compiler. Raises what it raises."""
     use()
     cache = interpret._disk_cache
     return make() if cache is None else cache.caching_lookup(key, make)

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, select
 
+from wattproof.promises import promises
 from wattproof.serve.pages import Rows
 from wattproof.store import sums
 from wattproof.store.tables import AlarmRow, BlockRow, CallRow, EventRow
@@ -84,10 +85,13 @@ def alarms(market: int) -> Rows:
 
 
 def invariants(connection: Connection, market: int) -> dict[str, Any]:
-    """How many blocks were checked, and each invariant with its counts."""
+    """How many blocks were checked, and each invariant with its sentence and its counts."""
     first = connection.execute(select(func.min(BlockRow.number)).where(BlockRow.market_id == market)).scalar()
     watched = sums.status(connection, market)
-    counted = [row | {"checks": row["times"]} for row in sums.invariants(connection, market)]
+    counted = [
+        row | {"checks": row["times"], "says": promises().get(row["invariant"])}
+        for row in sums.invariants(connection, market)
+    ]
     return {
         "blocks": watched["blocks"],
         "first_block": first,
