@@ -208,6 +208,18 @@ class Worn(MarketMachine):
             and (number, self.lockstep.address(name)) not in self.sealed_bids
         ]
 
+    @move(
+        lambda self, choose: self.opening(*choose.one(self.latecomers())),
+        most=8,
+        when=lambda self: bool(self.latecomers()),
+    )
+    def open_again(self, call: Call) -> None:
+        """Who had a bid on the quote that lay there before opens one on this one, and has none."""
+
+    def opening(self, number: int, name: str) -> Call:
+        """Opens a bid that was never sealed."""
+        return Call("reveal_bid", (number, self.lockstep.tariff.lowest_price, 20, salt_of(number, name)), name)
+
     # ---- calls about what is gone --------------------------------------------------------------
 
     @move(lambda self, choose: self.draw_stale(choose), most=4)
@@ -224,8 +236,7 @@ class Worn(MarketMachine):
         price = lockstep.tariff.lowest_price
         match choose.number(0, 4):
             case 0:
-                number, name = choose.one(self.latecomers() or [(recent, name)])
-                return Call("reveal_bid", (number, price, 20, salt_of(number, name)), name)
+                return self.opening(recent, name)
             case 1:
                 return Call("settle_account", (name, period + choose.one((-RING, RING))), STRANGER)
             case 2:

@@ -62,6 +62,8 @@ def prepared(name: str) -> Lockstep:
         if name == "fresh":
             raise
         failures[name] = failure
+        if isinstance(failure, counters.Violated) and failure.invariant == counters.sought:
+            raise  # It was looked for, and a search in other markets would only take time.
         lockstep = copy.copy(prepared("fresh"))
     else:
         lockstep.ended = lockstep.now
