@@ -339,6 +339,20 @@ def test_a_node_that_is_down_or_of_another_chain_is_503(chain: Field, tmp_path: 
     assert "another chain" in told["error"]
 
 
+def test_a_chain_that_was_started_anew_behind_the_server_is_503(
+    chain: Field, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same chain ID and the same address, and no market there."""
+    anna = chain.account("anna")
+    assert wanted(client, anna.address, "mint", value=1)
+    chain.chain.__init__(7_357, START + 1)  # type: ignore[misc]
+    chain.account("anna")
+    client.application.extensions[EXTENSION].look.due = time.monotonic()
+    for _ in range(2):
+        told = wanted(client, anna.address, "mint", 503, value=1)
+        assert "first block is not the market's" in told["error"] and "\n" not in told["error"]
+
+
 def test_a_node_that_never_answers_keeps_nobody_else(
     chain: Field, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from eth_account import Account as Signer
 
 from tests.support import kept
 from tests.support.api import ETHER, UNLIMITED, Field, field, serving
@@ -310,6 +311,11 @@ def test_nothing_is_signed_but_what_was_asked_for(chain: Field, remote: Client, 
     with pytest.raises(ApiError, match=r"signed|version"):
         remote.sending.send(anna, "approve", amount=5)
     assert sent == ["transactions/approve"], "nothing was relayed"
+
+
+def test_an_account_of_another_library_is_told_which_one_signs(chain: Field, remote: Client) -> None:
+    with pytest.raises(TypeError, match=r"accounts\.Account, made by .*, not a LocalAccount$"):
+        remote.sending.send(Signer.create(), "approve", amount=5)  # type: ignore[arg-type]
 
 
 def test_a_transaction_in_no_block_is_waited_for(chain: Field, remote: Client) -> None:

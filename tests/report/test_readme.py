@@ -36,6 +36,13 @@ def test_readme_shows_the_kept_figures() -> None:
     assert f"{len(invariants())} invariants" in written
 
 
+def test_readme_and_notebook_show_the_same_day() -> None:
+    [total] = [line.split() for line in readme.README.read_text().splitlines() if line.strip().startswith("all ")]
+    _, _, _, alone, _, saving, percent = total
+    notebook = readme.README.parent / "examples" / "field.ipynb"
+    assert f"the community saved {saving} p of {alone} p, {percent} %" in notebook.read_text()
+
+
 def test_gathers_what_was_measured_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readme, "ROOT", tmp_path)
     folder = tmp_path / "out" / "evidence"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from wattproof.market.tariff import Tariff
-from wattproof.market.units import pence_per_kwh
+from wattproof.market.units import Display, pence_per_kwh
 from wattproof.outputs import one_line, told
 
 KEYS = {
@@ -63,7 +63,11 @@ def read_tariff(path: Path) -> Tariff:
         if key not in found:
             raise BadTariff(f"{path}: {key} is missing; a tariff has {', '.join(KEYS)}")
     values: dict[str, Any] = {KEYS[key]: _value(path, key, found[key]) for key in KEYS}
-    return Tariff(**values)
+    tariff = Tariff(**values)
+    if tariff.lowest_price > tariff.highest_price:
+        least = Display().price(tariff.sbp + 2 * tariff.service_fee)
+        raise BadTariff(f"{path}: ssp has to be at least sbp and twice the fee, which is {least}: nobody could trade")
+    return tariff
 
 
 def _value(path: Path, key: str, value: Any) -> int | bool:

@@ -68,7 +68,12 @@ class Sending:
         return dict(told or {})
 
     def send(self, account: Account, call: str, value: int = 0, **arguments: Any) -> str:
-        """Signs a call and has it relayed; returns the transaction's hash. Raises ApiError."""
+        """Signs a call and has it relayed; returns the transaction's hash. Raises ApiError, TypeError."""
+        if not isinstance(account, Account):
+            raise TypeError(
+                f"who signs is a wattproof.chain.accounts.Account, made by Account.of_keystore(Path, password) or "
+                f"Account.open(Path), not a {type(account).__name__}"
+            )
         told = self.unsigned(call, account.address, value, **arguments)
         numbers = {name: _number(each) for name, each in told.items() if name not in ("from", "to", "data")}
         raw = account.sign(numbers | {"to": told["to"], "data": bytes.fromhex(told["data"][2:])})

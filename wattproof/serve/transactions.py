@@ -33,6 +33,7 @@ def asking(served: Served) -> Iterator[ChainMarket]:
         market = ChainMarket(node, served.record)
         if node.chain_id() != served.record.chain_id:
             raise Problem(503, f"the node at {address.host} is of another chain than the market: start with its own")
+        served.check(market)
         yield market
     except (NodeUnusable, NotTheMarket, BlockGone) as problem:
         raise Problem(503, str(problem)) from None
