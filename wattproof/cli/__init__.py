@@ -22,6 +22,7 @@ from wattproof.cli import (
     check_bytecode,
     day,
     deploy,
+    deposit,
     export,
     household,
     live,
@@ -33,6 +34,7 @@ from wattproof.cli import (
     study,
     transfer_ownership,
     watch,
+    withdraw,
 )
 from wattproof.cli.ending import guarded
 
@@ -46,6 +48,8 @@ COMMANDS = (
     revoke,
     transfer_ownership,
     accept_ownership,
+    deposit,
+    withdraw,
     node,
     operate,
     household,
