@@ -18,7 +18,7 @@ from wattproof.agents.agent import ChainAgent
 from wattproof.agents.following import Moved
 from wattproof.agents.household.daemon import Household
 from wattproof.agents.household.meters import OfKey
-from wattproof.agents.household.tables import Table, read_forecasts
+from wattproof.agents.household.tables import Table, read_forecasts, read_measured
 from wattproof.agents.journal import Journal
 from wattproof.agents.notices import Notices
 from wattproof.agents.operator.daemon import Operator
@@ -202,6 +202,7 @@ def operating(street: Street, readings: list[SignedReading]) -> tuple[Make, Call
     """The operator, and its half-hour from MATCHING on."""
 
     def make(market: ChainMarket, journal: Journal) -> ChainAgent:
+        (journal.folder / "spool").mkdir(exist_ok=True)
         spool = Spool(journal.folder / "spool", market.record.chain_id, market.address)
         return Operator(market, street.ground.owner, journal, spool, Notices(nothing), nothing)
 
@@ -252,10 +253,13 @@ def bidding(street: Street, folder: Path) -> tuple[Make, Callable[[Lives], None]
     street.call(home.account, "withdraw", ground.market.view("account", home.address).balance - 10**15)
     forecasts = folder / "forecasts.csv"
     forecasts.write_text(f"period,forecast_load_wh,forecast_pv_wh\n{street.period},900,0\n")
+    measured = folder / "measured.csv"
+    measured.write_text("period,exported_wh,imported_wh\n")
 
     def make(market: ChainMarket, journal: Journal) -> ChainAgent:
         table = Table(forecasts, street.clock.period_length, read_forecasts)
-        meter = OfKey(home.account, ground.record.chain_id, market.address, home.address, None)
+        counted = Table(measured, street.clock.period_length, read_measured)
+        meter = OfKey(home.account, ground.record.chain_id, market.address, home.address, counted)
         meter._device = home.meter  # type: ignore[assignment]
         return Household(market, home.account, journal, meter, table, Notices(nothing), nothing, keep=10**18)
 

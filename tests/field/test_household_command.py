@@ -64,6 +64,41 @@ def test_an_agent_that_runs_withdraws(street: Street, tmp_path: Path) -> None:
         assert asked.code() == 0, asked.said
         street.until(lambda: street.market.view("account", home.address).balance == 10**20 - 2 * 10**18)
         street.settle_down(agent)
+        asked = misty.start("--withdraw", "500")
+        assert asked.code() == 2
+        assert asked.lines[-1] == "500 WATT cannot be withdrawn: 98 WATT is free in the market"
+        street.settle_down(agent)
+
+
+def test_who_measures_nothing_is_warned_and_told_what_it_lost(street: Street, tmp_path: Path) -> None:
+    misty, owner = neighbour(street, tmp_path), street.ground.owner
+    home = street.join("misty")
+    street.join("sunny")
+    quote = street.quote("sunny", 2_000, 9 * 10**13)
+    agent = misty.start()
+    with running(agent):
+        for phase, late in ((Phase.REVEALING, -600), (Phase.REVEALING, 0), (Phase.MATCHING, 0), (Phase.METERING, 300)):
+            street.ground.anvil.mine(street.clock.begins(phase, street.period) + late)
+            if phase == Phase.MATCHING:
+                street.call(owner, "match_bids", quote)
+            street.settle_down(agent)
+        street.ground.anvil.mine(street.now + 10)
+        street.settle_down(agent)
+        (warned,) = [line for line in agent.lines if "no measured values" in line]
+        assert warned == (
+            f"no measured values for period {street.period} in {misty.folder / 'measured.csv'}; "
+            "who stays silent loses its authorisation"
+        )
+        street.to(Phase.SETTLING)
+        street.call(owner, "settle_quote", quote)
+        street.call(owner, "settle_accounts", street.period, (home.address,))
+        street.settle_down(agent)
+        lost = f"{home.address} was silent in period {street.period}, and so lost its authorisation: "
+        assert agent.lines[-1] == lost + "the market's owner has to let it in again"
+        street.call(owner, "authorize", home.address, 11_500)
+        street.call(owner, "revoke", home.address)
+        street.settle_down(agent)
+        assert agent.lines[-1] == f"{home.address} was revoked: the market's owner has to let it in again"
 
 
 def test_a_device_registers_and_reports_through_its_folder(street: Street, tmp_path: Path) -> None:
@@ -105,9 +140,10 @@ def typed(
     plain = ["household", "--rpc", street.ground.url, "--deployment", str(tmp_path / "deployment.json")]
     plain += ["--state", str(tmp_path / "state"), "--meter", str(misty.folder / "meter.json")]
     plain += ["--forecasts", str(misty.folder / "forecasts.csv")]
+    counted = ["--measured", str(misty.folder / "measured.csv")]
 
-    def line(*more: str) -> str:
-        assert main([*plain, *more]) == 2
+    def line(*more: str, measured: bool = True) -> str:
+        assert main([*plain, *(counted if measured else []), *more]) == 2
         (said,) = capsys.readouterr().err.splitlines()
         assert said.isprintable()
         return said
@@ -136,6 +172,11 @@ def test_what_cannot_be_used_is_one_line(
     value = {"--state": str(rubbish / "state")}.get(option, str(rubbish))
     assert said.lower() in typed(option, value).lower()
     assert street.market.view("account", street.homes["misty"].address).meter == ZERO
+
+
+def test_a_meter_without_what_it_counted_is_refused(tmp_path: Path, typed: Callable[..., str]) -> None:
+    assert typed(measured=False) == "--meter is a keystore: name what it counted by --measured FILE"
+    assert not (tmp_path / "state").exists()
 
 
 def test_who_is_not_registered_is_told_how(typed: Callable[..., str]) -> None:

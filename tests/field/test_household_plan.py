@@ -12,7 +12,7 @@ from eth_utils.address import to_checksum_address
 from wattproof.agents.facts import Facts
 from wattproof.agents.household.command import BadAmount, base_units, read_profile
 from wattproof.agents.household.decisions import OPEN, TOLD, Bid, Decisions, Withdrawal, request_withdrawal
-from wattproof.agents.household.plan import View, decide, needed, plan
+from wattproof.agents.household.plan import View, decide, needed, plan, unmeasured
 from wattproof.agents.household.tables import BadTable, Forecast, Measured, Table, read_forecasts, read_measured
 from wattproof.agents.journal import Journal
 from wattproof.agents.problems import AgentProblem
@@ -20,12 +20,14 @@ from wattproof.agents.readings import SignedReading
 from wattproof.market.clock import Clock
 from wattproof.market.seals import seal_of
 from wattproof.market.tariff import PAPER
+from wattproof.market.tokens import Token
 from wattproof.terms.model import AccountView, Phase
 
 CLOCK = Clock(1_800, 600)
 PERIOD = 1_000
 ME, ANN, BOB = (to_checksum_address(f"0x{letter * 40}") for letter in "1ab")
 MARKET = to_checksum_address("0x" + "9" * 40)
+WATT = Token("0x" + "7" * 40, "WATT", 18)
 REVEALING = CLOCK.begins(Phase.REVEALING, PERIOD)
 RICH = 10**21
 
@@ -38,7 +40,8 @@ def account(**changes: Any) -> AccountView:
 def view(facts: Facts, now: int, net: int = 0, **changes: Any) -> View:
     forecast = Forecast(max(0, -net), max(0, net), 2_000, 3_000)
     known: dict[str, Any] = {
-        **{"facts": facts, "clock": CLOCK, "tariff": PAPER, "chain": 7, "market": MARKET, "me": ME, "now": now},
+        **{"facts": facts, "clock": CLOCK, "tariff": PAPER, "token": WATT, "chain": 7, "market": MARKET},
+        **{"me": ME, "now": now},
         **{"account": account(), "tokens": RICH, "allowed": 0, "keep": RICH, "forecasts": {PERIOD: forecast}},
     }
     return View(**known | changes)
@@ -171,6 +174,34 @@ def test_its_reading_is_handed_in_where_nobody_has_in_time() -> None:
     assert planned(Facts(), metering + 600, readings=readings) == []
 
 
+def test_who_traded_and_has_counted_nothing_is_told_half_a_window_before_metering_ends() -> None:
+    half = CLOCK.begins(Phase.METERING, PERIOD) + 300
+    readings = {PERIOD: SignedReading(7, MARKET, ME, PERIOD, 5, 0, b"signed")}
+    found = facts((ME, 900, 0), (ANN, 900, 0))
+    assert unmeasured(view(found, half)) == [PERIOD]
+    assert unmeasured(view(found, half - 1)) == unmeasured(view(found, half + 300)) == []
+    assert unmeasured(view(found, half, readings=readings)) == unmeasured(view(facts((ANN, 9, 0)), half)) == []
+    happened(found, ("ReadingSubmitted", {"user": ME, "period": PERIOD, "exported": 5, "imported": 0}))
+    assert unmeasured(view(found, half)) == [], "somebody has handed it in"
+
+
+SETTLED = ("QuoteSettled", {"quote_id": 1, "delivered": 0, "revenue": 0, "fee": 0, "compensation": 0})
+PAID = ("AccountSettled", {"user": ME, "period": PERIOD, "amount": 0, "cleared": 0})
+REVOKED = ("Revoked", {"user": ME})
+
+
+@pytest.mark.parametrize("settled", [SETTLED, PAID])
+def test_which_silence_cost_the_authorisation_is_known(settled: tuple[str, dict]) -> None:
+    cleared = ("Cleared", {"user": ME, "amount": -5})
+    between = [cleared] if settled is PAID else []
+    found = happened(facts((ME, 900, 0)), REVOKED, *between, settled)
+    assert found.silent == {ME: PERIOD}
+    assert happened(found, ("Authorized", {"user": ME, "capacity": 5})).silent == {}
+    assert happened(facts((ME, 900, 0)), settled, REVOKED).silent == {}, "the owner revoked it"
+    read = ("ReadingSubmitted", {"user": ME, "period": PERIOD, "exported": 5, "imported": 0})
+    assert happened(facts((ME, 900, 0)), read, REVOKED, settled).silent == {}, "so it did here"
+
+
 def test_what_others_leave_undone_it_does_itself() -> None:
     closing = CLOCK.begins(Phase.CLOSING, PERIOD)
     found = facts((ME, 900, 0), (ANN, 900, 0))
@@ -196,6 +227,17 @@ def test_money_is_approved_then_deposited_up_to_what_is_kept() -> None:
     assert planned(Facts(), REVEALING - 1, -900, **allowed) == [("deposit", 10**18 - 5)]
     assert planned(Facts(), REVEALING - 1, -900, **allowed | {"tokens": 7}) == [("deposit", 7)]
     assert planned(Facts(), REVEALING - 1, -900, **allowed | {"tokens": 0}) == []
+
+
+def test_amounts_are_told_in_the_tokens_unit() -> None:
+    poor = account(balance=0)
+    known = {"account": poor, "keep": 18 * 10**17}
+    said = [
+        call.label
+        for more in ({}, {"allowed": RICH}, {"withdrawals": (Withdrawal(1, 5 * 10**17, OPEN),)})
+        for call in plan(view(Facts(), REVEALING - 1, -900, **known | more))
+    ]
+    assert said == ["let the market take 1.8 WATT", "deposit 1.8 WATT", "withdraw 0.5 WATT"]
 
 
 def test_no_more_is_kept_than_was_said() -> None:

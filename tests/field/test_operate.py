@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,9 @@ def street(anvil: Anvil, tmp_path: Path) -> Street:
 
 def operator(street: Street, tmp_path: Path, *more: str, name: str = "operator", seed: str = "owner") -> Process:
     arguments = ["--rpc", street.ground.url, "--deployment", str(tmp_path / "deployment.json"), "--interval", "0.1"]
-    return Process(tmp_path / name, seed, "operate", *arguments, "--readings", str(tmp_path / f"{name}-spool"), *more)
+    spool = tmp_path / f"{name}-spool"
+    spool.mkdir(exist_ok=True)
+    return Process(tmp_path / name, seed, "operate", *arguments, "--readings", str(spool), *more)
 
 
 def traded(street: Street) -> list[int]:
@@ -121,6 +124,33 @@ def test_a_state_is_held_by_one(street: Street, tmp_path: Path) -> None:
         second = operator(street, tmp_path)
         assert second.code() == 2
         assert "another agent runs with this state" in second.lines[-1]
+
+
+def test_a_folder_of_readings_has_to_exist(street: Street, tmp_path: Path) -> None:
+    mistyped = tmp_path / "mistyped"
+    first = operator(street, tmp_path, "--readings", str(mistyped))
+    assert first.code() == 2 and not mistyped.exists()
+    assert first.lines == [f"{mistyped}: there is no such folder; make it, or name another one by --readings"]
+    mistyped.mkdir()
+    second = operator(street, tmp_path, "--readings", str(mistyped), "--once")
+    with running(second):
+        street.until(second.ended)
+    assert second.lines[1].endswith(f", readings from {mistyped}")
+
+
+def test_another_chain_is_told_of_before_another_journal(street: Street, tmp_path: Path) -> None:
+    first = operator(street, tmp_path, "--once")
+    with running(first):
+        street.until(first.ended)
+    market, record = str(tmp_path / "deployment.json"), street.ground.record
+    replace(record, chain_id=1).write(tmp_path / "elsewhere.json")
+    second = operator(street, tmp_path, "--deployment", str(tmp_path / "elsewhere.json"))
+    assert second.code() == 2
+    assert "is on chain 7357, the market on 1" in second.lines[-1]
+    # On the right chain it is the journal that is another's.
+    third = operator(street, tmp_path, "--deployment", market, seed="helper")
+    assert third.code() == 2
+    assert "is the journal of another market or account" in third.lines[-1]
 
 
 def test_once_does_what_is_due_and_ends(street: Street, tmp_path: Path) -> None:

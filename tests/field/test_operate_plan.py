@@ -156,11 +156,11 @@ def test_only_what_is_finished_is_forgotten() -> None:
     assert {period for _, period in found.records} == {PERIOD + 1}
 
 
-def test_silent_meters_are_named_in_the_second_half_of_metering() -> None:
+def test_silent_meters_are_named_in_the_last_quarter_of_metering() -> None:
     found = facts(quoted(), opened(), won(), matched(), reported(EVE, 0, 5))
-    assert silent(view(found, Phase.METERING, late=299)) == {}
-    assert silent(view(found, Phase.METERING, late=300)) == {PERIOD: [ANN, BOB]}
-    assert silent(view(found, Phase.METERING, late=300, queued=(signed(BOB),))) == {PERIOD: [ANN]}
+    assert silent(view(found, Phase.METERING, late=449)) == {}
+    assert silent(view(found, Phase.METERING, late=450)) == {PERIOD: [ANN, BOB]}
+    assert silent(view(found, Phase.METERING, late=450, queued=(signed(BOB),))) == {PERIOD: [ANN]}
     assert silent(view(found, Phase.SETTLING)) == {}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,7 @@ def operator(street: Street, tmp_path: Path, lines: list[str]) -> Iterator[Opera
 
 def operating(street: Street, folder: Path, lines: list[str], account: Account) -> Iterator[Operator]:
     ground = street.ground
+    (folder / "spool").mkdir(parents=True)
     spool = Spool(folder / "spool", ground.record.chain_id, ground.market.address)
     with Journal(folder / "state", "a test") as journal:
         yield Operator(ground.market, account, journal, spool, Notices(lines.append), lines.append)
@@ -98,6 +100,36 @@ def test_what_is_not_accepted_in_time_is_kept_with_the_reason(
     assert "accounts: not authorised" in reason.read_text()
 
 
+def test_a_reading_with_other_figures_than_the_chains_is_not_done(
+    street: Street, operator: Operator, tmp_path: Path
+) -> None:
+    spool = tmp_path / "spool"
+    street.to(Phase.METERING)
+    queue(spool, street.reading("sunny", 5, 0))
+    act(street, operator)
+    (spool / "false.json").write_text(replace(street.reading("sunny", 5, 0), exported=500).text())
+    street.to(Phase.SETTLING)
+    act(street, operator)
+    done = f"{street.period}-{street.homes['sunny'].address}.json"
+    assert [path.name for path in (spool / "done").iterdir()] == [done]
+    reason = (spool / "late" / "false.json.reason").read_text()
+    assert reason.endswith("the chain has another reading of its user: exported 5 Wh, imported 0 Wh\n")
+
+
+def test_a_reading_that_counts_in_part_is_done(street: Street, operator: Operator, tmp_path: Path) -> None:
+    street.quote("sunny", 500, PRICE)
+    street.call(street.ground.owner, "revoke", street.homes["sunny"].address)
+    queue(tmp_path / "spool", street.reading("sunny", 700, 0))
+    queue(tmp_path / "spool", street.reading("misty", 0, 20_000))
+    street.to(Phase.METERING)
+    act(street, operator)
+    counted = {name: street.market.view("reading", street.homes[name].address, street.period) for name in street.homes}
+    assert (counted["sunny"].exported, counted["misty"].imported) == (500, 11_500)
+    street.to(Phase.SETTLING)
+    act(street, operator)
+    assert len(list((tmp_path / "spool" / "done").iterdir())) == 2
+
+
 def test_a_record_in_the_way_is_finished_first(street: Street, operator: Operator, tmp_path: Path) -> None:
     quote, later = street.quote("sunny", 500, PRICE), street.period + 432
     street.to(Phase.METERING)
@@ -130,8 +162,10 @@ def test_silent_meters_and_a_poor_supplier_are_told_of(
     queue(tmp_path / "spool", street.reading("sunny", 3_000, 0))
     street.to(Phase.METERING)
     act(street, operator)
-    assert not [line for line in lines if "no reading yet" in line], "it is early"
-    street.ground.anvil.mine(street.clock.begins(Phase.METERING, street.period) + 300)
+    street.ground.anvil.mine(street.clock.begins(Phase.METERING, street.period) + 440)
+    act(street, operator)
+    assert not [line for line in lines if "no reading yet" in line], "households hand in at half of it"
+    street.ground.anvil.mine(street.clock.begins(Phase.METERING, street.period) + 450)
     act(street, operator)
     (silent,) = [line for line in lines if "no reading yet" in line]
     assert street.homes["misty"].address in silent and street.homes["sunny"].address not in silent
@@ -150,6 +184,23 @@ def test_who_is_not_the_owner_settles_a_window_later(street: Street, tmp_path: P
         act(street, operator)
         assert street.status(quote) == QuoteStatus.SETTLED
     assert all(ok for *_, ok in street.calls())
+
+
+def test_that_somebody_else_was_faster_is_not_told(street: Street, tmp_path: Path, lines: list[str]) -> None:
+    quote = street.quote("sunny", 500, PRICE)
+    street.to(Phase.MATCHING)
+    street.call(street.ground.owner, "match_bids", quote)
+    street.to(Phase.CLOSING)
+    made = [operating(street, tmp_path / name, lines, street.ground.account(name)) for name in ("one", "two")]
+    with contextlib.ExitStack() as stack:
+        operators = [stack.enter_context(contextlib.contextmanager(lambda each=each: each)()) for each in made]
+        for operator in operators:
+            operator.tick()
+        assert street.mined()
+        for operator in operators:
+            act(street, operator)
+    assert [ok for function, _, _, ok in street.calls() if function == "settle_quote"] == [True, False]
+    assert [line.partition(" (")[0] for line in lines] == [f"settle quote {quote}: done"]
 
 
 def test_more_than_a_batch_is_handed_in_and_settled(street: Street, operator: Operator, tmp_path: Path) -> None:

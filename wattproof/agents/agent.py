@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable
 
+from wattproof.agents.calls import FASTER
 from wattproof.agents.following import Follower
 from wattproof.agents.journal import Journal
 from wattproof.agents.notices import Notices
@@ -17,16 +18,7 @@ from wattproof.market.clock import Clock
 KEPT_PERIODS = 100
 """Periods for which what is finished is remembered."""
 
-FASTER = (
-    "clock: wrong phase",
-    "metering: already read",
-    "quotes: not matched",
-    "quotes: not valid",
-    "quotes: unknown quote",
-    "settlement: already settled",
-    "settlement: quotes still open",
-    "surplus: not enough left",
-)
+PASSING = (*FASTER, "clock: wrong phase", "quotes: unknown quote")
 """Refusals that say that somebody else was faster, or the next block. Nothing is wrong then."""
 
 

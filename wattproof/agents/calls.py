@@ -6,6 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+FASTER = (
+    "metering: already read",
+    "quotes: not matched",
+    "quotes: not valid",
+    "settlement: already settled",
+    "settlement: quotes still open",
+    "surplus: not enough left",
+)
+"""Refusals that say that somebody else was faster."""
+
 
 @dataclass(frozen=True)
 class Call:

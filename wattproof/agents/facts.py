@@ -66,15 +66,19 @@ class Facts:
     offers     quotes by number
     records    by user and period
     began      the first block that told something of a period
+    silent     of who lost its authorisation by its silence: the period without a reading (T-MET-9, T-MET-14)
     """
 
     def __init__(self) -> None:
         self.offers: dict[int, Offer] = {}
         self.records: dict[tuple[str, int], Record] = {}
         self.began: dict[int, int] = {}
+        self.silent: dict[str, int] = {}
+        self._revoked = ""
 
     def enter(self, block: int, name: str, fields: dict[str, Any]) -> None:
         """Takes down an event of the market: its name, and its fields by name."""
+        self._blame(name, fields)
         if name == "QuoteSubmitted":
             self._quoted(block, **fields)
         elif handler := _OF_QUOTES.get(name):
@@ -112,6 +116,20 @@ class Facts:
         self.began = {period: block for period, block in self.began.items() if period in kept}
 
     # ---- events ------------------------------------------------------------------------
+
+    def _blame(self, name: str, fields: dict[str, Any]) -> None:
+        """Who loses its authorisation is named just before the settlement that it is lost by, if it is by one."""
+        user, period = self._revoked, None
+        if name in ("Authorized", "Revoked"):
+            self.silent.pop(fields["user"], None)
+        elif name == "AccountSettled" and fields["user"] == user:
+            period = fields["period"]
+        elif name == "QuoteSettled" and (offer := self.offers.get(fields["quote_id"])) and offer.prosumer == user:
+            period = offer.period
+        if period is not None and not self.record(user, period).reading:
+            self.silent[user] = period
+        if name != "Cleared":  # That may come in between.
+            self._revoked = fields["user"] if name == "Revoked" else ""
 
     def _begin(self, period: int, block: int) -> None:
         self.began[period] = min(block, self.began.get(period, block))

@@ -106,7 +106,7 @@ class Journal:
             raise
         if known not in (None, of):
             self._stack.close()
-            raise BadJournal(f"{folder}: is the journal of another market or account; name another folder by --state")
+            raise Foreign(f"{folder}: is the journal of another market or account; name another folder by --state")
 
     def __enter__(self) -> Self:
         return self
@@ -249,6 +249,10 @@ def _held(folder: Path) -> Iterator[None]:
                 f"{folder}: another agent runs with this state; end it, or name another folder by --state"
             ) from None
         yield
+
+
+class Foreign(BadJournal):
+    """A journal is of another market or account."""
 
 
 class Held(BadJournal):

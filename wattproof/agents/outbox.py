@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wattproof.agents.calls import Call, accepted
+from wattproof.agents.calls import FASTER, Call, accepted
 from wattproof.agents.journal import LIVE, MINED, REFUSED, SUPERSEDED, Attempt, Intent, Journal
 from wattproof.agents.notices import Notices
 from wattproof.chain.accounts import Account
@@ -106,8 +106,10 @@ class Outbox:
 
     def _ended(self, intent: Intent, receipt: Receipt) -> None:
         self.journal.mark(intent, MINED if receipt.status else REFUSED, (receipt.block_number, receipt.block_hash))
-        became = "done" if receipt.status else f"not done: {why_failed(self.node, receipt)}"
-        self._say(f"{intent.label}: {became} (block {receipt.block_number})")
+        why = None if receipt.status else why_failed(self.node, receipt)
+        if why not in FASTER:
+            became = "done" if why is None else f"not done: {why}"
+            self._say(f"{intent.label}: {became} (block {receipt.block_number})")
 
     def _receipts(self, intents: Sequence[Intent]) -> dict[int, Receipt]:
         """The receipts of intents of which one transaction is in a block, by the intents' numbers."""

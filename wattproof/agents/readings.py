@@ -144,11 +144,12 @@ class Spool:
     """A folder of readings that wait to be handed in, for the market at one address on one chain."""
 
     def __init__(self, folder: Path, chain: int, market: str) -> None:
-        """Makes the folder. Raises BadPlace."""
+        """Raises BadPlace, also where there is no such folder: one that is made could be a mistyped name."""
         self.folder, self._chain, self._market = folder, chain, market
         self._known: dict[str, tuple[tuple[int, int], SignedReading]] = {}
+        if not folder.is_dir():
+            raise BadPlace(f"{folder}: there is no such folder; make it, or name another one by --readings")
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             self.look()
         except OSError as problem:
             raise BadPlace(f"{told(problem)}; name a folder that can be written by --readings") from problem

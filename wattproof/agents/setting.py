@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
-from wattproof.agents.journal import BadJournal, Journal
+from wattproof.agents.journal import BadJournal, Foreign, Journal
 from wattproof.agents.notices import Notices
 from wattproof.agents.running import Agent, run
 from wattproof.chain.accounts import Account
 from wattproof.chain.market import ChainMarket
-from wattproof.chain.node import Node
+from wattproof.chain.node import BlockGone, Node, NodeUnusable, RpcError
 from wattproof.chain.record import Record
 from wattproof.chain.webhooks import Webhook
 from wattproof.outputs import one_line
@@ -54,10 +55,15 @@ class Setting:
         return self._state or _home() / name
 
     def journal(self, agent: str) -> Journal:
-        """The journal of an agent of that name. Raises BadJournal."""
+        """The journal of an agent of that name. Raises BadJournal; NotTheMarket where that is why it is another's."""
         record = self.market.record
         of = f"{agent} {record.chain_id} {record.genesis} {record.market} {self.account.address}"
-        return Journal(self.folder(agent), of)
+        try:
+            return Journal(self.folder(agent), of)
+        except Foreign:
+            with contextlib.suppress(NodeUnusable, RpcError, BlockGone):  # Then the journal is all that is known.
+                self.market.check()
+            raise
 
     def run(self, agent: Agent, once: bool = False) -> int:
         """Runs an agent; returns its exit code. Raises NotTheMarket, and what the agent does."""

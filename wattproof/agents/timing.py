@@ -16,3 +16,8 @@ def phase(clock: Clock, period: int, now: int) -> Phase:
 def halfway(clock: Clock, begun: Phase, period: int) -> int:
     """The second at which half of a phase's window is over."""
     return clock.begins(begun, period) + clock.window // 2
+
+
+def three_quarters(clock: Clock, begun: Phase, period: int) -> int:
+    """The second at which three quarters of a phase's window are over."""
+    return clock.begins(begun, period) + clock.window * 3 // 4

@@ -25,7 +25,7 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     household.add_argument(
         "--measured", type=place, metavar="FILE",
-        help="with a meter's keystore: CSV period,exported_wh,imported_wh, which may grow",
+        help="needed with a meter's keystore: CSV period,exported_wh,imported_wh, which may grow",
     )  # fmt: skip
     household.add_argument(
         "--register",

@@ -16,7 +16,7 @@ def add(commands: Any) -> None:
     )
     add_agent(operate)
     operate.add_argument(
-        "--readings", type=place, metavar="DIR", help="hand in the signed readings that are put into this folder"
+        "--readings", type=place, metavar="DIR", help="hand in the signed readings that are put into this folder, which has to exist"
     )
     operate.set_defaults(run=agent(_run))
 

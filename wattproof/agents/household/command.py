@@ -22,7 +22,7 @@ _AGENT = "household"
 
 
 class BadAmount(AgentProblem):
-    """An amount is none of the token."""
+    """An amount is none of the token, or more than there is."""
 
 
 class BadProfile(AgentProblem):
@@ -34,7 +34,7 @@ class Wishes:
     """What a household is run with.
 
     meter              a keystore, or the folder that a device fills
-    measured           what the meter of a keystore counted; None: it reports nothing
+    measured           what the meter of a keystore counted; None: the meter is a folder
     profile            the file with the commitment with which it registers
     keep, withdraw     amounts in tokens, as people write them
     """
@@ -65,6 +65,7 @@ def run_household(setting: Setting, wishes: Wishes) -> int:
     except Held:
         if amount is None:
             raise
+        _check_free(setting, amount)
         request_withdrawal(setting.folder(_AGENT), amount)
         say("an agent runs with this state: it withdraws the money, and says so")
         return 0
@@ -102,6 +103,15 @@ def read_profile(path: Path) -> bytes:
     if found is None:
         raise BadProfile(f"{path}: begins with no commitment: 64 hexadecimal digits, as sha256sum writes them")
     return bytes.fromhex(found[1].decode())
+
+
+def _check_free(setting: Setting, amount: int) -> None:
+    """Raises BadAmount where less than that is free in the market; NotTheMarket, and as `Node.call`."""
+    market = setting.market
+    market.check()
+    token, free = market.record.settled_in, market.view("account", setting.account.address).balance
+    if free < amount:
+        raise BadAmount(f"{token.amount(amount)} cannot be withdrawn: {token.amount(free)} is free in the market")
 
 
 def _meter(setting: Setting, wishes: Wishes) -> Meter:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from wattproof.agents.agent import FASTER, ChainAgent
+from wattproof.agents.agent import PASSING, ChainAgent
 from wattproof.agents.calls import Call
 from wattproof.agents.household import decisions as decided
 from wattproof.agents.household.decisions import Decisions
 from wattproof.agents.household.meters import Meter
-from wattproof.agents.household.plan import View, decide, needed, plan
+from wattproof.agents.household.plan import View, decide, needed, plan, unmeasured
 from wattproof.agents.household.tables import BadTable, Forecast, Measured, Table
 from wattproof.agents.journal import MINED, REFUSED, Journal
 from wattproof.agents.notices import Notices
@@ -98,8 +98,8 @@ class Household(ChainAgent):
         for refusal in refusals:
             self._refused(refusal)
         if self.meter.spool is not None:
-            head = self.head
-            for line in put_away(self.meter.spool, self.market, head.hash, self.clock, head.timestamp, {}):
+            head, facts = self.head, self.follower.facts
+            for line in put_away(self.meter.spool, self.market, head.hash, self.clock, head.timestamp, facts, {}):
                 self.notices.tell(line)
         return sent
 
@@ -112,7 +112,8 @@ class Household(ChainAgent):
         )
         keep = self.keep if self.keep is not None else _PERIODS_KEPT * account.capacity * record.tariff.ssp
         view = View(
-            self.follower.facts, self.clock, record.tariff, record.chain_id, record.market, me, head.timestamp,
+            self.follower.facts, self.clock, record.tariff, record.settled_in, record.chain_id, record.market, me,
+            head.timestamp,
             account, tokens, allowed, keep, self.forecasts.rows,
         )  # fmt: skip
         readings = self.meter.readings(view.periods)
@@ -188,7 +189,12 @@ class Household(ChainAgent):
         me, token = view.me, self.market.record.settled_in
         lines = {}
         if view.account.meter != ZERO_ADDRESS and not view.account.authorized:
-            lines["state authorised"] = f"{me} is not authorised: the market's owner has to let it in"
+            lines["state authorised"] = f"{me} {_not_authorised(view)}"
+        for period in unmeasured(view):
+            lines[f"state measured {period}"] = (
+                f"no measured values for period {period} in {self.meter.source}; "
+                "who stays silent loses its authorisation"
+            )
         wanted, least = needed(view), view.account.balance + view.tokens
         if view.account.capacity and wanted > view.keep:
             lines["state keep"] = f"{token.amount(wanted)} are needed soon, and --keep is {token.amount(view.keep)}"
@@ -206,8 +212,17 @@ class Household(ChainAgent):
                 if wanted.key in call.keys:
                     self.decisions.mark(wanted, decided.REFUSED)
             self.notices.warn(call.keys[0], f"{call.label}: is refused: {reason}")
-        elif refusal.place is None and reason not in FASTER and not self._comes(reason):
+        elif refusal.place is None and reason not in PASSING and not self._comes(reason):
             self.notices.warn(f"refused {call.keys[0]}", f"{call.label}: is refused: {reason}")
 
     def _comes(self, reason: str) -> bool:
         return reason == "ledger: insufficient balance" and bool({"approve", "deposit"} & self.outbox.live_keys())
+
+
+def _not_authorised(view: View) -> str:
+    """Why it is not, and what is to be done. Who ever was keeps its capacity (T-REG-20)."""
+    if not view.account.capacity:
+        return "is not authorised: the market's owner has to let it in"
+    silent = view.facts.silent.get(view.me)
+    why = "was revoked" if silent is None else f"was silent in period {silent}, and so lost its authorisation"
+    return f"{why}: the market's owner has to let it in again"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from wattproof import documents
-from wattproof.agents.household.tables import Measured, Table, read_measured
+from wattproof.agents.household.tables import BadTable, Measured, Table, read_measured
 from wattproof.agents.readings import BadReading, SignedReading, Spool
 from wattproof.chain.accounts import Account
 from wattproof.market.meters import Device
@@ -51,6 +51,11 @@ class Meter(abc.ABC):
         """The signed readings of these periods, as far as they are there."""
 
     @property
+    @abc.abstractmethod
+    def source(self) -> Path:
+        """Where what it counted is looked for."""
+
+    @property
     def spool(self) -> Spool | None:
         """The folder from which what is over is put away; None: there is none."""
         return None
@@ -62,9 +67,9 @@ class Meter(abc.ABC):
 
 
 class OfKey(Meter):
-    """A meter whose key is here; what it counted stands in a file, or nowhere."""
+    """A meter whose key is here; what it counted stands in a file."""
 
-    def __init__(self, account: Account, chain: int, market: str, user: str, measured: Table[Measured] | None) -> None:
+    def __init__(self, account: Account, chain: int, market: str, user: str, measured: Table[Measured]) -> None:
         self._device, self._measured = KeyMeter(account), measured
         self._chain, self._market, self._user = chain, market, user
 
@@ -72,9 +77,15 @@ class OfKey(Meter):
     def opened(
         cls, keystore: Path, chain: int, market: str, user: str, measured: Path | None, period_length: int
     ) -> OfKey:
-        """Raises BadAccount and BadTable."""
-        table = Table(measured, period_length, read_measured) if measured else None
-        return cls(Account.open(keystore), chain, market, user, table)
+        """Raises BadAccount and BadTable, also where no file is named: who reports nothing loses its authorisation."""
+        account = Account.open(keystore)
+        if measured is None:
+            raise BadTable("--meter is a keystore: name what it counted by --measured FILE")
+        return cls(account, chain, market, user, Table(measured, period_length, read_measured))
+
+    @property
+    def source(self) -> Path:
+        return self._measured.path
 
     @property
     def address(self) -> str:
@@ -84,10 +95,10 @@ class OfKey(Meter):
         return self._device.address, self._device.sign_pairing(self._market, self._user, profile, self._chain)
 
     def look(self) -> tuple[bool, list[str]]:
-        return (self._measured.look(), []) if self._measured else (False, [])
+        return self._measured.look(), []
 
     def readings(self, periods: Iterable[int]) -> dict[int, SignedReading]:
-        rows = self._measured.rows if self._measured else {}
+        rows = self._measured.rows
         return {period: self._signed(period, rows[period]) for period in periods if period in rows}
 
     def _signed(self, period: int, measured: Measured) -> SignedReading:
@@ -104,6 +115,10 @@ class OfFolder(Meter):
         self._spool, self._user = Spool(folder, chain, market), user
         self._path = folder / PAIRING
         self._wanted = {"schema": PAIRING_SCHEMA, "chain": chain, "market": market, "user": user}
+
+    @property
+    def source(self) -> Path:
+        return self._spool.folder
 
     @property
     def spool(self) -> Spool:

@@ -22,6 +22,7 @@ from wattproof.agents.timing import halfway, phase
 from wattproof.market.clock import Clock
 from wattproof.market.seals import seal_of
 from wattproof.market.tariff import Tariff
+from wattproof.market.tokens import Token
 from wattproof.simulation.bidding import apportion, in_reach, purchase
 from wattproof.simulation.pricing import into_band, sdr_prices
 from wattproof.terms.model import LEAST_PART, Phase, QuoteStatus
@@ -41,6 +42,7 @@ class View:
     facts: Facts
     clock: Clock
     tariff: Tariff
+    token: Token
     chain: int
     market: str
     me: str
@@ -240,6 +242,17 @@ def _reading(view: View, period: int) -> Iterator[Call]:
     yield Call("submit_reading", arguments, (f"read {period}",), f"hand in the reading of period {period}")
 
 
+def unmeasured(view: View) -> list[int]:
+    """The periods in which it traded, and of which it has nothing to hand in when half of METERING is over."""
+    found = []
+    for period in view.periods:
+        record, half = view.record(period), halfway(view.clock, Phase.METERING, period)
+        is_time = view.phase(period) == Phase.METERING and view.now >= half
+        if is_time and (record.bought or record.stakes) and not record.reading and period not in view.readings:
+            found.append(period)
+    return found
+
+
 def _left_undone(view: View) -> Iterator[Call]:
     """What anybody may do in CLOSING, and the operator has not for a window: the household's own money waits for it."""
     for (user, period), record in view.facts.records.items():
@@ -256,7 +269,7 @@ def _left_undone(view: View) -> Iterator[Call]:
 
 def _withdrawals(view: View) -> Iterator[Call]:
     for wanted in view.withdrawals:
-        yield Call("withdraw", (wanted.amount,), (wanted.key,), f"withdraw {wanted.amount} base units")
+        yield Call("withdraw", (wanted.amount,), (wanted.key,), f"withdraw {view.token.amount(wanted.amount)}")
 
 
 # ---- money ---------------------------------------------------------------------------------
@@ -291,7 +304,7 @@ def _money(view: View) -> Iterator[Call]:
     if amount <= 0:
         return
     if view.allowed < amount:
-        label = f"let the market take {amount} base units"
+        label = f"let the market take {view.token.amount(amount)}"
         yield Call("approve", (view.market, amount), ("approve",), label, to_token=True)
     else:
-        yield Call("deposit", (amount,), ("deposit",), f"deposit {amount} base units")
+        yield Call("deposit", (amount,), ("deposit",), f"deposit {view.token.amount(amount)}")

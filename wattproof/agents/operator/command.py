@@ -14,5 +14,6 @@ def run_operator(setting: Setting, readings: Path | None) -> int:
     record = setting.market.record
     spool = Spool(readings, record.chain_id, record.market) if readings else None
     with setting.journal("operate") as journal:
-        say(f"operating the market {record.market} as {setting.account.address}, its state in {journal.folder}")
+        fed = f", readings from {readings}" if readings else ""
+        say(f"operating the market {record.market} as {setting.account.address}, its state in {journal.folder}{fed}")
         return setting.run(Operator(setting.market, setting.account, journal, spool, setting.notices, say))

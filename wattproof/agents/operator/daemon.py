@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from wattproof.agents.agent import FASTER, ChainAgent
+from wattproof.agents.agent import PASSING, ChainAgent
 from wattproof.agents.calls import Call, match, settle_accounts, settle_quote
 from wattproof.agents.journal import Journal
 from wattproof.agents.notices import Notices
@@ -73,8 +73,8 @@ class Operator(ChainAgent):
     def _put_away(self) -> None:
         """Puts readings away whose time is over."""
         if self.spool is not None:
-            head = self.head
-            for line in put_away(self.spool, self.market, head.hash, self.clock, head.timestamp, self._why):
+            head, facts = self.head, self.follower.facts
+            for line in put_away(self.spool, self.market, head.hash, self.clock, head.timestamp, facts, self._why):
                 self.notices.tell(line)
             self._queued = self.spool.readings
             self._why = {one: self._why[one] for one in self._queued if one in self._why}
@@ -85,7 +85,7 @@ class Operator(ChainAgent):
         """What is to be called first, where the chain would refuse something; warns of what nobody else has done."""
         if refusal.call.function == "submit_readings":
             return [] if refusal.place is None else self._left_out(refusal.call, refusal.place)
-        if refusal.place is None and refusal.reason not in FASTER:
+        if refusal.place is None and refusal.reason not in PASSING:
             cause = f"refused {refusal.call.keys[0]}"
             self.notices.warn(cause, f"{refusal.call.label}: is refused: {refusal.reason}")
         return []
@@ -109,7 +109,7 @@ class Operator(ChainAgent):
             self._queued = self.spool.readings
         elif reason == IN_THE_WAY:
             return self._clearing(reading.user, reading.period)
-        elif reason not in FASTER:
+        elif reason not in PASSING:
             whose = f"the reading of {reading.user} for period {reading.period}"
             self.notices.warn(f"reading {reading.user} {reading.period}", f"{whose} is refused: {reason}")
         return []

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from wattproof.agents.calls import Call, batch_label, match, settle_accounts, settle_quote
 from wattproof.agents.facts import Facts
 from wattproof.agents.readings import SignedReading
-from wattproof.agents.timing import halfway, phase
+from wattproof.agents.timing import halfway, phase, three_quarters
 from wattproof.market.clock import Clock
 from wattproof.terms.model import MAX_BATCH, Phase, QuoteStatus
 
@@ -85,15 +85,18 @@ def _accounts(view: View) -> Iterator[Call]:
 
 
 def silent(view: View) -> dict[int, list[str]]:
-    """Who sold, bought or had a quote matched and has no reading, by period, as soon as half of METERING is over.
+    """Who sold, bought or had a quote matched and has no reading, by period, as soon as three quarters of METERING are
+    over: at half of it households hand in what nobody has.
 
     Whoever stays silent loses its authorisation (T-MET-9, T-MET-14). What is queued is as good as read.
     """
     queued = {(one.user, one.period) for one in view.queued}
     found: dict[int, list[str]] = {}
     for (user, period), record in view.facts.records.items():
-        in_time = halfway(view.clock, Phase.METERING, period) <= view.now < view.clock.begins(Phase.SETTLING, period)
-        if in_time and not record.reading and (record.bought or record.stakes) and (user, period) not in queued:
+        is_time = view.phase(period) == Phase.METERING and view.now >= three_quarters(
+            view.clock, Phase.METERING, period
+        )
+        if is_time and not record.reading and (record.bought or record.stakes) and (user, period) not in queued:
             found.setdefault(period, []).append(user)
     return found
 
