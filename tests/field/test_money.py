@@ -121,6 +121,15 @@ def test_another_token_is_not_minted(
     assert "is not minted for ether: leave --mint out" in capsys.readouterr().err
 
 
+def test_the_operators_guide_tells_of_both() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
+    _, _, chapter = guide.partition("\n## Money\n")
+    chapter, _, _ = chapter.partition("\n## ")
+    assert "\nwattproof deposit " in chapter and "\nwattproof withdraw " in chapter
+    for said in ("is not minted for ether", "insufficient balance", "has 0 WATT, not 1 WATT"):
+        assert said in chapter
+
+
 def test_nothing_is_sent_unasked(ground: Ground, run: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
     before = nonce_of(ground.node, SUPPLIER)
     assert run("deposit", "1", "--mint") == 2
