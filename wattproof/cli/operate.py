@@ -16,8 +16,9 @@ def add(commands: Any) -> None:
     )
     add_agent(operate)
     operate.add_argument(
-        "--readings", type=place, metavar="DIR", help="hand in the signed readings that are put into this folder, which has to exist"
-    )
+        "--readings", type=place, metavar="DIR",
+        help="hand in the signed readings that are put into this folder, which has to exist",
+    )  # fmt: skip
     operate.set_defaults(run=agent(_run))
 
 
