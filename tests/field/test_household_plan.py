@@ -301,6 +301,8 @@ def test_a_period_is_its_number_or_its_start(tmp_path: Path) -> None:
     [
         ("", "line 1: the columns are"),
         ("period,load\n", "line 1: the columns are"),
+        (HEADER.replace(",", ";") + "\n1;2;3\n", "; separate them with commas$"),
+        (HEADER.replace(",", "\t") + "\n1\t2\t3\n", "; separate them with commas$"),
         (f"{HEADER}\n1,2\n", "line 2: has 2 fields"),
         (f"{HEADER}\n1,2,0.5\n", "line 2: forecast_pv_wh is '0.5'"),
         (f"{HEADER}\n1,2,-3\n", "line 2: forecast_pv_wh is '-3'"),
@@ -314,6 +316,14 @@ def test_a_file_that_cannot_be_used_is_told_with_its_line(text: str, said: str, 
     path = tmp_path / "f.csv"
     path.write_text(text)
     with pytest.raises(BadTable, match=said):
+        read_forecasts(path, 1_800)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_a_file_in_another_encoding_is_to_be_saved_anew(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text(f"{HEADER}\nMöwe,2,3\n", encoding=encoding)
+    with pytest.raises(BadTable, match="is no UTF-8 text: save it as CSV UTF-8$"):
         read_forecasts(path, 1_800)
 
 

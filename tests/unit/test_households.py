@@ -205,6 +205,14 @@ def test_path_as_text(write):
             f"1: unknown column 'load_kwh'; columns are {COLUMNS} (all energies in whole Wh, "
             "digits 0 to 9 only: a kWh is 1000)",
         ),
+        (
+            "period;household;load_wh;pv_wh",
+            "1: unknown column 'period;household;load_wh;pv_wh': separate the columns with commas",
+        ),
+        (
+            "period\thousehold\tload_wh\tpv_wh",
+            "1: unknown column 'period\\thousehold\\tload_wh\\tpv_wh': separate the columns with commas",
+        ),
         ("", "1: no column period"),
         (
             "period,,household,load_wh,pv_wh",
@@ -417,8 +425,8 @@ def test_a_fault_at_the_end_of_a_long_file(write):
         (b"", " is empty"),
         (b"\xef\xbb\xbf", "1: no column period"),
         (HEADER.encode(), " has no rows below its header"),
-        ((HEADER + "0,roof,5,0\n").encode("utf-16"), "1: not UTF-8"),
-        ((HEADER + "0,Möwe,5,0\n").encode("latin-1"), "2: not UTF-8"),
+        ((HEADER + "0,roof,5,0\n").encode("utf-16"), "1: not UTF-8: save it as CSV UTF-8"),
+        ((HEADER + "0,Möwe,5,0\n").encode("latin-1"), "2: not UTF-8: save it as CSV UTF-8"),
         (HEADER.encode() + b"0,\xed\xa0\x80,5,0\n", "2: not UTF-8"),
         (b"\0" * 10_000, "1: the line is longer than 4096 bytes"),
     ],

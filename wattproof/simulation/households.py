@@ -411,6 +411,8 @@ class _Table:
     def _columns(self, header: list[str]) -> dict[str, int]:
         """Where each column stands, in the order of COLUMNS."""
         for at, name in enumerate(header):
+            if ";" in name or "\t" in name:
+                raise self._bad(f"unknown column {_shown(name)}: separate the columns with commas")
             if name not in COLUMNS:
                 units = f" ({_UNITS})" if _KILO(name) else ""
                 raise self._bad(f"unknown column {_shown(name)}; columns are {', '.join(COLUMNS)}{units}")
@@ -471,7 +473,7 @@ class _Table:
             # A byte order mark is no part of the text.
             text = raw.decode("utf-8-sig" if self.line == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            raise self._bad("not UTF-8") from error
+            raise self._bad("not UTF-8: save it as CSV UTF-8") from error
         text = text.removesuffix("\n").removesuffix("\r")
         if not text and self.line > 1:
             raise self._bad("blank line")

@@ -104,7 +104,7 @@ def _rows(path: Path, length: int, columns: Mapping[str, int], more: Mapping[str
     except OSError as problem:
         raise BadTable(told(problem)) from None
     except UnicodeDecodeError:
-        raise BadTable(f"{path}: is no UTF-8 text") from None
+        raise BadTable(f"{path}: is no UTF-8 text: save it as CSV UTF-8") from None
     lines = text.splitlines()
     if lines and not text.endswith("\n"):
         lines.pop()  # It is being written.
@@ -112,7 +112,8 @@ def _rows(path: Path, length: int, columns: Mapping[str, int], more: Mapping[str
     wanted = ["period", *columns]
     if header not in (wanted, [*wanted, *more]):
         optional = f"[,{','.join(more)}]" if more else ""
-        raise BadTable(f"{path}: line 1: the columns are {','.join(wanted)}{optional}")
+        commas = "; separate them with commas" if lines and (";" in lines[0] or "\t" in lines[0]) else ""
+        raise BadTable(f"{path}: line 1: the columns are {','.join(wanted)}{optional}{commas}")
     bounds = [*columns.values(), *more.values()]
     found: dict[int, list[int]] = {}
     for number, fields in enumerate(csv.reader(lines[1:]), start=2):
