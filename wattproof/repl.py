@@ -101,7 +101,8 @@ def run(path: Path = DEFAULT_FILE) -> None:
     from IPython.terminal.embed import InteractiveShellEmbed
 
     offered = namespace(path)
-    shell = InteractiveShellEmbed(banner1=banner(offered) + "\n", user_ns=offered, enable_tip=False, confirm_exit=False)
+    words = offered | {"help": explain}
+    shell = InteractiveShellEmbed(banner1=banner(offered) + "\n", user_ns=words, enable_tip=False, confirm_exit=False)
     completion.install(shell)
 
     def refused(shell: Any, kind: Any, error: Exception, trace: Any, **options: Any) -> None:
@@ -112,6 +113,12 @@ def run(path: Path = DEFAULT_FILE) -> None:
 
     shell.set_custom_exc((Exception,), refused)
     shell()
+
+
+def explain(*about: Any) -> None:
+    """Python's `help`, which would look for a topic of that name where it is asked of a person, a text: so it is asked
+    of what the person is."""
+    help(*(type(each) if isinstance(each, Party) else each for each in about))
 
 
 def misspelt(error: Exception, names: Mapping[str, Any]) -> str | None:

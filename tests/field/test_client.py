@@ -281,6 +281,30 @@ def test_a_refusal_is_told_in_the_contracts_words(chain: Field, remote: Client) 
         assert "\n" not in str(caught.value)
 
 
+COUNTED = "deposit: amount has to be a whole number, 0 or more and below 2**256 (money in base units, energy in Wh)"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"amount": -1}, f"{COUNTED}, not -1"),
+        ({"amount": 2**256}, f"{COUNTED}, not {2**256}"),
+        ({"amount": 1.5}, f"{COUNTED}, not 1.5"),
+        ({"amount": True}, f"{COUNTED}, not True"),
+        ({"amount": "5x"}, f"{COUNTED}, not '5x'"),
+        ({}, "deposit takes amount (missing: amount)"),
+        ({"amount": 1, "more": 2}, "deposit takes amount (not taken: more)"),
+        ({"more": 2}, "deposit takes amount (missing: amount)"),
+    ],
+)
+def test_an_argument_that_cannot_be_is_told_in_our_words(
+    client: Client, day: kept.Day, arguments: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ApiError) as caught:
+        client.sending.unsigned("deposit", Account.of_seed("anna").address, **arguments)
+    assert str(caught.value) == said
+
+
 @pytest.mark.parametrize(
     ("part", "changed"),
     [

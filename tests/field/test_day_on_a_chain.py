@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
@@ -39,8 +40,9 @@ from wattproof.evm.engine import available
 from wattproof.evm.node import NodeUnavailable
 from wattproof.evm.npm import Hardhat
 from wattproof.market.tariff import Tariff
+from wattproof.outputs import BadPlace
 from wattproof.simulation import chain_venue, planning
-from wattproof.simulation.chain_day import DEPLOYMENT, Chain, on_chain
+from wattproof.simulation.chain_day import ADDRESSES, DEPLOYMENT, Chain, on_chain
 from wattproof.simulation.chain_venue import GAS_MONEY, OnChain, Unfit, open_market, simulated
 from wattproof.simulation.day import run_day
 from wattproof.simulation.households import DEFAULT_FILE, open_households
@@ -238,7 +240,14 @@ def test_the_command_writes_the_same_tables(anvil: Anvil, households: Path, tmp_
     assert told["engine"] == "chain"
     assert told["households"] == wanted["households"]
     record = Record.read(tmp_path / "there" / DEPLOYMENT)
-    assert ChainMarket(Node(url(anvil)), record).view("quote_count") == 8
+    market = ChainMarket(Node(url(anvil)), record)
+    assert market.view("quote_count") == 8
+    with (tmp_path / "there" / ADDRESSES).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["household"] for row in rows] == [each["household"] for each in wanted["households"]]
+    assert [market.view("account", row["address"]).capacity for row in rows] == [
+        each["capacity_wh"] for each in wanted["households"]
+    ]
     # The node makes its own blocks again.
     assert anvil.rpc("anvil_getAutomine") is True
 
@@ -260,7 +269,7 @@ def test_ctrl_c_gives_the_node_back(anvil: Anvil, tmp_path: Path) -> None:
     assert (playing.returncode, *told) == (130, "", "stopped\n")
     assert anvil.rpc("anvil_getAutomine") is True
     # What was opened there stays, and so does the file that tells where.
-    assert [path.name for path in tmp_path.iterdir()] == [DEPLOYMENT]
+    assert {path.name for path in tmp_path.iterdir()} == {ADDRESSES, DEPLOYMENT}
 
 
 def test_on_the_embedded_node(households: Path) -> None:
@@ -292,7 +301,14 @@ def test_a_market_that_is_there_already(ground: Ground, households: Path, tmp_pa
     for seed in (1, 2):
         source = open_households(households, seed=seed)
         chain = Chain(Node(ground.url), Record.read(tmp_path / DEPLOYMENT), ground.owner)
-        there = on_chain(chain, source, seed, tmp_path / f"out{seed}")
+        others = tmp_path / f"out{seed}" / ADDRESSES
+        others.parent.mkdir()
+        others.write_text("anna,12 Elm Street\n")
+        with pytest.raises(BadPlace, match="is not of an earlier run"):
+            on_chain(chain, source, seed, others.parent)
+        assert others.read_text() == "anna,12 Elm Street\n"
+        others.write_text("household,address\nanna,0x00\n")
+        there = on_chain(chain, source, seed, others.parent)
         here = inside(households, seed=seed)
         assert [result.bills for result in there] == [result.bills for result in here]
         there.close()

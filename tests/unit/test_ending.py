@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,27 @@ sys.exit(main(["day", "--out", {str(tmp_path / "out")!r}]))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr, done.stdout) == (130, "stopped\n", "")
+
+
+@pytest.mark.parametrize("begun", ["wattproof.cli", "wattproof.cli.day"])
+def test_ctrl_c_is_one_line_while_the_command_line_is_loaded(begun: str) -> None:
+    code = f"""
+import os, runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {begun!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+runpy.run_module("wattproof", run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr, done.stdout) == (130, "stopped\n", "")
+
+
+def test_the_installed_command_is_that_one() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert project["scripts"] == {"wattproof": "wattproof.__main__:main"}
 
 
 def test_the_input_may_have_a_name_that_is_no_text(tmp_path: Path) -> None:

@@ -348,3 +348,11 @@ def test_the_command_opens_ipython_and_runs_the_session() -> None:
     assert "refused: quotes: price out of band" in run.stdout
     assert "not done: exported is negative: -1" in run.stdout
     assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_help_on_a_person_tells_what_it_does(names: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    for person, deed in (("sunny", "bid(self, quote_id"), ("owner", "settle(self, period")):
+        repl.explain(names[person])
+        assert deed in capsys.readouterr().out
+    repl.explain(names["sunny"].bid)
+    assert "Seals a bid" in capsys.readouterr().out

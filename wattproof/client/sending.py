@@ -19,6 +19,7 @@ from wattproof.client.http import ApiError
 from wattproof.client.reading import read
 from wattproof.client.salts import Salts, Sealed
 from wattproof.market.seals import seal_of
+from wattproof.outputs import one_line
 
 if TYPE_CHECKING:
     from wattproof.client.client import Client
@@ -152,13 +153,24 @@ def _calldata(market: records.Market, call: str, arguments: Mapping[str, Any]) -
     if function is None:
         raise ApiError(f"there is no call {call!r}")
     given = dict(arguments) | ({"spender": market.address} if call == "approve" else {})
-    if odd := given.keys() ^ set(function.names):
-        raise ApiError(f"{call} takes {', '.join(function.names) or 'no arguments'}: {min(odd)} is missing or too much")
+    takes = f"{call} takes {', '.join(function.names) or 'no arguments'}"
+    if missing := [name for name in function.names if name not in given]:
+        raise ApiError(f"{takes} (missing: {', '.join(missing)})")
+    if surplus := [name for name in given if name not in function.names]:
+        raise ApiError(f"{takes} (not taken: {', '.join(surplus)})")
+    for name, kind in zip(function.names, function.types, strict=True):
+        if kind == "uint256" and not _is_uint256(given[name]):
+            what = "a whole number, 0 or more and below 2**256 (money in base units, energy in Wh)"
+            raise ApiError(f"{call}: {name} has to be {what}, not {one_line(repr(given[name]))}")
     try:
         data = function.encode([_encodable(given[name]) for name in function.names])
     except Exception as problem:  # titanoboa's encoder has errors of its own.
         raise ApiError(f"{call}: an argument does not fit its type ({problem})") from None
     return (market.token.address if of_token else market.address), data
+
+
+def _is_uint256(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**256
 
 
 def _encodable(value: Any) -> Any:
