@@ -49,9 +49,8 @@ def on_chain(chain: Chain, households: Readings, seed: int, out: Path | None = N
     """The day of these households on a chain, ready to be run; it makes the chain's blocks until it is closed.
 
     Before any household joins, the market's record is written into the folder `out`, so that others can follow; then
-    which household has which address. Raises
-    NotDevelopment where the clock cannot be set; Unfit or NotTheMarket where that market will not do; Refused;
-    BadPlace; NodeUnusable and RpcError where the node does not answer, or refuses.
+    which household has which address. Raises NotDevelopment where the clock cannot be set; Unfit or NotTheMarket where
+    that market will not do; Refused; BadPlace; NodeUnusable and RpcError where the node does not answer, or refuses.
     """
     if out is not None:
         _look(out / ADDRESSES)
