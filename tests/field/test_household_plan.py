@@ -323,7 +323,7 @@ def test_a_file_that_cannot_be_used_is_told_with_its_line(text: str, said: str, 
 def test_a_file_in_another_encoding_is_to_be_saved_anew(encoding: str, tmp_path: Path) -> None:
     path = tmp_path / "f.csv"
     path.write_text(f"{HEADER}\nMöwe,2,3\n", encoding=encoding)
-    with pytest.raises(BadTable, match="is no UTF-8 text: save it as CSV UTF-8$"):
+    with pytest.raises(BadTable, match=r"is no UTF-8 text: save it as CSV UTF-8$"):
         read_forecasts(path, 1_800)
 
 
