@@ -36,25 +36,31 @@ def client(day: kept.Day) -> FlaskClient:
 
 
 @pytest.mark.parametrize(
-    ("path", "field"),
+    ("path", "field", "says"),
     [
-        ("quotes?page=0", "page"),
-        ("quotes?per_page=201", "per_page"),
-        ("quotes?per_page=-1", "per_page"),
-        ("quotes?prosumer=0x12", "prosumer"),
-        ("quotes?prosumer=0x52908400098527886E0F7030069857D2E4169Ee7", "prosumer"),
-        ("quotes?status=valid", "status"),
-        ("quotes?colour=red", "colour"),
-        ("quotes?period=1.5", "period"),
-        ("quotes?period=99999999999999999999999999", "period"),
-        ("trades?settled=maybe", "settled"),
-        ("calls?transaction=0x12", "transaction"),
-        ("bills?by=year", "by"),
-        ("phases?at=soon", "at"),
+        ("quotes?page=0", "page", "from 1 to 1000000000"),
+        ("quotes?per_page=201", "per_page", "from 1 to 200"),
+        ("quotes?per_page=-1", "per_page", "from 1 to 200"),
+        ("quotes?prosumer=0x12", "prosumer", "40 hexadecimal digits"),
+        ("quotes?prosumer=0x52908400098527886E0F7030069857D2E4169Ee7", "prosumer", "checksum is wrong"),
+        ("quotes?status=valid", "status", "must be one of"),
+        ("quotes?colour=red", "colour", "no such argument"),
+        ("quotes?period=1.5", "period", "must be a whole number"),
+        ("quotes?period=-5", "period", "must be 0 or more"),
+        ("quotes?period=99999999999999999999999999", "period", "must be at most 9007199254740991"),
+        ("quotes?period=" + 5_000 * "9", "period", "must be at most 9007199254740991"),
+        ("quotes?period=1&period=2", "period", "given more than once"),
+        ("phases?at=1&at=2", "at", "given more than once"),
+        ("trades?settled=maybe", "settled", "must be true or false"),
+        ("calls?transaction=0x12", "transaction", "another form"),
+        ("bills?by=year", "by", "must be one of"),
+        ("phases?at=soon", "at", "must be a whole number"),
+        ("stream?after=xyz", "after", "the number of a block, a hyphen, and the first 16 digits of its hash"),
     ],
 )
-def test_an_odd_argument_is_named_in_one_line(client: FlaskClient, path: str, field: str) -> None:
+def test_an_odd_argument_is_named_in_one_line(client: FlaskClient, path: str, field: str, says: str) -> None:
     told = get(client, path, 422)
+    assert says in told["error"]
     assert list(told["fields"]) == [field] and "\n" not in told["error"] and told["error"].startswith(f"{field}: ")
 
 
@@ -62,6 +68,7 @@ def test_an_odd_argument_is_named_in_one_line(client: FlaskClient, path: str, fi
     "path",
     [
         *("quotes/0", "quotes/-1", "quotes/x", "quotes/" + 5_000 * "9", "quotes/999999", "quotes/999999/trade"),
+        *("quotes/999999/bids", "quotes/999999/trades", "quotes/-1/bids"),
         *("accounts/0x12", "accounts/0x" + 40 * "1", "readings/0x12/1", "positions/0x" + 40 * "1" + "/5"),
         *("trades/1/999999999999", "bids/1/0x" + 40 * "1", "alarms/1/0", "blocks/123456789", "periods/1", "nothing"),
     ],
@@ -69,6 +76,19 @@ def test_an_odd_argument_is_named_in_one_line(client: FlaskClient, path: str, fi
 def test_what_is_not_there_is_said(client: FlaskClient, path: str) -> None:
     told = get(client, path, 404)
     assert told["error"] and "\n" not in told["error"]
+
+
+def test_an_unknown_call_is_told_before_its_body_is_read(client: FlaskClient) -> None:
+    answer = client.post("/api/v1/transactions/foo", json={})
+    told = answer.get_json()
+    assert (answer.status_code, told) == (404, {"error": "no such call: GET /api/v1/transactions lists them"})
+    assert client.post("/api/v1/transactions/mint", json={}).status_code == 422
+
+
+@pytest.mark.parametrize("path", ["/api/v1", "/api/v1/"])
+def test_where_the_routes_begin_leads_to_their_list(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/docs")
 
 
 def test_ranges_have_their_ends(client: FlaskClient) -> None:
@@ -136,14 +156,15 @@ def test_openapi_names_every_route_once(client: FlaskClient) -> None:
     rules = {
         str(rule).replace("<", "{").replace(">", "}")
         for rule in client.application.url_map.iter_rules()
-        if str(rule).startswith("/api/v1/")
+        if str(rule).startswith("/api/v1/") and str(rule) != "/api/v1/"
     }
     assert set(spec["paths"]) == rules
     assert spec["openapi"].startswith("3.")
     for methods in spec["paths"].values():
-        for told in methods.values():
+        for method, told in methods.items():
             if isinstance(told, dict):
                 assert told["summary"] and "429" in told["responses"]
+                assert method != "post" or {"400", "413", "415", "431"} <= told["responses"].keys()
     quote = spec["components"]["schemas"]["Quote"]["properties"]
     assert quote["price"]["type"] == ["string", "null"] and "base units" in quote["price"]["description"]
 

@@ -15,7 +15,7 @@ import pytest
 import requests
 from flask.testing import FlaskClient
 
-from tests.support.api import ETHER, START, UNLIMITED, Field, field, get, post, serving
+from tests.support.api import ETHER, START, UNLIMITED, Field, begun, field, get, post, serving
 from wattproof.chain.accounts import Account
 from wattproof.evm.rpc import Address
 from wattproof.market.meters import Meter
@@ -330,11 +330,11 @@ def test_states_of_transactions(client: FlaskClient, chain: Field) -> None:
 
 
 def test_a_node_that_is_down_or_of_another_chain_is_503(chain: Field, tmp_path: Any) -> None:
-    down = create_app(f"sqlite:///{tmp_path}/a.db", chain.record, Address.of("http://127.0.0.1:9"), UNLIMITED)
+    down = create_app(begun(tmp_path / "a.db", chain.record), chain.record, Address.of("http://127.0.0.1:9"), UNLIMITED)
     told = wanted(down.test_client(), chain.owner.address, "mint", 503, value=1)
     assert "127.0.0.1" in told["error"] and "\n" not in told["error"]
     other = dataclasses.replace(chain.record, chain_id=5)
-    app = create_app(f"sqlite:///{tmp_path}/b.db", other, chain.node.address, UNLIMITED)
+    app = create_app(begun(tmp_path / "b.db", other), other, chain.node.address, UNLIMITED)
     told = wanted(app.test_client(), chain.owner.address, "mint", 503, value=1)
     assert "another chain" in told["error"]
 
@@ -360,7 +360,7 @@ def test_a_node_that_never_answers_keeps_nobody_else(
     monkeypatch.setattr(transactions, "TIMEOUT", 2.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = Address.of(f"http://127.0.0.1:{silent.getsockname()[1]}")
-        app = create_app(f"sqlite:///{tmp_path}/a.db", chain.record, address, UNLIMITED)
+        app = create_app(begun(tmp_path / "a.db", chain.record), chain.record, address, UNLIMITED)
         body = {"sender": chain.owner.address, "value": "1"}
         with serving(app) as url, ThreadPoolExecutor(MAX_ASKING) as many:
 
@@ -380,6 +380,6 @@ def test_a_node_that_never_answers_keeps_nobody_else(
 
 def test_a_key_in_the_nodes_address_is_never_told(chain: Field, tmp_path: Any) -> None:
     address = Address.of("http://me:sesame@127.0.0.1:9/v3/0123456789abcdef")
-    app = create_app(f"sqlite:///{tmp_path}/a.db", chain.record, address, UNLIMITED)
+    app = create_app(begun(tmp_path / "a.db", chain.record), chain.record, address, UNLIMITED)
     text = json.dumps(wanted(app.test_client(), chain.owner.address, "mint", 503, value=1))
     assert "sesame" not in text and "0123456789abcdef" not in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import http.client
 import json
 import signal
@@ -129,7 +130,8 @@ def test_a_reorganisation_is_told(url: str, day: kept.Day) -> None:
 @pytest.mark.parametrize("last", ["x", "1", "1-zz", "1-" + 17 * "0", "-1-" + 16 * "0", "9" * 400 + "-" + 16 * "0"])
 def test_an_odd_id_is_refused(url: str, last: str) -> None:
     reader = Stream(url, last)
-    assert reader.status == 422 and "ID" in reader.answer.json()["error"]
+    told = reader.answer.json()["error"]
+    assert reader.status == 422 and told.startswith("Last-Event-ID: ") and "number of a block, a hyphen" in told
 
 
 def test_streams_never_use_up_the_threads(url: str) -> None:
@@ -213,10 +215,15 @@ def test_it_serves_and_ends_with_open_streams(day: kept.Day, how: signal.Signals
 def test_what_cannot_be_served_is_one_line(day: kept.Day, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     deployment = str(day.folder / "deployment.json")
     (tmp_path / "odd.json").write_text("{}")
+    dataclasses.replace(day.record, chain_id=5).write(tmp_path / "other.json")
+    (tmp_path / "empty.db").touch()
     for arguments, part in (
         (("--db", day.url, "--deployment", str(tmp_path / "none.json")), "none.json"),
         (("--db", day.url, "--deployment", str(tmp_path / "odd.json")), "deployment.json"),
         (("--db", f"sqlite:///{tmp_path}/no/folder/a.db", "--deployment", deployment), "folder"),
+        (("--db", f"sqlite:///{tmp_path}/none.db", "--deployment", deployment), "start `wattproof watch` first"),
+        (("--db", f"sqlite:///{tmp_path}/empty.db", "--deployment", deployment), "start `wattproof watch` first"),
+        (("--db", day.url, "--deployment", str(tmp_path / "other.json")), "nobody watched the market of this"),
         (("--db", "sesame", "--deployment", deployment), "--db"),
         (("--db", "postgresql://me:sesame@127.0.0.1:9/none", "--deployment", deployment), "127.0.0.1"),
         (("--db", day.url, "--deployment", deployment, "--rpc", "sesame"), "RPC address"),
@@ -225,6 +232,8 @@ def test_what_cannot_be_served_is_one_line(day: kept.Day, tmp_path: Path, capsys
         assert main(["serve", *arguments]) == 2
         out, err = capsys.readouterr()
         assert not out and len(err.splitlines()) == 1 and part in err and "sesame" not in err, err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.db", "odd.json", "other.json"]
+    assert not (tmp_path / "empty.db").stat().st_size and len(day.kept.store.markets()) == 1, "nothing is written"
 
 
 def test_a_port_in_use_is_one_line(day: kept.Day) -> None:

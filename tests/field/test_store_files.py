@@ -226,17 +226,30 @@ def test_the_command_writes_what_was_asked_for(watched: str, tmp_path: Path) -> 
         (("--db", "sqlite:///market.db", "--table", "undo"), "there is no table 'undo'; there are markets, "),
         ((), "which database? Give --db "),
         (("--db", "postgresql://me:geheim@127.0.0.1:1/db"), "127.0.0.1:1/db: "),
-        (("--db", "sqlite:///other.db", "--deployment", "deployment.json"), "deployment.json: nobody watched"),
+        (
+            ("--db", "sqlite:///other.db"),
+            "other.db: no market was watched into this database yet: start `wattproof watch`",
+        ),
+        (("--db", "sqlite:///empty.db"), "empty.db: no market was watched into this database yet"),
+        (("--db", "sqlite:///file:other.db?uri=true"), "file:other.db: no market was watched"),
+        (("--db", "sqlite:///market.db", "--deployment", "other.json"), "market.db: nobody watched the market of this"),
         (("--db", "sqlite:///market.db", "--deployment", "market.db"), "market.db: is no deployment.json"),
     ],
 )
 def test_the_command_tells_what_it_cannot_do(
     watched: str, arguments: tuple[str, ...], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    Path("empty.db").touch()
+    replace(told(), chain_id=5).write(Path("other.json"))
+    before = _files()
     assert main(["export", "--out", "files", *arguments]) == 2
     told_of = capsys.readouterr().err
     assert told_of.startswith(says) and "geheim" not in told_of and len(told_of.splitlines()) == 1
-    assert not Path("files").exists()
+    assert not Path("files").exists() and _files() == before, "nothing is created"
+
+
+def _files() -> dict[str, int]:
+    return {path.name: path.stat().st_size for path in Path().iterdir() if not path.name.endswith(("-wal", "-shm"))}
 
 
 def _as_text(value: Any) -> str:

@@ -60,6 +60,31 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
     assert file.read_text() == "nothing of a database\n" * 1000
 
 
+def test_only_what_is_there_is_opened_where_nothing_is_to_be_made(database: str, tmp_path: Path) -> None:
+    with pytest.raises(BadStore, match="no market was watched into this database yet: start `wattproof watch` first"):
+        Store.open(database, make=False)
+    assert not list(tmp_path.iterdir()), "no file was made"
+    store = Store.open(database)
+    with pytest.raises(BadStore, match="nobody watched the market of this"):
+        store.watched(told())
+    assert store.markets() == []
+    kept = store.market(told())
+    store.close()
+    store = Store.open(database, make=False)
+    assert store.watched(told()).id == kept.id
+    store.close()
+
+
+def test_a_database_of_somebody_else_is_left_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "others.db"
+    with sqlite3.connect(file) as plain:
+        plain.execute("CREATE TABLE cats (name)")
+    before = file.read_bytes()
+    with pytest.raises(BadStore, match="no market was watched into this database yet"):
+        Store.open(f"sqlite:///{file}", make=False)
+    assert file.read_bytes() == before
+
+
 def test_tables_of_a_later_version_are_left_alone(database: str) -> None:
     Store.open(database).close()
     engine = create_engine(_driver(database))

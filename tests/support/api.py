@@ -22,6 +22,7 @@ from wattproof.chain.record import Record
 from wattproof.serve.app import create_app
 from wattproof.serve.limits import Rate
 from wattproof.serve.server import Server
+from wattproof.store.database import Store
 
 START = 1_750_000_000
 ETHER = 10**18
@@ -107,6 +108,14 @@ class Field:
         return block.timestamp
 
 
+def begun(file: Path, record: Record) -> str:
+    """The URL of a new database with a market of which no block was watched yet."""
+    store = Store.open(url := f"sqlite:///{file}")
+    store.market(record)
+    store.close()
+    return url
+
+
 @contextmanager
 def field(folder: Path) -> Iterator[Field]:
     """A market on a chain of its own, with the API."""
@@ -119,7 +128,7 @@ def field(folder: Path) -> Iterator[Field]:
         node, owner = Node(address), Account.of_seed("owner")
         node.call("anvil_setBalance", owner.address, hex(1_000 * ETHER))
         record = opened(node, owner)
-        app = create_app(f"sqlite:///{folder}/chain.db", record, node.address, UNLIMITED)
+        app = create_app(begun(folder / "chain.db", record), record, node.address, UNLIMITED)
         yield Field(chain, address, node, owner, record, ChainMarket(node, record), app)
     finally:
         server.shutdown()

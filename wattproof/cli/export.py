@@ -47,13 +47,8 @@ def _export(db: str, deployment: Path | None, out: Path, formats: tuple[str, ...
     from wattproof.store.exports import FORMATS, TABLES, export
 
     record = Record.read(deployment) if deployment else None
-    store = Store.open(db)
-    market = store.find(record) if record else None
-    if record and market is None:
-        print(
-            f"{deployment}: nobody watched this market into the database yet: `wattproof watch` does", file=sys.stderr
-        )
-        return 2
+    store = Store.open(db, make=False)
+    market = store.watched(record) if record else None
     names = [f"{name}.{kind}" for name in TABLES for kind in FORMATS]
     with Folder(out, "export", names) as folder, store.reading() as connection:
         rows = 0

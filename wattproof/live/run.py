@@ -91,11 +91,11 @@ class Live:
         place = self._wish.out.absolute() / "run"
         place.mkdir()
         db = self._wish.db or f"sqlite:///{place / 'market.db'}"
-        Store.open(db).close()  # Before anything is started: can it be used?
+        store = stack.enter_context(contextlib.closing(Store.open(db)))  # Before anything is started: can it be used?
         url = self._wish.rpc or self._own_node(stack)
         children = stack.enter_context(Children(place))
         node = Node(url)
-        first = self._opened(node, place)
+        first = self._opened(node, place, store)
         port = self._serve(children, url, db, place)
         day = self._day(children, url, place)
         self._watch_day(children, day, node, port, Line(self._console, first, self._periods))
@@ -134,8 +134,8 @@ class Live:
             return Embedded(begin, number)
         return Anvil("--order", "fifo", "--gas-limit", str(10**9), timestamp=begin, chain_id=number)
 
-    def _opened(self, node: Node, place: Path) -> int:
-        """Opens the market; its number of the day's first period."""
+    def _opened(self, node: Node, place: Path, store: Store) -> int:
+        """Opens the market, and puts it into the store; its number of the day's first period."""
         self._say("opening a market: the first time, its contracts are compiled, which takes up to a minute")
         blocks = Development(node)
         try:
@@ -143,6 +143,7 @@ class Live:
         finally:
             blocks.release()
         record.write(place / "deployment.json")
+        store.market(record)  # Else `serve` would have to come after the watcher's first look.
         first = Timetable(record.tariff, blocks.head.timestamp).first
         self._say(f"market {record.market}, {record.tariff.period_length // 60} minutes a period")
         return first

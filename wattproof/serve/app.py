@@ -57,12 +57,12 @@ def create_app(
     """The application that serves the market of `record` from the database at `store_url`.
 
     Without `node`, transactions are neither made nor relayed (503). `rate` bounds what one client asks. Raises
-    StoreProblem where the database cannot be used.
+    StoreProblem where the database cannot be used, or nobody watched the market into it yet.
     """
-    store = Store.open(store_url)
+    store = Store.open(store_url, make=False)
     app = APIFlask("wattproof.serve", title="Wattproof", version=__version__, docs_path=None, static_folder="static")
     app.extensions[EXTENSION] = Served(
-        store, store.market(record), record, node, Buckets(rate or Rate()), Slots(max_streams), Slots(MAX_ASKING)
+        store, store.watched(record), record, node, Buckets(rate or Rate()), Slots(max_streams), Slots(MAX_ASKING)
     )
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_BODY, SEND_FILE_MAX_AGE_DEFAULT=300, LOCAL_SPEC_PATH=None, AUTO_404_RESPONSE=False

@@ -17,11 +17,18 @@ from wattproof.serve.fields import (
     count,
     described,
 )
+from wattproof.serve.limits import MAX_BODY
 from wattproof.serve.schemas import Error
 from wattproof.store.queries import MAX_PER_PAGE
 from wattproof.terms.model import BidStatus, QuoteStatus
 
 MAX_PAGE = 10**9
+
+MESSAGE_ID = (
+    "must be the ID of a message of this stream: the number of a block, a hyphen, and the first 16 digits of its hash "
+    "after 0x, as in 12-0123456789abcdef"
+)
+"""What somebody is told whose ID is none."""
 
 
 def _page(most: int, default: int, says: str) -> fields.Integer:
@@ -173,7 +180,7 @@ class At(OnlyAt, _Periods):
 class After(Arguments):
     """Where a stream goes on."""
 
-    after = asks_word("the ID of the last message that was read", "[0-9]{1,16}-[0-9a-f]{16}")
+    after = asks_word("the ID of the last message that was read", "[0-9]{1,16}-[0-9a-f]{16}", MESSAGE_ID)
 
 
 # ---- how a route is declared -----------------------------------------------------------------
@@ -209,7 +216,11 @@ ERRORS: dict[int, Any] = {
 }
 """What each route may answer, too."""
 
-CHAIN_ERRORS: dict[int, Any] = ERRORS | {
-    409: {"description": "the contract or the node refuses: `reason` and `hint` say why", "schema": Error}
+POST_ERRORS: dict[int, Any] = ERRORS | {
+    400: {"description": "the body is not JSON", "schema": Error},
+    409: {"description": "the contract or the node refuses: `reason` and `hint` say why", "schema": Error},
+    413: {"description": f"a body has at most {MAX_BODY} bytes"},
+    415: {"description": "the body is not said to be JSON: Content-Type: application/json", "schema": Error},
+    431: {"description": "the request's header is too large"},
 }
-"""What each route that asks the chain may answer, too."""
+"""What each route that takes a body may answer, too. For what is too large the web server answers: no JSON."""

@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from apiflask import APIFlask
-from flask import Response, make_response
+from flask import Response, make_response, redirect
 
 _STYLE = """:root { color-scheme: light dark; }
 body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
@@ -17,12 +17,18 @@ td, th { padding: 0.1rem 1rem 0.1rem 0; text-align: left; vertical-align: top; }
 
 
 def add(app: APIFlask) -> None:
-    """Adds /docs and its style."""
+    """Adds /docs, its style, and the way to it from where the routes begin."""
 
     @app.get("/docs")
     @app.doc(hide=True)
     def page() -> Response:
         return make_response(_page(app.spec))  # type: ignore[arg-type]
+
+    @app.get("/api/v1")
+    @app.get("/api/v1/")
+    @app.doc(hide=True)
+    def begin() -> Any:
+        return redirect("/docs")
 
     @app.get("/docs.css")
     @app.doc(hide=True)

@@ -13,7 +13,7 @@ from typing import Any
 from apiflask import Schema, fields
 from apiflask.validators import Length, OneOf, Regexp
 from eth_utils.address import is_checksum_address, to_checksum_address
-from marshmallow import ValidationError
+from marshmallow import ValidationError, pre_load
 
 from wattproof.market.units import fixed
 
@@ -102,6 +102,14 @@ class Arguments(Schema):
 
     error_messages = {"unknown": "there is no such argument"}  # noqa: RUF012
 
+    @pre_load
+    def once(self, data: Any, **_: Any) -> Any:
+        """Refuses what a query names twice: the reader would not know which of them counts."""
+        lists = getattr(data, "lists", dict)
+        if twice := [name for name, values in dict(lists()).items() if len(values) > 1]:
+            raise ValidationError({name: ["is given more than once"] for name in twice})
+        return data
+
 
 def checksummed(value: object) -> str:
     """An address in checksum form. ValueError where it is none, or its checksum is wrong."""
@@ -135,12 +143,15 @@ class Number(fields.Field):
 
 def whole(value: object, most: int) -> int:
     """A whole number from 0 to `most`, a number or its decimal digits. ValueError for anything else."""
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,80}", value, re.ASCII):
-        value = int(value)
+    if isinstance(value, str) and (found := re.fullmatch(r"(-?)[0-9]+", value, re.ASCII)):
+        # What is too long to be computed is too large, too.
+        value = -1 if found[1] else int(value) if len(value) <= 80 else most + 1
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError("must be a whole number, as a number or as decimal digits")
-    if not 0 <= value <= most:
-        raise ValueError("must be 0 or more, and fit its type")
+    if value < 0:
+        raise ValueError("must be 0 or more")
+    if value > most:
+        raise ValueError(f"must be at most {most}")
     return value
 
 
@@ -160,10 +171,10 @@ def asks_one_of(says: str, *names: str) -> fields.String:
     return fields.String(validate=OneOf(names, error=line), metadata=described(says))
 
 
-def asks_word(says: str, pattern: str) -> fields.String:
-    """A filter by a word of a form."""
+def asks_word(says: str, pattern: str, line: str = "has another form") -> fields.String:
+    """A filter by a word of a form; `line` is what one of another form is told."""
     return fields.String(
-        validate=[Length(max=80, error="is too long"), Regexp(rf"\A(?:{pattern})\Z", error="has another form")],
+        validate=[Length(max=80, error="is too long"), Regexp(rf"\A(?:{pattern})\Z", error=line)],
         metadata=described(says),
     )
 
@@ -176,4 +187,9 @@ def needs_text(says: str) -> fields.String:
 
 def asks_truth(says: str) -> fields.Boolean:
     """A filter by true or false."""
-    return fields.Boolean(truthy={"true", "1"}, falsy={"false", "0"}, metadata=described(says))
+    return fields.Boolean(
+        truthy={"true", "1"},
+        falsy={"false", "0"},
+        error_messages={"invalid": "must be true or false"},
+        metadata=described(says),
+    )

@@ -20,8 +20,9 @@ from flask import Response
 from sqlalchemy import Connection, select
 
 from wattproof.serve import watching
+from wattproof.serve.asked import MESSAGE_ID
 from wattproof.serve.pages import Row
-from wattproof.serve.problems import Problem
+from wattproof.serve.problems import Problem, unfit
 from wattproof.serve.questions import watching as questions
 from wattproof.serve.served import Served
 from wattproof.store.problems import StoreProblem
@@ -67,7 +68,7 @@ def answer(served: Served, after: str | None) -> Response:
     if after is not None:
         found = _ID.fullmatch(after)
         if found is None:
-            raise Problem(422, "after: is no ID of a message of this stream")
+            raise unfit({"Last-Event-ID": MESSAGE_ID})  # An argument `after` was looked at before.
         known = _Told(int(found[1]), found[2])
     if not served.streams.take():
         wait = str(int(LIFETIME))

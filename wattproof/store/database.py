@@ -13,7 +13,7 @@ from wattproof.store import writing
 from wattproof.store.market import COUNTED, MarketStore
 from wattproof.store.opening import WRITES, engine_of
 from wattproof.store.plain import plain
-from wattproof.store.problems import told
+from wattproof.store.problems import BadStore, shown, told
 from wattproof.store.tables import table
 
 _MARKETS = table("markets")
@@ -22,20 +22,21 @@ _MARKETS = table("markets")
 class Store:
     """A database of markets. Several threads may use it at once, and other processes the same database."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, make: bool = True) -> None:
         """See `open`."""
-        self._engine = engine_of(address)
+        self._engine = engine_of(address, make)
         moment = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reading = self._engine.execution_options(**(moment if self.kind == "postgresql" else {}))
         self._writing = self._engine.execution_options(**{WRITES: True})
 
     @classmethod
-    def open(cls, address: str) -> Store:
+    def open(cls, address: str, make: bool = True) -> Store:
         """The database with this URL, `sqlite:///market.db` or `postgresql://user@host/name`.
 
-        Its tables are made, or brought to this version. Raises a `StoreProblem`, one line that shows no password.
+        Its tables are brought to this version, and made where there are none, unless `make` is False: that is a
+        problem then, and nothing is created. Raises a `StoreProblem`, one line that shows no password.
         """
-        return cls(address)
+        return cls(address, make)
 
     @property
     def kind(self) -> str:
@@ -76,6 +77,16 @@ class Store:
         with self.reading() as connection:
             row = connection.execute(select(_MARKETS).filter_by(**_identity(record))).one_or_none()
         return MarketStore(self, row) if row else None
+
+    def watched(self, record: Record) -> MarketStore:
+        """The market with this record. Raises BadStore where nobody watched it yet; nothing is written."""
+        found = self.find(record)
+        if found is None:
+            raise BadStore(
+                f"{shown(self._engine.url)}: nobody watched the market of this deployment.json into the database yet: "
+                "start `wattproof watch` first"
+            )
+        return found
 
     def close(self) -> None:
         """Lets go of all connections."""

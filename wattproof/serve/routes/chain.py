@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from flask import request
+
 from wattproof.serve import asked, raw, transactions, watching
 from wattproof.serve.calls import CALLS
 from wattproof.serve.fields import checksummed, whole
@@ -13,6 +15,13 @@ from wattproof.serve.served import served
 from wattproof.serve.transactions import Wanted, asking
 
 routes = asked.blueprint("chain", "Transactions")
+
+
+@routes.before_request
+def known() -> None:
+    """Before a body is read: is there such a call?"""
+    if (request.view_args or {}).get("call", next(iter(CALLS))) not in CALLS:
+        raise Problem(404, "no such call: GET /api/v1/transactions lists them")
 
 
 @routes.get("/transactions")
@@ -24,11 +33,9 @@ def calls() -> dict[str, Any]:
 
 @routes.post("/transactions/<call>")
 @routes.input(watching.Wanted, location="json", arg_name="body", unknown="raise")
-@routes.doc(summary="An unsigned transaction, tried before it is handed out", responses=asked.CHAIN_ERRORS)
+@routes.doc(summary="An unsigned transaction, tried before it is handed out", responses=asked.POST_ERRORS)
 @routes.output(watching.Unsigned)
 def make(call: str, body: dict[str, Any]) -> dict[str, Any]:
-    if call not in CALLS:
-        raise Problem(404, "there is no such call: they are listed at /api/v1/transactions")
     wanted = _wanted(call, body)
     with asking(served()) as market:
         return transactions.unsigned(market, wanted)
@@ -51,7 +58,7 @@ def _wanted(name: str, body: dict[str, Any]) -> Wanted:
 
 @routes.post("/relay")
 @routes.input(watching.Signed, location="json", arg_name="body", unknown="raise")
-@routes.doc(summary="Hands a signed transaction to the chain", responses=asked.CHAIN_ERRORS)
+@routes.doc(summary="Hands a signed transaction to the chain", responses=asked.POST_ERRORS)
 @routes.output(watching.Relayed, status_code=202)
 def relay(body: dict[str, Any]) -> dict[str, Any]:
     served().node_address()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import Connection
+
 from wattproof.serve import asked, schemas
 from wattproof.serve.pages import Row, narrowed, one, page
 from wattproof.serve.parts import MAX_PLACE, account, number
@@ -48,6 +50,12 @@ def quote(quote_id: str) -> Row:
     return found
 
 
+def _check_quote(connection: Connection, market: int, quote_id: int) -> None:
+    """Raises the 404 of a quote that was never seen."""
+    if one(connection, trade.quotes(market).where(QuoteRow.quote_id == quote_id)) is None:
+        raise missing(f"quote {quote_id}")
+
+
 @routes.get("/bids")
 @routes.input(asked.Bids, location="query", arg_name="query", unknown="raise")
 @routes.doc(summary="All bids; sealed ones without price and volume", responses=asked.ERRORS)
@@ -71,9 +79,10 @@ def bids(query: dict[str, Any]) -> dict[str, Any]:
 @routes.doc(summary="The bids on one quote", responses=asked.ERRORS)
 @routes.output(asked.listed(schemas.Bid))
 def bids_of_quote(quote_id: str, query: dict[str, Any]) -> dict[str, Any]:
-    it = served()
-    statement = trade.bids(it.market.id).where(BidRow.quote_id == number("quote", quote_id))
+    it, wanted = served(), number("quote", quote_id)
+    statement = trade.bids(it.market.id).where(BidRow.quote_id == wanted)
     with it.connect() as connection:
+        _check_quote(connection, it.market.id, wanted)
         return page(connection, statement, query, [BidRow.bidder], newest_first=False)
 
 
@@ -115,9 +124,10 @@ def trades(query: dict[str, Any]) -> dict[str, Any]:
 @routes.doc(summary="The sales of one quote, in the order made", responses=asked.ERRORS)
 @routes.output(asked.listed(schemas.Trade))
 def trades_of_quote(quote_id: str, query: dict[str, Any]) -> dict[str, Any]:
-    it = served()
-    statement = trade.trades(it.market.id).where(TradeRow.quote_id == number("quote", quote_id))
+    it, wanted = served(), number("quote", quote_id)
+    statement = trade.trades(it.market.id).where(TradeRow.quote_id == wanted)
     with it.connect() as connection:
+        _check_quote(connection, it.market.id, wanted)
         return page(connection, statement, query, [TradeRow.index], newest_first=False)
 
 

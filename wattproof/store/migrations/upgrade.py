@@ -35,6 +35,11 @@ def is_current(connection: Connection) -> bool:
     return found == tuple(_scripts().get_heads())
 
 
+def has_tables(connection: Connection) -> bool:
+    """Whether there are tables of any version."""
+    return bool(MigrationContext.configure(connection).get_current_heads())
+
+
 def run(connection: Connection, revision: str = "head") -> None:
     """Migrates up to a revision, in the connection's transaction. Raises BadStore as `is_current`."""
     if not is_current(connection):
