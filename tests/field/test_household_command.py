@@ -64,9 +64,14 @@ def test_an_agent_that_runs_withdraws(street: Street, tmp_path: Path) -> None:
         assert asked.code() == 0, asked.said
         street.until(lambda: street.market.view("account", home.address).balance == 10**20 - 2 * 10**18)
         street.settle_down(agent)
+        # The same amount another day is another request.
+        again = misty.start("--withdraw", "2")
+        assert again.code() == 0
+        street.until(lambda: street.market.view("account", home.address).balance == 10**20 - 4 * 10**18)
+        street.settle_down(agent)
         asked = misty.start("--withdraw", "500")
         assert asked.code() == 2
-        assert asked.lines[-1] == "500 WATT cannot be withdrawn: 98 WATT is free in the market"
+        assert asked.lines[-1] == "500 WATT cannot be withdrawn: 96 WATT is free in the market"
         street.settle_down(agent)
 
 

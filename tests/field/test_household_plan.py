@@ -11,7 +11,16 @@ from eth_utils.address import to_checksum_address
 
 from wattproof.agents.facts import Facts
 from wattproof.agents.household.command import BadAmount, base_units, read_profile
-from wattproof.agents.household.decisions import OPEN, TOLD, Bid, Decisions, Withdrawal, request_withdrawal
+from wattproof.agents.household.decisions import (
+    ASKED,
+    OPEN,
+    TOLD,
+    WAITING,
+    Bid,
+    Decisions,
+    Withdrawal,
+    request_withdrawal,
+)
 from wattproof.agents.household.plan import View, decide, needed, plan, unmeasured
 from wattproof.agents.household.tables import BadTable, Forecast, Measured, Table, read_forecasts, read_measured
 from wattproof.agents.journal import Journal
@@ -283,6 +292,19 @@ def test_a_withdrawal_is_asked_for_once_until_it_is_told(tmp_path: Path) -> None
         decisions.mark(wanted, TOLD)
         request_withdrawal(tmp_path, 5)
         assert len(decisions.withdrawals(OPEN, TOLD)) == 2
+
+
+def test_what_a_running_agent_was_asked_for_is_answered_by_it(tmp_path: Path) -> None:
+    with Journal(tmp_path, "mine") as journal:
+        decisions = Decisions(journal)
+        for _ in range(2):
+            request_withdrawal(tmp_path, 5, ASKED)
+        (wanted,) = decisions.withdrawals(*WAITING)
+        request_withdrawal(tmp_path, 5)
+        assert decisions.withdrawals(*WAITING) == [Withdrawal(wanted.id, 5, OPEN)], "the agent was ended before"
+        decisions.mark(wanted, TOLD)
+        request_withdrawal(tmp_path, 5, ASKED)
+        assert len(decisions.withdrawals(ASKED)) == 1, "another day it is another request"
 
 
 # ---- files -------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ def run_household(setting: Setting, wishes: Wishes) -> int:
         if amount is None:
             raise
         _check_free(setting, amount)
-        request_withdrawal(setting.folder(_AGENT), amount)
+        request_withdrawal(setting.folder(_AGENT), amount, decided.ASKED)
         say("an agent runs with this state: it withdraws the money, and says so")
         return 0
     with journal:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from wattproof.agents.agent import PASSING, ChainAgent
 from wattproof.agents.calls import Call
 from wattproof.agents.household import decisions as decided
-from wattproof.agents.household.decisions import Decisions
+from wattproof.agents.household.decisions import Decisions, Withdrawal
 from wattproof.agents.household.meters import Meter
 from wattproof.agents.household.plan import View, decide, needed, plan, unmeasured
 from wattproof.agents.household.tables import BadTable, Forecast, Measured, Table
@@ -67,7 +67,7 @@ class Household(ChainAgent):
                 self.notices.over(what)
             except BadTable as problem:  # It is being mended, perhaps.
                 self.notices.warn(what, f"{problem}; what was read before is used")
-        requests = [one.id for one in self.decisions.withdrawals(decided.OPEN)]
+        requests = [one.id for one in self.decisions.withdrawals(*decided.WAITING)]
         news, self._requests = news or requests != self._requests, requests
         return news
 
@@ -126,7 +126,7 @@ class Household(ChainAgent):
             readings=readings,
             measured={period: Measured(one.exported, one.imported) for period, one in readings.items()},
             demand=dict(zip(soon, demands, strict=True)),
-            withdrawals=tuple(self.decisions.withdrawals(decided.OPEN)),
+            withdrawals=tuple(self.decisions.withdrawals(*decided.WAITING)),
             live=frozenset(self.outbox.live_keys()),
         )
 
@@ -177,12 +177,16 @@ class Household(ChainAgent):
 
     def settle_requests(self) -> None:
         """What became of the withdrawals that were asked for."""
-        for wanted in self.decisions.withdrawals(decided.OPEN):
+        for wanted in self.decisions.withdrawals(*decided.WAITING):
             states = {intent.state for intent in self.journal.with_key(wanted.key)}
             if MINED in states:
-                self.decisions.mark(wanted, decided.DONE)
+                self._became(wanted, decided.DONE)
             elif REFUSED in states:
-                self.decisions.mark(wanted, decided.REFUSED)
+                self._became(wanted, decided.REFUSED)
+
+    def _became(self, wanted: Withdrawal, state: str) -> None:
+        """What this agent was asked for while it ran is told with the line of its transaction."""
+        self.decisions.mark(wanted, decided.TOLD if wanted.state == decided.ASKED else state)
 
     def _warn(self, view: View) -> None:
         """Warns of what keeps the household from trading."""
@@ -208,9 +212,9 @@ class Household(ChainAgent):
         """Warns of what the chain would refuse, unless somebody else was faster. Money is on its way, as a rule."""
         call, reason = refusal.call, refusal.reason
         if call.function == "withdraw":
-            for wanted in self.decisions.withdrawals(decided.OPEN):
+            for wanted in self.decisions.withdrawals(*decided.WAITING):
                 if wanted.key in call.keys:
-                    self.decisions.mark(wanted, decided.REFUSED)
+                    self._became(wanted, decided.REFUSED)
             self.notices.warn(call.keys[0], f"{call.label}: is refused: {reason}")
         elif refusal.place is None and reason not in PASSING and not self._comes(reason):
             self.notices.warn(f"refused {call.keys[0]}", f"{call.label}: is refused: {reason}")

@@ -24,7 +24,10 @@ CREATE TABLE IF NOT EXISTS withdrawals (id INTEGER PRIMARY KEY, amount TEXT NOT 
 _KEPT = 1_000
 """Periods for which bids are kept."""
 
-OPEN, DONE, REFUSED, TOLD = "open", "done", "refused", "told"
+OPEN, ASKED, DONE, REFUSED, TOLD = "open", "asked", "done", "refused", "told"
+
+WAITING = (OPEN, ASKED)
+"""What is to be withdrawn. What is `asked` was asked of an agent that runs: what that says of it is the answer."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +100,8 @@ class Decisions:
             base.execute("UPDATE withdrawals SET state = ? WHERE id = ?", (state, withdrawal.id))
 
 
-def request_withdrawal(folder: Path, amount: int) -> None:
-    """Asks the agent whose state lies in a folder, whether it runs or not, to withdraw so many base units.
+def request_withdrawal(folder: Path, amount: int, state: str = OPEN) -> None:
+    """Asks the agent whose state lies in a folder to withdraw so many base units; `state` is ASKED where it runs.
 
     A request for the same amount that was not answered yet is the same request: who asks again after a kill does not
     withdraw twice. Raises BadJournal, sqlite3.Error.
@@ -111,10 +114,14 @@ def request_withdrawal(folder: Path, amount: int) -> None:
         base.executescript(_SCHEMA)
         base.execute("BEGIN IMMEDIATE")
         with base:
+            if state == OPEN:  # The agent that was asked does not run any more.
+                base.execute("UPDATE withdrawals SET state = ? WHERE amount = ? AND state = ?",
+                             (OPEN, str(amount), ASKED))  # fmt: skip
+            same = WAITING if state == ASKED else (OPEN, DONE, REFUSED)
             base.execute(
-                "INSERT INTO withdrawals (amount, state) SELECT ?, ?"
-                " WHERE NOT EXISTS (SELECT 1 FROM withdrawals WHERE amount = ? AND state != ?)",
-                (str(amount), OPEN, str(amount), TOLD),
+                "INSERT INTO withdrawals (amount, state) SELECT ?, ? WHERE NOT EXISTS"
+                f" (SELECT 1 FROM withdrawals WHERE amount = ? AND state IN ({', '.join('?' for _ in same)}))",
+                (str(amount), state, str(amount), *same),
             )
     finally:
         base.close()
