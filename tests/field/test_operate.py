@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.field import Ground
-from tests.support.street import Kills, Process, Street, running
+from tests.support.street import LIMIT, Kills, Process, Street, running
 from wattproof.agents.readings import queue
 from wattproof.evm.anvil import Anvil
 from wattproof.terms.model import Phase, QuoteStatus
@@ -209,6 +210,10 @@ def test_a_node_that_is_killed_and_comes_back_with_less(
             assert node._process is not None
             node._process.kill()
             node.stop()
+            end, said = time.monotonic() + LIMIT, agent.said.count("it is asked again and again")
+            while agent.said.count("it is asked again and again") == said:
+                assert time.monotonic() < end, "the agent does not see that the node is away"
+                time.sleep(0.02)
             node.start()
             assert [street.status(quote) for quote in quotes] == [QuoteStatus.VALID] * 3
             street.to(Phase.MATCHING)
