@@ -22,6 +22,9 @@ PLACES = ("--out", "--record", "--docs")
 FURTHER = {"study --docs", "prove --docs", "gas --docs"}
 """What renews a document that is there: nothing to refuse."""
 
+FIELD = ("deploy", "live", "export")
+"""What needs a chain or a database: tests/field has their bad places and second runs."""
+
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,6 +44,11 @@ def places() -> list[str]:
     return [place for place in found if place not in FURTHER]
 
 
+def started_here() -> list[str]:
+    """The places of the commands that need nothing else."""
+    return [place for place in places() if place.split()[0] not in FIELD]
+
+
 def refused(command: str, place: str, capsys: pytest.CaptureFixture[str]) -> str:
     """The line that a command prints as it refuses a place."""
     assert main([*command.split(), place]) == 2
@@ -53,11 +61,11 @@ def refused(command: str, place: str, capsys: pytest.CaptureFixture[str]) -> str
 
 def test_all_commands_that_write_are_found() -> None:
     assert {place.split()[0] for place in places()} == {
-        *("day", "study", "verify", "gas", "mutate", "edges", "compilers", "nodes", "prove"),
+        *("day", "study", "verify", "gas", "mutate", "edges", "compilers", "nodes", "prove", *FIELD),
     }
 
 
-@pytest.mark.parametrize("command", places())
+@pytest.mark.parametrize("command", started_here())
 def test_a_place_that_cannot_be_used(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mine").write_text("my notes")
     for place in ("mine", "mine/below", "mine/far/below"):
@@ -74,7 +82,7 @@ def test_no_name_is_no_place(command: str, capsys: pytest.CaptureFixture[str]) -
     assert "names no place" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", places())
+@pytest.mark.parametrize("command", started_here())
 def test_the_second_of_two_runs(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = command.split()[0] in ("day", "study", "verify")
     with Folder(tmp_path / "out", "other", []) if folder else File(tmp_path / "out"):
