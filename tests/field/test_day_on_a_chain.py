@@ -258,7 +258,7 @@ def test_ctrl_c_gives_the_node_back(anvil: Anvil, tmp_path: Path) -> None:
     playing = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         until = time.monotonic() + SECONDS
-        while int(anvil.rpc("eth_blockNumber"), 16) < 20:
+        while int(anvil.rpc("eth_blockNumber"), 16) < 20 or not (tmp_path / ADDRESSES).exists():
             assert playing.poll() is None and time.monotonic() < until
             time.sleep(0.05)
         playing.send_signal(signal.SIGINT)
