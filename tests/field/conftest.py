@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from tests.support.field import Ground
 from wattproof.evm.anvil import Anvil, binary
 from wattproof.evm.node import NodeUnavailable
 from wattproof.outputs import brief
+
+# A run in the background ignores Ctrl-C, and so would all that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 START = 1_750_000_000
 
