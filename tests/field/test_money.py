@@ -12,7 +12,6 @@ import pytest
 from tests.support.field import ETHER, Ground, between, landed
 from wattproof.chain.accounts import Account
 from wattproof.chain.sending import nonce_of
-from wattproof.cli import main
 from wattproof.evm.anvil import Anvil
 
 KEY = "0x" + 31 * "00" + "09"
@@ -32,16 +31,9 @@ def ground(has_anvil: None) -> Iterator[Ground]:
 @pytest.fixture
 def run(ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
     """Runs a command of SUPPLIER's; returns the exit code. The chain is as before afterwards."""
-    before = ground.anvil.rpc("evm_snapshot")
     monkeypatch.setenv("WATTPROOF_KEY", KEY)
-    path = tmp_path / "deployment.json"
-    ground.record.write(path)
-
-    def run(*arguments: str, rpc: str = "") -> int:
-        return main([*arguments, "--rpc", rpc or ground.url, "--deployment", str(path)])
-
-    yield run
-    ground.anvil.rpc("evm_revert", before)
+    with ground.commands(tmp_path) as run:
+        yield run
 
 
 def free(ground: Ground) -> int:

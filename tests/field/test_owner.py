@@ -13,7 +13,6 @@ from eth_utils.address import to_checksum_address
 from tests.support.field import ETHER, Ground, landed, url
 from wattproof.chain.accounts import Account
 from wattproof.chain.sending import nonce_of
-from wattproof.cli import main
 from wattproof.evm.anvil import Anvil
 from wattproof.market.meters import Meter
 
@@ -42,16 +41,9 @@ HOUSEHOLD = Account.of_seed("household").address
 @pytest.fixture
 def owner(ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
     """Runs a command of the owner's; returns the exit code. The chain is as before afterwards."""
-    before = ground.anvil.rpc("evm_snapshot")
     monkeypatch.setenv("WATTPROOF_KEY", KEY)
-    path = tmp_path / "deployment.json"
-    ground.record.write(path)
-
-    def run(*arguments: str, rpc: str = "") -> int:
-        return main([*arguments, "--rpc", rpc or ground.url, "--deployment", str(path)])
-
-    yield run
-    ground.anvil.rpc("evm_revert", before)
+    with ground.commands(tmp_path) as run:
+        yield run
 
 
 def test_a_user_is_authorised_and_revoked(

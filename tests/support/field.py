@@ -7,6 +7,7 @@ import json
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests.support.answering import answering
@@ -17,6 +18,7 @@ from wattproof.chain.market import ChainMarket
 from wattproof.chain.node import Node, Receipt
 from wattproof.chain.record import Record
 from wattproof.chain.sending import Draft, Sender, wait
+from wattproof.cli import main
 from wattproof.evm.anvil import Anvil
 from wattproof.market.tariff import PAPER, Tariff
 
@@ -54,6 +56,22 @@ class Ground:
         account = Account.of_seed(seed)
         self.anvil.endow(account.address, ether * ETHER)
         return account
+
+    @contextlib.contextmanager
+    def commands(self, folder: Path) -> Iterator[Callable[..., int]]:
+        """Runs commands about the market, whose record is written into `folder`; each returns its exit code.
+
+        The chain is as before afterwards.
+        """
+        before = self.anvil.rpc("evm_snapshot")
+        path = folder / "deployment.json"
+        self.record.write(path)
+
+        def run(*arguments: str, rpc: str = "") -> int:
+            return main([*arguments, "--rpc", rpc or self.url, "--deployment", str(path)])
+
+        yield run
+        self.anvil.rpc("evm_revert", before)
 
     def do(self, account: Account, draft: Draft, timestamp: int | None = None) -> Receipt:
         """Sends a transaction, has a block made of it, and returns its receipt. Raises Refused."""
