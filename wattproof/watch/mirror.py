@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from wattproof.market.seals import seal_of
@@ -91,13 +91,11 @@ class Mirror:
     @classmethod
     def opened(cls, tariff: Tariff, owner: str, supplier: str, token: str, market: str, chain: int) -> Mirror:
         """The model of a market that was just deployed."""
-        from dataclasses import asdict
-
         meters = Meters()
         made = model.Market(
             owner=owner, supplier=supplier, **asdict(tariff), token=Outside(token), address=market, chain_id=chain
         )
-        return cls(_wired(made, meters), meters)
+        return cls(wired(made, meters), meters)
 
     @property
     def token(self) -> Outside:
@@ -157,14 +155,14 @@ class Mirror:
     def undone(self) -> Iterator[None]:
         """What is called inside did not last: the model is as it was, afterwards."""
         kept, self.market = self.market, copy.deepcopy(self.market)
-        _wired(self.market, self.meters)
+        wired(self.market, self.meters)
         try:
             yield
         finally:
             self.market = kept
 
 
-def _wired(market: model.Market, meters: Meters) -> model.Market:
+def wired(market: model.Market, meters: Meters) -> model.Market:
     """The model with the chain's seals and the meters' code."""
 
     def seal(fields: tuple[Any, ...]) -> bytes:
@@ -177,9 +175,6 @@ def _wired(market: model.Market, meters: Meters) -> model.Market:
 
     market.seal_function, market.code_at = seal, meters
     return market
-
-
-wired = _wired
 
 
 def _verdict(signature: Any, message: tuple[object, ...], meter: str) -> model.Signature:
