@@ -27,61 +27,40 @@ def blocks(market: int) -> Rows:
 
 def calls(market: int) -> Rows:
     """All calls of the market."""
-    block = and_(BlockRow.market_id == CallRow.market_id, BlockRow.number == CallRow.block)
-    return (
-        select(
-            CallRow.block,
-            BlockRow.timestamp,
-            CallRow.index,
-            CallRow.transaction,
-            CallRow.sender,
-            CallRow.origin,
-            CallRow.function,
-            CallRow.arguments,
-            CallRow.accepted,
-            CallRow.reason,
-            CallRow.result,
-            CallRow.via,
-        )
-        .join(BlockRow, block)
-        .where(CallRow.market_id == market)
+    return _of_blocks(
+        market,
+        CallRow,
+        CallRow.index,
+        CallRow.transaction,
+        CallRow.sender,
+        CallRow.origin,
+        CallRow.function,
+        CallRow.arguments,
+        CallRow.accepted,
+        CallRow.reason,
+        CallRow.result,
+        CallRow.via,
     )
 
 
 def events(market: int) -> Rows:
     """All events of the market."""
-    block = and_(BlockRow.market_id == EventRow.market_id, BlockRow.number == EventRow.block)
-    return (
-        select(
-            EventRow.block,
-            BlockRow.timestamp,
-            EventRow.index,
-            EventRow.transaction,
-            EventRow.call,
-            EventRow.name,
-            EventRow.fields,
-        )
-        .join(BlockRow, block)
-        .where(EventRow.market_id == market)
+    return _of_blocks(
+        market, EventRow, EventRow.index, EventRow.transaction, EventRow.call, EventRow.name, EventRow.fields
     )
 
 
 def alarms(market: int) -> Rows:
     """All alarms."""
-    block = and_(BlockRow.market_id == AlarmRow.market_id, BlockRow.number == AlarmRow.block)
-    return (
-        select(
-            AlarmRow.block,
-            BlockRow.timestamp,
-            AlarmRow.index,
-            AlarmRow.invariant,
-            AlarmRow.what,
-            AlarmRow.story,
-            AlarmRow.replay,
-        )
-        .join(BlockRow, block)
-        .where(AlarmRow.market_id == market)
+    return _of_blocks(
+        market, AlarmRow, AlarmRow.index, AlarmRow.invariant, AlarmRow.what, AlarmRow.story, AlarmRow.replay
     )
+
+
+def _of_blocks(market: int, row: type[CallRow | EventRow | AlarmRow], *columns: Any) -> Rows:
+    """All rows of a table of what blocks hold, with the block's number and time before the columns."""
+    block = and_(BlockRow.market_id == row.market_id, BlockRow.number == row.block)
+    return select(row.block, BlockRow.timestamp, *columns).join(BlockRow, block).where(row.market_id == market)
 
 
 def invariants(connection: Connection, market: int) -> dict[str, Any]:
