@@ -13,6 +13,7 @@ import pytest
 
 from verification import git
 from verification.invariants import ID, ROOT, Invariant, clauses_cited, invariants, points, rests_on
+from verification.report.checks import PLACES
 
 FAULTS = sorted((ROOT / "tests" / "properties" / "faults").glob("*.patch"))
 KINDS = {"safety", "conservation", "transition", "liveness", "metamorphic", "intent"}
@@ -30,8 +31,7 @@ def checked() -> dict[str, set[str]]:
     """The IDs that stand as whole strings in the property tests, their harness and what the lockstep compares, each
     with the files that name it."""
     found: dict[str, set[str]] = {}
-    where = ("tests/properties/**/*.py", "verification/harness/**/*.py", "wattproof/market/lens.py")
-    for path in sorted(path for pattern in where for path in ROOT.glob(pattern)):
+    for path in sorted(path for pattern in PLACES for path in ROOT.glob(pattern)):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and ID.fullmatch(node.value):
                 found.setdefault(node.value, set()).add(str(path.relative_to(ROOT)))

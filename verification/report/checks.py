@@ -9,8 +9,13 @@ from pathlib import Path
 from verification.invariants import ID
 from verification.report.sources import Lines
 
-FOLDERS = ("tests/properties", "verification/harness")
-"""Where checks are written."""
+PLACES = (
+    "tests/properties/**/*.py",
+    "verification/harness/**/*.py",
+    "wattproof/market/comparing.py",
+    "wattproof/market/lens.py",
+)
+"""Where checks are written: the machines, their harness, and what the lockstep and the watcher compare."""
 
 Functions = dict[str, Lines]
 """Functions of tests by "file:first line"."""
@@ -32,7 +37,7 @@ def checks(tree: Path) -> tuple[dict[str, list[Check]], Functions]:
     """
     found: dict[str, list[Check]] = {}
     functions: Functions = {}
-    for path in sorted(path for folder in FOLDERS for path in (tree / folder).rglob("*.py")):
+    for path in sorted(path for pattern in PLACES for path in tree.glob(pattern)):
         file = path.relative_to(tree).as_posix()
         for name, check, around in _of_file(path, file):
             if check not in found.setdefault(name, []):
